@@ -1,2 +1,40 @@
-//! (being written)
-fn main() {}
+//! The project's tasks: `cargo xtask servers | deps | test | bench | demo | docs`.
+//!
+//! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
+//! Invariant: a task that fails says what to do about it and exits non-zero.
+#![allow(clippy::print_stdout, reason = "tasks talk to the person who started them")]
+
+mod house;
+mod servers;
+mod shell;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Just Manage workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Unpack Redis and Valkey from Debian packages into the cache
+    Servers(servers::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Servers(options) => servers::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

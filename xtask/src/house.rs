@@ -1,0 +1,38 @@
+//! Where things are: the workspace, the cache, the target directory.
+
+use std::env;
+use std::fs;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The root of the workspace that this binary was built from.
+pub(crate) fn workspace() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own).to_path_buf()
+}
+
+/// `$XDG_CACHE_HOME/justmanage`, or `~/.cache/justmanage`; made when missing.
+///
+/// Holds what may be deleted at any time and is then fetched or built again: servers, tools, the target directory.
+pub(crate) fn cache() -> Result<PathBuf> {
+    let base = match env::var_os("XDG_CACHE_HOME").filter(|value| Path::new(value).is_absolute()) {
+        Some(base) => PathBuf::from(base),
+        None => env::home_dir().context("this account has no home directory: set XDG_CACHE_HOME")?.join(".cache"),
+    };
+    let cache = base.join("justmanage");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+    Ok(cache)
+}
+
+/// A lock on `<cache>/<name>.lock`, held until the value is dropped (or the process dies: it is the kernel's `flock`).
+pub(crate) struct Lock(#[expect(dead_code, reason = "holding the open file is holding the lock")] File);
+
+/// Waits until no other task holds the lock `name`.
+pub(crate) fn lock(name: &str) -> Result<Lock> {
+    let path = cache()?.join(format!("{name}.lock"));
+    let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(Lock(file))
+}
