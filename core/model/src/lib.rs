@@ -1,1 +1,54 @@
-//! (being written)
+//! The nouns of Just Manage: ids and units, what is wanted, what is known, what is seen, what is to be done.
+//!
+//! The one invariant: **a value that exists is valid.** Constructors parse; nothing else makes them; serde goes through the
+//! same constructors. Nothing here does IO, reads a clock or draws random numbers.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`id`] | [`ClusterId`], [`NodeId`], [`Epoch`], [`Generation`] |
+//! | [`name`] | [`ClusterName`], [`UserName`] |
+//! | [`units`] | [`Bytes`] |
+//! | [`release`] | [`Engine`], [`Version`], [`Line`], [`Release`], [`ReleaseTarget`] |
+//! | [`spec`] | [`ClusterSpec`]: what the user asks for, and its validation |
+//! | [`user`] | database users: ACL rules and password hashes |
+//! | [`record`] | the [`Record`]: the one document that the agents of a cluster agree on |
+//! | [`observation`] | what a node's agent sees |
+//! | [`plan`] | steps, and reasons to wait |
+//! | [`claim`] | who owns a machine |
+//! | [`node`] | what passes between a platform and an agent on the same machine |
+//! | [`failure`] | the one error type that reaches users, and paths of fields |
+//! | [`secret`] | values that never print |
+//! | [`slots`] | hash slots and sets of them |
+
+pub mod claim;
+pub mod failure;
+pub mod id;
+pub mod name;
+pub mod node;
+pub mod observation;
+pub mod plan;
+pub mod record;
+pub mod release;
+pub mod secret;
+pub mod slots;
+pub mod spec;
+mod text;
+pub mod units;
+pub mod user;
+
+pub use claim::{Claim, Seat};
+pub use failure::{Failure, FieldPath, FieldStep, Invalid};
+pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
+pub use name::{ClusterName, UserName};
+pub use observation::{NodeObservation, Observation, Seen, ServerObservation, ServerState};
+pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
+pub use record::{Grant, Member, Phase, Record};
+pub use release::{Artefact, Engine, Line, PackageRevision, Release, ReleaseTarget, Version};
+pub use secret::Secret;
+pub use slots::{Slot, SlotRange, SlotSet};
+pub use spec::{ClusterSpec, Place};
+pub use units::Bytes;
+pub use user::{AclRules, PasswordHash, User};
+
+/// A moment, in UTC. Whoever needs one gets it as an argument.
+pub type Timestamp = jiff::Timestamp;

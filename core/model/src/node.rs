@@ -1,0 +1,74 @@
+//! What passes between a platform and an agent on the same machine: files and the agent's answers, all JSON.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Claim, Pin, Release};
+
+/// `order.json` in a node's directory: what the agent is born with. No secret in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeOrder {
+    /// Whose node it is.
+    pub claim: Claim,
+    /// Operators that the agent obeys until a Record names others.
+    pub operators: BTreeSet<Pin>,
+    /// The address that it announces and listens on.
+    pub address: IpAddr,
+}
+
+/// `agent.json` in a node's directory, written by the agent when it listens; also what `justmanage-agent start` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// Whose node it is.
+    pub claim: Claim,
+    /// The agent's public key.
+    pub pin: Pin,
+    /// Where it listens.
+    pub agent: SocketAddr,
+    /// Where clients will reach the server.
+    pub client: SocketAddr,
+    /// The cluster bus port.
+    pub bus_port: u16,
+    /// Version of the agent's software.
+    pub version: String,
+    /// The process.
+    pub process: ProcessIdentity,
+}
+
+/// A process, recognisable again: a pid alone is reused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Process id.
+    pub pid: u32,
+    /// Field 22 of `/proc/PID/stat`: clock ticks from boot to its start.
+    pub start_time: u64,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+}
+
+/// What `justmanage-agent status --dir DIR` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Whose node it is.
+    pub claim: Claim,
+    /// The agent, if it is running; proven by its lock and its process identity.
+    pub agent: Option<AgentInfo>,
+    /// Whether a database process of this node runs.
+    pub server_running: bool,
+}
+
+/// A server program that a machine has, as `justmanage-agent inspect` prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerProgram {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// What it says it is.
+    pub release: Release,
+    /// Whether it was built with TLS; without, we do not run it.
+    pub tls: bool,
+    /// SHA-256 of the file, 64 hexadecimal digits.
+    pub sha256: String,
+}

@@ -1,0 +1,125 @@
+//! What the planner answers: steps to take, or reasons to wait.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Grant, NodeId, SlotSet, Timestamp};
+
+/// What is to happen next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Everything is as it is wanted.
+    Converged,
+    /// Do these; each is safe to run twice, and after a crash at any point.
+    Act(Vec<Step>),
+    /// Nothing can be done now, for these reasons.
+    Wait(Vec<Waiting>),
+}
+
+/// One thing to do. Whoever has the hands for it does it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// By the agent of that node.
+    Node(NodeId, NodeStep),
+    /// A change of the Record.
+    Record(RecordChange),
+}
+
+/// What an agent does to its own node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeStep {
+    /// Write configuration, users and certificates, and start the server.
+    StartServer,
+    /// Stop the server, saving its data.
+    StopServer,
+    /// Take these slots, which nobody owns.
+    AssignSlots(SlotSet),
+    /// Make the server's live configuration and its files as the Record wants them.
+    ApplyConfig,
+    /// Make the server's users and its ACL file as the Record wants them.
+    ApplyUsers,
+    /// Issue the server's certificate anew and make the server use it.
+    RenewCertificate,
+}
+
+/// A change of the Record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordChange {
+    /// The cluster has its authority; whoever proposes this makes the key first.
+    FoundAuthority,
+    /// The cluster serves.
+    Formed,
+    /// One operation may begin.
+    Give(Grant),
+    /// The operation that it allowed is done.
+    ClearGrant,
+}
+
+/// Why nothing is done now. The reason goes unchanged to log, status, diagnostics and console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+// Not tagged from inside: serde buffers such an enum, and with serde_json's `arbitrary_precision` a buffered number no
+// longer reads as one.
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// A node cannot be seen.
+    NodeUnknown {
+        /// Which.
+        node: NodeId,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// A server is starting or reading its data.
+    ServerStarting {
+        /// Which.
+        node: NodeId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A server ended and will be started again later.
+    RestartBackoff {
+        /// Which.
+        node: NodeId,
+        /// When.
+        retry_at: Timestamp,
+        /// Why it ended.
+        why: String,
+    },
+    /// A server does not answer.
+    ServerHung {
+        /// Which.
+        node: NodeId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A server runs another release than the Record's.
+    OtherRelease {
+        /// Which.
+        node: NodeId,
+        /// What runs.
+        running: String,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// The server does not say `cluster_state:ok` yet.
+    ClusterNotOk {
+        /// Which.
+        node: NodeId,
+    },
+    /// Members that the spec asks for are missing; only an apply can make machines.
+    MembersMissing {
+        /// How many there are.
+        have: u32,
+        /// How many the spec asks for.
+        want: u32,
+    },
+    /// No progress for longer than this step ever takes.
+    Stuck {
+        /// What.
+        what: String,
+        /// Since when.
+        since: Timestamp,
+        /// What to do.
+        hint: String,
+    },
+}

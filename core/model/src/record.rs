@@ -1,0 +1,96 @@
+//! The Record: the one document that the agents of a cluster agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Artefact, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Release, Seat, User, UserName,
+};
+
+/// What is wanted, who belongs, how far it is, and who may be disturbed now.
+///
+/// It changes only by compare-and-set from one generation to the next. Each section has one writer, named at the field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this document's layout; an agent refuses a layout that is newer than its own.
+    pub layout: u32,
+    /// Drawn when the group is founded or re-founded; in every call, so that an old group never mixes with a new one.
+    pub epoch: Epoch,
+    /// Rises by one with every change.
+    pub generation: Generation,
+    /// Identity, for life.
+    pub cluster: ClusterId,
+    /// Name, unique within its place.
+    pub name: ClusterName,
+    /// How far the cluster is. Writer: the agents; `Leaving` by an operator.
+    pub phase: Phase,
+    /// No Read or Update has presented this cluster's id yet. Writer: an operator.
+    pub unclaimed: bool,
+    /// What is wanted. Writer: an operator (the cluster resource).
+    pub spec: ClusterSpec,
+    /// The release that the nodes are to run now, and where its server binary is. Writer: an operator; later, windows.
+    pub release: Release,
+    /// Where the server binary of `release` is.
+    pub artefact: Artefact,
+    /// Public keys of operators. Writer: an operator.
+    pub operators: BTreeSet<Pin>,
+    /// The nodes. Writer: an operator.
+    pub members: BTreeMap<NodeId, Member>,
+    /// Database users. Writer: an operator (the user resources, one entry each).
+    pub users: BTreeMap<UserName, User>,
+    /// Certificate of the cluster's own authority, PEM; absent until the first agent has made it. Writer: the agents.
+    pub ca_certificate: Option<String>,
+    /// Who may be disturbed now. Writer: the agents.
+    pub grant: Option<Grant>,
+}
+
+/// The layout of [`Record`] that this code writes.
+pub const LAYOUT: u32 = 1;
+
+/// How far a cluster is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Being made; it holds no data, and its machines may be replaced.
+    Forming,
+    /// It has served; it holds data, and nothing ever replaces it silently.
+    Formed,
+    /// Being taken down at the user's word.
+    Leaving,
+}
+
+/// One node: an agent and the server that it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Which place in the cluster's shape it takes.
+    pub seat: Seat,
+    /// The agent's public key.
+    pub pin: Pin,
+    /// Where the agent listens.
+    pub agent: SocketAddr,
+    /// Where clients reach the server.
+    pub client: SocketAddr,
+    /// The cluster bus port at the same address as `client`.
+    pub bus_port: u16,
+}
+
+/// Permission for one operation that may disturb the nodes it names. There is room for one per cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// What may be done.
+    pub operation: Operation,
+    /// Whom it may disturb.
+    pub nodes: BTreeSet<NodeId>,
+    /// The generation that gave it: its identity.
+    pub given: Generation,
+}
+
+/// Operations that need a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Stop the server and start it again.
+    Restart,
+}

@@ -1,0 +1,346 @@
+//! Releases: engines, versions, what runs and what is asked for, and where its binary is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Invalid;
+use crate::text::{from_hex, serde_as_text};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// Redis.
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+impl Engine {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Redis, Self::Valkey];
+
+    /// Its name as the user writes it: `redis` or `valkey`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Valkey => "valkey",
+        }
+    }
+
+    /// The name of its server's executable: `redis-server` or `valkey-server`.
+    #[must_use]
+    pub const fn server_binary(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Valkey => "valkey-server",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|engine| engine.as_str() == text).ok_or_else(|| {
+            Invalid::new(
+                "Engine not known",
+                format!("{text:?} is not an engine."),
+                "Engines are \"redis\" and \"valkey\".",
+            )
+        })
+    }
+}
+
+serde_as_text!(Engine);
+
+/// A line of releases that differ only in patches: `7.2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Line {
+    /// First number.
+    pub major: u16,
+    /// Second number.
+    pub minor: u16,
+}
+
+/// One release of a line: `7.2.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// First number.
+    pub major: u16,
+    /// Second number.
+    pub minor: u16,
+    /// Third number.
+    pub patch: u16,
+}
+
+impl Line {
+    /// The line `major.minor`.
+    #[must_use]
+    pub const fn new(major: u16, minor: u16) -> Self {
+        Self { major, minor }
+    }
+
+    /// The version of this line with that patch number.
+    #[must_use]
+    pub const fn patch(self, patch: u16) -> Version {
+        Version::new(self.major, self.minor, patch)
+    }
+}
+
+impl Version {
+    /// The version `major.minor.patch`.
+    #[must_use]
+    pub const fn new(major: u16, minor: u16, patch: u16) -> Self {
+        Self { major, minor, patch }
+    }
+
+    /// The line that it belongs to.
+    #[must_use]
+    pub const fn line(self) -> Line {
+        Line::new(self.major, self.minor)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The numbers of a dotted text; digits only and no leading zeros, so that every version has one spelling.
+fn numbers<const N: usize>(text: &str) -> Option<[u16; N]> {
+    let mut found = [0; N];
+    let mut parts = text.split('.');
+    for number in &mut found {
+        let part = parts.next()?;
+        let plain = part.bytes().all(|b| b.is_ascii_digit()) && (part == "0" || !part.starts_with('0'));
+        *number = plain.then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then_some(found)
+}
+
+impl FromStr for Line {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        numbers(text).map(|[major, minor]| Self { major, minor }).ok_or_else(|| not_a_version(text))
+    }
+}
+
+impl FromStr for Version {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        numbers(text).map(|[major, minor, patch]| Self { major, minor, patch }).ok_or_else(|| not_a_version(text))
+    }
+}
+
+fn not_a_version(text: &str) -> Invalid {
+    let hint = match numbers(text) {
+        Some([major]) => format!("Name the line too, such as \"{major}.0\"."),
+        None => "Write a line, such as \"7.2\" (its newest patch), or an exact version, such as \"7.2.5\".".to_owned(),
+    };
+    Invalid::new("Version not valid", format!("{text:?} is not a version."), hint)
+}
+
+serde_as_text!(Line);
+serde_as_text!(Version);
+
+/// The full version of a distribution's package, such as `5:7.0.15-1~deb12u10`.
+///
+/// Distributions fix holes under an unchanged upstream number; only this tells whether they did.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PackageRevision(String);
+
+impl PackageRevision {
+    /// The revision as the package manager writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PackageRevision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for PackageRevision {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        // The alphabet of https://www.debian.org/doc/debian-policy/ch-controlfields.html#version, and RPM's `^` and `_`.
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".+-~:^_".contains(c);
+        if text.is_empty() || text.len() > 128 || !text.chars().all(allowed) {
+            return Err(Invalid::new(
+                "Package revision not valid",
+                format!("{text:?} is not the version of a package."),
+                "Write it as the package manager does, such as \"5:7.0.15-1~deb12u10\".",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+serde_as_text!(PackageRevision);
+
+/// A release that runs or is to run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Release {
+    /// Which server.
+    pub engine: Engine,
+    /// Which version.
+    pub version: Version,
+    /// Which package of it, where a package manager knows.
+    pub package: Option<PackageRevision>,
+}
+
+impl Release {
+    /// A release that no package manager knows of.
+    #[must_use]
+    pub const fn new(engine: Engine, version: Version) -> Self {
+        Self { engine, version, package: None }
+    }
+
+    /// Whether a server that says of itself that it is `other` may be this release.
+    ///
+    /// A running server does not know its package, so a revision decides only where both sides have one.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let same_package = match (&self.package, &other.package) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => true,
+        };
+        self.engine == other.engine && self.version == other.version && same_package
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.engine, self.version)?;
+        self.package.as_ref().map_or(Ok(()), |package| write!(f, " ({package})"))
+    }
+}
+
+/// What the user asks for: "7.2.5" or "7.2". The engine stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReleaseTarget {
+    /// This version and no other.
+    Exactly(Version),
+    /// The newest patch of this line that can be had.
+    LatestPatch(Line),
+}
+
+impl ReleaseTarget {
+    /// The line of whatever satisfies it.
+    #[must_use]
+    pub const fn line(self) -> Line {
+        match self {
+            Self::Exactly(version) => version.line(),
+            Self::LatestPatch(line) => line,
+        }
+    }
+
+    /// Whether a version satisfies it.
+    #[must_use]
+    pub fn admits(self, version: Version) -> bool {
+        match self {
+            Self::Exactly(wanted) => wanted == version,
+            Self::LatestPatch(line) => line == version.line(),
+        }
+    }
+}
+
+impl fmt::Display for ReleaseTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(version) => version.fmt(f),
+            Self::LatestPatch(line) => line.fmt(f),
+        }
+    }
+}
+
+impl FromStr for ReleaseTarget {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self::LatestPatch).or_else(|_| text.parse().map(Self::Exactly))
+    }
+}
+
+serde_as_text!(ReleaseTarget);
+
+/// A server binary on a node: where it is, and what its content must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ArtefactText", into = "ArtefactText")]
+pub struct Artefact {
+    server: PathBuf,
+    sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ArtefactText {
+    server: PathBuf,
+    sha256: String,
+}
+
+impl Artefact {
+    /// The binary at an absolute path, with the SHA-256 of its content in 64 lowercase hexadecimal digits.
+    ///
+    /// # Errors
+    /// The path is relative (to which directory?) or not UTF-8, or the digest is not one.
+    pub fn new(server: impl Into<PathBuf>, sha256: impl Into<String>) -> Result<Self, Invalid> {
+        let (server, sha256) = (server.into(), sha256.into());
+        let invalid = |detail, hint| Err(Invalid::new("Server binary not valid", detail, hint));
+        if !server.is_absolute() || server.to_str().is_none() {
+            return invalid(format!("{server:?} is not an absolute path in UTF-8."), "Name the file from the root.");
+        }
+        if from_hex::<32>(&sha256).is_none() {
+            return invalid(format!("{sha256:?} is not a SHA-256 digest."), "Give 64 lowercase hexadecimal digits.");
+        }
+        Ok(Self { server, sha256 })
+    }
+
+    /// Absolute path of the server binary on the node.
+    #[must_use]
+    pub fn server(&self) -> &Path {
+        &self.server
+    }
+
+    /// SHA-256 of that file: 64 lowercase hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+}
+
+impl TryFrom<ArtefactText> for Artefact {
+    type Error = Invalid;
+
+    fn try_from(text: ArtefactText) -> Result<Self, Invalid> {
+        Self::new(text.server, text.sha256)
+    }
+}
+
+impl From<Artefact> for ArtefactText {
+    fn from(artefact: Artefact) -> Self {
+        Self { server: artefact.server, sha256: artefact.sha256 }
+    }
+}

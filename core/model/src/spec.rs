@@ -1,0 +1,134 @@
+//! What the user asks for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Bytes, Engine, Failure, FieldPath, ReleaseTarget};
+
+/// A cluster as its user wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterSpec {
+    /// Redis or Valkey.
+    pub engine: Engine,
+    /// A line ("7.0": its newest patch that can be had) or an exact version ("7.0.15").
+    pub version: ReleaseTarget,
+    /// Number of shards, each with one primary.
+    pub shards: u16,
+    /// Replicas of each primary.
+    pub replicas_per_shard: u16,
+    /// `maxmemory` of each node.
+    pub memory: Bytes,
+    /// Configuration keys and values as the engine spells them.
+    pub config: BTreeMap<String, String>,
+    /// Where: exactly one.
+    pub place: Place,
+}
+
+/// Where a cluster's machines come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Processes of the machine that Terraform runs on.
+    Local,
+}
+
+/// Least `memory` of a node. An empty server with TLS, append-only file and a 1 MiB replication backlog uses 1.5 to 2.5 MiB
+/// before the first key; below 16 MiB that and one client's output buffer are more than a tenth of what was asked for, and
+/// the server refuses writes that its user's arithmetic allowed.
+pub const MEMORY_MIN: Bytes = Bytes::mib(16);
+/// Most `memory` of a node: 16 TiB, above any machine that can be had, below where sums of nodes could overflow.
+pub const MEMORY_MAX: Bytes = Bytes::mib(16 << 20);
+/// Most shards: with one node each, [`NODES_MAX`].
+pub const SHARDS_MAX: u16 = 100;
+/// Most replicas of a primary; each is fed by the primary itself, and more than five cost it more than they give.
+pub const REPLICAS_MAX: u16 = 5;
+/// Most nodes of a cluster: what one Record has room for (ARCHITECTURE, decision 15).
+pub const NODES_MAX: u32 = 100;
+/// Longest value of a configuration key, in bytes. The longest real ones (`client-output-buffer-limit`) have about 100.
+pub const CONFIG_VALUE_MAX: usize = 1024;
+
+impl ClusterSpec {
+    /// How many nodes it asks for.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        u32::from(self.shards) * (1 + u32::from(self.replicas_per_shard))
+    }
+
+    /// Every fault of its shape; none if it is valid.
+    ///
+    /// Whether the engine has such a line and such configuration keys is for `justmanage-releases` to say; whether this
+    /// release of Just Manage can make it, for [`ClusterSpec::beyond_this_release`].
+    #[must_use]
+    pub fn validate(&self) -> Vec<Failure> {
+        let mut faults = Vec::new();
+        if self.memory < MEMORY_MIN || self.memory > MEMORY_MAX {
+            let detail = format!("{} of memory was asked for.", self.memory);
+            let hint = format!("Ask for {MEMORY_MIN} to {MEMORY_MAX}.");
+            faults.push(Failure::at(FieldPath::of("memory"), "Amount of memory out of range", detail).hint(hint));
+        }
+        if self.shards == 0 || self.shards > SHARDS_MAX {
+            let detail = format!("{} shards were asked for.", self.shards);
+            let hint = format!("Ask for 1 to {SHARDS_MAX}.");
+            faults.push(Failure::at(FieldPath::of("shards"), "Number of shards out of range", detail).hint(hint));
+        }
+        if self.replicas_per_shard > REPLICAS_MAX {
+            let detail = format!("{} replicas per shard were asked for.", self.replicas_per_shard);
+            let hint = format!("Ask for 0 to {REPLICAS_MAX}.");
+            let about = FieldPath::of("replicas_per_shard");
+            faults.push(Failure::at(about, "Number of replicas out of range", detail).hint(hint));
+        }
+        if faults.is_empty() && self.nodes() > NODES_MAX {
+            let detail = format!(
+                "{} shards with 1 primary and {} replicas each are {} nodes.",
+                self.shards,
+                self.replicas_per_shard,
+                self.nodes()
+            );
+            let hint = format!("A cluster has at most {NODES_MAX} nodes.");
+            faults.push(Failure::at(FieldPath::of("shards"), "Too many nodes", detail).hint(hint));
+        }
+        faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
+        faults
+    }
+
+    /// What this release of Just Manage cannot make yet, though the shape is valid; none if it can make all of it.
+    #[must_use]
+    pub fn beyond_this_release(&self) -> Vec<Failure> {
+        let beyond = |attribute: &str, asked: u16, able: u16| {
+            (asked > able).then(|| {
+                Failure::at(
+                    FieldPath::of(attribute),
+                    "Not possible in this release",
+                    format!("This release of Just Manage makes clusters of one node; {attribute} = {asked} needs a later one."),
+                )
+                .hint(format!("Set {attribute} = {able}."))
+            })
+        };
+        [beyond("shards", self.shards, 1), beyond("replicas_per_shard", self.replicas_per_shard, 0)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// The shape of one line of configuration: nothing that could end the line and begin another.
+fn config_fault(key: &str, value: &str) -> Option<Failure> {
+    let at = || FieldPath::of("config").key(key);
+    let key_ok = key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b));
+    if !key_ok {
+        let detail = format!("{key:?} is not the name of a configuration key.");
+        let hint = "Keys are lowercase letters, digits and hyphens, such as \"maxmemory-policy\".";
+        return Some(Failure::at(at(), "Configuration key not valid", detail).hint(hint));
+    }
+    if let Some(odd) = value.chars().find(|c| c.is_control()) {
+        let detail = format!("The value of {key:?} contains {}.", crate::text::show(odd));
+        return Some(Failure::at(at(), "Configuration value not valid", detail).hint("Write it on one line."));
+    }
+    (value.len() > CONFIG_VALUE_MAX).then(|| {
+        let detail = format!("The value of {key:?} has {} bytes.", value.len());
+        let hint = format!("At most {CONFIG_VALUE_MAX} bytes are possible.");
+        Failure::at(at(), "Configuration value too long", detail).hint(hint)
+    })
+}
