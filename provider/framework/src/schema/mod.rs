@@ -1,6 +1,11 @@
 //! Schemas: what a resource, data source or provider configuration looks like.
 
+mod build;
+mod implied;
+
 use crate::{Type, Value};
+
+pub(crate) use implied::for_each_object;
 
 /// The schema of a resource, a data source or a provider configuration.
 #[derive(Clone, Debug, PartialEq)]
