@@ -4,6 +4,7 @@
 //! Invariant: a task that fails says what to do about it and exits non-zero.
 #![allow(clippy::print_stdout, reason = "tasks talk to the person who started them")]
 
+mod deps;
 mod house;
 mod servers;
 mod shell;
@@ -23,11 +24,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Unpack Redis and Valkey from Debian packages into the cache
+    /// Check who may import whom
+    Deps,
     Servers(servers::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Deps => deps::run(),
         Task::Servers(options) => servers::run(&options),
     };
     match done {

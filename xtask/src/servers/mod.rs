@@ -163,7 +163,10 @@ mod tests {
     #[test]
     fn version_is_read_from_what_servers_print() {
         for (said, version) in [
-            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d7c971a948f0", Some("7.0.15")),
+            (
+                "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d7c971a948f0",
+                Some("7.0.15"),
+            ),
             ("Valkey server v=8.0.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1", Some("8.0.1")),
             ("Valkey server v= sha=0", None),
             ("command not found", None),

@@ -84,7 +84,9 @@ fn copy_libraries(root: &Path, to: &Path) -> Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
-            let Some(text) = name.to_str().filter(|text| text.starts_with("lib") && text.contains(".so")) else { continue };
+            let Some(text) = name.to_str().filter(|text| text.starts_with("lib") && text.contains(".so")) else {
+                continue;
+            };
             if entry.file_type()?.is_symlink() {
                 symlink(fs::read_link(entry.path())?, to.join(text))?;
             } else {
@@ -119,7 +121,8 @@ mod tests {
 
     #[test]
     fn libraries_are_taken_along_but_not_the_c_library() {
-        let depends = "adduser, libatomic1 (>= 4.8), libc6 (>= 2.34), liblzf1 (>= 1.5), libssl3 | libssl1.1, libsystemd0\n";
+        let depends =
+            "adduser, libatomic1 (>= 4.8), libc6 (>= 2.34), liblzf1 (>= 1.5), libssl3 | libssl1.1, libsystemd0\n";
         assert_eq!(libraries_in(depends), ["libatomic1", "liblzf1", "libssl3", "libsystemd0"]);
     }
 }

@@ -1,0 +1,162 @@
+//! The rules of the house, as tables, and the function that finds what breaks them.
+
+use super::graph::{Graph, Kind};
+
+/// A crate of ours, what it may import of ours, and what its tests may import besides.
+struct Room {
+    krate: &'static str,
+    may_import: &'static [&'static str],
+    tests_may: &'static [&'static str],
+}
+
+const fn room(krate: &'static str, may_import: &'static [&'static str]) -> Room {
+    Room { krate, may_import, tests_may: &[SIM] }
+}
+
+/// The simulated world: drives the real planner in tests, and is part of no product.
+const SIM: &str = "justmanage-sim";
+
+/// "May import, everything else never" of ARCHITECTURE, crate by crate. A crate that is not listed is an error.
+const HOUSE: &[Room] = &[
+    room("justmanage-model", &[]),
+    room("justmanage-releases", &["justmanage-model"]),
+    room("justmanage-planner", &["justmanage-model", "justmanage-releases"]),
+    room("justmanage-engine", &["justmanage-model", "justmanage-releases"]),
+    room("justmanage-platforms", &["justmanage-model"]),
+    room("justmanage-platform-local", &["justmanage-model", "justmanage-platforms"]),
+    // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
+    room("justmanage-identity", &["justmanage-model"]),
+    room("justmanage-agent-proto", &[]),
+    room(
+        "justmanage-core",
+        &[
+            "justmanage-agent-proto",
+            "justmanage-identity",
+            "justmanage-model",
+            "justmanage-planner",
+            "justmanage-platform-local",
+            "justmanage-platforms",
+            "justmanage-releases",
+        ],
+    ),
+    room(
+        "justmanage-agent",
+        &[
+            "justmanage-agent-proto",
+            "justmanage-engine",
+            "justmanage-identity",
+            "justmanage-model",
+            "justmanage-planner",
+            "justmanage-releases",
+        ],
+    ),
+    room("tfkit-proto", &[]),
+    room("tfkit-derive", &[]),
+    room("tfkit", &["tfkit-proto", "tfkit-derive"]),
+    room("terraform-provider-justmanage", &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases"]),
+    room(SIM, &["justmanage-model", "justmanage-planner"]),
+    room("xtask", &[]),
+    // Tests of the whole look from outside; to attack an agent's door they need its API and keys.
+    Room {
+        krate: "acceptance-tests",
+        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"],
+        tests_may: &[SIM],
+    },
+];
+
+/// Crates that decide and never do: no IO, no clock, no chance.
+const PURE: &[&str] = &["justmanage-model", "justmanage-planner", "justmanage-releases"];
+
+/// Where the pure crates are, for what only clippy can see.
+pub(super) const PURE_FOLDERS: &[(&str, &str)] = &[
+    ("justmanage-model", "core/model"),
+    ("justmanage-planner", "core/planner"),
+    ("justmanage-releases", "core/releases"),
+];
+
+/// The clocks that a pure crate's `clippy.toml` forbids. `now` is an argument there.
+pub(super) const CLOCKS: &[&str] =
+    &["jiff::Timestamp::now", "jiff::Zoned::now", "std::time::Instant::now", "std::time::SystemTime::now"];
+
+/// What the pure crates never link: runtimes, RPC, clocks, chance, the network.
+const NOT_PURE: &[&str] = &[
+    "async-std",
+    "chrono",
+    "fastrand",
+    "getrandom",
+    "hyper",
+    "mio",
+    "rand",
+    "rand_core",
+    "redis",
+    "reqwest",
+    "ring",
+    "rustix",
+    "rustls",
+    "smol",
+    "socket2",
+    "time",
+    "tokio",
+    "tonic",
+    "tracing-subscriber",
+    "ureq",
+    "uuid",
+];
+
+/// Names, or beginnings of names, of cloud SDKs: the agent has no platform credentials, so it has no use for one.
+const CLOUD: &[&str] =
+    &["aws-", "azure", "google-cloud", "gcp", "digitalocean", "kube", "k8s-openapi", "nomad", "hcloud"];
+
+/// A second crypto library, or one that would drag it in (docs/decisions/0002-one-crypto-provider.md).
+const SECOND_CRYPTO: &[&str] =
+    &["aws-lc-rs", "aws-lc-sys", "boring", "boring-sys", "native-tls", "openssl", "openssl-sys"];
+
+/// What of the house `graph` breaks, one sentence each, in a stable order.
+pub(super) fn violations(graph: &Graph) -> Vec<String> {
+    let mut found = imports(graph);
+    for krate in PURE {
+        found.extend(linked(graph, krate, "decides without IO, clock or chance", |name| NOT_PURE.contains(&name)));
+    }
+    found.extend(linked(graph, "justmanage-agent", "has no platform credentials", |name| {
+        CLOUD.iter().any(|cloud| name.starts_with(cloud)) || name.starts_with("tfkit")
+    }));
+    for krate in ["tfkit", "tfkit-derive", "tfkit-proto"] {
+        found.extend(linked(graph, krate, "is publishable without anything of ours", |name| {
+            name.starts_with("justmanage") || name == "terraform-provider-justmanage"
+        }));
+    }
+    for name in graph.names().filter(|name| SECOND_CRYPTO.contains(name)) {
+        found.push(format!("{name}: there is one crypto provider, ring"));
+    }
+    for once in ["ring", "rustls"] {
+        let count = graph.names().filter(|name| *name == once).count();
+        if count > 1 {
+            found.push(format!("{once}: {count} versions; a type of one is not a type of the other"));
+        }
+    }
+    found
+}
+
+/// Imports between our own crates.
+fn imports(graph: &Graph) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, declared) in graph.own() {
+        let Some(room) = HOUSE.iter().find(|room| room.krate == name) else {
+            found.push(format!("{name}: not in the house; list it in xtask/src/deps/rules.rs with what it may import"));
+            continue;
+        };
+        for (other, kind) in declared.iter().filter(|(other, _)| graph.is_own(other)) {
+            let listed = room.may_import.contains(&other.as_str());
+            let in_tests = *kind == Kind::Dev && room.tests_may.contains(&other.as_str());
+            if !listed && !in_tests && other != name {
+                found.push(format!("{name} must not import {other} ({kind:?} dependency)"));
+            }
+        }
+    }
+    found
+}
+
+fn linked(graph: &Graph, krate: &str, because: &str, forbidden: impl Fn(&str) -> bool) -> Vec<String> {
+    let all = graph.linked_into(krate).into_iter().filter(|(name, _)| forbidden(name));
+    all.map(|(name, chain)| format!("{krate} must not link {name}, because it {because}: {chain}")).collect()
+}
