@@ -19,12 +19,88 @@
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |
 //! | [`plugin`] | the process: handshake, TLS, controller, broker, stdio, logs |
 //! | [`testing`] | a host that speaks the client side, for tests |
+//!
+//! # A provider in fifty lines
+//!
+//! ```
+//! use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Plan, Provider, Resource, async_trait};
+//!
+//! /// A note in a file.
+//! #[derive(Model)]
+//! struct Note {
+//!     /// Name of the file.
+//!     #[tf(required, replace, validate = plain_name, says = "a name without slashes")]
+//!     name: String,
+//!     /// What it says.
+//!     #[tf(default = "nothing")]
+//!     text: String,
+//!     /// Path of the file.
+//!     #[tf(computed, keep)]
+//!     id: Attr<String>,
+//! }
+//!
+//! fn plain_name(name: &str) -> Result<(), String> {
+//!     if name.contains('/') { Err("There is a slash in the name; give the name only.".into()) } else { Ok(()) }
+//! }
+//!
+//! /// Keeps notes.
+//! #[derive(Model)]
+//! struct Config {
+//!     /// Where notes are kept.
+//!     #[tf(required)]
+//!     directory: String,
+//! }
+//!
+//! struct Notes;
+//!
+//! #[async_trait]
+//! impl Resource for Notes {
+//!     type Model = Note;
+//!     type Client = std::path::PathBuf;
+//!     const TYPE: &'static str = "note";
+//!
+//!     async fn create(&self, cx: &Cx<Self::Client, Note>, mut plan: Plan<Note>) -> Result<Note, Failed<Note>> {
+//!         let path = cx.client()?.join(&plan.name);
+//!         std::fs::write(&path, &plan.text).map_err(|e| Diagnostic::error("Note not written", e.to_string()))?;
+//!         plan.id = path.display().to_string().into();
+//!         Ok(plan.planned)
+//!     }
+//!
+//!     async fn read(&self, cx: &Cx<Self::Client, Note>, mut state: Note) -> Result<Option<Note>, Diagnostics> {
+//!         let Ok(text) = std::fs::read_to_string(cx.client()?.join(&state.name)) else { return Ok(None) };
+//!         state.text = text;
+//!         Ok(Some(state))
+//!     }
+//!
+//!     async fn update(&self, cx: &Cx<Self::Client, Note>, _: Note, plan: Plan<Note>) -> Result<Note, Failed<Note>> {
+//!         self.create(cx, plan).await
+//!     }
+//!
+//!     async fn delete(&self, cx: &Cx<Self::Client, Note>, state: Note) -> Result<(), Failed<Note>> {
+//!         let _ = std::fs::remove_file(cx.client()?.join(&state.name));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let provider = Provider::new("notes")
+//!     .config(|config: Config, _| async move { Ok(config.directory.into()) })
+//!     .resource(Notes);
+//! # provider.into_service().unwrap();
+//! // in main: tfkit::plugin::serve(provider.into_service()?, options)
+//! ```
+
+// The derived code names this crate from outside; so may our own tests.
+extern crate self as tfkit;
 
 pub mod check;
+pub mod context;
+pub mod data_source;
 pub mod diagnostics;
 pub mod model;
 pub mod plan;
 pub mod plugin;
+pub mod provider;
+pub mod resource;
 pub mod schema;
 pub mod serve;
 #[cfg(feature = "testing")]
@@ -32,5 +108,11 @@ pub mod testing;
 pub mod value;
 pub mod wire;
 
+pub use async_trait::async_trait;
+pub use context::Cx;
+pub use data_source::DataSource;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use model::{Attr, Model, Set, View};
+pub use provider::{ConfigureCx, Provider};
+pub use resource::{Failed, Plan, PlanChange, Resource};
 pub use value::{Number, Path, PathStep, Refinement, Type, Value};

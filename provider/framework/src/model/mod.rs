@@ -1,0 +1,191 @@
+//! Typed models: a struct is the schema, and its values come from and go to Terraform through it.
+//!
+//! `#[derive(Model)]` reads a struct's fields, their doc comments and their `#[tf(...)]` options, and produces three things:
+//!
+//! * the **schema** ([`Model::block`]): one attribute per field, in the order of the struct, doc comments as descriptions;
+//! * the **conversions** ([`Model::decode`], [`Model::encode`]);
+//! * the **view**: a second struct, `NameView`, with the same fields, in which *every* field is an [`Attr`].
+//!
+//! # Two typed forms, and when each is used
+//!
+//! While Terraform validates and plans, anything may be unknown, also what is required. While it applies and reads,
+//! nothing of the user's is. So there are two forms of the same data, and each call gets the one that cannot lie:
+//!
+//! | call | gets | why |
+//! |---|---|---|
+//! | `validate`, `modify_plan`, `plan_destroy` | [`View<M>`] | any field may be null or unknown |
+//! | `create`, `update` | [`crate::Plan<M>`]: the model, and `config` as a view | required fields are there; computed ones are `Attr` |
+//! | `read`, `delete`, `import` | the model | a state is wholly known |
+//!
+//! | field | Terraform type | may be null | may be unknown |
+//! |---|---|---|---|
+//! | `String`, `bool`, integers, [`Number`], `Vec<T>`, [`Set<T>`], `BTreeSet<T>`, `BTreeMap<String, T>` | the obvious one | no | no |
+//! | a nested model `M`, `Vec<M>`, `Set<M>`, `BTreeMap<String, M>` | nested attributes: single, list, set, map | no | no |
+//! | [`Value`] | dynamic | yes | yes |
+//! | `Option<T>` | as `T` | yes | no |
+//! | [`Attr<T>`] | as `T` | yes | yes |
+//!
+//! The derive refuses at compile time what could not work: an optional field (without a default) that cannot be null, a
+//! computed field that cannot be unknown, and contradicting options.
+
+mod attr;
+mod collections;
+mod error;
+mod plain;
+mod set;
+
+use std::collections::BTreeMap;
+
+pub use attr::Attr;
+pub use error::{ModelError, Problem};
+pub use set::Set;
+pub use tfkit_derive::Model;
+
+use crate::schema::{Attribute, Block, Kind, Nesting};
+use crate::{Path, Type, Value};
+
+/// A struct that is a schema. Derive it: `#[derive(Model)]`; the [module](self) tells the whole story.
+pub trait Model: Sized + Send + Sync + 'static {
+    /// The same attributes, each of them possibly null or unknown. The view of a view is itself.
+    type View: Model;
+
+    /// Attributes and documentation, as the schema shows them.
+    fn block() -> Block;
+
+    /// Reads the attributes of an object.
+    ///
+    /// # Errors
+    /// A value that the field's type cannot hold: null or unknown where the type has no place for it, or a number out of
+    /// range. The error names the path and never repeats the value.
+    fn decode(object: &BTreeMap<String, Value>, path: &Path) -> Result<Self, ModelError>;
+
+    /// All attributes, with their values.
+    fn encode(&self) -> BTreeMap<String, Value>;
+}
+
+/// The form of a model in which every attribute may be null or unknown.
+pub type View<M> = <M as Model>::View;
+
+/// A type that can be a field of a [`Model`]. Implement it for own scalar types (an enum of names, a size with a unit) by
+/// way of one that already is a field.
+pub trait Field: Sized + Send + Sync + 'static {
+    /// The type of this field in the [`View`].
+    type View: Field;
+    /// The type without `Attr` or `Option`: what defaults and validators are about.
+    type Bare: Field;
+    /// Whether the type can say null.
+    const NULLABLE: bool = false;
+    /// Whether the type can say unknown.
+    const UNKNOWABLE: bool = false;
+
+    /// What the schema says that this holds.
+    fn kind() -> Kind;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// See [`Model::decode`].
+    fn decode(value: &Value, path: &Path) -> Result<Self, ModelError>;
+
+    /// The value for Terraform.
+    fn encode(&self) -> Value;
+}
+
+/// The model of something that has no attributes, such as a provider without configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Empty;
+
+impl Model for Empty {
+    type View = Empty;
+
+    fn block() -> Block {
+        Block::default()
+    }
+
+    fn decode(_: &BTreeMap<String, Value>, _: &Path) -> Result<Self, ModelError> {
+        Ok(Self)
+    }
+
+    fn encode(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
+}
+
+/// The type of the values of a kind, nested attributes as objects.
+pub(crate) fn type_of(kind: &Kind) -> Type {
+    match kind {
+        Kind::Plain(ty) => ty.clone(),
+        Kind::Nested(nesting, attributes) => {
+            let object = Type::Object(attributes.iter().map(|a| (a.name.clone(), type_of(&a.kind))).collect());
+            match nesting {
+                Nesting::Single => object,
+                Nesting::List => Type::List(Box::new(object)),
+                Nesting::Set => Type::Set(Box::new(object)),
+                Nesting::Map => Type::Map(Box::new(object)),
+            }
+        }
+    }
+}
+
+/// What the derived code calls; no part of the interface.
+#[doc(hidden)]
+pub mod derived {
+    use super::{Attribute, BTreeMap, Field, ModelError, Path, Value};
+    use crate::schema::Validator;
+
+    /// An attribute of a field's type, with no option set.
+    pub fn attribute<T: Field>(name: &str, description: &str) -> Attribute {
+        Attribute {
+            name: name.to_owned(),
+            kind: T::kind(),
+            description: description.to_owned(),
+            required: false,
+            optional: false,
+            computed: false,
+            sensitive: false,
+            write_only: false,
+            replace: false,
+            keep: false,
+            default: None,
+            validators: Vec::new(),
+            deprecated: None,
+        }
+    }
+
+    /// Reads one field of an object; an absent attribute is null.
+    ///
+    /// # Errors
+    /// See [`super::Model::decode`].
+    pub fn field<T: Field>(object: &BTreeMap<String, Value>, name: &str, path: &Path) -> Result<T, ModelError> {
+        T::decode(object.get(name).unwrap_or(&Value::Null), &path.attr(name))
+    }
+
+    /// Puts the value of a field into an object.
+    pub fn put<T: Field>(object: &mut BTreeMap<String, Value>, name: &str, value: &T) {
+        object.insert(name.to_owned(), value.encode());
+    }
+
+    /// A validator of a known value; one that has unknown parts is not judged yet.
+    pub fn check<T: Field, E: ToString>(value: &Value, judge: impl Fn(&T) -> Result<(), E>) -> Result<(), String> {
+        match T::decode(value, &Path::root()) {
+            Ok(known) => judge(&known).map_err(|error| error.to_string()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// A validator for the schema.
+    pub fn validator(says: &'static str, check: fn(&Value) -> Result<(), String>) -> Validator {
+        Validator { says, check }
+    }
+
+    /// The attributes of an object.
+    ///
+    /// # Errors
+    /// The value is not a known object.
+    pub fn object<'a>(value: &'a Value, path: &Path) -> Result<&'a BTreeMap<String, Value>, ModelError> {
+        match value {
+            Value::Object(object) => Ok(object),
+            other => Err(ModelError::mismatch(path, "an object", other)),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A provider is put together here: its name, its configuration, its resources and data sources.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::data_source::DataSource;
+use crate::model::{Empty, Model, View};
+use crate::resource::Resource;
+use crate::serve::any::{AnyConfig, AnyDataSource, AnyResource, ClientSlot};
+use crate::serve::config::TypedConfig;
+use crate::serve::data_source::TypedDataSource;
+use crate::serve::typed::TypedResource;
+use crate::serve::{Service, ServiceError};
+use crate::{Diagnostic, Diagnostics};
+
+/// The beginning of a provider: a name, and no client yet.
+pub struct NewProvider {
+    name: String,
+}
+
+/// A provider whose calls use a client `C`.
+pub struct Provider<C> {
+    name: String,
+    slot: Arc<ClientSlot<C>>,
+    config: Box<dyn AnyConfig>,
+    resources: BTreeMap<String, Arc<dyn AnyResource>>,
+    data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    repeated: Vec<String>,
+}
+
+/// What `connect` may want to know and say. Cheap to clone.
+#[derive(Clone)]
+pub struct ConfigureCx {
+    pub(crate) terraform_version: String,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) reported: Arc<std::sync::Mutex<Diagnostics>>,
+}
+
+impl ConfigureCx {
+    /// The version of Terraform or OpenTofu that calls.
+    pub fn terraform_version(&self) -> &str {
+        &self.terraform_version
+    }
+
+    /// Cancelled when the user stops Terraform.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Reports a warning.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.reported.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(diagnostic);
+    }
+}
+
+impl Provider<()> {
+    /// Begins a provider. The name is the local name users give it, and the prefix of its types: `justmanage`.
+    // The name is what everybody looks for; what it begins becomes a provider with the next call.
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new(name: impl Into<String>) -> NewProvider {
+        NewProvider { name: name.into() }
+    }
+}
+
+impl NewProvider {
+    /// Gives the provider a configuration, and the way from it to a client. `connect` is called when Terraform configures
+    /// the provider with values that are all known; with unknown ones it is not called, and calls that need the client
+    /// say so. Use no network in `connect` that a plan can do without.
+    pub fn config<Cfg, C, F, Fut>(self, connect: F) -> Provider<C>
+    where
+        Cfg: Model,
+        C: Send + Sync + 'static,
+        F: Fn(Cfg, ConfigureCx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<C, Diagnostics>> + Send + 'static,
+    {
+        self.config_validated(connect, |_, _| ())
+    }
+
+    /// As [`Self::config`], with a check of what one attribute alone cannot say; the values may be unknown.
+    pub fn config_validated<Cfg, C, F, Fut, V>(self, connect: F, validate: V) -> Provider<C>
+    where
+        Cfg: Model,
+        C: Send + Sync + 'static,
+        F: Fn(Cfg, ConfigureCx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<C, Diagnostics>> + Send + 'static,
+        V: Fn(&View<Cfg>, &mut Diagnostics) + Send + Sync + 'static,
+    {
+        let slot = Arc::new(ClientSlot::default());
+        let config = Box::new(TypedConfig::new(Arc::clone(&slot), connect, validate));
+        Provider {
+            name: self.name,
+            slot,
+            config,
+            resources: BTreeMap::new(),
+            data_sources: BTreeMap::new(),
+            repeated: Vec::new(),
+        }
+    }
+
+    /// A provider without configuration.
+    pub fn without_config(self) -> Provider<()> {
+        self.config(|_: Empty, _| async { Ok(()) })
+    }
+}
+
+impl<C: Send + Sync + 'static> Provider<C> {
+    /// Adds a type of resource.
+    #[must_use]
+    pub fn resource<R: Resource<Client = C>>(mut self, resource: R) -> Self {
+        let name = format!("{}_{}", self.name, R::TYPE);
+        let typed = Arc::new(TypedResource::new(name.clone(), resource, Arc::clone(&self.slot)));
+        if self.resources.insert(name.clone(), typed).is_some() {
+            self.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds a data source.
+    #[must_use]
+    pub fn data_source<D: DataSource<Client = C>>(mut self, data_source: D) -> Self {
+        let name = format!("{}_{}", self.name, D::TYPE);
+        let typed = Arc::new(TypedDataSource::new(data_source, Arc::clone(&self.slot)));
+        if self.data_sources.insert(name.clone(), typed).is_some() {
+            self.repeated.push(name);
+        }
+        self
+    }
+
+    /// The gRPC service, to be given to [`crate::plugin::serve`] or called by tests.
+    ///
+    /// # Errors
+    /// A schema breaks a rule of Terraform, which would crash it. One unit test that calls this keeps it from happening.
+    pub fn into_service(self) -> Result<Service, ServiceError> {
+        Service::new(self.config, self.resources, self.data_sources, self.repeated)
+    }
+}

@@ -1,0 +1,93 @@
+//! Typed resources, data sources and configurations, seen without their types: values in, values out.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{Client, Cx};
+use crate::model::Model;
+use crate::provider::ConfigureCx;
+use crate::schema::Schema;
+use crate::{Diagnostics, Path, Value};
+
+/// Bytes by key, as the author's code keeps them.
+pub(crate) type PrivateData = BTreeMap<String, Vec<u8>>;
+
+/// Where the client is, once the provider is configured.
+pub(crate) struct ClientSlot<C>(RwLock<Client<C>>);
+
+impl<C> Default for ClientSlot<C> {
+    fn default() -> Self {
+        Self(RwLock::new(Client::NotConfigured))
+    }
+}
+
+impl<C> ClientSlot<C> {
+    pub(crate) fn set(&self, client: Client<C>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
+    /// The context of a call.
+    pub(crate) fn context<M: Model>(&self, call: Call) -> Cx<C, M> {
+        let client = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Cx::new(client, call.cancel, call.private)
+    }
+}
+
+/// What a call brings besides values.
+pub(crate) struct Call {
+    pub(crate) cancel: CancellationToken,
+    pub(crate) private: PrivateData,
+}
+
+/// How a call of the author's code ended.
+pub(crate) struct Outcome {
+    /// What is there now. Of a failed call: what it said or checkpointed, `None` if it did neither.
+    pub(crate) state: Option<Value>,
+    /// Whether the author's code failed (or panicked), so that `state` may be partial.
+    pub(crate) failed: bool,
+    pub(crate) private: PrivateData,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// A planned create or update on its way through the author's `modify_plan`.
+pub(crate) struct Change {
+    pub(crate) prior: Value,
+    pub(crate) config: Value,
+    pub(crate) planned: Value,
+    pub(crate) replace: Vec<Path>,
+}
+
+/// A [`crate::Resource`] without its type.
+#[async_trait]
+pub(crate) trait AnyResource: Send + Sync {
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+    fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool;
+    fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics>;
+    async fn modify_plan(&self, call: Call, change: &mut Change) -> Outcome;
+    async fn plan_destroy(&self, call: Call, prior: &Value) -> Outcome;
+    async fn create(&self, call: Call, planned: &Value, config: &Value) -> Outcome;
+    async fn read(&self, call: Call, state: &Value) -> Outcome;
+    async fn update(&self, call: Call, prior: &Value, planned: &Value, config: &Value) -> Outcome;
+    async fn delete(&self, call: Call, state: &Value) -> Outcome;
+    async fn import(&self, call: Call, id: &str) -> Outcome;
+}
+
+/// A [`crate::DataSource`] without its type.
+#[async_trait]
+pub(crate) trait AnyDataSource: Send + Sync {
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+    async fn read(&self, call: Call, config: &Value) -> Outcome;
+}
+
+/// The provider's configuration without its type.
+#[async_trait]
+pub(crate) trait AnyConfig: Send + Sync {
+    fn schema(&self) -> &Schema;
+    fn validate(&self, config: &Value) -> Diagnostics;
+    async fn connect(&self, cx: ConfigureCx, config: &Value) -> Diagnostics;
+}

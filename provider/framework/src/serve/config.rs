@@ -1,0 +1,78 @@
+//! The typed provider configuration behind the untyped interface, and the client that it makes.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+
+use super::any::{AnyConfig, ClientSlot};
+use super::run::{decode, panicked, run_sync};
+use crate::context::Client;
+use crate::model::{Model, View};
+use crate::provider::ConfigureCx;
+use crate::schema::Schema;
+use crate::{Diagnostic, Diagnostics, Value};
+
+/// A configuration model with the functions that check it and connect with it.
+pub(crate) struct TypedConfig<Cfg, C, F, V> {
+    schema: Schema,
+    slot: Arc<ClientSlot<C>>,
+    connect: F,
+    validate: V,
+    model: PhantomData<fn(Cfg)>,
+}
+
+impl<Cfg: Model, C, F, V> TypedConfig<Cfg, C, F, V> {
+    pub(crate) fn new(slot: Arc<ClientSlot<C>>, connect: F, validate: V) -> Self {
+        Self { schema: Schema { version: 0, block: Cfg::block() }, slot, connect, validate, model: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<Cfg, C, F, Fut, V> AnyConfig for TypedConfig<Cfg, C, F, V>
+where
+    Cfg: Model,
+    C: Send + Sync + 'static,
+    F: Fn(Cfg, ConfigureCx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<C, Diagnostics>> + Send + 'static,
+    V: Fn(&View<Cfg>, &mut Diagnostics) + Send + Sync + 'static,
+{
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let judged = run_sync(|| {
+            let view = decode::<View<Cfg>>(config)?;
+            let mut report = Diagnostics::new();
+            (self.validate)(&view, &mut report);
+            Ok(report)
+        });
+        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+    }
+
+    async fn connect(&self, cx: ConfigureCx, config: &Value) -> Diagnostics {
+        // Unknown during plan when it comes from a resource that is not there yet: no reason to fail (rule P12).
+        if !config.is_wholly_known() {
+            self.slot.set(Client::ConfigUnknown);
+            return Diagnostics::new();
+        }
+        self.slot.set(Client::NotConfigured);
+        let config = match decode::<Cfg>(config) {
+            Ok(config) => config,
+            Err(error) => return error.into(),
+        };
+        let work = AssertUnwindSafe(async { (self.connect)(config, cx).await }).catch_unwind();
+        match work.await {
+            Ok(Ok(client)) => {
+                self.slot.set(Client::Ready(Arc::new(client)));
+                Diagnostics::new()
+            }
+            Ok(Err(diagnostics)) => diagnostics,
+            Err(panic) => panicked(panic.as_ref()).into(),
+        }
+    }
+}

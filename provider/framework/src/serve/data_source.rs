@@ -1,0 +1,53 @@
+//! A typed data source behind the untyped interface.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::any::{AnyDataSource, Call, ClientSlot, Outcome};
+use super::run::{caught, decode, outcome, run_sync};
+use crate::data_source::DataSource;
+use crate::model::{Model, View};
+use crate::schema::Schema;
+use crate::{Diagnostic, Diagnostics, Value};
+
+/// A data source with its schema and the way to its client.
+pub(crate) struct TypedDataSource<D: DataSource> {
+    data_source: D,
+    schema: Schema,
+    slot: Arc<ClientSlot<D::Client>>,
+}
+
+impl<D: DataSource> TypedDataSource<D> {
+    pub(crate) fn new(data_source: D, slot: Arc<ClientSlot<D::Client>>) -> Self {
+        Self { data_source, schema: Schema { version: 0, block: D::Model::block() }, slot }
+    }
+}
+
+#[async_trait]
+impl<D: DataSource> AnyDataSource for TypedDataSource<D> {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let judged = run_sync(|| {
+            let view = decode::<View<D::Model>>(config)?;
+            let mut report = Diagnostics::new();
+            self.data_source.validate(&view, &mut report);
+            Ok(report)
+        });
+        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+    }
+
+    async fn read(&self, call: Call, config: &Value) -> Outcome {
+        let cx = self.slot.context(call);
+        let ended = caught(async {
+            let config = decode::<D::Model>(config)?;
+            let found: Result<D::Model, Diagnostics> = cx.unless_stopped(self.data_source.read(&cx, config)).await?;
+            Ok(Some(found?))
+        })
+        .await;
+        outcome(cx, ended)
+    }
+}

@@ -1,0 +1,170 @@
+//! A typed resource behind the untyped interface: decode, call, encode.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::any::{AnyResource, Call, Change, ClientSlot, Outcome};
+use super::run::{caught, decode, outcome, run_sync};
+use crate::context::Cx;
+use crate::model::{Model, View};
+use crate::resource::{Failed, Plan, PlanChange, Resource};
+use crate::schema::Schema;
+use crate::{Diagnostic, Diagnostics, Path, Value};
+
+/// A resource with its schema and the way to its client.
+pub(crate) struct TypedResource<R: Resource> {
+    name: String,
+    resource: R,
+    schema: Schema,
+    slot: Arc<ClientSlot<R::Client>>,
+}
+
+impl<R: Resource> TypedResource<R> {
+    pub(crate) fn new(name: String, resource: R, slot: Arc<ClientSlot<R::Client>>) -> Self {
+        let schema = Schema { version: R::VERSION, block: R::Model::block() };
+        Self { name, resource, schema, slot }
+    }
+
+    fn context(&self, call: Call) -> Cx<R::Client, R::Model> {
+        self.slot.context(call)
+    }
+
+    /// A state that the model cannot hold was stored by another release of the provider: the user must be told which
+    /// attribute, and the author that the version was not raised.
+    fn state(&self, value: &Value) -> Result<R::Model, Diagnostic> {
+        decode::<R::Model>(value).map_err(|error| {
+            Diagnostic::error(
+                "State does not fit this version of the provider",
+                format!(
+                    "{}: `{}`: {}. The provider must upgrade such a state and does not. This is a bug in the provider; \
+                     please report it.",
+                    self.name, error.path, error.problem
+                ),
+            )
+            .at(error.path)
+        })
+    }
+
+    fn plan(&self, planned: &Value, config: &Value) -> Result<Plan<R::Model>, Diagnostic> {
+        let planned = decode::<R::Model>(planned)?;
+        let config = decode::<View<R::Model>>(config)?;
+        Ok(Plan { planned, config })
+    }
+}
+
+fn change_of<M: Model>(change: &Change) -> Result<PlanChange<M>, Diagnostic> {
+    Ok(PlanChange {
+        prior: match &change.prior {
+            Value::Null => None,
+            prior => Some(decode(prior)?),
+        },
+        config: decode(&change.config)?,
+        planned: decode(&change.planned)?,
+        replace: change.replace.clone(),
+    })
+}
+
+#[async_trait]
+impl<R: Resource> AnyResource for TypedResource<R> {
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        let judged = run_sync(|| {
+            let view = decode::<View<R::Model>>(config)?;
+            let mut report = Diagnostics::new();
+            self.resource.validate(&view, &mut report);
+            Ok(report)
+        });
+        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+    }
+
+    fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
+        // Whoever cannot compare two values cannot call them equal.
+        run_sync(|| self.resource.semantic_eq(path, one, other)).unwrap_or(false)
+    }
+
+    fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
+        run_sync(|| self.resource.upgrade(from, state)).unwrap_or_else(|panic| Err(panic.into()))
+    }
+
+    async fn modify_plan(&self, call: Call, change: &mut Change) -> Outcome {
+        let cx = self.context(call);
+        let mut typed = None;
+        let ended = caught(async {
+            let typed = typed.insert(change_of::<R::Model>(change)?);
+            self.resource.modify_plan(&cx, typed).await?;
+            Ok(None)
+        })
+        .await;
+        if let Some(typed) = typed {
+            change.planned = Value::Object(typed.planned.encode());
+            change.replace = typed.replace;
+        }
+        outcome(cx, ended)
+    }
+
+    async fn plan_destroy(&self, call: Call, prior: &Value) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let prior = decode::<View<R::Model>>(prior)?;
+            self.resource.plan_destroy(&cx, &prior).await?;
+            Ok(None)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+
+    async fn create(&self, call: Call, planned: &Value, config: &Value) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let plan = self.plan(planned, config)?;
+            self.resource.create(&cx, plan).await.map(Some)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+
+    async fn read(&self, call: Call, state: &Value) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let state = self.state(state)?;
+            Ok(cx.unless_stopped(self.resource.read(&cx, state)).await??)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+
+    async fn update(&self, call: Call, prior: &Value, planned: &Value, config: &Value) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let prior = self.state(prior)?;
+            let plan = self.plan(planned, config)?;
+            self.resource.update(&cx, prior, plan).await.map(Some)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+
+    async fn delete(&self, call: Call, state: &Value) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let state = self.state(state)?;
+            self.resource.delete(&cx, state).await.map(|()| None)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+
+    async fn import(&self, call: Call, id: &str) -> Outcome {
+        let cx = self.context(call);
+        let ended = caught(async {
+            let found: Result<R::Model, Diagnostics> = cx.unless_stopped(self.resource.import(&cx, id)).await?;
+            found.map(Some).map_err(Failed::from)
+        })
+        .await;
+        outcome(cx, ended)
+    }
+}
