@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -35,4 +36,19 @@ pub(crate) fn lock(name: &str) -> Result<Lock> {
     let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
     file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(Lock(file))
+}
+
+/// The one target directory: `CARGO_TARGET_DIR`, or `<cache>/target`, so that fresh clones share what is built.
+pub(crate) fn target() -> Result<PathBuf> {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => Ok(env::current_dir()?.join(folder)),
+        None => Ok(cache()?.join("target")),
+    }
+}
+
+/// Cargo in the workspace, with the one target directory.
+pub(crate) fn cargo() -> Result<Command> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", target()?);
+    Ok(cargo)
 }

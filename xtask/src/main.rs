@@ -5,9 +5,13 @@
 #![allow(clippy::print_stdout, reason = "tasks talk to the person who started them")]
 
 mod deps;
+mod docs;
 mod house;
 mod servers;
 mod shell;
+mod terraform;
+mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -26,12 +30,18 @@ enum Task {
     /// Unpack Redis and Valkey from Debian packages into the cache
     /// Check who may import whom
     Deps,
+    /// Run everything that CI runs
+    Test,
+    /// Write the registry's pages from the schema
+    Docs(docs::Options),
     Servers(servers::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Deps => deps::run(),
+        Task::Test => test::run(),
+        Task::Docs(options) => docs::run(&options),
         Task::Servers(options) => servers::run(&options),
     };
     match done {

@@ -1,6 +1,7 @@
 //! Running programs: one way to start them, one way to report that they failed.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,4 +48,37 @@ pub(crate) fn plain(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
     command
+}
+
+/// What a program said, and whether it succeeded.
+pub(crate) struct Said {
+    /// Standard output and standard error as they came.
+    pub(crate) text: String,
+    /// Exit status zero.
+    pub(crate) success: bool,
+}
+
+/// Runs `command`, shows its output as it comes, and keeps it.
+pub(crate) fn stream_all(command: &mut Command) -> Result<Said> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let (reader, writer) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
+    command.stdout(Stdio::null()).stderr(Stdio::null()); // drops our copies of the writing end, so that reading ends
+    let mut text = String::new();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        println!("{line}");
+        text += &line;
+        text.push('\n');
+    }
+    let status = child.wait()?;
+    Ok(Said { text, success: status.success() })
+}
+
+/// As [`stream_all`], but failure is an error.
+pub(crate) fn stream(command: &mut Command) -> Result<String> {
+    let said = stream_all(command)?;
+    if said.success { Ok(said.text) } else { bail!("`{}` failed", show(command)) }
 }

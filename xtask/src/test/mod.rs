@@ -1,0 +1,105 @@
+//! `cargo xtask test`: everything that CI runs, in stages, with a table of results at the end.
+//!
+//! A stage that fails does not stop the ones after it, unless they cannot mean anything without it. The last line is
+//! `N passed, N failed`: tests one by one, every other stage as one.
+
+mod counts;
+mod prerequisites;
+mod stage;
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{deps, docs, house, servers, shell, tools};
+use counts::Counts;
+use stage::Stages;
+
+/// Runs all stages.
+pub(crate) fn run() -> Result<()> {
+    let mut stages = Stages::default();
+    if !stages.run("prerequisites", || one(prerequisites::check())) {
+        stages.report();
+        bail!("nothing was tested");
+    }
+    stages.run("servers", || one(servers::ensure().map(drop)));
+    stages.run("fmt", || one(stream(cargo()?.args(["fmt", "--all", "--check"]))));
+    stages.run("deps", || one(deps::run()));
+    stages.run("deny", || one(deny()));
+    stages.run("clippy", || {
+        let mut clippy = cargo()?;
+        clippy.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+        one(stream(&mut clippy))
+    });
+    // With the tests, so that the features of dev-dependencies are on and the next stages build nothing again.
+    let built =
+        stages.run("build", || one(stream(cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]))));
+    if built {
+        stages.run("docs", || one(docs::check()));
+        stages.run("nextest", nextest);
+        stages.run("doctests", doctests);
+    } else {
+        stages.skip("docs, nextest and doctests", "the build failed");
+    }
+    stages.report();
+    if stages.all_passed() { Ok(()) } else { bail!("the tests failed") }
+}
+
+/// A stage that counts as one.
+fn one(done: Result<()>) -> Result<Counts> {
+    done.map(|()| Counts { passed: 1, failed: 0 })
+}
+
+/// Cargo as all stages call it: one target directory, and in CI nothing that a fresh clone never uses again.
+fn cargo() -> Result<Command> {
+    let mut cargo = house::cargo()?;
+    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+    }
+    Ok(cargo)
+}
+
+fn stream(command: &mut Command) -> Result<()> {
+    shell::stream(command).map(drop)
+}
+
+/// Bans, licences and sources always; advisories when their database can be fetched.
+fn deny() -> Result<()> {
+    let program = tools::DENY.ensure()?;
+    let deny = |what: &[&str]| {
+        let mut command = shell::plain(&program);
+        command.current_dir(house::workspace()).args(["--locked", "check"]).args(what);
+        command
+    };
+    stream(&mut deny(&["bans", "licenses", "sources"]))?;
+    match shell::output(&mut deny(&["advisories"])) {
+        Ok(_) => println!("advisories ok"),
+        Err(why) if counts::database_is_out_of_reach(&format!("{why:#}")) => {
+            println!("ADVISORIES NOT CHECKED: their database cannot be fetched from here");
+        }
+        Err(why) => return Err(why.context("a dependency has an advisory")),
+    }
+    Ok(())
+}
+
+fn nextest() -> Result<Counts> {
+    let mut command = cargo()?;
+    command.env("PATH", path_with(&tools::NEXTEST.ensure()?)?);
+    command.args(["nextest", "run", "--locked", "--workspace", "--color", "never"]);
+    let done = shell::stream_all(&mut command)?;
+    counts::of_nextest(&done.text, done.success)
+}
+
+fn doctests() -> Result<Counts> {
+    let mut command = cargo()?;
+    command.args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--color", "never"]);
+    let done = shell::stream_all(&mut command)?;
+    counts::of_doctests(&done.text, done.success)
+}
+
+/// `PATH` with the folder of `program` at its end, so that cargo finds a subcommand that stands in the cache.
+fn path_with(program: &std::path::Path) -> Result<std::ffi::OsString> {
+    let folder = program.parent().context("a program stands in a folder")?.to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(std::env::split_paths(&path).chain([folder]))?)
+}

@@ -1,0 +1,73 @@
+//! What a machine must have before anything can be tested, and how to get it.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::{shell, tools};
+
+/// Something that the tests need.
+struct Need {
+    /// Any one of these on `PATH` will do.
+    programs: &'static [&'static str],
+    /// Debian's package with it, or `None` where Debian has none.
+    package: Option<&'static str>,
+    /// How to get it without Debian's packages.
+    otherwise: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need { programs: &["cc", "gcc", "clang"], package: Some("gcc"), otherwise: "a C compiler and linker" },
+    Need {
+        programs: &["terraform", "tofu"],
+        package: None,
+        otherwise: "Terraform 1.11 or later (https://developer.hashicorp.com/terraform/install) or OpenTofu 1.11 or later",
+    },
+    Need { programs: &["rustfmt"], package: None, otherwise: "rustup component add rustfmt" },
+    Need { programs: &["cargo-clippy"], package: None, otherwise: "rustup component add clippy" },
+];
+
+/// Installs what Debian has when this is root, and lists all that is still missing.
+pub(super) fn check() -> Result<()> {
+    let missing = |needs: &'static [Need]| -> Vec<&'static Need> {
+        needs.iter().filter(|need| !need.programs.iter().any(|program| shell::on_path(program).is_some())).collect()
+    };
+    let packages: Vec<_> = missing(NEEDS).iter().filter_map(|need| need.package).collect();
+    if !packages.is_empty() && rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists() {
+        println!("installing {}", packages.join(" "));
+        shell::output(shell::plain("apt-get").arg("update"))?;
+        let mut install = shell::plain("apt-get");
+        install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]);
+        shell::output(install.args(&packages))?;
+    }
+    let missing = missing(NEEDS);
+    if !missing.is_empty() {
+        bail!("this machine lacks:\n{}", list(&missing));
+    }
+    for tool in [tools::NEXTEST, tools::DENY] {
+        println!("{}", tool.ensure()?.display());
+    }
+    Ok(())
+}
+
+fn list(missing: &[&Need]) -> String {
+    let line = |need: &&Need| {
+        let package = need.package.map(|package| format!(" (Debian: apt-get install {package})")).unwrap_or_default();
+        format!("  {}: {}{package}", need.programs.join(" or "), need.otherwise)
+    };
+    missing.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_says_how_to_get_it() {
+        for need in NEEDS {
+            let line = list(&[need]);
+            assert!(line.contains(need.programs[0]) && line.contains(need.otherwise), "{line}");
+            assert!(need.otherwise.len() > 10, "{line}");
+        }
+    }
+}
