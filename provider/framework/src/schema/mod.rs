@@ -1,11 +1,14 @@
 //! Schemas: what a resource, data source or provider configuration looks like.
 
 mod build;
+mod check;
 mod implied;
+mod to_proto;
+mod validate;
 
 use crate::{Type, Value};
 
-pub(crate) use implied::for_each_object;
+pub use check::{SchemaFault, SchemaProblem};
 
 /// The schema of a resource, a data source or a provider configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,128 @@
+//! Checks a configuration against a schema: what must be there, what may be there, and the author's validators.
+//!
+//! Core checks presence itself before it asks a provider; other hosts do not. Core also warns of what is deprecated, so
+//! nothing here does.
+
+use super::{Attribute, Block, Kind, NestedBlock, Nesting, Schema};
+use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::value::{NULL, Trail, Value};
+
+impl Schema {
+    /// Everything that is wrong with a configuration, each with the path of the value that it is about.
+    ///
+    /// The configuration must be of the schema's type. Unknown values are never wrong; validators see wholly known,
+    /// non-null values only.
+    pub fn validate(&self, config: &Value) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        validate_block(&self.block, config, &Trail::ROOT, &mut found);
+        found
+    }
+}
+
+fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
+    object.as_object().and_then(|attributes| attributes.get(name)).unwrap_or(&NULL)
+}
+
+fn validate_block(block: &Block, value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    if value.is_null() || value.is_unknown() {
+        return;
+    }
+    validate_attributes(&block.attributes, value, trail, found);
+    for nested in &block.blocks {
+        let trail = trail.attr(&nested.name);
+        let value = member(value, &nested.name);
+        count_blocks(nested, value, &trail, found);
+        each_object(value, &trail, &mut |object, trail| validate_block(&nested.block, object, trail, found));
+    }
+}
+
+fn validate_attributes(attributes: &[Attribute], object: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    for attribute in attributes {
+        let trail = trail.attr(&attribute.name);
+        let value = member(object, &attribute.name);
+        if value.is_unknown() {
+            continue;
+        }
+        if value.is_null() {
+            if attribute.required {
+                found.push(missing(&trail));
+            }
+            continue;
+        }
+        if !attribute.required && !attribute.optional {
+            found.push(not_configurable(&trail));
+            continue;
+        }
+        run_validators(attribute, value, &trail, found);
+        if let Kind::Nested(_, attributes) = &attribute.kind {
+            each_object(value, &trail, &mut |object, trail| validate_attributes(attributes, object, trail, found));
+        }
+    }
+}
+
+fn run_validators(attribute: &Attribute, value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    if attribute.validators.is_empty() || !value.is_wholly_known() {
+        return;
+    }
+    for validator in &attribute.validators {
+        if let Err(detail) = (validator.check)(value) {
+            found.push(Diagnostic::error("Attribute value not accepted", detail).at(trail.path()));
+        }
+    }
+}
+
+/// Calls `visit` with the object, or with each object of the collection; null and unknown ones are left out.
+fn each_object(value: &Value, trail: &Trail<'_>, visit: &mut dyn FnMut(&Value, &Trail<'_>)) {
+    let mut known = |value: &Value, trail: &Trail<'_>| {
+        if matches!(value, Value::Object(_)) {
+            visit(value, trail);
+        }
+    };
+    match value {
+        Value::List(elements) => {
+            elements.iter().enumerate().for_each(|(index, element)| known(element, &trail.index(index)));
+        }
+        Value::Set(elements) => elements.iter().for_each(|element| known(element, &trail.element(element))),
+        Value::Map(elements) => elements.iter().for_each(|(key, element)| known(element, &trail.key(key))),
+        value => known(value, trail),
+    }
+}
+
+fn count_blocks(nested: &NestedBlock, value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    let count = match value {
+        Value::Unknown(_) => return,
+        Value::List(elements) | Value::Set(elements) => {
+            // Elements of a dynamic block that is not expanded yet: their number is not final.
+            if elements.iter().any(Value::is_unknown) {
+                return;
+            }
+            elements.len()
+        }
+        Value::Map(elements) => elements.len(),
+        value => usize::from(!value.is_null()),
+    };
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let name = &nested.name;
+    if count < nested.min_items {
+        let least = nested.min_items;
+        let detail = format!("At least {least} {name:?} block(s) must be given; the configuration has {count}.");
+        found.push(Diagnostic::error("Too few blocks", detail).at(trail.path()));
+    }
+    if nested.nesting != Nesting::Single && nested.max_items != 0 && count > nested.max_items {
+        let most = nested.max_items;
+        let detail = format!("No more than {most} {name:?} block(s) may be given; the configuration has {count}.");
+        found.push(Diagnostic::error("Too many blocks", detail).at(trail.path()));
+    }
+}
+
+fn missing(trail: &Trail<'_>) -> Diagnostic {
+    let path = trail.path();
+    let detail = format!("The argument \"{path}\" is required, but it has no value. Give it one.");
+    Diagnostic::error("Missing required argument", detail).at(path)
+}
+
+fn not_configurable(trail: &Trail<'_>) -> Diagnostic {
+    let path = trail.path();
+    let detail = format!("The value of \"{path}\" is decided by the provider. Remove it from the configuration.");
+    Diagnostic::error("Value for a read-only attribute", detail).at(path)
+}
