@@ -1,1 +1,62 @@
-//! (being written)
+//! Where machines come from: the trait that every platform implements.
+//!
+//! The one invariant: **every verb is idempotent, and everything is found by its claim.** The claim goes into the creating
+//! call itself, so a machine that exists can be found, and one that cannot be found does not exist. No state is kept here.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`machine`] | [`Machine`], [`MachineOrder`], [`ClaimQuery`], [`Connector`] |
+//! | [`error`] | [`PlatformError`]: variants by what the caller can do |
+
+pub mod error;
+pub mod machine;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use justmanage_model::Engine;
+use justmanage_model::node::ServerProgram;
+
+pub use error::PlatformError;
+pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
+
+/// A source of machines: this machine, servers over SSH, a cloud.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// The machines whose claims match. Authoritative: a machine that is not in the answer does not exist.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
+    async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError>;
+
+    /// Makes the machine of this claim exist and its agent run. The same claim always gives the same machine.
+    ///
+    /// # Errors
+    /// Whatever kept the machine from running; what was half made is found again by the same claim.
+    async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError>;
+
+    /// Removes a machine with its server and data. One that is already gone is a success.
+    ///
+    /// # Errors
+    /// Whatever kept it from going; calling again continues.
+    async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError>;
+
+    /// How to reach the machine's agent.
+    ///
+    /// # Errors
+    /// [`PlatformError::NotFound`] when it is gone, [`PlatformError::Unreachable`] when its agent does not run.
+    async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError>;
+
+    /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,
+    /// its `bin`, and the same one level down).
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] when the machine could not be asked.
+    async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError>;
+
+    /// Puts a server program, already verified, where nodes of this platform can run it for as long as they live.
+    ///
+    /// # Errors
+    /// [`PlatformError::Quota`] and [`PlatformError::Denied`] as the machine says.
+    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError>;
+}

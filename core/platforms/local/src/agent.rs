@@ -1,0 +1,162 @@
+//! Running the agent's commands: `start`, `status`, `remove`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use justmanage_model::node::{AgentInfo, NodeStatus, ServerProgram};
+use justmanage_platforms::PlatformError;
+use ring::digest;
+use serde::de::DeserializeOwned;
+use tokio::process::Command;
+
+use crate::root::{Root, RootLock, denied, make_private};
+
+/// Longest time for a command of the agent. `remove` is the slowest: it gives a server 30 s to save its data before it is
+/// killed; twice that is a hang.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+
+/// The agent's program as the provider ships it.
+#[derive(Clone, Debug)]
+pub struct AgentBinary {
+    path: PathBuf,
+}
+
+impl AgentBinary {
+    /// The program at a path.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// A copy of the program in the root, so that a node outlives the provider's own installation. One file per build:
+    /// a running agent's file is never overwritten.
+    ///
+    /// # Errors
+    /// [`PlatformError::Invalid`] when the provider was installed without its agent.
+    pub fn install(&self, root: &Root, _lock: &RootLock) -> Result<PathBuf, PlatformError> {
+        let program = fs::read(&self.path).map_err(|error| self.missing(&error))?;
+        let digest = digest::digest(&digest::SHA256, &program);
+        let short: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let target = root.programs().join(format!("justmanage-agent-{short}"));
+        if fs::metadata(&target).is_ok_and(|found| found.len() == program.len() as u64) {
+            return Ok(target);
+        }
+        make_private(&root.programs())?;
+        let unfinished = target.with_extension("new");
+        let write = || -> io::Result<()> {
+            fs::write(&unfinished, &program)?;
+            fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o700))?;
+            File::open(&unfinished)?.sync_all()?;
+            fs::rename(&unfinished, &target)
+        };
+        write().map_err(|error| denied(&target, &error))?;
+        Ok(target)
+    }
+
+    /// Starts the agent of a node from an installed copy, and returns when it listens. One that runs already stays.
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] with the agent's own words.
+    pub async fn start(&self, installed: &Path, node: &Path) -> Result<AgentInfo, PlatformError> {
+        answer(installed, &verb(installed, "start", node).await?)
+    }
+
+    /// What runs in a node's directory.
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] with the agent's own words.
+    pub async fn status(&self, node: &Path) -> Result<NodeStatus, PlatformError> {
+        self.present()?;
+        answer(&self.path, &verb(&self.path, "status", node).await?)
+    }
+
+    /// Stops agent and server of a node and removes its directory. A node that is gone already is a success.
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] with the agent's own words.
+    pub async fn remove(&self, node: &Path) -> Result<(), PlatformError> {
+        self.present()?;
+        verb(&self.path, "remove", node).await.map(|_| ())
+    }
+
+    /// What server programs are, of these files. Files that are none are left out of the answer.
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] with the agent's own words.
+    pub async fn inspect(&self, files: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.present()?;
+        let mut command = Command::new(&self.path);
+        command.arg("inspect").args(files);
+        answer(&self.path, &run(command).await.map_err(|why| PlatformError::Failed {
+            what: format!("`justmanage-agent inspect` failed: {why}"),
+            hint: "Run the command by hand to see more.".into(),
+        })?)
+    }
+
+    fn present(&self) -> Result<(), PlatformError> {
+        fs::metadata(&self.path).map(|_| ()).map_err(|error| self.missing(&error))
+    }
+
+    fn missing(&self, error: &io::Error) -> PlatformError {
+        PlatformError::Invalid {
+            field: "agent".into(),
+            what: format!("the agent's program cannot be read at {}: {error}", self.path.display()),
+            hint: "The provider comes with the program `justmanage-agent` beside it. Install the whole archive, or name \
+                   the program with JUSTMANAGE_AGENT."
+                .into(),
+        }
+    }
+}
+
+/// Runs a verb of the agent on a node and returns what it printed.
+async fn verb(program: &Path, verb: &str, node: &Path) -> Result<Vec<u8>, PlatformError> {
+    let mut command = Command::new(program);
+    command.arg(verb).arg("--dir").arg(node);
+    run(command).await.map_err(|why| PlatformError::Failed {
+        what: format!("`justmanage-agent {verb}` failed for {}: {why}", node.display()),
+        hint: format!("Its log is {}; apply again when the cause is gone.", node.join("agent.log").display()),
+    })
+}
+
+/// Runs a command of the agent and returns what it printed, or why it failed.
+async fn run(mut command: Command) -> Result<Vec<u8>, String> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    // A node lives long after this process: nothing of Terraform's environment (cloud credentials, TF_VAR_*) goes along.
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    let output = tokio::time::timeout(COMMAND_LIMIT, command.output())
+        .await
+        .map_err(|_| "it did not come to an end within a minute".to_owned())?
+        .map_err(|error| format!("it cannot be run: {error}"))?;
+    if output.status.success() { Ok(output.stdout) } else { Err(last_words(&output.stderr)) }
+}
+
+/// The error that the agent printed last: `{"error": "...", "hint": "..."}` or plain text.
+fn last_words(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    #[derive(serde::Deserialize)]
+    struct Words {
+        error: String,
+        #[serde(default)]
+        hint: String,
+    }
+    serde_json::from_str::<Words>(last)
+        .map(|w| if w.hint.is_empty() { w.error } else { format!("{}. {}", w.error.trim_end_matches('.'), w.hint) })
+        .unwrap_or_else(|_| last.to_owned())
+}
+
+fn answer<T: DeserializeOwned>(program: &Path, stdout: &[u8]) -> Result<T, PlatformError> {
+    serde_json::from_slice(stdout).map_err(|error| PlatformError::Failed {
+        what: format!("{} answered something unexpected: {error}", program.display()),
+        hint: "Provider and agent are of different builds; install them from one archive.".into(),
+    })
+}

@@ -1,0 +1,212 @@
+//! The directory of all local clusters: its layout, its lock, and the claims in it.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use justmanage_model::node::NodeOrder;
+use justmanage_model::{ClusterName, NodeId};
+use justmanage_platforms::PlatformError;
+use rustix::fs::{FlockOperation, flock};
+
+/// The claim of a node, in the node's directory.
+const ORDER: &str = "order.json";
+/// Agent programs, one file per build, shared by the nodes. Beginning with a dot, it cannot be a cluster's name.
+const PROGRAMS: &str = ".bin";
+/// Server programs that were downloaded, one directory per digest.
+const ARTEFACTS: &str = ".artifacts";
+
+/// The directory under which every local cluster lives: `$XDG_DATA_HOME/justmanage` unless the provider says otherwise.
+#[derive(Clone, Debug)]
+pub struct Root {
+    path: PathBuf,
+}
+
+/// Holding it excludes every other operator of the same root.
+#[derive(Debug)]
+pub struct RootLock {
+    _directory: File,
+}
+
+impl Root {
+    /// The root at a path; nothing is made yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a node lives.
+    pub fn node(&self, name: &ClusterName, node: &NodeId) -> PathBuf {
+        self.path.join(name.as_str()).join(node.to_string())
+    }
+
+    /// Where agent programs are kept.
+    pub fn programs(&self) -> PathBuf {
+        self.path.join(PROGRAMS)
+    }
+
+    /// Where downloaded server programs are kept.
+    pub fn artefacts(&self) -> PathBuf {
+        self.path.join(ARTEFACTS)
+    }
+
+    /// Makes the root if need be and takes its lock. Blocks while another operator holds it: they hold it for
+    /// milliseconds to seconds. Call it off the async threads.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when the directory cannot be made or opened.
+    pub fn lock(&self) -> Result<RootLock, PlatformError> {
+        loop {
+            make_private(&self.path)?;
+            let directory = match File::open(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(|error| denied(&self.path, &error))?,
+            };
+            flock(&directory, FlockOperation::LockExclusive).map_err(|error| denied(&self.path, &error.into()))?;
+            // Whoever held the lock before us may have removed the directory with the last cluster in it:
+            // then ours is a lock on nothing.
+            let ours = directory.metadata().map_err(|error| denied(&self.path, &error))?;
+            match fs::metadata(&self.path) {
+                Ok(now) if (now.dev(), now.ino()) == (ours.dev(), ours.ino()) => {
+                    return Ok(RootLock { _directory: directory });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The orders of all nodes under a cluster's name, with their directories.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when the directory cannot be read, [`PlatformError::Invalid`] when a claim is damaged.
+    pub fn orders(&self, name: &ClusterName) -> Result<Vec<(PathBuf, NodeOrder)>, PlatformError> {
+        let cluster = self.path.join(name.as_str());
+        let entries = match fs::read_dir(&cluster) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| denied(&cluster, &error))?,
+        };
+        let mut orders = Vec::new();
+        for entry in entries {
+            let directory = entry.map_err(|error| denied(&cluster, &error))?.path();
+            // Names that are no node ids are unfinished directories of `create_node`, without a claim yet.
+            if directory.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.parse::<NodeId>().is_ok())
+                && let Some(order) = read_order(&directory)?
+            {
+                orders.push((directory, order));
+            }
+        }
+        orders.sort_by(|a, b| a.1.claim.seat.cmp(&b.1.claim.seat));
+        Ok(orders)
+    }
+
+    /// Makes a node's directory with its claim in it, whole or not at all. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when the directory cannot be written.
+    pub fn create_node(&self, _lock: &RootLock, order: &NodeOrder) -> Result<PathBuf, PlatformError> {
+        let directory = self.node(&order.claim.name, &order.claim.node);
+        if directory.join(ORDER).exists() {
+            return Ok(directory);
+        }
+        let cluster = self.path.join(order.claim.name.as_str());
+        make_private(&cluster)?;
+        let unfinished = cluster.join(format!(".new-{}", order.claim.node));
+        remove_all(&unfinished)?;
+        make_private(&unfinished)?;
+        let text = serde_json::to_vec_pretty(order)
+            .map_err(|error| denied(&unfinished, &io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        let finish = || -> io::Result<()> {
+            let mut file = File::create_new(unfinished.join(ORDER))?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            File::open(&unfinished)?.sync_all()?;
+            fs::rename(&unfinished, &directory)?;
+            File::open(&cluster)?.sync_all()
+        };
+        finish().map_err(|error| denied(&directory, &error))?;
+        Ok(directory)
+    }
+
+    /// Removes what nobody needs any more after a node went: the cluster's directory when it is empty, and with the last
+    /// cluster the programs and the root itself.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when something cannot be removed.
+    pub fn tidy(&self, _lock: &RootLock, name: &ClusterName) -> Result<(), PlatformError> {
+        let cluster = self.path.join(name.as_str());
+        for entry in fs::read_dir(&cluster).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".new-") {
+                remove_all(&entry.path())?;
+            }
+        }
+        let _ = fs::remove_dir(&cluster); // refuses when nodes are left, and that is right
+        let clusters_left =
+            fs::read_dir(&self.path).into_iter().flatten().flatten().any(|e| !is_ours(&e.file_name().to_string_lossy()));
+        if !clusters_left {
+            remove_all(&self.programs())?;
+            remove_all(&self.artefacts())?;
+            let _ = fs::remove_dir(&self.path);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an entry of the root is one of our own stores rather than a cluster.
+fn is_ours(entry: &str) -> bool {
+    entry == PROGRAMS || entry == ARTEFACTS
+}
+
+/// Reads a node's claim; `None` when the directory went in the meantime.
+fn read_order(directory: &Path) -> Result<Option<NodeOrder>, PlatformError> {
+    let path = directory.join(ORDER);
+    let text = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| denied(&path, &error))?,
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| PlatformError::Invalid {
+        field: "local".into(),
+        what: format!("{} is damaged: {error}", path.display()),
+        hint: format!(
+            "This file says whose node the directory holds. If you know that its data are not needed, stop its processes \
+             and remove {}.",
+            directory.display()
+        ),
+    })
+}
+
+/// Makes a directory, and those above it, that nobody else may enter.
+pub(crate) fn make_private(path: &Path) -> Result<(), PlatformError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| denied(path, &error))
+}
+
+/// Removes a directory with everything in it; one that is not there is a success.
+fn remove_all(path: &Path) -> Result<(), PlatformError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(denied(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// An error of the file system, by what the caller can do.
+pub(crate) fn denied(path: &Path, error: &io::Error) -> PlatformError {
+    let what = format!("{}: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            PlatformError::Quota { what, hint: "Free some space on this file system, then apply again.".into() }
+        }
+        _ => PlatformError::Denied {
+            what,
+            hint: "Make the directory writable for the user that runs Terraform, or choose another one with \
+                   `local = { directory = \"...\" }` in the provider block."
+                .into(),
+        },
+    }
+}

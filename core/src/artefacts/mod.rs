@@ -1,0 +1,170 @@
+//! Server programs: the one that a version means is found on the machine, or fetched and verified.
+
+mod fetch;
+
+use std::path::PathBuf;
+
+use justmanage_model::node::ServerProgram;
+use justmanage_model::{Artefact, Engine, Failure, FieldPath, Release, ReleaseTarget, Version};
+use justmanage_platforms::Platform;
+use tracing::{debug, info};
+
+use crate::manager::from_platform;
+
+/// One entry of the provider's `artifacts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A directory of the machine with server programs in it, in its `bin`, or the same one level down.
+    Directory(PathBuf),
+    /// An archive (`.tar.gz`) or a bare program to fetch.
+    Url {
+        /// `https://`, `http://` or `file://`.
+        url: String,
+        /// SHA-256 of what is fetched, 64 hexadecimal digits.
+        sha256: String,
+        /// What is in it.
+        engine: Engine,
+        /// What is in it.
+        version: Version,
+    },
+}
+
+/// Where server programs come from: the user's sources in their order, then the search path.
+#[derive(Clone, Debug, Default)]
+pub struct Artefacts {
+    sources: Vec<Source>,
+}
+
+/// The program that a version means here and now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The machine has it.
+    Present(ServerProgram),
+    /// It has to be fetched; nothing was fetched yet.
+    Fetch {
+        /// From where.
+        url: String,
+        /// SHA-256 of what is there.
+        sha256: String,
+        /// What it holds.
+        version: Version,
+    },
+}
+
+impl Choice {
+    fn version(&self) -> Version {
+        match self {
+            Self::Present(program) => program.release.version,
+            Self::Fetch { version, .. } => *version,
+        }
+    }
+}
+
+impl Artefacts {
+    /// Programs from these sources, and from the search path.
+    pub fn new(sources: Vec<Source>) -> Self {
+        Self { sources }
+    }
+
+    /// Which program a version means: the newest patch that can be had. Nothing is fetched, so a plan can ask.
+    ///
+    /// # Errors
+    /// A failure about `version` that says what was found instead, and how to get what is asked for.
+    pub async fn choose(
+        &self,
+        platform: &dyn Platform,
+        engine: Engine,
+        target: ReleaseTarget,
+    ) -> Result<Choice, Failure> {
+        let found = platform.servers(engine, &self.directories()).await.map_err(|error| from_platform(&error))?;
+        let mut best: Option<Choice> = None;
+        let fetchable = self.sources.iter().filter_map(|source| match source {
+            Source::Url { url, sha256, engine: of, version } if *of == engine => {
+                Some(Choice::Fetch { url: url.clone(), sha256: sha256.clone(), version: *version })
+            }
+            _ => None,
+        });
+        // Of equal versions the first one wins: what is there already, in the user's order.
+        for choice in found.iter().filter(|p| p.tls).cloned().map(Choice::Present).chain(fetchable) {
+            if target.admits(choice.version()) && best.as_ref().is_none_or(|b| b.version() < choice.version()) {
+                best = Some(choice);
+            }
+        }
+        debug!(%engine, %target, found = found.len(), "looked for server programs");
+        best.ok_or_else(|| nothing_found(engine, target, &found))
+    }
+
+    /// The program itself, ready to run on the platform's machines.
+    ///
+    /// # Errors
+    /// As [`Artefacts::choose`]; and failures about `artifacts` when fetching or verifying fails.
+    pub async fn obtain(
+        &self,
+        platform: &dyn Platform,
+        engine: Engine,
+        target: ReleaseTarget,
+    ) -> Result<(Release, Artefact), Failure> {
+        let program = match self.choose(platform, engine, target).await? {
+            Choice::Present(program) => program,
+            Choice::Fetch { url, sha256, version } => {
+                info!(%url, "fetching the server program");
+                let download = fetch::program(engine, &url, &sha256).await?;
+                let program = platform.store(&download).await.map_err(|error| from_platform(&error))?;
+                check(&program, engine, version, &url)?;
+                program
+            }
+        };
+        let artefact = Artefact::new(program.path, program.sha256).map_err(|error| error.at(FieldPath::of("version")))?;
+        Ok((program.release, artefact))
+    }
+
+    fn directories(&self) -> Vec<PathBuf> {
+        self.sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Directory(path) => Some(path.clone()),
+                Source::Url { .. } => None,
+            })
+            .collect()
+    }
+}
+
+/// Whether what was fetched is what its entry says.
+fn check(program: &ServerProgram, engine: Engine, version: Version, url: &str) -> Result<(), Failure> {
+    let release = &program.release;
+    let problem = if release.engine != engine || release.version != version {
+        format!("it holds {release}, not {engine} {version}")
+    } else if !program.tls {
+        "the program in it was built without TLS".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::at(FieldPath::root(), "Artifact is not what it is said to be", format!("{url}: {problem}."))
+        .hint("Correct `engine`, `version` or `url` of this entry of `artifacts` in the provider block."))
+}
+
+fn nothing_found(engine: Engine, target: ReleaseTarget, found: &[ServerProgram]) -> Failure {
+    let program = format!("{engine}-server");
+    let others: Vec<String> = found
+        .iter()
+        .map(|p| {
+            let tls = if p.tls { "" } else { ", built without TLS" };
+            format!("{} ({}{tls})", p.release, p.path.display())
+        })
+        .collect();
+    let found = if others.is_empty() {
+        format!("No {program} was found on the search path or in the provider's `artifacts`.")
+    } else {
+        format!("Found on this machine: {}.", others.join("; "))
+    };
+    Failure::at(
+        FieldPath::of("version"),
+        "Server program not found",
+        format!("No {program} of version {target} with TLS can be had. {found}"),
+    )
+    .hint(format!(
+        "Install it (Debian and Ubuntu: apt-get install {engine}-server, and stop the service that comes with it), or tell \
+         the provider where it is: artifacts = [{{ directory = \"/opt/{engine}\" }}] or artifacts = [{{ url = \"https://...\", \
+         sha256 = \"...\", engine = \"{engine}\", version = \"x.y.z\" }}]."
+    ))
+}

@@ -1,0 +1,119 @@
+//! [`Manager`]: apply, observe, destroy, users.
+
+mod converge;
+mod create;
+mod destroy;
+mod look;
+mod observe;
+mod update;
+mod users;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use justmanage_model::{Failure, FieldPath};
+use justmanage_platform_local::{AgentBinary, Local, Root};
+use justmanage_platforms::{Platform, PlatformError};
+
+use crate::agents::{Agents, GrpcAgents};
+use crate::artefacts::Artefacts;
+use crate::{ClusterView, OperatorKey};
+
+pub use observe::Observed;
+pub use update::refuse_change;
+pub use users::hash_password;
+
+/// Longest wait without any progress before a change is given up. A server that loads its data reports that it does, and
+/// loading counts as progress; what remains takes seconds, so that a minute of silence is a fault.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes, inspects, changes and removes the clusters of one place, in the name of one operator.
+pub struct Manager {
+    platform: Arc<dyn Platform>,
+    agents: Arc<dyn Agents>,
+    artefacts: Artefacts,
+    operator: Arc<OperatorKey>,
+    patience: Duration,
+}
+
+/// A change that did not come to its end.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// Why.
+    pub failure: Failure,
+    /// What exists now; `None` when nothing of it does. Whoever keeps state must keep this.
+    pub view: Option<ClusterView>,
+}
+
+impl Unfinished {
+    /// Nothing exists.
+    fn nothing(failure: Failure) -> Self {
+        Self { failure, view: None }
+    }
+}
+
+impl From<Unfinished> for Failure {
+    fn from(unfinished: Unfinished) -> Self {
+        unfinished.failure
+    }
+}
+
+impl Manager {
+    /// A manager for the machines of one platform.
+    pub fn new(
+        platform: Arc<dyn Platform>,
+        agents: Arc<dyn Agents>,
+        artefacts: Artefacts,
+        operator: Arc<OperatorKey>,
+    ) -> Self {
+        Self { platform, agents, artefacts, operator, patience: PATIENCE }
+    }
+
+    /// A manager for clusters on this machine, under `root`, run by the agent program `agent`.
+    pub fn local(root: PathBuf, agent: PathBuf, artefacts: Artefacts, operator: OperatorKey) -> Self {
+        let operator = Arc::new(operator);
+        let platform = Arc::new(Local::new(Root::new(root), AgentBinary::new(agent)));
+        Self::new(platform, Arc::new(GrpcAgents::new(operator.clone())), artefacts, operator)
+    }
+
+    /// The same manager with another patience ([`PATIENCE`]).
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Where its server programs come from.
+    pub fn artefacts(&self) -> &Artefacts {
+        &self.artefacts
+    }
+
+    /// Where its machines come from.
+    pub fn platform(&self) -> &dyn Platform {
+        self.platform.as_ref()
+    }
+}
+
+/// A platform's error as its user reads it.
+pub(crate) fn from_platform(error: &PlatformError) -> Failure {
+    let summary = match error {
+        PlatformError::NotFound { .. } => "Machine not found",
+        PlatformError::Denied { .. } => "No permission",
+        PlatformError::Quota { .. } => "No capacity",
+        PlatformError::Conflict { .. } => "Machine in use",
+        PlatformError::Unreachable { .. } => "Machine not reachable",
+        PlatformError::Invalid { .. } => "Machine order not valid",
+        PlatformError::Failed { .. } => "Machine software failed",
+    };
+    // The field is one of the provider's configuration, not of the cluster: it goes into the text.
+    let detail = match error {
+        PlatformError::Invalid { field, .. } => format!("{error} (provider setting `{field}`)."),
+        _ => format!("{error}."),
+    };
+    let failure = Failure::at(FieldPath::root(), summary, detail);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,126 @@
+//! The operator key: who may tell agents what to do, like an SSH key.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use justmanage_identity::{IdentityError, KeyPair};
+use justmanage_model::{Failure, Secret};
+use tracing::info;
+
+/// Names a key file, or holds the key itself, for processes that keep it in a secret store.
+pub const ENVIRONMENT: &str = "JUSTMANAGE_OPERATOR_KEY";
+
+/// The key of one operator, read when it is first needed.
+#[derive(Debug)]
+pub struct OperatorKey {
+    source: Source,
+    loaded: OnceLock<Arc<KeyPair>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The key itself.
+    Pem(Secret<String>),
+    /// A file that the user names: it must exist.
+    File(PathBuf),
+    /// The file that is looked at when the user names none; it may be made.
+    Default(PathBuf),
+}
+
+impl OperatorKey {
+    /// The key that the user means: the provider's setting, else [`ENVIRONMENT`], else `~/.config/justmanage/operator.key`.
+    ///
+    /// # Errors
+    /// Nothing is set and there is no home directory to look in.
+    pub fn resolve(setting: Option<&str>) -> Result<Self, Failure> {
+        let environment = std::env::var(ENVIRONMENT).ok();
+        let source = match setting.or(environment.as_deref()).filter(|text| !text.trim().is_empty()) {
+            Some(pem) if pem.contains("-----BEGIN") => Source::Pem(Secret::new(pem.to_owned())),
+            Some(path) => Source::File(expand(path)),
+            None => Source::Default(default_path()?),
+        };
+        Ok(Self { source, loaded: OnceLock::new() })
+    }
+
+    /// The key in a file, which is made when it does not exist.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { source: Source::Default(path.into()), loaded: OnceLock::new() }
+    }
+
+    /// The key; it is an error if there is none.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be used.
+    pub fn existing(&self) -> Result<Arc<KeyPair>, Failure> {
+        self.load(false)
+    }
+
+    /// The key; made if there is none and the user named none. Only for machines of one's own: elsewhere a key that
+    /// appears by itself would be lost with the CI runner that made it.
+    ///
+    /// # Errors
+    /// It cannot be made or used.
+    pub fn ensure(&self) -> Result<Arc<KeyPair>, Failure> {
+        self.load(true)
+    }
+
+    fn load(&self, may_make: bool) -> Result<Arc<KeyPair>, Failure> {
+        if let Some(key) = self.loaded.get() {
+            return Ok(key.clone());
+        }
+        let key = Arc::new(match &self.source {
+            Source::Pem(pem) => KeyPair::from_pem(pem.expose()).map_err(|error| unusable("The operator key", &error))?,
+            Source::File(path) => read(path)?,
+            Source::Default(path) if path.exists() || !may_make => read(path)?,
+            Source::Default(path) => make(path)?,
+        });
+        Ok(self.loaded.get_or_init(|| key).clone())
+    }
+}
+
+fn read(path: &Path) -> Result<KeyPair, Failure> {
+    if !path.exists() {
+        return Err(Failure::new("No operator key", format!("There is no operator key at {}.", path.display())).hint(format!(
+            "Bring the key that made your clusters to this place, or name it with `operator_key` or {ENVIRONMENT}. \
+             A new one is made by: openssl genpkey -algorithm ed25519 -out {0} && chmod 600 {0}",
+            path.display()
+        )));
+    }
+    KeyPair::load(path).map_err(|error| unusable(&path.display().to_string(), &error))
+}
+
+/// Makes a key. Of two at once one wins, and both use its key.
+fn make(path: &Path) -> Result<KeyPair, Failure> {
+    match KeyPair::create(path) {
+        Ok(key) => {
+            info!(path = %path.display(), "made an operator key; keep it: it is what gives access to your clusters");
+            Ok(key)
+        }
+        Err(_) if path.exists() => read(path),
+        Err(error) => Err(unusable(&path.display().to_string(), &error)),
+    }
+}
+
+fn unusable(what: &str, error: &IdentityError) -> Failure {
+    Failure::new("Operator key not usable", format!("{what}: {error}."))
+        .hint("It must be an Ed25519 private key (PEM, PKCS#8) that only you can read: chmod 600.")
+}
+
+fn default_path() -> Result<PathBuf, Failure> {
+    let config = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".config")));
+    config.map(|config| config.join("justmanage/operator.key")).ok_or_else(|| {
+        Failure::new("No operator key", "Neither HOME nor XDG_CONFIG_HOME is set, so there is no place to look for it.")
+            .hint(format!("Name the key with `operator_key` in the provider block or with {ENVIRONMENT}."))
+    })
+}
+
+/// `~/` at the start means the home directory, as in a shell.
+fn expand(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}

@@ -1,0 +1,100 @@
+//! From what the core sees to attributes.
+
+use justmanage_core::{ClusterView, Locator};
+use justmanage_model::{Bytes, Record};
+use tfkit::{Attr, Diagnostic, Diagnostics, Path};
+
+use super::Cluster;
+use super::model::Local;
+
+impl Cluster {
+    /// Where it is found.
+    pub(super) fn locator(&self) -> Result<Locator, Diagnostics> {
+        let id = self.id.known().map(String::as_str).unwrap_or_default();
+        id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
+            Diagnostic::error(
+                "Cluster id damaged",
+                format!("{error}.\n\nRemove the resource from the state and import it again: terraform import ... local/{}", self.name),
+            )
+            .at(Path::attribute("id"))
+            .into()
+        })
+    }
+
+    /// The same cluster with everything that is seen of it. What nobody could see keeps its last value; what the user
+    /// wrote keeps its spelling as long as it means the same.
+    pub(super) fn seen(mut self, view: &ClusterView) -> Self {
+        self.id = view.id.to_string().into();
+        self.converged = view.converged.into();
+        self.waiting_on = view.waiting_on.clone().into();
+        if let Some(version) = &view.version_actual {
+            self.version_actual = version.clone().into();
+        }
+        if let Some(record) = &view.record {
+            self.take(record);
+            self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
+            self.ca_certificate = record.ca_certificate.clone().into();
+        }
+        self.settle();
+        self
+    }
+
+    /// What an import knows: the configuration as the Record has it.
+    pub(super) fn imported(record: &Record) -> Self {
+        let mut cluster = Self {
+            id: Attr::Null,
+            name: record.name.to_string(),
+            engine: record.spec.engine.to_string(),
+            version: record.spec.version.to_string(),
+            shards: record.spec.shards.into(),
+            replicas_per_shard: record.spec.replicas_per_shard.into(),
+            memory: record.spec.memory.to_string(),
+            config: None,
+            local: Some(Local {}),
+            endpoints: Attr::Null,
+            ca_certificate: Attr::Null,
+            version_actual: Attr::Null,
+            converged: Attr::Null,
+            waiting_on: Attr::Null,
+        };
+        cluster.take(record);
+        cluster
+    }
+
+    /// After an update that failed: not converged, whatever the agents say of what they were told before.
+    pub(super) fn unconverged(mut self) -> Self {
+        if self.converged.known() == Some(&true) {
+            self.converged = false.into();
+            self.waiting_on = vec!["the last apply did not come to its end".to_owned()].into();
+        }
+        self
+    }
+
+    /// The configuration as the Record has it; drift shows, another spelling does not.
+    fn take(&mut self, record: &Record) {
+        let spec = &record.spec;
+        self.name = record.name.to_string();
+        self.engine = spec.engine.to_string();
+        self.version = spec.version.to_string();
+        self.shards = spec.shards.into();
+        self.replicas_per_shard = spec.replicas_per_shard.into();
+        if self.memory.parse::<Bytes>() != Ok(spec.memory) {
+            self.memory = spec.memory.to_string();
+        }
+        if self.config.clone().unwrap_or_default() != spec.config {
+            self.config = Some(spec.config.clone());
+        }
+    }
+
+    /// What is still unknown after all was said becomes null: a state is wholly known.
+    fn settle(&mut self) {
+        fn null<T>(attribute: &mut Attr<T>) {
+            if attribute.is_unknown() {
+                *attribute = Attr::Null;
+            }
+        }
+        null(&mut self.endpoints);
+        null(&mut self.ca_certificate);
+        null(&mut self.version_actual);
+    }
+}

@@ -1,0 +1,34 @@
+//! The Terraform provider of Just Manage: resources on top of `justmanage-core`.
+//!
+//! The one invariant: **Terraform's state is a view, never the truth.** Everything in it can be found again from the
+//! cluster's id, no secret is in it, and a resource that holds data is never tainted and never replaced.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `settings` | the provider block, and what it connects to |
+//! | `cluster` | `justmanage_redis_cluster` |
+//! | `user` | `justmanage_redis_user` |
+//! | `diagnostics` | failures of the core as Terraform shows them |
+
+mod cluster;
+mod diagnostics;
+mod process;
+mod settings;
+mod user;
+
+pub use process::run;
+
+use tfkit::Provider;
+use tfkit::serve::{Service, ServiceError};
+
+/// The provider as a gRPC service.
+///
+/// # Errors
+/// A schema that Terraform would refuse; a test calls this, so that it cannot happen to users.
+pub fn service() -> Result<Service, ServiceError> {
+    Provider::new("justmanage")
+        .config_validated(settings::connect, settings::validate)
+        .resource(cluster::Clusters)
+        .resource(user::Users)
+        .into_service()
+}

@@ -1,0 +1,168 @@
+//! The provider block: what it says, and what it connects to.
+
+use std::path::PathBuf;
+
+use justmanage_core::artefacts::{Artefacts, Source};
+use justmanage_core::{Manager, OperatorKey};
+use justmanage_model::{Engine, Failure, Version};
+use tfkit::model::View;
+use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
+
+use crate::diagnostics;
+
+/// Names the agent's program, for those who keep it elsewhere than beside the provider.
+const AGENT_ENVIRONMENT: &str = "JUSTMANAGE_AGENT";
+
+/// Just Manage makes Redis and Valkey clusters on your own machines, and the clusters run themselves.
+///
+/// Where a cluster lives is written at the cluster: exactly one platform block, such as `local = {}` for this machine.
+#[derive(Model)]
+pub(crate) struct Settings {
+    /// The operator key: who may tell the clusters' agents what to do, like an SSH key. Either the path of a private key
+    /// (Ed25519, PEM) or the key itself. Without it, the environment variable `JUSTMANAGE_OPERATOR_KEY` is used (a path or
+    /// a key, too), then the file `~/.config/justmanage/operator.key`. For clusters on this machine, that file is made when
+    /// it is first needed. Keep it: it is what gives access to your clusters.
+    #[tf(optional, sensitive)]
+    operator_key: Option<String>,
+    /// Where server programs (`redis-server`, `valkey-server`) come from, besides the search path. Each entry is either a
+    /// `directory` or a `url` with `sha256`, `engine` and `version`.
+    #[tf(optional)]
+    artifacts: Option<Vec<Artifact>>,
+    /// Settings of clusters on this machine (`local = {}`).
+    #[tf(optional)]
+    local: Option<LocalSettings>,
+}
+
+/// A source of server programs.
+#[derive(Model)]
+pub(crate) struct Artifact {
+    /// A directory that holds server programs: directly, in its `bin`, or the same one level down.
+    #[tf(optional)]
+    directory: Option<String>,
+    /// Address (`https://`, `http://` or `file://`) of a `.tar.gz` archive that holds a server program, or of the program itself.
+    #[tf(optional)]
+    url: Option<String>,
+    /// SHA-256 of what is at `url`, in hexadecimal. Nothing else is ever run.
+    #[tf(optional, validate = sha256, says = "64 hexadecimal digits")]
+    sha256: Option<String>,
+    /// What is at `url`: `redis` or `valkey`.
+    #[tf(optional, validate = engine, says = "`redis` or `valkey`")]
+    engine: Option<String>,
+    /// The exact version of what is at `url`, such as `7.0.15`.
+    #[tf(optional, validate = version, says = "a version such as `7.0.15`")]
+    version: Option<String>,
+}
+
+/// Settings of clusters on this machine.
+#[derive(Model)]
+pub(crate) struct LocalSettings {
+    /// Where the clusters keep their data. Default: `$XDG_DATA_HOME/justmanage`, which is `~/.local/share/justmanage`
+    /// where `XDG_DATA_HOME` is not set. Clusters are found here, so it must stay what it was when they were made.
+    #[tf(optional)]
+    directory: Option<String>,
+}
+
+/// What all calls share.
+pub(crate) struct Client {
+    pub(crate) manager: Manager,
+}
+
+/// Checks what one attribute alone cannot say.
+pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
+    let entries = settings.artifacts.known().map(Vec::as_slice).unwrap_or_default();
+    for (index, entry) in entries.iter().enumerate() {
+        if let Some(problem) = entry.known().and_then(faulty) {
+            report.push(
+                Diagnostic::error("Source of server programs not valid", problem)
+                    .at(Path::attribute("artifacts").index(index)),
+            );
+        }
+    }
+}
+
+/// What is wrong with an entry of `artifacts`, as far as it is known.
+fn faulty(entry: &View<Artifact>) -> Option<String> {
+    let of_url = [("sha256", &entry.sha256), ("engine", &entry.engine), ("version", &entry.version)];
+    if !entry.directory.is_null() {
+        let more = of_url.iter().chain(&[("url", &entry.url)]).find(|(_, value)| !value.is_null())?.0;
+        return Some(format!("An entry with `directory` takes no `{more}`. Make two entries of it."));
+    }
+    if entry.url.is_null() {
+        return Some("Give either `directory`, or `url` with `sha256`, `engine` and `version`.".into());
+    }
+    let missing = of_url.iter().find(|(_, value)| value.is_null())?.0;
+    Some(format!(
+        "An entry with `url` needs `{missing}`, so that a plan knows what it would get and nothing but that is ever run."
+    ))
+}
+
+/// Makes the client. Touches neither network nor disk: keys, directories and programs are looked at when they are needed.
+pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Client, Diagnostics> {
+    let operator = OperatorKey::resolve(settings.operator_key.as_deref())
+        .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("operator_key")))?;
+    let mut sources = Vec::new();
+    for (index, entry) in settings.artifacts.into_iter().flatten().enumerate() {
+        let at = Path::attribute("artifacts").index(index);
+        sources.push(source(entry).map_err(|problem| {
+            Diagnostic::error("Source of server programs not valid", problem).at(at)
+        })?);
+    }
+    let directory = settings.local.and_then(|local| local.directory);
+    let root = root(directory).map_err(|failure| {
+        diagnostics::error(&failure).at(Path::attribute("local").attr("directory"))
+    })?;
+    let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
+    Ok(Client { manager: Manager::local(root, agent, Artefacts::new(sources), operator) })
+}
+
+fn source(entry: Artifact) -> Result<Source, String> {
+    match entry {
+        Artifact { directory: Some(directory), url: None, .. } => Ok(Source::Directory(PathBuf::from(directory))),
+        Artifact { directory: None, url: Some(url), sha256: Some(sha256), engine: Some(engine), version: Some(version) } => {
+            let engine = engine.parse::<Engine>().map_err(|error| error.to_string())?;
+            let version = version.parse::<Version>().map_err(|error| error.to_string())?;
+            Ok(Source::Url { url, sha256, engine, version })
+        }
+        _ => Err("Give either `directory`, or `url` with `sha256`, `engine` and `version`.".into()),
+    }
+}
+
+/// The directory of local clusters.
+fn root(setting: Option<String>) -> Result<PathBuf, Failure> {
+    if let Some(setting) = setting {
+        return std::path::absolute(&setting)
+            .map_err(|error| Failure::new("Directory not usable", format!("\"{setting}\": {error}.")));
+    }
+    std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
+        .map(|data| data.join("justmanage"))
+        .ok_or_else(|| {
+            Failure::new("No place for data", "Neither HOME nor XDG_DATA_HOME is set.")
+                .hint("Say where local clusters are to live: local = { directory = \"/var/lib/justmanage\" }.")
+        })
+}
+
+/// The agent's program: named by the environment, or beside the provider's own.
+fn agent_program() -> Result<PathBuf, Failure> {
+    if let Some(named) = std::env::var_os(AGENT_ENVIRONMENT) {
+        return Ok(PathBuf::from(named));
+    }
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new("Agent not found", format!("This program's own place is unknown: {error}.")))?;
+    Ok(own.with_file_name("justmanage-agent"))
+}
+
+fn sha256(text: &str) -> Result<(), String> {
+    let valid = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if valid { Ok(()) } else { Err(format!("{text:?} is not a SHA-256: 64 hexadecimal digits, as sha256sum prints them.")) }
+}
+
+fn engine(text: &str) -> Result<(), String> {
+    text.parse::<Engine>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn version(text: &str) -> Result<(), String> {
+    text.parse::<Version>().map(|_| ()).map_err(|error| error.to_string())
+}
