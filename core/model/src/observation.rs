@@ -96,3 +96,22 @@ pub struct ServerObservation {
     /// Not after this moment is its certificate valid.
     pub certificate_expires: Timestamp,
 }
+
+impl<T> Seen<T> {
+    /// What was seen, if it was.
+    #[must_use]
+    pub const fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown { .. } => None,
+        }
+    }
+}
+
+impl Observation {
+    /// What is known of one node, if anything is.
+    #[must_use]
+    pub fn known(&self, node: NodeId) -> Option<&NodeObservation> {
+        self.nodes.get(&node).and_then(Seen::known)
+    }
+}

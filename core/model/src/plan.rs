@@ -1,5 +1,7 @@
 //! What the planner answers: steps to take, or reasons to wait.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Grant, NodeId, SlotSet, Timestamp};
@@ -122,4 +124,28 @@ pub enum Waiting {
         /// What to do.
         hint: String,
     },
+}
+
+impl fmt::Display for Waiting {
+    /// One sentence for a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeUnknown { node, since, why } => write!(f, "Node {node} has not been seen since {since}: {why}"),
+            Self::ServerStarting { node, since } => {
+                write!(f, "The server of node {node} has been starting since {since}.")
+            }
+            Self::RestartBackoff { node, retry_at, why } => {
+                write!(f, "The server of node {node} ended and is started again at {retry_at}: {why}")
+            }
+            Self::ServerHung { node, since } => write!(f, "The server of node {node} has not answered since {since}."),
+            Self::OtherRelease { node, running, wanted } => {
+                write!(f, "Node {node} runs {running} instead of {wanted}.")
+            }
+            Self::ClusterNotOk { node } => write!(f, "The server of node {node} does not report cluster_state:ok yet."),
+            Self::MembersMissing { have, want } => {
+                write!(f, "The cluster has {have} of {want} nodes; an apply makes the missing ones.")
+            }
+            Self::Stuck { what, since, hint } => write!(f, "No progress since {since}: {what} {hint}"),
+        }
+    }
 }

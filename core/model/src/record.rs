@@ -9,6 +9,10 @@ use crate::{
     Artefact, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Release, Seat, User, UserName,
 };
 
+mod check;
+
+pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+
 /// What is wanted, who belongs, how far it is, and who may be disturbed now.
 ///
 /// It changes only by compare-and-set from one generation to the next. Each section has one writer, named at the field.

@@ -1,1 +1,21 @@
-//! (being written)
+//! What is known about releases of Redis and Valkey: pure data with questions.
+//!
+//! The one invariant: **no answer is a guess.** What the data does not say is `None`, or says that it is not certain; a line
+//! that nobody looked at is never treated like one that was.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`catalogue`] | which lines and patches there are, until when they are kept up, which holes later ones close |
+//! | [`config`] | which configuration keys there are, how they change, which values they take, which are ours |
+//!
+//! The data is embedded ([`data/`](https://github.com/justmanage/terraform-provider-justmanage/tree/main/core/releases/data)):
+//! no question ever needs the network.
+
+pub mod catalogue;
+pub mod config;
+mod nearest;
+
+pub use catalogue::{
+    FixedLater, as_of, check_target, end_of_life, fixed_later, is_known, latest_patch, lines, newest_line,
+};
+pub use config::{Change, ConfigKey, KeyCheck, check_config, check_config_key, same_value};

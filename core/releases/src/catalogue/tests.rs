@@ -1,0 +1,78 @@
+//! The catalogue: its shape, and the answers from it.
+
+use justmanage_model::Engine::{Redis, Valkey};
+
+use super::*;
+
+fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+#[test]
+fn catalogue_is_well_formed() {
+    for engine in Engine::ALL {
+        let lines = lines(engine);
+        assert!(lines.is_sorted() && lines.len() >= 4, "{engine}: {lines:?}");
+        for entry in entries(engine) {
+            assert!(!entry.releases.is_empty(), "{engine} {}", entry.line);
+            for (patch, release) in entry.releases.iter().enumerate() {
+                let at = format!("{engine} {}", release.version);
+                assert_eq!(
+                    release.version,
+                    entry.line.patch(u16::try_from(patch).unwrap()),
+                    "every patch, in order: {at}"
+                );
+                assert!(release.date <= as_of(), "{at} is not from the future: {}", release.date);
+                assert!(release.cves.iter().all(|cve| cve.starts_with("CVE-20")), "{at}: {:?}", release.cves);
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_offered() {
+    let text = |engine| lines(engine).iter().map(Line::to_string).collect::<Vec<_>>().join(" ");
+    assert_eq!(text(Redis), "7.0 7.2 7.4 8.0 8.2 8.4 8.6 8.8 8.10");
+    assert_eq!(text(Valkey), "8.0 8.1 9.0 9.1");
+    assert_eq!(newest_line(Redis), Line::new(8, 10));
+}
+
+#[test]
+fn questions_have_answers() {
+    assert_eq!(latest_patch(Redis, Line::new(7, 0)), Some(version("7.0.15")));
+    assert_eq!(latest_patch(Redis, Line::new(6, 2)), None);
+    assert!(is_known(Valkey, version("8.0.1")) && !is_known(Valkey, version("8.0.99")));
+    assert_eq!(end_of_life(Redis, Line::new(7, 0)), Some(jiff::civil::date(2024, 7, 29)));
+    assert_eq!(end_of_life(Redis, Line::new(8, 10)), None);
+    assert_eq!(released(Redis, version("7.2.6")), Some((jiff::civil::date(2024, 10, 2), Some(Urgency::Security))));
+}
+
+#[test]
+fn later_patches_fix_what_earlier_ones_lack() {
+    let newest = fixed_later(&Release::new(Redis, version("7.0.15")));
+    assert_eq!(newest, FixedLater::default());
+    let old = fixed_later(&Release::new(Redis, version("8.2.8")));
+    assert_eq!(old.cves, BTreeSet::from(["CVE-2026-62356", "CVE-2026-81934"]));
+    assert_eq!((old.by, old.perhaps_by_package), (Some(version("8.2.9")), false));
+    let package = Release { package: Some("5:8.2.8-1".parse().unwrap()), ..Release::new(Redis, version("8.2.8")) };
+    assert!(fixed_later(&package).perhaps_by_package);
+}
+
+#[test]
+fn targets_are_checked() {
+    let check = |engine, text: &str| check_target(engine, text.parse().unwrap()).map(|f| (f.summary, f.hint.unwrap()));
+    for (engine, fine) in [(Redis, "7.0"), (Redis, "7.0.15"), (Redis, "8.10.7"), (Valkey, "8.0"), (Valkey, "9.1.2")] {
+        assert_eq!(check(engine, fine), None, "{engine} {fine}");
+    }
+    let cases = [
+        (Redis, "6.2", "Version line not offered", "Lines of redis are 7.0, 7.2, 7.4, 8.0, 8.2, 8.4, 8.6, 8.8, 8.10."),
+        (Redis, "9.1", "Version line not offered", "(9.1 is a line of valkey: is that the engine you mean?)"),
+        (Valkey, "8.3", "Version line not offered", "Did you mean \"8.0\"?"),
+        (Valkey, "7.4.1", "Version line not offered", "(7.4 is a line of redis: is that the engine you mean?)"),
+    ];
+    for (engine, target, summary, hint) in cases {
+        let (said, given) = check(engine, target).unwrap_or_else(|| panic!("{engine} {target} is a fault"));
+        assert_eq!(said, summary);
+        assert!(given.contains(hint), "{engine} {target}: {given}");
+    }
+}
