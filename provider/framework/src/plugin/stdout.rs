@@ -1,0 +1,63 @@
+//! Standard output: the handshake line first, and whatever is printed later to Terraform's log.
+
+use std::{
+    io::{self, Write},
+    os::fd::OwnedFd,
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::AsyncReadExt,
+    net::unix::pipe,
+    sync::{Mutex, mpsc},
+};
+
+/// Prints and flushes.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Redirects standard output to a pipe and returns its reading end.
+///
+/// After the handshake the host throws away what comes over the real one; by way of GRPCStdio it becomes a warning in
+/// Terraform's log, so that a forgotten `println!` is found.
+pub(super) fn capture() -> io::Result<OwnedFd> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::stdio::dup2_stdout(writer)?;
+    Ok(reader)
+}
+
+/// Printed text that waits for the host.
+pub(super) struct Stray(Mutex<mpsc::Receiver<Bytes>>);
+
+/// Pieces that wait for a host that does not read: with [`PIECE`], 64 KiB. More is dropped, because nobody may wait for
+/// a log line.
+const WAITING: usize = 64;
+
+/// Bytes of one piece, as go-plugin sends them.
+const PIECE: usize = 1024;
+
+impl Stray {
+    /// Reads the pipe from now on.
+    pub(super) fn read(pipe: OwnedFd) -> io::Result<Self> {
+        let mut pipe = pipe::Receiver::from_owned_fd(pipe)?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(async move {
+            loop {
+                let mut piece = BytesMut::with_capacity(PIECE);
+                match pipe.read_buf(&mut piece).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => drop(sender.try_send(piece.freeze())),
+                }
+            }
+        });
+        Ok(Self(Mutex::new(receiver)))
+    }
+
+    /// The next piece, for one caller at a time; none: there will be no more.
+    pub(super) async fn next(&self) -> Option<Bytes> {
+        self.0.lock().await.recv().await
+    }
+}
