@@ -93,10 +93,13 @@ impl AgentBinary {
         self.present()?;
         let mut command = Command::new(&self.path);
         command.arg("inspect").args(files);
-        answer(&self.path, &run(command).await.map_err(|why| PlatformError::Failed {
-            what: format!("`justmanage-agent inspect` failed: {why}"),
-            hint: "Run the command by hand to see more.".into(),
-        })?)
+        answer(
+            &self.path,
+            &run(command).await.map_err(|why| PlatformError::Failed {
+                what: format!("`justmanage-agent inspect` failed: {why}"),
+                hint: "Run the command by hand to see more.".into(),
+            })?,
+        )
     }
 
     fn present(&self) -> Result<(), PlatformError> {
@@ -107,9 +110,10 @@ impl AgentBinary {
         PlatformError::Invalid {
             field: "agent".into(),
             what: format!("the agent's program cannot be read at {}: {error}", self.path.display()),
-            hint: "The provider comes with the program `justmanage-agent` beside it. Install the whole archive, or name \
+            hint:
+                "The provider comes with the program `justmanage-agent` beside it. Install the whole archive, or name \
                    the program with JUSTMANAGE_AGENT."
-                .into(),
+                    .into(),
         }
     }
 }

@@ -91,7 +91,8 @@ impl Platform for Local {
             return Err(PlatformError::Invalid {
                 field: "local".into(),
                 what: format!("{} is not under {}", directory.display(), self.root.path().display()),
-                hint: "Set `local = { directory = ... }` of the provider to what it was when the cluster was made.".into(),
+                hint: "Set `local = { directory = ... }` of the provider to what it was when the cluster was made."
+                    .into(),
             });
         };
         if directory.exists() {
@@ -148,8 +149,9 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, PlatformError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(cancelled) => {
-            Err(PlatformError::Failed { what: format!("file work was cancelled: {cancelled}"), hint: "Apply again.".into() })
-        }
+        Err(cancelled) => Err(PlatformError::Failed {
+            what: format!("file work was cancelled: {cancelled}"),
+            hint: "Apply again.".into(),
+        }),
     })
 }

@@ -16,7 +16,8 @@ pub(crate) fn candidates(engine: Engine, directories: &[PathBuf]) -> Vec<PathBuf
     let mut files = Vec::new();
     for directory in directories {
         look_in(directory, name, &mut files);
-        let mut below: Vec<PathBuf> = fs::read_dir(directory).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        let mut below: Vec<PathBuf> =
+            fs::read_dir(directory).into_iter().flatten().flatten().map(|e| e.path()).collect();
         below.sort();
         for directory in below.iter().filter(|path| path.is_dir()) {
             look_in(directory, name, &mut files);
@@ -61,8 +62,7 @@ pub(crate) fn store(root: &Root, _lock: &RootLock, program: &Download) -> Result
     make_private(&directory)?;
     let unfinished = target.with_extension("new");
     let write = || -> io::Result<()> {
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o700).open(&unfinished)?;
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o700).open(&unfinished)?;
         file.write_all(&program.content)?;
         file.sync_all()?;
         fs::rename(&unfinished, &target)

@@ -145,8 +145,11 @@ impl Root {
             }
         }
         let _ = fs::remove_dir(&cluster); // refuses when nodes are left, and that is right
-        let clusters_left =
-            fs::read_dir(&self.path).into_iter().flatten().flatten().any(|e| !is_ours(&e.file_name().to_string_lossy()));
+        let clusters_left = fs::read_dir(&self.path)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|e| !is_ours(&e.file_name().to_string_lossy()));
         if !clusters_left {
             remove_all(&self.programs())?;
             remove_all(&self.artefacts())?;

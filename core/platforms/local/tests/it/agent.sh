@@ -1,0 +1,24 @@
+#!/bin/sh
+# Answers as justmanage-agent does. `running` in the node's directory stands for the process.
+echo "$1" >> "@CALLS@"
+dir="$3"
+info() {
+    claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
+    printf '{"claim":%s,"pin":"sha256:%064d","agent":"127.0.0.1:19000","client":"127.0.0.1:21000","bus_port":31000,' "$claim" 7
+    printf '"version":"0.1.0","process":{"pid":1,"start_time":1,"boot_id":"b"}}'
+}
+case "$1" in
+start)
+    [ -e "$dir/refuse" ] && { echo '{"error":"the port is taken","hint":"Free it."}' >&2; exit 1; }
+    touch "$dir/running"
+    info
+    ;;
+status)
+    claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
+    if [ -e "$dir/running" ]; then agent=$(info); else agent=null; fi
+    printf '{"claim":%s,"agent":%s,"server_running":false}' "$claim" "$agent"
+    ;;
+remove)
+    rm -rf "$dir"
+    ;;
+esac
