@@ -56,6 +56,12 @@ pub enum SchemaFault {
     ComputedInWriteOnly,
     #[error("is only computed: its change is never the user's wish, so it cannot ask for a replacement")]
     ReplaceComputed,
+    #[error("stands in a set, where nothing tells elements apart: put `replace` on the set")]
+    ReplaceInSet,
+    #[error(
+        "is write-only, so its change cannot be seen: `replace` needs an attribute named like it with `_version` added"
+    )]
+    ReplaceWriteOnly,
     #[error("is not computed, so `keep` means nothing")]
     KeepNotComputed,
     #[error("is only computed: validators check what users give")]
@@ -142,6 +148,9 @@ impl Problems {
             self.name(&attribute.name, names, &trail);
             self.modes(attribute, &trail, inside);
             self.default(attribute, &trail);
+            let versioned = attributes.iter().any(|other| other.name == attribute.version_name());
+            let blind = attribute.write_only && attribute.replace && !versioned;
+            self.add_if(blind, &trail, SchemaFault::ReplaceWriteOnly);
             match &attribute.kind {
                 Kind::Plain(ty) => {
                     self.add_if(dynamic_in_collection(ty), &trail, SchemaFault::DynamicInCollection);
@@ -174,6 +183,7 @@ impl Problems {
         self.add_if(write_only && inside.set, trail, SchemaFault::WriteOnlyInSet);
         self.add_if(inside.write_only && (computed || default), trail, SchemaFault::ComputedInWriteOnly);
         self.add_if(replace && only_computed, trail, SchemaFault::ReplaceComputed);
+        self.add_if(replace && inside.set, trail, SchemaFault::ReplaceInSet);
         self.add_if(keep && !computed && !write_only, trail, SchemaFault::KeepNotComputed);
         self.add_if(only_computed && !attribute.validators.is_empty(), trail, SchemaFault::ValidatorComputed);
     }

@@ -3,12 +3,16 @@
 mod build;
 mod check;
 mod implied;
+mod level;
+mod tidy;
 mod to_proto;
 mod validate;
 
 use crate::{Type, Value};
 
 pub use check::{SchemaFault, SchemaProblem};
+pub(crate) use level::{Level, each_object, member};
+pub(crate) use tidy::null_write_only;
 
 /// The schema of a resource, a data source or a provider configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,9 +3,10 @@
 //! Core checks presence itself before it asks a provider; other hosts do not. Core also warns of what is deprecated, so
 //! nothing here does.
 
+use super::level::{each_object, member};
 use super::{Attribute, Block, Kind, NestedBlock, Nesting, Schema};
 use crate::diagnostics::{Diagnostic, Diagnostics};
-use crate::value::{NULL, Trail, Value};
+use crate::value::{Trail, Value};
 
 impl Schema {
     /// Everything that is wrong with a configuration, each with the path of the value that it is about.
@@ -17,10 +18,6 @@ impl Schema {
         validate_block(&self.block, config, &Trail::ROOT, &mut found);
         found
     }
-}
-
-fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
-    object.as_object().and_then(|attributes| attributes.get(name)).unwrap_or(&NULL)
 }
 
 fn validate_block(block: &Block, value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
@@ -68,23 +65,6 @@ fn run_validators(attribute: &Attribute, value: &Value, trail: &Trail<'_>, found
         if let Err(detail) = (validator.check)(value) {
             found.push(Diagnostic::error("Attribute value not accepted", detail).at(trail.path()));
         }
-    }
-}
-
-/// Calls `visit` with the object, or with each object of the collection; null and unknown ones are left out.
-fn each_object(value: &Value, trail: &Trail<'_>, visit: &mut dyn FnMut(&Value, &Trail<'_>)) {
-    let mut known = |value: &Value, trail: &Trail<'_>| {
-        if matches!(value, Value::Object(_)) {
-            visit(value, trail);
-        }
-    };
-    match value {
-        Value::List(elements) => {
-            elements.iter().enumerate().for_each(|(index, element)| known(element, &trail.index(index)));
-        }
-        Value::Set(elements) => elements.iter().for_each(|element| known(element, &trail.element(element))),
-        Value::Map(elements) => elements.iter().for_each(|(key, element)| known(element, &trail.key(key))),
-        value => known(value, trail),
     }
 }
 

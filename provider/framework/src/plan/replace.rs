@@ -1,0 +1,81 @@
+//! Rule 5: the paths whose change cannot be made in place.
+
+use super::align;
+use crate::schema::{Attribute, Kind, Level, Nesting, member};
+use crate::value::{Path, Trail, Value};
+
+/// Collects the paths of changed `replace` attributes. Unknown counts as a change.
+///
+/// In lists and maps only elements that were there before and still are can have changed; an author to whom their number
+/// matters puts `replace` on the collection. Elements of sets have no addresses: `Schema::check` refuses `replace` in them.
+pub(super) fn collect(level: Level<'_>, prior: &Value, config: &Value, planned: &Value, paths: &mut Vec<Path>) {
+    Collector { paths }.object(level, [prior, config, planned], &Trail::ROOT);
+}
+
+struct Collector<'a> {
+    paths: &'a mut Vec<Path>,
+}
+
+/// Prior, configured and planned value of one place.
+type Three<'a> = [&'a Value; 3];
+
+impl Collector<'_> {
+    fn object(&mut self, level: Level<'_>, objects: Three<'_>, trail: &Trail<'_>) {
+        for attribute in level.attributes {
+            let three = objects.map(|object| member(object, &attribute.name));
+            let trail = trail.attr(&attribute.name);
+            if attribute.replace && changed(attribute, objects, three) {
+                self.paths.push(trail.path());
+            } else if let Kind::Nested(nesting, attributes) = &attribute.kind {
+                let [prior, config, planned] = three;
+                let three = [prior, attribute.given(config), planned];
+                self.nested(*nesting, attributes.into(), three, &trail);
+            }
+        }
+        for block in level.blocks {
+            let three = objects.map(|object| member(object, &block.name));
+            self.nested(block.nesting, (&block.block).into(), three, &trail.attr(&block.name));
+        }
+    }
+
+    fn nested(&mut self, nesting: Nesting, level: Level<'_>, three: Three<'_>, trail: &Trail<'_>) {
+        match (nesting, three) {
+            // Of an object that appears or disappears, the other side counts as all null.
+            (Nesting::Single, [prior, _, planned])
+                if !(prior.is_null() && planned.is_null() || planned.is_unknown()) =>
+            {
+                self.object(level, three, trail);
+            }
+            (Nesting::List, [Value::List(prior), Value::List(config), Value::List(planned)]) => {
+                for (index, ((prior, config), planned)) in prior.iter().zip(config).zip(planned).enumerate() {
+                    self.object(level, [prior, config, planned], &trail.index(index));
+                }
+            }
+            (Nesting::Map, [Value::Map(prior), Value::Map(config), Value::Map(planned)]) => {
+                for (key, planned) in planned {
+                    if let (Some(prior), Some(config)) = (prior.get(key), config.get(key)) {
+                        self.object(level, [prior, config, planned], &trail.key(key));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn changed(attribute: &Attribute, objects: Three<'_>, [prior, config, planned]: Three<'_>) -> bool {
+    if attribute.write_only {
+        // Neither state has it. Core replaces whenever it is told to, so only a change of its version may tell.
+        let [prior, _, planned] = objects.map(|object| member(object, &attribute.version_name()));
+        return !planned.same(prior);
+    }
+    if attribute.decided_by_provider(config) {
+        // Unknown here is "not decided yet", not a wish of the user; a known other value is one of the author's.
+        return !planned.is_unknown() && !planned.same(prior);
+    }
+    match &attribute.kind {
+        Kind::Plain(_) => !planned.same(prior),
+        // What the provider decides inside of it is no reason.
+        Kind::Nested(..) => !align::attribute_agrees(attribute, config, prior),
+    }
+}

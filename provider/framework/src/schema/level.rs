@@ -1,0 +1,91 @@
+//! One level of a schema: what nested attributes and blocks have in common, for those who walk schema and values together.
+
+use super::{Attribute, Block, Kind, NestedBlock};
+use crate::value::{NULL, Trail, Value};
+
+/// What can be named at one level: the content of a block, or of a nested attribute's object (which has no blocks).
+#[derive(Clone, Copy)]
+pub(crate) struct Level<'a> {
+    pub(crate) attributes: &'a [Attribute],
+    pub(crate) blocks: &'a [NestedBlock],
+}
+
+impl<'a> From<&'a Block> for Level<'a> {
+    fn from(block: &'a Block) -> Self {
+        Self { attributes: &block.attributes, blocks: &block.blocks }
+    }
+}
+
+impl<'a> From<&'a [Attribute]> for Level<'a> {
+    fn from(attributes: &'a [Attribute]) -> Self {
+        Self { attributes, blocks: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<Attribute>> for Level<'a> {
+    fn from(attributes: &'a Vec<Attribute>) -> Self {
+        Self::from(attributes.as_slice())
+    }
+}
+
+impl Attribute {
+    /// What the attribute's value is built from: the configuration, or the default where that has nothing.
+    pub(crate) fn given<'a>(&'a self, config: &'a Value) -> &'a Value {
+        match &self.default {
+            Some(default) if config.is_null() => default,
+            _ => config,
+        }
+    }
+
+    /// Whether the provider decides the value, because neither the user nor a default does.
+    pub(crate) fn decided_by_provider(&self, config: &Value) -> bool {
+        self.computed && self.given(config).is_null()
+    }
+
+    /// The name of the attribute whose change stands for a change of this one, which is write-only: `password_wo` is sent
+    /// again when `password_wo_version` changes.
+    pub(crate) fn version_name(&self) -> String {
+        format!("{}_version", self.name)
+    }
+
+    /// The level inside, if it holds objects.
+    pub(crate) fn level(&self) -> Option<Level<'_>> {
+        match &self.kind {
+            Kind::Plain(_) => None,
+            Kind::Nested(_, attributes) => Some(attributes.into()),
+        }
+    }
+}
+
+/// An attribute of an object; null when the object is null itself or lacks it.
+pub(crate) fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
+    match object {
+        Value::Object(attributes) => attributes.get(name).unwrap_or(&NULL),
+        _ => &NULL,
+    }
+}
+
+/// Calls `visit` with the object, or with each object of the collection; null and unknown ones are left out.
+pub(crate) fn each_object(value: &Value, trail: &Trail<'_>, visit: &mut dyn FnMut(&Value, &Trail<'_>)) {
+    match value {
+        Value::Object(_) => visit(value, trail),
+        Value::List(elements) => {
+            for (index, element) in elements.iter().enumerate().filter(|(_, element)| is_object(element)) {
+                visit(element, &trail.index(index));
+            }
+        }
+        Value::Set(elements) => {
+            elements.iter().filter(|element| is_object(element)).for_each(|one| visit(one, &trail.element(one)));
+        }
+        Value::Map(elements) => {
+            for (key, element) in elements.iter().filter(|(_, element)| is_object(element)) {
+                visit(element, &trail.key(key));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_object(value: &Value) -> bool {
+    matches!(value, Value::Object(_))
+}
