@@ -86,10 +86,11 @@
 //!     .config(|config: Config, _| async move { Ok(config.directory.into()) })
 //!     .resource(Notes);
 //! # provider.into_service().unwrap();
-//! // in main: tfkit::plugin::serve(provider.into_service()?, options)
+//! // in main: provider.serve(tfkit::plugin::Options::new("example.test/acme/notes"))
 //! ```
 
 // The derived code names this crate from outside; so may our own tests.
+#[cfg(test)]
 extern crate self as tfkit;
 
 pub mod check;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::data_source::DataSource;
 use crate::model::{Empty, Model, View};
+use crate::plugin::{self, Options};
 use crate::resource::Resource;
 use crate::serve::any::{AnyConfig, AnyDataSource, AnyResource, ClientSlot};
 use crate::serve::config::TypedConfig;
@@ -127,6 +129,28 @@ impl<C: Send + Sync + 'static> Provider<C> {
             self.repeated.push(name);
         }
         self
+    }
+
+    /// Serves Terraform until it asks for the end, and returns the exit code: the last line of `main`.
+    ///
+    /// ```no_run
+    /// use tfkit::{Provider, plugin::Options};
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     Provider::new("empty").without_config().serve(Options::new("example.test/acme/empty"))
+    /// }
+    /// ```
+    pub fn serve(self, options: Options) -> ExitCode {
+        match self.into_service() {
+            Ok(service) => {
+                let options = options.stop(service.stop());
+                plugin::serve(service, options)
+            }
+            Err(error) => {
+                eprintln!("This provider cannot be served: {error}");
+                ExitCode::FAILURE
+            }
+        }
     }
 
     /// The gRPC service, to be given to [`crate::plugin::serve`] or called by tests.

@@ -161,6 +161,8 @@ pub struct PlanChange<M: Model> {
     pub planned: View<M>,
     /// Attributes whose change makes a new resource; add to it to ask for a replacement. Ignored for a create.
     pub replace: Vec<Path>,
+    /// See [`PlanChange::plan_update`].
+    pub(crate) as_changed: Option<View<M>>,
 }
 
 impl<M: Model> PlanChange<M> {
@@ -172,6 +174,15 @@ impl<M: Model> PlanChange<M> {
     /// Whether an existing resource would be replaced by a new one.
     pub fn is_replace(&self) -> bool {
         self.prior.is_some() && !self.replace.is_empty()
+    }
+
+    /// Plans an update although the configuration is what it was, because there is work to do ("the last apply was not
+    /// finished"): everything computed that is not kept becomes unknown in `planned`, as with any other change. Set
+    /// afterwards what is known. Without a prior state, or when called twice, it changes nothing.
+    pub fn plan_update(&mut self) {
+        if let (Some(planned), Some(_)) = (self.as_changed.take(), &self.prior) {
+            self.planned = planned;
+        }
     }
 
     /// Asks for a replacement because of this attribute.

@@ -32,7 +32,7 @@ pub(crate) fn check(field: &FieldOptions) -> Result<()> {
         "a write-only value exists in the configuration only: it is never computed and has no default",
     );
     clash(field.keep, default, "a default decides the value, so there is nothing to keep");
-    clash(field.keep.filter(|_| field.computed.is_none()), field.keep, "only a computed value can be kept");
+    clash(field.keep.filter(|_| computed.is_none()), field.keep, "only a computed value can be kept");
     clash(
         field.replace.filter(|_| configurable.is_none()),
         field.replace,

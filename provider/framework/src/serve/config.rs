@@ -2,16 +2,15 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 
 use super::any::{AnyConfig, ClientSlot};
 use super::run::{decode, panicked, run_sync};
 use crate::context::Client;
 use crate::model::{Model, View};
+use crate::plugin::catch_panic;
 use crate::provider::ConfigureCx;
 use crate::schema::Schema;
 use crate::{Diagnostic, Diagnostics, Value};
@@ -65,14 +64,13 @@ where
             Ok(config) => config,
             Err(error) => return error.into(),
         };
-        let work = AssertUnwindSafe(async { (self.connect)(config, cx).await }).catch_unwind();
-        match work.await {
+        match catch_panic(async { (self.connect)(config, cx).await }).await {
             Ok(Ok(client)) => {
                 self.slot.set(Client::Ready(Arc::new(client)));
                 Diagnostics::new()
             }
             Ok(Err(diagnostics)) => diagnostics,
-            Err(panic) => panicked(panic.as_ref()).into(),
+            Err(panic) => panicked(&panic).into(),
         }
     }
 }

@@ -1,37 +1,108 @@
 //! The gRPC service: wire -> typed calls -> wire.
+//!
+//! The one invariant: every answer is checked as Terraform's core will check it before it leaves. What breaks a rule
+//! becomes a diagnostic that names the provider, the type, the path and the rule; a panic becomes a diagnostic of that one
+//! call; nothing becomes a protocol error.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `grpc` | the generated service trait, one line per call |
+//! | `answer` | how each kind of answer says that it failed |
+//! | `codec` | values and diagnostics from and to messages |
+//! | `describe`, `configure`, `validate` | schemas; the provider's configuration; checks of configurations |
+//! | `plan`, `apply`, `read`, `state`, `lookup` | the life of a resource; data sources |
+//! | `blame` | broken rules as diagnostics |
+//! | `mend` | what the framework puts right in the author's answers |
+//! | `private` | the encoding of private state |
+//! | `any`, `typed`, `data_source`, `config` | from values to the author's types and back |
+//! | `run` | running the author's code: panics, checkpoints |
 
+mod answer;
 pub(crate) mod any;
+mod apply;
+mod blame;
+mod codec;
 pub(crate) mod config;
+mod configure;
 pub(crate) mod data_source;
+mod describe;
+mod grpc;
+mod lookup;
+mod mend;
+mod plan;
+mod private;
+mod read;
 mod run;
+mod state;
 pub(crate) mod typed;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use any::{AnyConfig, AnyDataSource, AnyResource};
+use any::{AnyConfig, AnyDataSource, AnyResource, Call, PrivateData};
 
-/// A schema that Terraform would not accept.
+use crate::Diagnostic;
+use crate::plugin::Stop;
+
+/// Why a provider cannot be served: Terraform would refuse it, or crash.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// Two resources or two data sources have this name.
     #[error("the type {0} is registered twice")]
     Repeated(String),
+    /// Schemas that break rules, one per line.
+    #[error("the schema breaks rules of Terraform:\n{0}")]
+    Schema(String),
 }
 
-/// The service of one provider.
+/// The service of one provider. Clones serve the same provider.
 #[derive(Clone)]
-pub struct Service(#[allow(dead_code)] Arc<Inner>);
+pub struct Service(Arc<Inner>);
 
-struct Inner {}
+struct Inner {
+    config: Box<dyn AnyConfig>,
+    resources: BTreeMap<String, Arc<dyn AnyResource>>,
+    data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    stop: Stop,
+}
 
 impl Service {
     pub(crate) fn new(
-        _config: Box<dyn AnyConfig>,
-        _resources: BTreeMap<String, Arc<dyn AnyResource>>,
-        _data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
-        _repeated: Vec<String>,
+        config: Box<dyn AnyConfig>,
+        resources: BTreeMap<String, Arc<dyn AnyResource>>,
+        data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+        repeated: Vec<String>,
     ) -> Result<Self, ServiceError> {
-        Ok(Self(Arc::new(Inner {})))
+        if let Some(name) = repeated.into_iter().next() {
+            return Err(ServiceError::Repeated(name));
+        }
+        let inner = Inner { config, resources, data_sources, stop: Stop::new() };
+        inner.check_schemas()?;
+        Ok(Self(Arc::new(inner)))
     }
+
+    /// The handle through which the process stops work in flight when it has to end: for [`crate::plugin::Options::stop`].
+    pub fn stop(&self) -> Stop {
+        self.0.stop.clone()
+    }
+}
+
+impl Inner {
+    fn resource(&self, name: &str) -> Result<&dyn AnyResource, Diagnostic> {
+        self.resources.get(name).map(AsRef::as_ref).ok_or_else(|| no_such_type("resource", name))
+    }
+
+    fn data_source(&self, name: &str) -> Result<&dyn AnyDataSource, Diagnostic> {
+        self.data_sources.get(name).map(AsRef::as_ref).ok_or_else(|| no_such_type("data source", name))
+    }
+
+    /// What a call of the author's code gets, with its private data.
+    fn call(&self, private: PrivateData) -> Call {
+        Call { cancel: self.stop.token(), private }
+    }
+}
+
+fn no_such_type(kind: &str, name: &str) -> Diagnostic {
+    Diagnostic::error("Unknown type", format!("This version of the provider has no {kind} type `{name}`."))
 }

@@ -1,15 +1,14 @@
 //! Running the author's code: panics become diagnostics, and what was checkpointed is kept.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt;
 
 use super::any::Outcome;
 use crate::context::Cx;
 use crate::model::{Model, ModelError};
+use crate::plugin::{PanicText, catch_panic};
 use crate::resource::Failed;
 use crate::{Diagnostic, Diagnostics, Path, Value};
 
@@ -19,8 +18,7 @@ pub(crate) type Ended<M> = Result<Option<M>, Failed<M>>;
 /// Runs the author's code. It borrows the context, which lives outside of what may unwind: a panic leaves the checkpoint
 /// readable.
 pub(crate) async fn caught<M>(work: impl Future<Output = Ended<M>>) -> Ended<M> {
-    let result = AssertUnwindSafe(work).catch_unwind().await;
-    result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()).into()))
+    catch_panic(work).await.unwrap_or_else(|panic| Err(panicked(&panic).into()))
 }
 
 /// What a call leaves: the answer, or after a failure what it said or checkpointed.
@@ -40,7 +38,11 @@ pub(crate) fn outcome<C, M: Model>(cx: Cx<C, M>, ended: Ended<M>) -> Outcome {
 
 /// Runs code that waits for nothing.
 pub(crate) fn run_sync<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(panic.as_ref()))
+    match catch_panic(async { work() }).now_or_never() {
+        Some(result) => result.map_err(|panic| panicked(&panic)),
+        // A future without an await is ready at once.
+        None => Err(Diagnostic::error("Operation failed", "Code that waits for nothing was not done.")),
+    }
 }
 
 /// Reads a model out of an object value.
@@ -64,19 +66,14 @@ fn with_an_error(mut diagnostics: Diagnostics) -> Diagnostics {
 }
 
 /// A panic, as the user reads it. The text of the panic is the author's, as that of any diagnostic.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Diagnostic {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    tracing::error!("the provider's code panicked");
+pub(crate) fn panicked(panic: &PanicText) -> Diagnostic {
+    tracing::error!(location = panic.location, backtrace = panic.backtrace, "the provider's code panicked");
     Diagnostic::error(
         "Provider panicked",
         format!(
-            "The provider's code failed in a way that its author did not foresee: {text}\n\nThis is a bug in the \
-             provider; please report it. The provider goes on serving other resources. What is known to exist is recorded \
-             in the state."
+            "The provider's code failed in a way that its author did not foresee. It {panic}\n\nThis is a bug in the \
+             provider; please report it. The provider goes on serving other resources, and what is known to exist is \
+             recorded in the state."
         ),
     )
 }

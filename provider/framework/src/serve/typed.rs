@@ -61,6 +61,7 @@ fn change_of<M: Model>(change: &Change) -> Result<PlanChange<M>, Diagnostic> {
         },
         config: decode(&change.config)?,
         planned: decode(&change.planned)?,
+        as_changed: Some(decode(&change.as_changed)?),
         replace: change.replace.clone(),
     })
 }

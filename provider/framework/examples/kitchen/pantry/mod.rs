@@ -1,0 +1,40 @@
+//! The kitchen: a provider that exercises everything the framework has, and keeps its things as JSON files.
+
+mod dish;
+mod menu;
+mod oven;
+mod store;
+
+pub(crate) use store::Store;
+use tfkit::{ConfigureCx, Diagnostics, Model, Provider};
+
+/// A kitchen that keeps what it makes as files.
+#[derive(Model)]
+pub(crate) struct Kitchen {
+    /// Directory for the files. It is made when it is missing.
+    #[tf(required)]
+    directory: String,
+    /// Who is responsible; goes into each dish.
+    #[tf(default = "chef")]
+    owner: String,
+}
+
+/// The provider with all its types.
+pub(crate) fn provider() -> Provider<Store> {
+    Provider::new("kitchen")
+        .config_validated(connect, |config: &KitchenView, report: &mut Diagnostics| {
+            if config.directory.known().is_some_and(|directory| directory == "/") {
+                report.push(
+                    tfkit::Diagnostic::error("Directory refused", "The root directory is no kitchen.")
+                        .at(tfkit::Path::attribute("directory")),
+                );
+            }
+        })
+        .resource(dish::Dishes)
+        .resource(oven::Ovens)
+        .data_source(menu::Menus)
+}
+
+async fn connect(config: Kitchen, _: ConfigureCx) -> Result<Store, Diagnostics> {
+    Ok(Store::open(config.directory.into(), config.owner)?)
+}

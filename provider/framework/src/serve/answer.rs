@@ -1,0 +1,56 @@
+//! How each kind of answer says that it failed, and the guard around each call.
+
+use std::future::Future;
+
+use tfkit_proto::tfplugin6 as proto;
+use tonic::{Response, Status};
+use tracing::{Instrument, Span};
+
+use super::codec::diagnostics_out;
+use super::run::panicked;
+use crate::Diagnostics;
+use crate::plugin::catch_panic;
+
+/// An answer that can say that the call failed.
+pub(super) trait Answer {
+    /// An answer that has these diagnostics and nothing else.
+    fn failed(diagnostics: Diagnostics) -> Self;
+}
+
+macro_rules! answers {
+    ($($module:ident),* $(,)?) => {$(
+        impl Answer for proto::$module::Response {
+            fn failed(diagnostics: Diagnostics) -> Self {
+                Self { diagnostics: diagnostics_out(diagnostics), ..Self::default() }
+            }
+        }
+    )*};
+}
+
+answers!(
+    get_metadata,
+    get_provider_schema,
+    validate_provider_config,
+    validate_resource_config,
+    validate_data_resource_config,
+    configure_provider,
+    upgrade_resource_state,
+    read_resource,
+    plan_resource_change,
+    apply_resource_change,
+    import_resource_state,
+    read_data_source,
+);
+
+/// Runs one call in its span. A panic, here of the framework's own code, is a diagnostic too.
+pub(super) async fn answer<A: Answer>(
+    span: Span,
+    work: impl Future<Output = Result<A, Diagnostics>>,
+) -> Result<Response<A>, Status> {
+    let work = async {
+        tracing::debug!("called");
+        catch_panic(work).await.unwrap_or_else(|panic| Err(panicked(&panic).into()))
+    };
+    let result = work.instrument(span).await;
+    Ok(Response::new(result.unwrap_or_else(A::failed)))
+}

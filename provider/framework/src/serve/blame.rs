@@ -1,0 +1,44 @@
+//! Broken rules as diagnostics: which provider's type, which rule, where, and that it is a bug to be reported.
+
+use crate::check::{self, Answer, Violation};
+use crate::plan::Planned;
+use crate::schema::Schema;
+use crate::{Diagnostic, Diagnostics, Value};
+
+/// What is wrong with a plan.
+pub(super) fn plan(name: &str, schema: &Schema, prior: &Value, config: &Value, planned: &Planned) -> Diagnostics {
+    blame(name, "plan", check::planned(schema, prior, config, planned))
+}
+
+/// What is wrong with the new state of an apply that was said to have worked.
+pub(super) fn applied(name: &str, schema: &Schema, planned: &Value, new: &Value) -> Diagnostics {
+    blame(name, "apply", check::applied(schema, planned, new))
+}
+
+/// What is wrong with the state after a failed apply.
+pub(super) fn failed(name: &str, schema: &Schema, new: &Value) -> Diagnostics {
+    blame(name, "apply", check::failed(schema, new))
+}
+
+/// What is wrong with a state that was read or imported.
+pub(super) fn state(name: &str, verb: &str, schema: &Schema, state: &Value, answer: Answer) -> Diagnostics {
+    blame(name, verb, check::state(schema, state, answer))
+}
+
+fn blame(name: &str, verb: &str, violations: Vec<Violation>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for violation in violations {
+        tracing::error!(r#type = name, verb, %violation, "the provider's answer breaks a rule of Terraform");
+        diagnostics.push(
+            Diagnostic::error(
+                "Provider bug",
+                format!(
+                    "The provider's {verb} of {name} breaks a rule of Terraform: {violation}.\n\nThis is a bug in the \
+                     provider, not in your configuration; please report it with this text."
+                ),
+            )
+            .at(violation.path),
+        );
+    }
+    diagnostics
+}

@@ -1,0 +1,38 @@
+//! Values and diagnostics from and to messages.
+
+use tfkit_proto::tfplugin6 as proto;
+
+use crate::schema::Schema;
+use crate::{Diagnostic, Diagnostics, Value, wire};
+
+/// Reads a value of the schema's type. What Terraform leaves out is null.
+pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -> Result<Value, Diagnostic> {
+    let Some(message) = message else { return Ok(Value::Null) };
+    wire::decode_dynamic(&message.msgpack, &message.json, &schema.object_type())
+        .map(|value| value.unwrap_or(Value::Null))
+        .map_err(|error| {
+            Diagnostic::error(
+                "Request not understood",
+                format!(
+                    "Terraform sent a value that is not of the schema's type: {error}. If the provider was replaced by \
+                     another release while Terraform ran, run it again; otherwise this is a bug, please report it."
+                ),
+            )
+        })
+}
+
+/// Writes a value of the schema's type.
+pub(super) fn value_out(value: &Value, schema: &Schema) -> Result<proto::DynamicValue, Diagnostic> {
+    let msgpack = wire::msgpack::encode(value, &schema.object_type()).map_err(|error| {
+        Diagnostic::error(
+            "Answer not of the schema's type",
+            format!("The provider's answer is not of its schema's type: {error}. This is a bug in the provider; please report it."),
+        )
+    })?;
+    Ok(proto::DynamicValue { msgpack: msgpack.into(), json: Default::default() })
+}
+
+/// Diagnostics for an answer.
+pub(super) fn diagnostics_out(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
+    diagnostics.iter().map(Into::into).collect()
+}

@@ -1,0 +1,69 @@
+//! What the provider has: schemas and capabilities.
+
+use std::collections::BTreeMap;
+
+use tfkit_proto::tfplugin6 as proto;
+
+use super::{Inner, ServiceError};
+use crate::schema::{Attribute, Kind, Schema, SchemaProblem};
+
+impl Inner {
+    /// Refuses schemas that Terraform would refuse, or crash on.
+    pub(super) fn check_schemas(&self) -> Result<(), ServiceError> {
+        let mut problems = Vec::new();
+        let mut add = |of: &str, found: Vec<SchemaProblem>| {
+            problems.extend(found.into_iter().map(|problem| format!("{of}: {problem}")));
+        };
+        add("provider configuration", self.config.schema().check_as_provider());
+        for (name, resource) in &self.resources {
+            add(name, resource.schema().check());
+        }
+        for (name, data_source) in &self.data_sources {
+            add(&format!("data source {name}"), data_source.schema().check());
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ServiceError::Schema(problems.join("\n"))) }
+    }
+
+    pub(super) fn schemas(&self) -> proto::get_provider_schema::Response {
+        let resources = self.resources.iter().map(|(name, r)| (name.clone(), r.schema().into()));
+        let data_sources = self.data_sources.iter().map(|(name, d)| (name.clone(), d.schema().into()));
+        proto::get_provider_schema::Response {
+            provider: Some((&configuration_only(self.config.schema())).into()),
+            resource_schemas: resources.collect::<BTreeMap<_, _>>(),
+            data_source_schemas: data_sources.collect::<BTreeMap<_, _>>(),
+            server_capabilities: Some(capabilities()),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn metadata(&self) -> proto::get_metadata::Response {
+        let resources = self.resources.keys().cloned();
+        let data_sources = self.data_sources.keys().cloned();
+        proto::get_metadata::Response {
+            server_capabilities: Some(capabilities()),
+            resources: resources.map(|type_name| proto::get_metadata::ResourceMetadata { type_name }).collect(),
+            data_sources: data_sources.map(|type_name| proto::get_metadata::DataSourceMetadata { type_name }).collect(),
+            ..Default::default()
+        }
+    }
+}
+
+/// Destroys are planned too (a resource may refuse), and calls work without a preceding GetProviderSchema: the schemas are
+/// part of the program.
+fn capabilities() -> proto::ServerCapabilities {
+    proto::ServerCapabilities { plan_destroy: true, get_provider_schema_optional: true, ..Default::default() }
+}
+
+/// A provider's configuration has nothing computed: a default there is filled in when the provider is configured.
+fn configuration_only(schema: &Schema) -> Schema {
+    let mut schema = schema.clone();
+    schema.block.attributes.iter_mut().for_each(not_computed);
+    schema
+}
+
+fn not_computed(attribute: &mut Attribute) {
+    attribute.computed = false;
+    if let Kind::Nested(_, attributes) = &mut attribute.kind {
+        attributes.iter_mut().for_each(not_computed);
+    }
+}

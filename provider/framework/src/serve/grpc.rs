@@ -1,0 +1,143 @@
+//! The generated service trait: unpack, call, answer. What is not here answers UNIMPLEMENTED.
+
+use tfkit_proto::tfplugin6::{self as proto, provider_server};
+use tonic::{Request, Response, Status};
+use tracing::info_span;
+
+use super::Service;
+use super::answer::answer;
+
+#[tonic::async_trait]
+impl provider_server::Provider for Service {
+    async fn get_metadata(
+        &self,
+        _: Request<proto::get_metadata::Request>,
+    ) -> Result<Response<proto::get_metadata::Response>, Status> {
+        answer(info_span!("GetMetadata"), async { Ok(self.0.metadata()) }).await
+    }
+
+    async fn get_provider_schema(
+        &self,
+        _: Request<proto::get_provider_schema::Request>,
+    ) -> Result<Response<proto::get_provider_schema::Response>, Status> {
+        answer(info_span!("GetProviderSchema"), async { Ok(self.0.schemas()) }).await
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<proto::get_resource_identity_schemas::Request>,
+    ) -> Result<Response<proto::get_resource_identity_schemas::Response>, Status> {
+        Ok(Response::new(proto::get_resource_identity_schemas::Response::default()))
+    }
+
+    async fn validate_provider_config(
+        &self,
+        request: Request<proto::validate_provider_config::Request>,
+    ) -> Result<Response<proto::validate_provider_config::Response>, Status> {
+        let request = request.into_inner();
+        answer(info_span!("ValidateProviderConfig"), async { self.0.validate_provider(&request) }).await
+    }
+
+    async fn validate_resource_config(
+        &self,
+        request: Request<proto::validate_resource_config::Request>,
+    ) -> Result<Response<proto::validate_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ValidateResourceConfig", r#type = request.type_name);
+        answer(span, async { self.0.validate_resource(&request) }).await
+    }
+
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<proto::validate_data_resource_config::Request>,
+    ) -> Result<Response<proto::validate_data_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ValidateDataResourceConfig", r#type = request.type_name);
+        answer(span, async { self.0.validate_data_source(&request) }).await
+    }
+
+    async fn configure_provider(
+        &self,
+        request: Request<proto::configure_provider::Request>,
+    ) -> Result<Response<proto::configure_provider::Response>, Status> {
+        answer(info_span!("ConfigureProvider"), self.0.configure(request.into_inner())).await
+    }
+
+    async fn upgrade_resource_state(
+        &self,
+        request: Request<proto::upgrade_resource_state::Request>,
+    ) -> Result<Response<proto::upgrade_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("UpgradeResourceState", r#type = request.type_name, version = request.version);
+        answer(span, async { self.0.upgrade(&request) }).await
+    }
+
+    async fn read_resource(
+        &self,
+        request: Request<proto::read_resource::Request>,
+    ) -> Result<Response<proto::read_resource::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ReadResource", r#type = request.type_name);
+        answer(span, self.0.read(request)).await
+    }
+
+    async fn plan_resource_change(
+        &self,
+        request: Request<proto::plan_resource_change::Request>,
+    ) -> Result<Response<proto::plan_resource_change::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("PlanResourceChange", r#type = request.type_name);
+        answer(span, self.0.plan(request)).await
+    }
+
+    async fn apply_resource_change(
+        &self,
+        request: Request<proto::apply_resource_change::Request>,
+    ) -> Result<Response<proto::apply_resource_change::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ApplyResourceChange", r#type = request.type_name);
+        // Whatever fails before the author's code ran, or in ours: what was there is still there.
+        let (prior, private) = (request.prior_state.clone(), request.planned_private.clone());
+        let mut response = answer(span, self.0.apply(request)).await?;
+        if response.get_ref().new_state.is_none() {
+            response.get_mut().new_state = prior;
+            response.get_mut().private = private;
+        }
+        Ok(response)
+    }
+
+    async fn import_resource_state(
+        &self,
+        request: Request<proto::import_resource_state::Request>,
+    ) -> Result<Response<proto::import_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ImportResourceState", r#type = request.type_name);
+        answer(span, self.0.import(request)).await
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<proto::read_data_source::Request>,
+    ) -> Result<Response<proto::read_data_source::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("ReadDataSource", r#type = request.type_name);
+        answer(span, self.0.read_data_source(request)).await
+    }
+
+    /// Terraform asks for the functions of every provider: none is an answer, UNIMPLEMENTED would be a log line.
+    async fn get_functions(
+        &self,
+        _: Request<proto::get_functions::Request>,
+    ) -> Result<Response<proto::get_functions::Response>, Status> {
+        Ok(Response::new(proto::get_functions::Response::default()))
+    }
+
+    async fn stop_provider(
+        &self,
+        _: Request<proto::stop_provider::Request>,
+    ) -> Result<Response<proto::stop_provider::Response>, Status> {
+        tracing::info!("asked to stop: telling all calls in flight");
+        self.0.stop.stop();
+        Ok(Response::new(proto::stop_provider::Response::default()))
+    }
+}

@@ -1,0 +1,90 @@
+//! PlanResourceChange: the framework plans, the author may look at it, and the result is checked.
+
+use tfkit_proto::tfplugin6::plan_resource_change as proto;
+
+use super::any::{AnyResource, Change, Outcome, PrivateData};
+use super::codec::{diagnostics_out, value_in, value_out};
+use super::{Inner, blame, mend, private};
+use crate::plan::{Action, finish, propose, propose_update};
+use crate::schema::Schema;
+use crate::{Diagnostics, Path, Value};
+
+impl Inner {
+    pub(super) async fn plan(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
+        let resource = self.resource(&request.type_name)?;
+        let schema = resource.schema();
+        let prior = value_in(request.prior_state.as_ref(), schema)?;
+        let proposed = value_in(request.proposed_new_state.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), schema)?;
+        let private = private::decode(&request.prior_private)?;
+        if proposed.is_null() {
+            let outcome = resource.plan_destroy(self.call(private), &prior).await;
+            return destroy(schema, outcome);
+        }
+        let (change, spelled) = by_schema(resource, prior, config, &proposed);
+        self.by_author(resource, &request.type_name, private, change, &spelled).await
+    }
+
+    /// The change as the author has it, checked.
+    async fn by_author(
+        &self,
+        resource: &dyn AnyResource,
+        name: &str,
+        private: PrivateData,
+        mut change: Change,
+        spelled: &Value,
+    ) -> Result<proto::Response, Diagnostics> {
+        let schema = resource.schema();
+        let outcome = resource.modify_plan(self.call(private), &mut change).await;
+        if outcome.failed {
+            return Err(outcome.diagnostics);
+        }
+        let Change { prior, config, planned, replace, .. } = change;
+        let mut planned = finish(schema, &prior, spelled, planned);
+        if planned.action == Action::Update {
+            let asked = replace.into_iter().filter(|path| !planned.requires_replace.contains(path)).collect::<Vec<_>>();
+            planned.requires_replace.extend(asked);
+        }
+        let mut diagnostics = outcome.diagnostics;
+        let broken = blame::plan(name, schema, &prior, &config, &planned);
+        if !broken.is_empty() {
+            diagnostics.extend(broken);
+            return Err(diagnostics);
+        }
+        Ok(proto::Response {
+            planned_state: Some(value_out(&planned.value, schema)?),
+            requires_replace: planned.requires_replace.iter().map(Into::into).collect(),
+            planned_private: private::encode(&outcome.private),
+            diagnostics: diagnostics_out(diagnostics),
+            ..Default::default()
+        })
+    }
+}
+
+/// What the schema alone plans, and the configuration that it was planned from: the user's, but in the prior state's
+/// spelling where both mean the same, so that a new spelling alone is no change.
+fn by_schema(resource: &dyn AnyResource, prior: Value, config: Value, proposed: &Value) -> (Change, Value) {
+    let schema = resource.schema();
+    let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
+    let mut spelled = config.clone();
+    mend::keep_spelling(&mut spelled, &prior, &Path::root(), &same_meaning);
+    let planned = finish(schema, &prior, &spelled, propose(schema, &prior, &spelled, proposed).value);
+    let as_changed = match planned.action {
+        Action::Nothing => propose_update(schema, &prior, &spelled).value,
+        _ => planned.value.clone(),
+    };
+    let change = Change { prior, config, planned: planned.value, as_changed, replace: planned.requires_replace };
+    (change, spelled)
+}
+
+fn destroy(schema: &Schema, outcome: Outcome) -> Result<proto::Response, Diagnostics> {
+    if outcome.failed {
+        return Err(outcome.diagnostics);
+    }
+    Ok(proto::Response {
+        planned_state: Some(value_out(&Value::Null, schema)?),
+        planned_private: private::encode(&outcome.private),
+        diagnostics: diagnostics_out(outcome.diagnostics),
+        ..Default::default()
+    })
+}

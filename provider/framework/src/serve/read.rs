@@ -1,0 +1,41 @@
+//! ReadResource: what is it like now?
+
+use tfkit_proto::tfplugin6::read_resource as proto;
+
+use super::codec::{diagnostics_out, value_in, value_out};
+use super::{Inner, blame, mend, private};
+use crate::check::Answer;
+use crate::{Diagnostics, Path, Value};
+
+impl Inner {
+    pub(super) async fn read(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
+        let resource = self.resource(&request.type_name)?;
+        let schema = resource.schema();
+        let prior = value_in(request.current_state.as_ref(), schema)?;
+        let call = self.call(private::decode(&request.private)?);
+        let outcome = resource.read(call, &prior).await;
+        let mut diagnostics = outcome.diagnostics;
+        let state = match outcome.state {
+            Some(mut state) if !outcome.failed => {
+                mend::drop_write_only(schema, &mut state);
+                let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
+                mend::keep_spelling(&mut state, &prior, &Path::root(), &same_meaning);
+                let broken = blame::state(&request.type_name, "read", schema, &state, Answer::Read);
+                if broken.is_empty() {
+                    state
+                } else {
+                    diagnostics.extend(broken);
+                    prior
+                }
+            }
+            // Nobody knows what it is like: what was known stays.
+            _ => prior,
+        };
+        Ok(proto::Response {
+            new_state: Some(value_out(&state, schema)?),
+            diagnostics: diagnostics_out(diagnostics),
+            private: private::encode(&outcome.private),
+            ..Default::default()
+        })
+    }
+}
