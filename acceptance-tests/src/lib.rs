@@ -1,1 +1,34 @@
-//! (being written)
+//! Real Terraform, real servers: what the behaviour tests in `tests/it/` stand on.
+//!
+//! One invariant: **a test leaves nothing behind**. Each has a [`Workspace`]: a directory that is HOME, data, settings
+//! and temporary directory of everything it starts. When it goes, also by a panic, processes that still live in it are
+//! killed by pid and the directory is removed; and unless the test was failing anyway, anything that was left makes it fail.
+//!
+//! Nothing here sleeps for a fixed time: [`wait_until`] waits for a condition with a deadline.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`workspace`] | the directory, Terraform in it, its end |
+//! | [`terraform`] | what Terraform said: diagnostics, plans, state |
+//! | [`attribute`] | from a place in a configuration to the attribute that stands there |
+//! | [`processes`] | what runs in a directory, and which ports are listened on |
+//! | [`logs`] | agents' logs, followed; WARN and ERROR are failures unless expected |
+//! | [`redis_client`] | a client over TLS as an ACL user |
+//! | [`binaries`] | provider and agent as cargo built them |
+//! | [`servers`] | the cache's Redis and Valkey |
+#![allow(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
+
+pub mod attribute;
+pub mod binaries;
+pub mod logs;
+pub mod processes;
+pub mod redis_client;
+pub mod servers;
+pub mod terraform;
+mod wait;
+pub mod workspace;
+
+pub use redis_client::Login;
+pub use terraform::{Diagnostic, Plan, Run, Severity};
+pub use wait::{DEADLINE, wait_for, wait_until};
+pub use workspace::Workspace;

@@ -1,0 +1,55 @@
+//! A client of Redis or Valkey over TLS, as an ACL user.
+
+use std::time::Duration;
+
+use redis::{Client, Connection, RedisResult, TlsCertificates};
+
+/// What a client needs to get in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// `host:port`, as the cluster's `endpoints` name it.
+    pub endpoint: String,
+    /// The cluster's CA certificate, PEM.
+    pub ca: String,
+    /// The ACL user.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// Longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+impl Login {
+    /// Connects and authenticates. The server must show a certificate of this CA for the name in `endpoint`.
+    ///
+    /// # Errors
+    /// The client's, for a refused connection, certificate or password.
+    pub fn connect(&self) -> RedisResult<Connection> {
+        let endpoint = self.endpoint.trim_start_matches("rediss://");
+        let (user, password) = (encode(&self.user), encode(&self.password));
+        let url = format!("rediss://{user}:{password}@{endpoint}");
+        let trusted = TlsCertificates { client_tls: None, root_cert: Some(self.ca.clone().into_bytes()) };
+        let connection = Client::build_with_tls(url, trusted)?.get_connection_with_timeout(ANSWER)?;
+        connection.set_read_timeout(Some(ANSWER))?;
+        connection.set_write_timeout(Some(ANSWER))?;
+        Ok(connection)
+    }
+}
+
+/// Percent-encoding for the user and password part of a URL.
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_any_bytes_survive_the_url() {
+        assert_eq!(encode("a/b@c:d%é"), "a%2Fb%40c%3Ad%25%C3%A9");
+        assert_eq!(encode("Az09-._~"), "Az09-._~");
+    }
+}

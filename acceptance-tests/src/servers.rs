@@ -1,0 +1,66 @@
+//! The servers that `cargo xtask servers` put into the cache.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A server of the cache.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Server {
+    /// As the binary prints it, such as `7.0.15`.
+    pub version: String,
+    /// The folder of its binaries: what the provider's `artifacts` may name as a directory.
+    pub bin: PathBuf,
+}
+
+impl Server {
+    /// Its release line, such as `7.0`.
+    pub fn line(&self) -> &str {
+        self.version.rsplit_once('.').map_or(&self.version, |(line, _)| line)
+    }
+}
+
+/// The newest `redis` or `valkey` of the cache.
+///
+/// # Panics
+/// When there is none, with what to do.
+pub fn newest(engine: &str) -> Server {
+    let folder = folder();
+    newest_in(&folder, engine).unwrap_or_else(|| {
+        panic!("no {engine} in {}: run `cargo xtask servers` (or `cargo xtask test`)", folder.display())
+    })
+}
+
+/// The folder of all servers: one folder below it for each, with its `bin`.
+pub fn folder() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").filter(|value| Path::new(value).is_absolute()).map(PathBuf::from);
+    cache.unwrap_or_else(|| env::home_dir().expect("a home directory").join(".cache")).join("justmanage/servers")
+}
+
+fn newest_in(folder: &Path, engine: &str) -> Option<Server> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let versions = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let version = name.strip_prefix(engine)?.strip_prefix('-')?.to_owned();
+        let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        Some((numbers, Server { version, bin: entry.path().join("bin") }))
+    });
+    versions.max().map(|(_, server)| server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_is_by_number_and_per_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["redis-7.0.9", "redis-7.0.15", "redis-6.2.20", "valkey-8.0.1", ".making-redis-9.0.0"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let redis = newest_in(folder.path(), "redis").unwrap();
+        assert_eq!((redis.version.as_str(), redis.line()), ("7.0.15", "7.0"));
+        assert_eq!(newest_in(folder.path(), "valkey").unwrap().version, "8.0.1");
+        assert_eq!(newest_in(folder.path(), "other"), None);
+    }
+}
