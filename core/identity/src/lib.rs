@@ -1,1 +1,27 @@
-//! (being written)
+//! Keys, pins, and the mutual TLS 1.3 between operators and agents.
+//!
+//! Who somebody is, is the SHA-256 of their public key: their [`Pin`](justmanage_model::Pin). Certificates are made in
+//! memory around a key and carry nothing that is looked at: no name, no date, no authority.
+//!
+//! The one invariant: **a connection exists only between two keys that each side expects, and each side has proven that it
+//! holds its key.** The proof is the TLS 1.3 handshake signature; without checking it, whoever has seen a certificate
+//! (they are public) would pass for its owner.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`key`] | [`KeyPair`]: made, kept in a file that only its owner reads, and loaded |
+//! | [`allowed`] | [`Allowed`]: the pins that a server accepts, changeable while it serves |
+//! | [`tls`] | configurations of both sides |
+//! | [`client`] | [`connect`]: a channel to an agent |
+//! | [`server`] | [`Incoming`]: authenticated connections for a tonic server |
+
+pub mod allowed;
+pub mod client;
+pub mod key;
+pub mod server;
+pub mod tls;
+
+pub use allowed::Allowed;
+pub use client::connect;
+pub use key::{IdentityError, KeyPair};
+pub use server::{Incoming, Peer};

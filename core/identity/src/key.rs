@@ -1,0 +1,135 @@
+//! Key pairs: Ed25519, in PEM files that only their owner can read.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use justmanage_model::Pin;
+use rcgen::PublicKeyData;
+use ring::digest;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A private key with its public half. Debug shows only the pin.
+pub struct KeyPair {
+    key: rcgen::KeyPair,
+    pin: Pin,
+}
+
+/// What is wrong with a key.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others than its owner can read it.
+    #[error("{} can be read by others (mode {mode:03o}); it must be 600", path.display())]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It holds something else than an Ed25519 private key.
+    #[error("it is not an Ed25519 private key in PEM (PKCS#8)")]
+    NotAKey,
+    /// The operating system gave no random numbers, or a certificate could not be built.
+    #[error("a key or certificate could not be made: {0}")]
+    Crypto(String),
+}
+
+impl KeyPair {
+    /// A new key.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`] without randomness.
+    pub fn generate() -> Result<Self, IdentityError> {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(|e| IdentityError::Crypto(e.to_string()))?;
+        Ok(Self::of(key))
+    }
+
+    /// The key in a PEM text.
+    ///
+    /// # Errors
+    /// [`IdentityError::NotAKey`]. The text is not repeated in the error.
+    pub fn from_pem(pem: &str) -> Result<Self, IdentityError> {
+        let key = rcgen::KeyPair::from_pem_and_sign_algo(pem, &rcgen::PKCS_ED25519).map_err(|_| IdentityError::NotAKey)?;
+        Ok(Self::of(key))
+    }
+
+    /// The key in a file.
+    ///
+    /// # Errors
+    /// [`IdentityError::Exposed`] when others can read the file: then it may be theirs too.
+    pub fn load(path: &Path) -> Result<Self, IdentityError> {
+        let fail = |source| IdentityError::File { path: path.to_owned(), source };
+        let mode = fs::metadata(path).map_err(fail)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(IdentityError::Exposed { path: path.to_owned(), mode });
+        }
+        Self::from_pem(&fs::read_to_string(path).map_err(fail)?)
+    }
+
+    /// A new key in a new file; directories above it are made, for the owner alone. A file that exists is never
+    /// overwritten: of two that make the same key file at once, one gets an error and can load the other's.
+    ///
+    /// # Errors
+    /// [`IdentityError::File`], also when the file exists.
+    pub fn create(path: &Path) -> Result<Self, IdentityError> {
+        let fail = |source| IdentityError::File { path: path.to_owned(), source };
+        let pair = Self::generate()?;
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+        }
+        // Written beside and linked into place: the file appears whole, or not at all, and never over another.
+        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+        let _ = fs::remove_file(&unfinished);
+        let write = || -> io::Result<()> {
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            file.write_all(pair.key.serialize_pem().as_bytes())?;
+            file.sync_all()?;
+            fs::hard_link(&unfinished, path)
+        };
+        let written = write();
+        let _ = fs::remove_file(&unfinished);
+        written.map_err(fail)?;
+        Ok(pair)
+    }
+
+    /// Who its holder is.
+    pub fn pin(&self) -> Pin {
+        self.pin.clone()
+    }
+
+    /// A certificate around the key, and the key as TLS wants it.
+    pub(crate) fn credentials(&self) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), IdentityError> {
+        let parameters = rcgen::CertificateParams::new(Vec::new()).map_err(|e| IdentityError::Crypto(e.to_string()))?;
+        let certificate = parameters.self_signed(&self.key).map_err(|e| IdentityError::Crypto(e.to_string()))?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
+        Ok((certificate.into(), key))
+    }
+
+    fn of(key: rcgen::KeyPair) -> Self {
+        let pin = pin_of(&key.subject_public_key_info());
+        Self { key, pin }
+    }
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyPair").field(&self.pin).finish()
+    }
+}
+
+/// The pin of a public key (DER, SubjectPublicKeyInfo).
+pub(crate) fn pin_of(public_key: &[u8]) -> Pin {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, public_key).as_ref());
+    Pin::from_digest(bytes)
+}
