@@ -1,1 +1,33 @@
-//! (being written)
+//! Redis and Valkey as a node runs them: their files, their programs, and calls to a running server.
+//!
+//! The one invariant: **nothing that a user wrote becomes more than one value.** Configuration and ACL files are written from
+//! typed values with every argument quoted, and calls are sent as counted strings; no text is ever pasted into another.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | the server's configuration file |
+//! | [`acl`] | the server's users: the ACL file, and the user that the agent logs in as |
+//! | [`binary`] | what a server program is: engine, version, whether it speaks TLS |
+//! | [`connection`] | one TLS connection to a server, and calls with time limits |
+//! | [`calls`] | the calls that the agent makes, typed |
+//! | [`observe`](mod@observe) | what a running server says of itself |
+//! | [`info`] | the texts of `INFO`, `CLUSTER INFO` and `CLUSTER NODES` |
+//!
+//! The protocol is RESP2, one call after the other: the agent asks a few questions a second, so pipelining, RESP3 and
+//! cluster redirection would be weight without use. (The crate `redis` would bring 40 more crates into the agent.)
+
+pub mod acl;
+pub mod binary;
+pub mod calls;
+mod certificate;
+pub mod config;
+pub mod connection;
+pub mod info;
+pub mod observe;
+mod resp;
+
+pub use acl::AppliedUsers;
+pub use binary::{InspectError, ServerBinary, inspect};
+pub use config::{NodeConfig, NodeFiles, RenderError};
+pub use connection::{CallError, Connection, Login, Trust};
+pub use observe::observe;

@@ -120,7 +120,7 @@ fn exactly(number: &str, size: u64) -> Result<u64, NumberFault> {
     let scale = 10u128.pow(scale);
     let parts: u128 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(|_| NumberFault::NotANumber)? };
     let product = parts * u128::from(size);
-    if product % scale != 0 {
+    if !product.is_multiple_of(scale) {
         return Err(NumberFault::NotWhole);
     }
     let total = u128::from(whole) * u128::from(size) + product / scale;
@@ -130,7 +130,7 @@ fn exactly(number: &str, size: u64) -> Result<u64, NumberFault> {
 impl fmt::Display for Bytes {
     /// The largest binary unit that says it exactly; a plain number where none does. What it prints parses to the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = |size: u64| self.0 != 0 && self.0 % size == 0;
+        let fits = |size: u64| self.0 != 0 && self.0.is_multiple_of(size);
         match UNITS[..4].iter().find(|(_, size)| fits(*size)) {
             Some((name, size)) => write!(f, "{}{name}", self.0 / size),
             None => write!(f, "{}", self.0),

@@ -119,7 +119,7 @@ pub(super) fn special_fault(key: &str, value: &str) -> Option<(String, String)> 
     let fault = |detail: &str, hint: &str| Some((detail.to_owned(), hint.to_owned()));
     let tokens: Vec<&str> = value.split_whitespace().collect();
     match key {
-        "save" if tokens.len() % 2 != 0 || !tokens.iter().all(|t| t.parse::<u32>().is_ok()) => {
+        "save" if !tokens.len().is_multiple_of(2) || !tokens.iter().all(|t| t.parse::<u32>().is_ok()) => {
             fault("It is not pairs of seconds and changes.", "Write \"3600 1 300 100\", or \"\" for never.")
         }
         "notify-keyspace-events" => value
@@ -145,7 +145,7 @@ fn buffer_limits(tokens: &[&str]) -> Option<Vec<(&'static str, [i128; 3])>> {
         };
         Some((class, [memory_number(four[1])?, memory_number(four[2])?, four[3].parse().ok()?]))
     };
-    (!tokens.is_empty() && tokens.len() % 4 == 0).then(|| tokens.chunks_exact(4).map(group).collect())?
+    (!tokens.is_empty() && tokens.len().is_multiple_of(4)).then(|| tokens.chunks_exact(4).map(group).collect())?
 }
 
 /// Whether a value that the server reports is the one that was asked for; it reports in its own spelling.

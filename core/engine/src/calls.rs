@@ -1,0 +1,193 @@
+//! The calls that the agent makes, typed. Each is safe to make twice.
+
+use std::collections::BTreeMap;
+
+use justmanage_model::{SlotSet, User, UserName, user};
+
+use crate::acl::{AGENT_USER, AppliedUsers, set_user};
+use crate::connection::{CallError, Connection};
+use crate::info::{BusNode, Fields, parse_nodes};
+use crate::resp::Reply;
+
+impl Connection {
+    /// Whether the server answers at all.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn ping(&mut self) -> Result<(), CallError> {
+        self.text(&["PING"]).await.map(|_| ())
+    }
+
+    /// `INFO`, the usual sections.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn info(&mut self) -> Result<Fields, CallError> {
+        self.text(&["INFO"]).await.map(|text| Fields::parse(&text))
+    }
+
+    /// `CLUSTER INFO`.
+    ///
+    /// # Errors
+    /// As every call; in particular [`CallError::Loading`].
+    pub async fn cluster_info(&mut self) -> Result<Fields, CallError> {
+        self.text(&["CLUSTER", "INFO"]).await.map(|text| Fields::parse(&text))
+    }
+
+    /// `CLUSTER NODES`.
+    ///
+    /// # Errors
+    /// As every call; in particular [`CallError::Loading`].
+    pub async fn cluster_nodes(&mut self) -> Result<Vec<BusNode>, CallError> {
+        let text = self.text(&["CLUSTER", "NODES"]).await?;
+        parse_nodes(&text).ok_or_else(|| unexpected("CLUSTER NODES", text))
+    }
+
+    /// The line of `CLUSTER NODES` about the server itself.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn myself(&mut self) -> Result<BusNode, CallError> {
+        let nodes = self.cluster_nodes().await?;
+        let none = || unexpected("CLUSTER NODES", "no line about itself".to_owned());
+        nodes.into_iter().find(|node| node.myself).ok_or_else(none)
+    }
+
+    /// Takes these slots, which nobody owns; those that the server has already are left as they are.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if another node owns one of them.
+    pub async fn assign_slots(&mut self, slots: &SlotSet) -> Result<(), CallError> {
+        let missing = slots.difference(&self.myself().await?.slots);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let ends: Vec<String> =
+            missing.ranges().iter().flat_map(|run| [run.first().to_string(), run.last().to_string()]).collect();
+        let mut arguments = vec!["CLUSTER", "ADDSLOTSRANGE"];
+        arguments.extend(ends.iter().map(String::as_str));
+        self.call(&arguments).await.map(|_| ())
+    }
+
+    /// The values in force of these keys; a key that the server does not know has none.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn config_get(&mut self, keys: &[&str]) -> Result<BTreeMap<String, String>, CallError> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut arguments = vec!["CONFIG", "GET"];
+        arguments.extend(keys);
+        let list = self.texts(&arguments).await?;
+        Ok(list.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
+    }
+
+    /// Sets these keys: all, or none if one is refused.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] for a key that is unknown or cannot change, or a value that is not possible.
+    pub async fn config_set(&mut self, values: &BTreeMap<String, String>) -> Result<(), CallError> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut arguments = vec!["CONFIG", "SET"];
+        arguments.extend(values.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
+        self.call(&arguments).await.map(|_| ())
+    }
+
+    /// Makes the server show the certificate that is in these files now to new connections; old ones live on.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if certificate and key do not fit; the server then keeps the old ones.
+    pub async fn reload_certificate(&mut self, certificate: &str, key: &str) -> Result<(), CallError> {
+        // Both in one call, or the server would look at a new certificate with an old key and refuse.
+        self.call(&["CONFIG", "SET", "tls-cert-file", certificate, "tls-key-file", key]).await.map(|_| ())
+    }
+
+    /// Every user in the server's words.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn acl_list(&mut self) -> Result<Vec<String>, CallError> {
+        self.texts(&["ACL", "LIST"]).await
+    }
+
+    /// Makes the server's users these, the agent's own, and the `default` user that is off.
+    ///
+    /// Each user changes as one: who is logged in stays so unless the user goes away. Users that are not wanted are deleted,
+    /// and their connections end.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] with the server's words for a rule that this version does not know; users before it in the
+    /// order of their names are then as wanted.
+    pub async fn apply_users(&mut self, users: &BTreeMap<UserName, User>) -> Result<AppliedUsers, CallError> {
+        // First of all, in case somebody switched it on.
+        self.call(&["ACL", "SETUSER", "default", "reset", "off"]).await?;
+        for (name, user) in users {
+            let rules = set_user(user);
+            let mut arguments = vec!["ACL", "SETUSER", name.as_str()];
+            arguments.extend(rules.iter().map(String::as_str));
+            self.call_named(&format!("the rules of user {name}"), &arguments).await?;
+        }
+        for name in self.acl_list().await?.iter().filter_map(|line| line.split(' ').nth(1)) {
+            let wanted = name == "default" || name == AGENT_USER || users.keys().any(|user| user.as_str() == name);
+            if !wanted {
+                self.call(&["ACL", "DELUSER", name]).await?;
+            }
+        }
+        Ok(AppliedUsers::new(user::fingerprint(users), &self.acl_list().await?))
+    }
+
+    /// Starts a snapshot in the background; one that is under way already is as good.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn background_save(&mut self) -> Result<(), CallError> {
+        match self.call(&["BGSAVE"]).await {
+            Err(CallError::Refused { said, .. }) if said.contains("already in progress") => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Stops the server, its data saved. The answer is the end of the connection; whether the process is gone is for whoever
+    /// holds it to see.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if the data could not be saved: then the server runs on.
+    pub async fn shutdown(&mut self) -> Result<(), CallError> {
+        let persistent = self.config_get(&["appendonly"]).await?.get("appendonly").is_some_and(|value| value == "yes");
+        // Without an append-only file, a server whose user set `save ""` would end without saving: a planned stop loses nothing.
+        let arguments: &[&str] = if persistent { &["SHUTDOWN"] } else { &["SHUTDOWN", "SAVE"] };
+        match self.call(arguments).await {
+            // The server closes the connection when it is done: that is the success.
+            Err(CallError::Unreachable { .. }) => Ok(()),
+            Err(error) => Err(error),
+            Ok(reply) => Err(unexpected("SHUTDOWN", format!("{reply:?}"))),
+        }
+    }
+
+    async fn text(&mut self, arguments: &[&str]) -> Result<String, CallError> {
+        match self.call(arguments).await? {
+            Reply::Text(text) => Ok(text),
+            other => Err(unexpected(&arguments.join(" "), format!("{other:?}"))),
+        }
+    }
+
+    async fn texts(&mut self, arguments: &[&str]) -> Result<Vec<String>, CallError> {
+        let call = arguments.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+        let Reply::List(list) = self.call(arguments).await? else {
+            return Err(unexpected(&call, "no list".to_owned()));
+        };
+        list.into_iter()
+            .map(|item| match item {
+                Reply::Text(text) => Ok(text),
+                other => Err(unexpected(&call, format!("{other:?}"))),
+            })
+            .collect()
+    }
+}
+
+fn unexpected(call: &str, said: String) -> CallError {
+    CallError::Unexpected { call: call.to_owned(), said: said.chars().take(200).collect() }
+}

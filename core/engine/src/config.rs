@@ -1,0 +1,184 @@
+//! The server's configuration file.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use justmanage_model::{Bytes, Release};
+use justmanage_releases::{KeyCheck, check_config_key};
+
+/// What one node's server is to be started with.
+#[derive(Clone, Debug)]
+pub struct NodeConfig<'a> {
+    /// What will run.
+    pub release: &'a Release,
+    /// Where it listens, and what it announces.
+    pub address: IpAddr,
+    /// Port for clients (TLS).
+    pub client_port: u16,
+    /// Port of the cluster bus.
+    pub bus_port: u16,
+    /// `maxmemory`.
+    pub memory: Bytes,
+    /// What the user set.
+    pub config: &'a BTreeMap<String, String>,
+    /// The node's files.
+    pub files: &'a NodeFiles,
+}
+
+/// Where the files of a node's server are; all absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFiles {
+    /// Directory of its data; it is the server's working directory.
+    pub data: PathBuf,
+    /// Its log.
+    pub log: PathBuf,
+    /// Its users ([`crate::acl::render`]).
+    pub acl: PathBuf,
+    /// Its certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The cluster's certificate authority, PEM.
+    pub ca: PathBuf,
+}
+
+/// Why there can be no configuration file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The server would read another path than was meant.
+    #[error("the path {0:?} is not absolute, or not UTF-8")]
+    Path(PathBuf),
+    /// A key that would undo what the cluster's safety rests on. The Record should never hold it.
+    #[error("the configuration key {key:?} is not the user's to set: {why}")]
+    Ours {
+        /// The key.
+        key: String,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// The cluster's own patience: a primary that is silent for this long counts as failing. The server's default (15 s) makes an
+/// automatic failover take 20 s (measured), and this one 7 to 9 s; below it, an ordinary pause (fork, slow disk) looks like death.
+const CLUSTER_NODE_TIMEOUT_MS: u32 = 5000;
+
+/// Times at which the server saves a snapshot beside its append-only file, unless the user says otherwise: its own default,
+/// written out so that a later server with another default does not change it.
+const SAVE: &str = "3600 1 300 100 60 10000";
+
+/// The whole text of the configuration file.
+///
+/// # Errors
+/// A path that the server could not be told, or a key that is not the user's.
+pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
+    let mut text =
+        String::from("# Written by justmanage-agent at every start of the server: changes by hand are lost.\n");
+    let mut put = |key: &str, arguments: &[&str]| {
+        text.push_str(key);
+        for argument in arguments {
+            text.push(' ');
+            text.push_str(&quote(argument));
+        }
+        text.push('\n');
+    };
+    for (key, arguments) in ours(node)? {
+        put(key, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    for (key, value) in defaults(node.memory) {
+        // A class of limits that the user does not name keeps ours; any other key is the user's as a whole.
+        if key == "client-output-buffer-limit" || !node.config.contains_key(key) {
+            put(key, &value.split(' ').collect::<Vec<_>>());
+        }
+    }
+    for (key, value) in node.config {
+        if let KeyCheck::Ours { why } = check_config_key(node.release.engine, node.release.version.line(), key) {
+            return Err(RenderError::Ours { key: key.clone(), why });
+        }
+        // The server cuts the arguments of such a line at blanks itself, also inside of quotes where a key takes several.
+        put(key, &[value]);
+    }
+    Ok(text)
+}
+
+/// What the cluster's safety rests on.
+fn ours(node: &NodeConfig<'_>) -> Result<Vec<(&'static str, Vec<String>)>, RenderError> {
+    let files = node.files;
+    let address = node.address.to_string();
+    let one = |key: &'static str, value: &dyn std::fmt::Display| (key, vec![value.to_string()]);
+    Ok(vec![
+        // Clients, replicas and the bus speak TLS only.
+        one("port", &0),
+        one("tls-port", &node.client_port),
+        one("bind", &address),
+        one("tls-cluster", &"yes"),
+        one("tls-replication", &"yes"),
+        one("tls-cert-file", &path(&files.certificate)?),
+        one("tls-key-file", &path(&files.key)?),
+        one("tls-ca-cert-file", &path(&files.ca)?),
+        // Any certificate of the cluster's authority could speak on the bus, so it never signs clients, and the server never
+        // asks clients for certificates; they log in. (On the bus itself the server always asks for one.)
+        one("tls-auth-clients", &"no"),
+        one("tls-protocols", &"TLSv1.2 TLSv1.3"),
+        // A belt: should the file of users ever be lost, a server without passwords refuses whoever is not local.
+        one("protected-mode", &"yes"),
+        one("aclfile", &path(&files.acl)?),
+        one("cluster-enabled", &"yes"),
+        one("cluster-config-file", &"nodes.conf"),
+        one("cluster-port", &node.bus_port),
+        one("cluster-announce-ip", &address),
+        one("cluster-node-timeout", &CLUSTER_NODE_TIMEOUT_MS),
+        // Which node is whose replica is the planner's; a server that moves itself would undo a step under way.
+        one("cluster-allow-replica-migration", &"no"),
+        one("dir", &path(&files.data)?),
+        one("logfile", &path(&files.log)?),
+        // The agent holds the process.
+        one("daemonize", &"no"),
+        one("supervised", &"no"),
+        one("maxmemory", &node.memory.get()),
+    ])
+}
+
+/// What is better than the server's own defaults, where the user says nothing.
+fn defaults(memory: Bytes) -> Vec<(&'static str, String)> {
+    const MIB: u64 = 1 << 20;
+    let memory = memory.get();
+    // So that a replica that was away for some seconds goes on where it stopped, instead of copying everything. The server's
+    // 1 MiB is a fraction of a second of writes; a sixteenth of the memory keeps small nodes small.
+    let backlog = (memory / 16).clamp(MIB, 256 * MIB);
+    // A full copy of a busy primary overruns a fixed limit, is cut, and starts again for ever: a quarter of the memory.
+    let replica_hard = (memory / 4).max(64 * MIB);
+    vec![
+        ("appendonly", "yes".to_owned()),
+        ("appendfsync", "everysec".to_owned()),
+        ("save", SAVE.to_owned()),
+        ("repl-backlog-size", backlog.to_string()),
+        ("client-output-buffer-limit", format!("replica {replica_hard} {} 60", replica_hard / 4)),
+    ]
+}
+
+fn path(path: &Path) -> Result<&str, RenderError> {
+    path.to_str().filter(|_| path.is_absolute()).ok_or_else(|| RenderError::Path(path.to_owned()))
+}
+
+/// One argument as the server's own reader of configuration lines takes it (`sdssplitargs`): plain where that is safe,
+/// otherwise in double quotes, with everything that is not plain ASCII as `\xHH`.
+fn quote(argument: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:/%+@,".contains(&b);
+    if !argument.is_empty() && argument.bytes().all(plain) {
+        return argument.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for byte in argument.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => quoted.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests;

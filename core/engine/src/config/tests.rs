@@ -1,0 +1,109 @@
+//! The configuration file: goldens for both engines, and what users cannot do to it.
+
+use justmanage_model::Engine;
+use proptest::prelude::*;
+
+use super::*;
+
+fn files() -> NodeFiles {
+    let at = |name: &str| PathBuf::from("/var/lib/just manage/node").join(name);
+    NodeFiles {
+        data: at("data"),
+        log: at("server.log"),
+        acl: at("users.acl"),
+        certificate: at("server.crt"),
+        key: at("server.key"),
+        ca: at("ca.crt"),
+    }
+}
+
+fn rendered(release: &Release, memory: &str, config: &[(&str, &str)]) -> Result<String, RenderError> {
+    let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    render(&NodeConfig {
+        release,
+        address: "127.0.0.1".parse().unwrap(),
+        client_port: 21000,
+        bus_port: 31000,
+        memory: memory.parse().unwrap(),
+        config: &config,
+        files: &files(),
+    })
+}
+
+fn redis() -> Release {
+    Release::new(Engine::Redis, "7.0.15".parse().unwrap())
+}
+
+#[test]
+fn redis_golden() {
+    insta::assert_snapshot!(rendered(&redis(), "64MiB", &[]).unwrap());
+}
+
+#[test]
+fn valkey_golden_with_users_keys() {
+    let valkey = Release::new(Engine::Valkey, "8.0.1".parse().unwrap());
+    let config = [
+        ("appendonly", "no"),
+        ("client-output-buffer-limit", "pubsub 1mb 1mb 10"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("save", ""),
+        ("notify-keyspace-events", "KEA"),
+    ];
+    insta::assert_snapshot!(rendered(&valkey, "4GiB", &config).unwrap());
+}
+
+#[test]
+fn keys_that_are_ours_are_refused() {
+    for key in ["port", "tls-port", "aclfile", "include", "cluster-enabled", "maxmemory", "dir"] {
+        let error = rendered(&redis(), "64MiB", &[(key, "x")]).unwrap_err();
+        assert!(matches!(&error, RenderError::Ours { key: named, .. } if named == key), "{error}");
+    }
+}
+
+#[test]
+fn relative_paths_are_refused() {
+    let files = NodeFiles { data: "data".into(), ..files() };
+    let config = BTreeMap::new();
+    let node = NodeConfig {
+        release: &redis(),
+        address: "::1".parse().unwrap(),
+        client_port: 1,
+        bus_port: 2,
+        memory: Bytes::mib(64),
+        config: &config,
+        files: &files,
+    };
+    assert_eq!(render(&node), Err(RenderError::Path("data".into())));
+}
+
+/// The server's reader of one line, as far as `quote` uses it.
+fn read_back(line: &str) -> Vec<u8> {
+    let Some(inner) = line.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return line.into() };
+    let (mut bytes, mut rest) = (Vec::new(), inner.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        let byte;
+        (byte, rest) = match (first, after) {
+            (b'\\', [b'x', high, low, after @ ..]) => {
+                let hex = [*high, *low];
+                (u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap(), after)
+            }
+            (b'\\', [escaped, after @ ..]) => (*escaped, after),
+            (b'"', _) => panic!("an unescaped quote in {line}"),
+            _ => (first, after),
+        };
+        bytes.push(byte);
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn a_value_stays_one_value_on_one_line(value in any::<String>()) {
+        let quoted = quote(&value);
+        prop_assert!(quoted.bytes().all(|b| (b' '..=b'~').contains(&b)), "{}", quoted);
+        prop_assert_eq!(read_back(&quoted), value.as_bytes());
+        let text = rendered(&redis(), "64MiB", &[("proc-title-template", &value)]).unwrap();
+        let plain = rendered(&redis(), "64MiB", &[]).unwrap();
+        prop_assert_eq!(text.lines().count(), plain.lines().count() + 1);
+    }
+}

@@ -1,0 +1,106 @@
+//! The texts of `INFO`, `CLUSTER INFO` and `CLUSTER NODES`.
+
+use std::collections::BTreeMap;
+
+use justmanage_model::{Bytes, Engine, Release, SlotSet};
+
+/// Fields of `INFO` or `CLUSTER INFO`: lines of `name:value`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    /// Reads the text; what is no field (headings, blank lines) is left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let fields = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
+        Self(fields.map(|(name, value)| (name.to_owned(), value.trim_end().to_owned())).collect())
+    }
+
+    /// One field.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// One field that is a number.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// What runs. Valkey also says `redis_version:7.2.4`, for clients that know only that; so its own field comes first.
+    #[must_use]
+    pub fn release(&self) -> Option<Release> {
+        let (engine, version) = match self.get("valkey_version") {
+            Some(version) => (Engine::Valkey, version),
+            None => (Engine::Redis, self.get("redis_version")?),
+        };
+        Some(Release::new(engine, version.parse().ok()?))
+    }
+
+    /// `used_memory`.
+    #[must_use]
+    pub fn used_memory(&self) -> Option<Bytes> {
+        self.number("used_memory").map(Bytes::new)
+    }
+}
+
+/// One line of `CLUSTER NODES`, as far as it is needed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusNode {
+    /// Its id on the bus.
+    pub id: String,
+    /// It is the one that was asked.
+    pub myself: bool,
+    /// The slots that it serves; those on their way in or out are not counted.
+    pub slots: SlotSet,
+}
+
+/// Reads the text of `CLUSTER NODES`
+/// ([format](https://valkey.io/commands/cluster-nodes/)); `None` if a line is not of that form.
+#[must_use]
+pub fn parse_nodes(text: &str) -> Option<Vec<BusNode>> {
+    text.lines().filter(|line| !line.is_empty()).map(parse_node).collect()
+}
+
+fn parse_node(line: &str) -> Option<BusNode> {
+    let fields: Vec<&str> = line.split(' ').collect();
+    // id, address, flags, primary, ping, pong, epoch, link state, slots...
+    let [id, _, flags, _, _, _, _, _, slots @ ..] = &fields[..] else { return None };
+    let served: Vec<&str> = slots.iter().copied().filter(|slot| !slot.starts_with('[') && !slot.is_empty()).collect();
+    Some(BusNode {
+        id: (*id).to_owned(),
+        myself: flags.split(',').any(|flag| flag == "myself"),
+        slots: served.join(" ").parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::Version;
+
+    use super::*;
+
+    #[test]
+    fn valkey_is_not_taken_for_the_redis_that_it_claims_to_be() {
+        let valkey = Fields::parse("# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n");
+        assert_eq!(valkey.release(), Some(Release::new(Engine::Valkey, Version::new(8, 0, 1))));
+        let redis = Fields::parse("redis_version:7.0.15\r\nused_memory:1024\r\n\r\n# Next\r\nconfig_file:/a:b\r\n");
+        assert_eq!(redis.release(), Some(Release::new(Engine::Redis, Version::new(7, 0, 15))));
+        assert_eq!(redis.used_memory(), Some(Bytes::new(1024)));
+        assert_eq!(redis.get("config_file"), Some("/a:b"));
+        assert_eq!(Fields::parse("").release(), None);
+    }
+
+    #[test]
+    fn nodes_are_read() {
+        let text = "07c3 127.0.0.1:30004@31004,host slave,fail e7d1 0 1426238317239 4 connected\n\
+                    e7d1 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5461->-07c3]\n";
+        let nodes = parse_nodes(text).unwrap();
+        assert_eq!(nodes.len(), 2);
+        assert!(!nodes[0].myself && nodes[0].slots.is_empty());
+        assert_eq!((nodes[1].myself, nodes[1].id.as_str()), (true, "e7d1"));
+        assert_eq!(nodes[1].slots.to_string(), "0-5460 5462");
+        assert_eq!(parse_nodes("something else\n"), None);
+    }
+}
