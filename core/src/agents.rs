@@ -97,9 +97,7 @@ impl AgentError {
                 Failure::new("Agent not reachable", format!("The agent of {node} could not be asked: {why}."))
                     .next("Nothing is known to have changed. Try again when the machine can be reached.")
             }
-            Self::Refused(why) => {
-                Failure::new("Agent refused", format!("The agent of {node} refused: {why}."))
-            }
+            Self::Refused(why) => Failure::new("Agent refused", format!("The agent of {node} refused: {why}.")),
         }
     }
 }

@@ -69,7 +69,9 @@ impl OperatorKey {
             return Ok(key.clone());
         }
         let key = Arc::new(match &self.source {
-            Source::Pem(pem) => KeyPair::from_pem(pem.expose()).map_err(|error| unusable("The operator key", &error))?,
+            Source::Pem(pem) => {
+                KeyPair::from_pem(pem.expose()).map_err(|error| unusable("The operator key", &error))?
+            }
             Source::File(path) => read(path)?,
             Source::Default(path) if path.exists() || !may_make => read(path)?,
             Source::Default(path) => make(path)?,
@@ -80,11 +82,13 @@ impl OperatorKey {
 
 fn read(path: &Path) -> Result<KeyPair, Failure> {
     if !path.exists() {
-        return Err(Failure::new("No operator key", format!("There is no operator key at {}.", path.display())).hint(format!(
-            "Bring the key that made your clusters to this place, or name it with `operator_key` or {ENVIRONMENT}. \
+        return Err(Failure::new("No operator key", format!("There is no operator key at {}.", path.display())).hint(
+            format!(
+                "Bring the key that made your clusters to this place, or name it with `operator_key` or {ENVIRONMENT}. \
              A new one is made by: openssl genpkey -algorithm ed25519 -out {0} && chmod 600 {0}",
-            path.display()
-        )));
+                path.display()
+            ),
+        ));
     }
     KeyPair::load(path).map_err(|error| unusable(&path.display().to_string(), &error))
 }

@@ -50,7 +50,8 @@ impl KeyPair {
     /// # Errors
     /// [`IdentityError::Crypto`] without randomness.
     pub fn generate() -> Result<Self, IdentityError> {
-        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(|e| IdentityError::Crypto(e.to_string()))?;
+        let key =
+            rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(|e| IdentityError::Crypto(e.to_string()))?;
         Ok(Self::of(key))
     }
 
@@ -59,7 +60,8 @@ impl KeyPair {
     /// # Errors
     /// [`IdentityError::NotAKey`]. The text is not repeated in the error.
     pub fn from_pem(pem: &str) -> Result<Self, IdentityError> {
-        let key = rcgen::KeyPair::from_pem_and_sign_algo(pem, &rcgen::PKCS_ED25519).map_err(|_| IdentityError::NotAKey)?;
+        let key =
+            rcgen::KeyPair::from_pem_and_sign_algo(pem, &rcgen::PKCS_ED25519).map_err(|_| IdentityError::NotAKey)?;
         Ok(Self::of(key))
     }
 

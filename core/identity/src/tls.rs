@@ -62,7 +62,8 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// The pin of a certificate's key.
 pub(crate) fn pin_of_certificate(certificate: &CertificateDer<'_>) -> Result<Pin, Error> {
-    let parsed = EndEntityCert::try_from(certificate).map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    let parsed =
+        EndEntityCert::try_from(certificate).map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
     Ok(pin_of(&parsed.subject_public_key_info()))
 }
 

@@ -114,7 +114,8 @@ impl Artefacts {
                 program
             }
         };
-        let artefact = Artefact::new(program.path, program.sha256).map_err(|error| error.at(FieldPath::of("version")))?;
+        let artefact =
+            Artefact::new(program.path, program.sha256).map_err(|error| error.at(FieldPath::of("version")))?;
         Ok((program.release, artefact))
     }
 

@@ -56,7 +56,11 @@ pub fn classify(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found]
         return Existing::Nothing;
     }
     if found.iter().any(|f| f.agent == FoundAgent::Denied) {
-        return refuse(name, "belongs to another operator", "use the operator key that made it, or choose another name");
+        return refuse(
+            name,
+            "belongs to another operator",
+            "use the operator key that made it, or choose another name",
+        );
     }
     if let Some(why) = found.iter().find_map(|f| match &f.agent {
         FoundAgent::Silent(why) => Some(why),
@@ -89,7 +93,11 @@ pub fn classify(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found]
 
 fn by_record(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found], record: &Record) -> Existing {
     if !record.operators.contains(&operator) {
-        return refuse(name, "belongs to another operator", "use the operator key that made it, or choose another name");
+        return refuse(
+            name,
+            "belongs to another operator",
+            "use the operator key that made it, or choose another name",
+        );
     }
     match record.phase {
         Phase::Forming if record.spec == *wanted => Existing::Resume(record.cluster.clone()),
@@ -106,7 +114,9 @@ fn by_record(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found], r
         Phase::Formed => refuse(
             name,
             "exists already and holds data",
-            &format!("bring it under Terraform with `terraform import justmanage_redis_cluster.NAME local/{name}`, or choose another name"),
+            &format!(
+                "bring it under Terraform with `terraform import justmanage_redis_cluster.NAME local/{name}`, or choose another name"
+            ),
         ),
     }
 }

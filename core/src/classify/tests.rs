@@ -101,7 +101,10 @@ fn a_forming_cluster_of_another_configuration_is_replaced_since_it_never_held_da
 
 #[test]
 fn a_cluster_that_is_leaving_is_replaced() {
-    assert_eq!(decide(&[founded(record(Phase::Leaving, false))]), Existing::Replace(vec![MachineRef("machine 1".into())]));
+    assert_eq!(
+        decide(&[founded(record(Phase::Leaving, false))]),
+        Existing::Replace(vec![MachineRef("machine 1".into())])
+    );
 }
 
 #[test]

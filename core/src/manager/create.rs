@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Generation, Member, NodeId, Phase, Pin, Record,
-    Release, Seat,
+    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Generation, Member, NodeId, Phase, Pin,
+    Record, Release, Seat,
 };
 use justmanage_platforms::{ClaimQuery, MachineOrder, MachineState};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,9 @@ impl Manager {
             let looked = self.look(&query).await.map_err(Unfinished::nothing)?;
             let found: Vec<_> = looked.iter().map(Looked::found).collect();
             match classify(name.as_str(), spec, operator, &found) {
-                Existing::Nothing => return Ok((ClusterId::from_entropy(entropy().map_err(Unfinished::nothing)?), looked)),
+                Existing::Nothing => {
+                    return Ok((ClusterId::from_entropy(entropy().map_err(Unfinished::nothing)?), looked));
+                }
                 Existing::Resume(cluster) | Existing::Adopt(cluster) => {
                     info!(%cluster, "going on with what an earlier apply left");
                     return Ok((cluster, looked));
@@ -76,7 +78,10 @@ impl Manager {
                 Existing::Replace(machines) => {
                     info!(machines = machines.len(), "removing what an unfinished apply left; it never held data");
                     for machine in &machines {
-                        self.platform.remove(machine).await.map_err(|error| Unfinished::nothing(from_platform(&error)))?;
+                        self.platform
+                            .remove(machine)
+                            .await
+                            .map_err(|error| Unfinished::nothing(from_platform(&error)))?;
                     }
                 }
                 Existing::Refuse(failure) => return Err(Unfinished::nothing(*failure)),
@@ -103,7 +108,8 @@ impl Manager {
     ) -> Result<Vec<AgentInfo>, Failure> {
         let mut agents = Vec::new();
         for seat in seats(spec) {
-            let node = match existing.iter().map(|l| &l.machine.claim).find(|c| c.cluster == *cluster && c.seat == seat) {
+            let node = match existing.iter().map(|l| &l.machine.claim).find(|c| c.cluster == *cluster && c.seat == seat)
+            {
                 Some(claim) => claim.node.clone(),
                 None => NodeId::from_entropy(entropy()?),
             };
@@ -116,7 +122,10 @@ impl Manager {
             match machine.state {
                 MachineState::Running(info) => agents.push(*info),
                 MachineState::Stopped => {
-                    return Err(Failure::new("Machine not running", format!("{} was made but does not run.", order.claim.node)));
+                    return Err(Failure::new(
+                        "Machine not running",
+                        format!("{} was made but does not run.", order.claim.node),
+                    ));
                 }
             }
         }
@@ -133,11 +142,12 @@ impl Manager {
         (release, artefact): (Release, Artefact),
         agents: &[AgentInfo],
     ) -> Result<Record, Failure> {
-        let first = agents.first().ok_or_else(|| Failure::new("Cluster without nodes", "The spec asks for no node."))?;
+        let first =
+            agents.first().ok_or_else(|| Failure::new("Cluster without nodes", "The spec asks for no node."))?;
         let record = Record {
             layout: LAYOUT,
             epoch: Epoch::from_entropy(entropy()?),
-            generation: Generation::default().next(),
+            generation: Generation::FIRST,
             cluster: cluster.clone(),
             name: name.clone(),
             phase: Phase::Forming,

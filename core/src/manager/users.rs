@@ -28,7 +28,12 @@ impl Manager {
     ///
     /// # Errors
     /// The cluster does not get there. A cluster that does not exist has no users: a success.
-    pub async fn remove_user(&self, locator: &Locator, name: &UserName, cancel: &CancellationToken) -> Result<(), Failure> {
+    pub async fn remove_user(
+        &self,
+        locator: &Locator,
+        name: &UserName,
+        cancel: &CancellationToken,
+    ) -> Result<(), Failure> {
         if matches!(self.observe(locator).await?, Observed::Gone) {
             return Ok(());
         }
