@@ -3,6 +3,8 @@
 use std::env;
 use std::fs;
 use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,4 +53,18 @@ pub(crate) fn cargo() -> Result<Command> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", target()?);
     Ok(cargo)
+}
+
+/// Writes a file that only its owner may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// All files called `name` below `folder`, in a stable order.
+pub(crate) fn files_called(name: &str, folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let below = |path: PathBuf| if path.is_dir() { files_called(name, &path) } else { vec![path] };
+    entries.into_iter().flat_map(below).filter(|path| path.file_name().is_some_and(|file| file == name)).collect()
 }

@@ -4,15 +4,19 @@
 //! Invariant: a task that fails says what to do about it and exits non-zero.
 #![allow(clippy::print_stdout, reason = "tasks talk to the person who started them")]
 
+mod bench;
+mod demo;
 mod deps;
 mod docs;
 mod house;
+mod procfs;
 mod servers;
 mod shell;
 mod terraform;
 mod test;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,8 +36,17 @@ enum Task {
     Deps,
     /// Run everything that CI runs
     Test,
+    /// Measure the project's numbers, each beside a peer
+    Bench(bench::Options),
+    /// Create, use and destroy one real node before your eyes
+    Demo(demo::Options),
     /// Write the registry's pages from the schema
     Docs(docs::Options),
+    /// (started by demo and bench) Wait until standard input ends, then clean up
+    #[command(hide = true)]
+    CleanUpAfter {
+        folder: PathBuf,
+    },
     Servers(servers::Options),
 }
 
@@ -41,7 +54,10 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Deps => deps::run(),
         Task::Test => test::run(),
+        Task::Bench(options) => bench::run(&options),
+        Task::Demo(options) => demo::run(&options),
         Task::Docs(options) => docs::run(&options),
+        Task::CleanUpAfter { folder } => demo::clean_up_after(&folder),
         Task::Servers(options) => servers::run(&options),
     };
     match done {

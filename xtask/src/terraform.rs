@@ -1,10 +1,11 @@
-//! Real Terraform (or OpenTofu) with the provider as it was just built.
+//! Real Terraform (or OpenTofu) with the provider as it was just built, in a world of its own.
 
+use std::env::consts;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
@@ -17,6 +18,19 @@ pub(crate) const PROVIDER: &str = "terraform-provider-justmanage";
 /// The agent's binary; the provider looks for it beside itself.
 pub(crate) const AGENT: &str = "justmanage-agent";
 
+/// The cookie by which Terraform tells a plugin that it is the one who starts it (internal/plugin in its source).
+pub(crate) const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+
+/// How Terraform finds the provider.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Install {
+    /// `dev_overrides`: no `terraform init`, and a warning at each run.
+    Override,
+    /// A file system mirror, as users without a registry have it.
+    Mirror,
+}
+
 /// A folder in which Terraform runs: with settings and data of its own, so that nothing of the caller's is read or changed.
 pub(crate) struct Terraform {
     program: PathBuf,
@@ -24,27 +38,42 @@ pub(crate) struct Terraform {
 }
 
 impl Terraform {
-    /// Prepares `folder`: `cli.tfrc` that points at the binaries in `binaries`, and homes for settings and data.
-    pub(crate) fn new(folder: &Path, binaries: &Path) -> Result<Self> {
+    /// Prepares `folder`: `cli.tfrc` that leads to the binaries in `binaries`, and homes for settings and data.
+    pub(crate) fn new(folder: &Path, binaries: &Path, install: Install) -> Result<Self> {
         let found = ["terraform", "tofu"].into_iter().find_map(shell::on_path);
         let program = found.context("neither terraform nor tofu is on PATH")?;
-        let plugins = folder.join("plugins");
-        for made in ["plugins", "config", "home", "data", "settings", "runtime"] {
+        for made in ["config", "home", "data", "settings", "tmp"] {
             fs::create_dir_all(folder.join(made))?;
         }
-        for binary in [PROVIDER, AGENT] {
-            let from = binaries.join(binary);
-            fs::metadata(&from).with_context(|| format!("{} is not built", from.display()))?;
-            // A hard link keeps the binary together with what stands beside it, and costs nothing; another file system copies.
-            let to = plugins.join(binary);
-            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
-        }
-        let overrides = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"{SOURCE}\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
-            plugins.display()
-        );
-        fs::write(folder.join("cli.tfrc"), overrides)?;
-        Ok(Self { program, folder: folder.to_path_buf() })
+        let terraform = Self { program, folder: folder.to_path_buf() };
+        let plugins = folder.join("plugins");
+        let settings = match install {
+            Install::Override => {
+                place(binaries, &plugins, PROVIDER)?;
+                format!("  dev_overrides {{\n    \"{SOURCE}\" = \"{}\"\n  }}\n  direct {{}}\n", plugins.display())
+            }
+            Install::Mirror => {
+                let version = env!("CARGO_PKG_VERSION");
+                let own = plugins.join(terraform.registry()).join(SOURCE).join(version).join(platform()?);
+                place(binaries, &own, &format!("{PROVIDER}_v{version}"))?;
+                format!(
+                    "  filesystem_mirror {{\n    path    = \"{}\"\n    include = [\"{SOURCE}\"]\n  }}\n  direct {{\n    exclude = [\"{SOURCE}\"]\n  }}\n",
+                    plugins.display()
+                )
+            }
+        };
+        fs::write(folder.join("cli.tfrc"), format!("provider_installation {{\n{settings}}}\n"))?;
+        Ok(terraform)
+    }
+
+    /// The name that a person would type.
+    pub(crate) fn name(&self) -> String {
+        self.program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The host that a source address without one means.
+    fn registry(&self) -> &'static str {
+        if self.name() == "tofu" { "registry.opentofu.org" } else { "registry.terraform.io" }
     }
 
     /// The folder that holds the configuration (`*.tf`) and the state.
@@ -64,13 +93,14 @@ impl Terraform {
             ("HOME", self.folder.join("home")),
             ("XDG_DATA_HOME", self.data()),
             ("XDG_CONFIG_HOME", self.folder.join("settings")),
+            ("TMPDIR", self.folder.join("tmp")),
             ("CHECKPOINT_DISABLE", "1".into()),
         ]
     }
 
     /// Terraform with `arguments`, in the configuration folder.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = shell::plain(&self.program);
+        let mut command = Command::new(&self.program);
         command.current_dir(self.config()).args(arguments).envs(self.environment());
         for cargos in ["LD_LIBRARY_PATH", "RUST_LOG", "TF_LOG", "TF_DATA_DIR", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS"]
         {
@@ -78,4 +108,28 @@ impl Terraform {
         }
         command
     }
+}
+
+/// Puts provider and agent into `folder`, side by side.
+fn place(binaries: &Path, folder: &Path, provider: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    for (binary, name) in [(PROVIDER, provider), (AGENT, AGENT)] {
+        let (from, to) = (binaries.join(binary), folder.join(name));
+        fs::metadata(&from).with_context(|| format!("{} is not built", from.display()))?;
+        let _ = fs::remove_file(&to);
+        // A hard link costs nothing; another file system needs a copy.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
+    }
+    Ok(())
+}
+
+/// This machine as Terraform calls it, such as `linux_amd64`.
+fn platform() -> Result<String> {
+    let os = if consts::OS == "macos" { "darwin" } else { consts::OS };
+    let arch = match consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => bail!("Terraform's name for {other} is not known here"),
+    };
+    Ok(format!("{os}_{arch}"))
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::terraform::{SOURCE, Terraform};
+use crate::terraform::{Install, SOURCE, Terraform};
 use crate::{house, shell};
 use page::{Subject, page};
 use schema::{Provider, Schema, Schemas};
@@ -152,7 +152,7 @@ fn committed() -> Result<Pages> {
 /// Asks real Terraform what the built provider says.
 fn provider_schema() -> Result<Provider> {
     let work = tempfile::tempdir()?;
-    let terraform = Terraform::new(work.path(), &house::target()?.join("debug"))?;
+    let terraform = Terraform::new(work.path(), &house::target()?.join("debug"), Install::Override)?;
     let config =
         format!("terraform {{\n  required_providers {{\n    justmanage = {{ source = \"{SOURCE}\" }}\n  }}\n}}\n");
     fs::write(terraform.config().join("main.tf"), config)?;

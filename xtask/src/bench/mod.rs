@@ -1,0 +1,88 @@
+//! `cargo xtask bench`: the project's numbers, each beside a peer that was measured in the same run.
+//!
+//! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
+
+mod node;
+mod start;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::terraform::{AGENT, PROVIDER};
+use crate::{house, shell};
+use table::{Row, Unit};
+
+/// Options of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How often each thing is measured; the median is shown
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+    /// Fail when a number is over its target
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Builds with the release profile, measures, prints the table.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.runs == 0 {
+        bail!("--runs must be at least 1");
+    }
+    shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", PROVIDER, "-p", AGENT]))?;
+    let binaries = house::target()?.join("release");
+    let mut rows = Vec::new();
+    eprintln!("provider start, {} runs", options.runs);
+    rows.extend(start::measure(&binaries.join(PROVIDER), options.runs)?);
+    rows.extend(sizes(&binaries)?);
+    rows.extend(node::measure(&binaries, options.runs)?);
+    println!("{}", table::render(&rows));
+    let over = rows.iter().filter(|row| row.is_over()).count();
+    if options.strict && over > 0 { bail!("{over} numbers are over their targets") } else { Ok(()) }
+}
+
+/// The release profile strips, so the files are what users download. Peer: the provider beside Terraform itself.
+fn sizes(binaries: &Path) -> Result<Vec<Row>> {
+    let size = |path: &Path| -> Result<f64> {
+        Ok(fs::metadata(path).with_context(|| format!("{} is not built", path.display()))?.len() as f64)
+    };
+    let terraform = ["terraform", "tofu"].into_iter().find_map(shell::on_path).context("no terraform on PATH")?;
+    let peer = Some(("terraform", size(&terraform)?));
+    Ok(vec![
+        Row {
+            what: "provider, stripped",
+            target: Some(12e6),
+            measured: size(&binaries.join(PROVIDER))?,
+            peer,
+            unit: Unit::Megabytes,
+        },
+        Row {
+            what: "agent, stripped",
+            target: None,
+            measured: size(&binaries.join(AGENT))?,
+            peer,
+            unit: Unit::Megabytes,
+        },
+    ])
+}
+
+/// The middle value; of an even number, the mean of the middle two.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let (count, middle) = (values.len(), values.len() / 2);
+    if count % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(vec![7.0]), 7.0);
+    }
+}
