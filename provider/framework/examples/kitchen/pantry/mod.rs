@@ -1,8 +1,8 @@
 //! The kitchen: a provider that exercises everything the framework has, and keeps its things as JSON files.
 
-mod dish;
-mod menu;
-mod oven;
+pub(crate) mod dish;
+pub(crate) mod menu;
+pub(crate) mod oven;
 mod store;
 
 pub(crate) use store::Store;

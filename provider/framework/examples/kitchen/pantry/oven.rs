@@ -59,6 +59,11 @@ impl Resource for Ovens {
         if change.config.mode.known().is_some_and(|mode| mode == "plan a lie") {
             change.planned.degrees = 451.into();
         }
+        // Nothing changed in the configuration, but there is work to do.
+        let status = change.prior.as_ref().and_then(|prior| prior.status.known());
+        if status.is_some_and(|status| status == "broken") {
+            change.plan_update();
+        }
         Ok(())
     }
 

@@ -1,0 +1,15 @@
+//! The kitchen provider, called as Terraform calls it: in process, and by the real Terraform.
+
+mod apply;
+mod core;
+mod destroy;
+#[path = "../../examples/kitchen/pantry/mod.rs"]
+mod pantry;
+mod plan;
+mod read;
+mod schema;
+mod state;
+mod stop;
+mod terraform;
+mod validate;
+mod values;
