@@ -89,10 +89,6 @@
 //! // in main: provider.serve(tfkit::plugin::Options::new("example.test/acme/notes"))
 //! ```
 
-// The derived code names this crate from outside; so may our own tests.
-#[cfg(test)]
-extern crate self as tfkit;
-
 pub mod check;
 pub mod context;
 pub mod data_source;

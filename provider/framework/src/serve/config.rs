@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::any::{AnyConfig, ClientSlot};
 use super::run::{decode, panicked, run_sync};
-use crate::context::Client;
+use crate::context::{Client, stopped};
 use crate::model::{Model, View};
 use crate::plugin::catch_panic;
 use crate::provider::ConfigureCx;
@@ -64,7 +64,10 @@ where
             Ok(config) => config,
             Err(error) => return error.into(),
         };
-        match catch_panic(async { (self.connect)(config, cx).await }).await {
+        let cancel = cx.cancelled().clone();
+        let work = catch_panic(async { (self.connect)(config, cx).await });
+        let Some(connected) = cancel.run_until_cancelled(work).await else { return stopped().into() };
+        match connected {
             Ok(Ok(client)) => {
                 self.slot.set(Client::Ready(Arc::new(client)));
                 Diagnostics::new()

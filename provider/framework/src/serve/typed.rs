@@ -96,7 +96,7 @@ impl<R: Resource> AnyResource for TypedResource<R> {
         let mut typed = None;
         let ended = caught(async {
             let typed = typed.insert(change_of::<R::Model>(change)?);
-            self.resource.modify_plan(&cx, typed).await?;
+            cx.unless_stopped(self.resource.modify_plan(&cx, typed)).await??;
             Ok(None)
         })
         .await;
@@ -111,7 +111,7 @@ impl<R: Resource> AnyResource for TypedResource<R> {
         let cx = self.context(call);
         let ended = caught(async {
             let prior = decode::<View<R::Model>>(prior)?;
-            self.resource.plan_destroy(&cx, &prior).await?;
+            cx.unless_stopped(self.resource.plan_destroy(&cx, &prior)).await??;
             Ok(None)
         })
         .await;

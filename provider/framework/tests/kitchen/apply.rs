@@ -150,9 +150,10 @@ async fn a_panic_says_what_happened_and_the_process_lives() {
 #[tokio::test]
 async fn an_answer_other_than_planned_is_blamed_on_the_provider_with_its_path() {
     let (_directory, core) = kitchen().await;
-    for (mode, path, rule) in
-        [("lie", "degrees", "is not the value that was planned"), ("leave unknown", "status", "must be known in this answer")]
-    {
+    for (mode, path, rule) in [
+        ("lie", "degrees", "is not the value that was planned"),
+        ("leave unknown", "status", "must be known in this answer"),
+    ] {
         let failed = core.apply("kitchen_oven", None, &json!({ "name": "o", "mode": mode, "degrees": 200 })).await;
         assert_eq!(failed.error().path, path);
         assert!(failed.error().detail.contains("apply of kitchen_oven"), "{}", failed.error().detail);

@@ -77,7 +77,8 @@ fn out(name: &str, value: &Value) -> Option<proto::DynamicValue> {
 
 fn back(name: &str, message: Option<proto::DynamicValue>) -> Value {
     let Some(message) = message else { return Value::Null };
-    let value = wire::decode_dynamic(&message.msgpack, &message.json, &type_of(name)).expect("the answer is of the type");
+    let value =
+        wire::decode_dynamic(&message.msgpack, &message.json, &type_of(name)).expect("the answer is of the type");
     value.expect("a value that is there is not empty")
 }
 
@@ -117,7 +118,8 @@ impl Core {
 
     pub(crate) async fn configure(&self, config: &Json) -> Vec<Said> {
         let config = out("kitchen", &value(config, &type_of("kitchen")));
-        let request = proto::configure_provider::Request { terraform_version: "1.11.4".into(), config, ..Default::default() };
+        let request =
+            proto::configure_provider::Request { terraform_version: "1.11.4".into(), config, ..Default::default() };
         said(self.0.configure_provider(Request::new(request)).await.expect("no status").into_inner().diagnostics)
     }
 
@@ -127,7 +129,14 @@ impl Core {
         match name {
             "kitchen" => {
                 let request = proto::validate_provider_config::Request { config };
-                said(self.0.validate_provider_config(Request::new(request)).await.expect("no status").into_inner().diagnostics)
+                said(
+                    self.0
+                        .validate_provider_config(Request::new(request))
+                        .await
+                        .expect("no status")
+                        .into_inner()
+                        .diagnostics,
+                )
             }
             "kitchen_menu" => {
                 let request = proto::validate_data_resource_config::Request { type_name, config };
@@ -138,7 +147,14 @@ impl Core {
                 let can = proto::ClientCapabilities { write_only_attributes_allowed: write_only, ..Default::default() };
                 let request =
                     proto::validate_resource_config::Request { type_name, config, client_capabilities: Some(can) };
-                said(self.0.validate_resource_config(Request::new(request)).await.expect("no status").into_inner().diagnostics)
+                said(
+                    self.0
+                        .validate_resource_config(Request::new(request))
+                        .await
+                        .expect("no status")
+                        .into_inner()
+                        .diagnostics,
+                )
             }
         }
     }
@@ -165,7 +181,13 @@ impl Core {
     }
 
     /// Applies a plan.
-    pub(crate) async fn carry_out(&self, name: &str, prior: Option<&Answer>, planned: &Answer, config: &Json) -> Answer {
+    pub(crate) async fn carry_out(
+        &self,
+        name: &str,
+        prior: Option<&Answer>,
+        planned: &Answer,
+        config: &Json,
+    ) -> Answer {
         let config = value(config, &type_of(name));
         let request = proto::apply_resource_change::Request {
             type_name: name.to_owned(),
@@ -208,8 +230,11 @@ impl Core {
     }
 
     pub(crate) async fn import(&self, name: &str, id: &str) -> Answer {
-        let request =
-            proto::import_resource_state::Request { type_name: name.to_owned(), id: id.to_owned(), ..Default::default() };
+        let request = proto::import_resource_state::Request {
+            type_name: name.to_owned(),
+            id: id.to_owned(),
+            ..Default::default()
+        };
         let answer = self.0.import_resource_state(Request::new(request)).await.expect("no status").into_inner();
         let imported = answer.imported_resources.into_iter().next();
         let (state, private) = imported.map_or((Value::Null, Bytes::new()), |one| {
@@ -221,11 +246,8 @@ impl Core {
 
     pub(crate) async fn upgrade(&self, name: &str, version: i64, stored: &str) -> Answer {
         let raw_state = proto::RawState { json: Bytes::copy_from_slice(stored.as_bytes()), ..Default::default() };
-        let request = proto::upgrade_resource_state::Request {
-            type_name: name.to_owned(),
-            version,
-            raw_state: Some(raw_state),
-        };
+        let request =
+            proto::upgrade_resource_state::Request { type_name: name.to_owned(), version, raw_state: Some(raw_state) };
         let answer = self.0.upgrade_resource_state(Request::new(request)).await.expect("no status").into_inner();
         Answer {
             state: back(name, answer.upgraded_state),

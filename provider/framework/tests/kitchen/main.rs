@@ -3,6 +3,7 @@
 mod apply;
 mod core;
 mod destroy;
+mod model;
 #[path = "../../examples/kitchen/pantry/mod.rs"]
 mod pantry;
 mod plan;

@@ -54,8 +54,9 @@ async fn no_change_is_the_prior_state_exactly() {
 async fn a_change_makes_the_volatile_unknown_and_keeps_the_kept() {
     let (_directory, core) = kitchen().await;
     let made = soup(&core, &json!({ "name": "soup", "plate": { "colour": "red" } })).await;
-    let planned =
-        core.plan("kitchen_dish", Some(&made), &json!({ "name": "soup", "stars": 2, "plate": { "colour": "red" } })).await;
+    let planned = core
+        .plan("kitchen_dish", Some(&made), &json!({ "name": "soup", "stars": 2, "plate": { "colour": "red" } }))
+        .await;
     let expected = json!({
         "stars": 2, "revision": "??", "secret_length": "??", "id": "soup", "owner": "chef", "garnish": "parsley",
         "plate": { "colour": "red", "shape": "round", "number": 7 },
@@ -66,7 +67,8 @@ async fn a_change_makes_the_volatile_unknown_and_keeps_the_kept() {
 #[tokio::test]
 async fn unknown_configuration_is_planned_unknown() {
     let (_directory, core) = kitchen().await;
-    let config = json!({ "name": "??", "stars": "??", "ingredients": "??", "weight": "??", "sides": [{ "name": "??" }] });
+    let config =
+        json!({ "name": "??", "stars": "??", "ingredients": "??", "weight": "??", "sides": [{ "name": "??" }] });
     let planned = core.plan("kitchen_dish", None, &config).await.ok();
     has(&planned.state, &json!({ "name": "??", "stars": "??", "ingredients": "??", "weight": "??" }));
     has(&planned.state, &json!({ "sides": [{ "name": "??" }] }));
@@ -101,7 +103,9 @@ async fn a_changed_replace_attribute_asks_for_a_replacement() {
 async fn planning_twice_gives_the_same() {
     let (_directory, core) = kitchen().await;
     let made = soup(&core, &json!({ "name": "soup" })).await;
-    for (prior, config) in [(None, json!({ "name": "soup", "stars": "??" })), (Some(&made), json!({ "name": "soup", "stars": 1 }))] {
+    for (prior, config) in
+        [(None, json!({ "name": "soup", "stars": "??" })), (Some(&made), json!({ "name": "soup", "stars": 1 }))]
+    {
         let first = core.plan("kitchen_dish", prior, &config).await.ok();
         let second = core.plan("kitchen_dish", prior, &config).await.ok();
         assert_eq!((first.state, first.private), (second.state, second.private));
@@ -136,13 +140,17 @@ async fn modify_plan_can_find_work_without_a_change_of_configuration() {
     made.state.set(&tfkit::Path::attribute("status"), "broken".into()).expect("it has a status");
     let planned = core.plan("kitchen_oven", Some(&made), &config).await.ok();
     has(&planned.state, &json!({ "status": "??", "id": "oven", "degrees": 200 }));
-    has(&core.carry_out("kitchen_oven", Some(&made), &planned, &config).await.ok().state, &json!({ "status": "ready" }));
+    has(
+        &core.carry_out("kitchen_oven", Some(&made), &planned, &config).await.ok().state,
+        &json!({ "status": "ready" }),
+    );
 }
 
 #[tokio::test]
 async fn an_illegal_plan_is_blamed_on_the_provider_with_its_path() {
     let (_directory, core) = kitchen().await;
-    let planned = core.plan("kitchen_oven", None, &json!({ "name": "oven", "mode": "plan a lie", "degrees": 200 })).await;
+    let planned =
+        core.plan("kitchen_oven", None, &json!({ "name": "oven", "mode": "plan a lie", "degrees": 200 })).await;
     let error = planned.error();
     assert_eq!((error.summary.as_str(), error.path.as_str()), ("Provider bug", "degrees"));
     assert!(error.detail.contains("plan of kitchen_oven"), "{}", error.detail);
@@ -170,8 +178,12 @@ async fn unknown_provider_configuration_does_not_stop_a_plan() {
 async fn the_unknown_type_is_named() {
     let core = Core::new();
     let read = core.0.clone();
-    let request = tfkit_proto::tfplugin6::plan_resource_change::Request { type_name: "kitchen_sink".into(), ..Default::default() };
-    let answer = tfkit_proto::tfplugin6::provider_server::Provider::plan_resource_change(&read, tonic::Request::new(request));
+    let request = tfkit_proto::tfplugin6::plan_resource_change::Request {
+        type_name: "kitchen_sink".into(),
+        ..Default::default()
+    };
+    let answer =
+        tfkit_proto::tfplugin6::provider_server::Provider::plan_resource_change(&read, tonic::Request::new(request));
     let diagnostics = answer.await.expect("no status").into_inner().diagnostics;
     assert!(diagnostics[0].detail.contains("`kitchen_sink`"), "{diagnostics:?}");
 }

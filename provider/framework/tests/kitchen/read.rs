@@ -56,7 +56,10 @@ async fn a_state_that_the_model_cannot_hold_is_the_providers_fault() {
     let mut made = core.apply("kitchen_dish", None, &json!({ "name": "soup" })).await.ok();
     made.state.set(&Path::attribute("weight"), tfkit::Value::Null).expect("it has a weight");
     let read = core.read("kitchen_dish", &made).await;
-    assert_eq!((read.error().summary.as_str(), read.error().path.as_str()), ("State does not fit this version of the provider", "weight"));
+    assert_eq!(
+        (read.error().summary.as_str(), read.error().path.as_str()),
+        ("State does not fit this version of the provider", "weight")
+    );
     assert!(read.error().detail.contains("must not be null"), "{}", read.error().detail);
 }
 

@@ -11,7 +11,11 @@ async fn says_what_is_wrong_and_where() {
         ("kitchen_dish", json!({ "name": "soup" }), vec![]),
         ("kitchen_dish", json!({ "name": "??", "weight": "??", "stars": "??", "ingredients": "??" }), vec![]),
         ("kitchen_dish", json!({}), vec!["error: Missing required argument: name"]),
-        ("kitchen_dish", json!({ "name": "a name that is far too long" }), vec!["error: Attribute value not accepted: name"]),
+        (
+            "kitchen_dish",
+            json!({ "name": "a name that is far too long" }),
+            vec!["error: Attribute value not accepted: name"],
+        ),
         (
             "kitchen_dish",
             json!({ "name": "soup", "weight": "much", "plate": {} }),

@@ -1,0 +1,6 @@
+//! The real Terraform with the kitchen provider, through `dev_overrides`.
+
+mod failures;
+mod life;
+mod unknown;
+mod workspace;
