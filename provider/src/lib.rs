@@ -19,16 +19,14 @@ mod user;
 pub use process::run;
 
 use tfkit::Provider;
-use tfkit::serve::{Service, ServiceError};
 
-/// The provider as a gRPC service.
-///
-/// # Errors
-/// A schema that Terraform would refuse; a test calls this, so that it cannot happen to users.
-pub fn service() -> Result<Service, ServiceError> {
+/// The provider, put together.
+pub fn provider() -> Provider<impl Send + Sync + 'static> {
     Provider::new("justmanage")
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
-        .into_service()
 }
+
+#[cfg(test)]
+mod tests;

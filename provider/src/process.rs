@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use tfkit::plugin::Options;
+
 /// The address under which Terraform knows this provider.
 const ADDRESS: &str = "registry.terraform.io/justmanage/justmanage";
 
@@ -26,16 +28,5 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             }
         }
     }
-    let service = match crate::service() {
-        Ok(service) => service,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "terraform-provider-justmanage: {error}; this is a bug, please report it");
-            return ExitCode::FAILURE;
-        }
-    };
-    let cancel = service.stop_token();
-    let mut options = tfkit::plugin::Options::new("justmanage", ADDRESS);
-    options.debug = debug;
-    options.stop = cancel;
-    tfkit::plugin::serve(service, options)
+    crate::provider().serve(Options::new(ADDRESS).debug(debug))
 }

@@ -33,7 +33,9 @@ pub struct Observation {
 pub struct NodeObservation {
     /// Version of the agent's software.
     pub agent_version: String,
-    /// The generation of the Record that this agent has made so, if any.
+    /// The generation of the Record by which the server's files were written at its last start; `None` before the first.
+    ///
+    /// Set by [`crate::NodeStep::StartServer`] and by nothing else: by it the planner knows that a restart was tried.
     pub settled: Option<Generation>,
     /// The database process.
     pub server: ServerState,

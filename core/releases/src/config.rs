@@ -1,8 +1,8 @@
 //! Configuration keys: which there are, how they change, which values they take, and which are ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use justmanage_model::{Engine, Failure, FieldPath, Line};
+use justmanage_model::{Bytes, Engine, Failure, FieldPath, Line};
 
 use crate::nearest::nearest;
 
@@ -88,6 +88,52 @@ pub fn change(engine: Engine, line: Line, key: &str) -> Change {
 pub fn same_value(engine: Engine, key: &str, wanted: &str, reported: &str) -> bool {
     let values = table::table(engine).keys.iter().find(|entry| entry.name == key).map(|entry| &entry.values);
     value::same(key, values, wanted, reported)
+}
+
+/// Keys whose value in force is not the wanted one, by what mends that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// To be set in the running server, with the wanted value.
+    pub live: BTreeMap<String, String>,
+    /// To be had only by a new start: fixed while the server runs, or no longer wanted (what a server's own default is, only
+    /// the server knows).
+    pub restart: BTreeSet<String>,
+    /// Wanted, and not known to the server: a start would fail.
+    pub unknown: BTreeSet<String>,
+}
+
+impl Drift {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.live.is_empty() && self.restart.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// How the configuration in force differs from the wanted one. `reported` holds every key that is wanted and that the server
+/// knows, `maxmemory`, and the keys that were set at its start.
+#[must_use]
+pub fn drift(
+    engine: Engine,
+    line: Line,
+    wanted: &BTreeMap<String, String>,
+    memory: Bytes,
+    reported: &BTreeMap<String, String>,
+) -> Drift {
+    let mut drift = Drift::default();
+    let maxmemory = ("maxmemory".to_owned(), memory.get().to_string());
+    for (key, value) in wanted.iter().chain(std::iter::once((&maxmemory.0, &maxmemory.1))) {
+        match reported.get(key) {
+            None => drop(drift.unknown.insert(key.clone())),
+            Some(reported) if same_value(engine, key, value, reported) => {}
+            Some(_) => match change(engine, line, key) {
+                Change::Live => drop(drift.live.insert(key.clone(), value.clone())),
+                Change::Restart => drop(drift.restart.insert(key.clone())),
+            },
+        }
+    }
+    drift.restart.extend(reported.keys().filter(|key| !wanted.contains_key(*key) && *key != "maxmemory").cloned());
+    drift
 }
 
 /// Every fault of the user's configuration, at `config["key"]`; none if nothing is known to be wrong.

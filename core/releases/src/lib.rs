@@ -18,4 +18,4 @@ mod nearest;
 pub use catalogue::{
     FixedLater, as_of, check_target, end_of_life, fixed_later, is_known, latest_patch, lines, newest_line,
 };
-pub use config::{Change, ConfigKey, KeyCheck, check_config, check_config_key, same_value};
+pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, same_value};

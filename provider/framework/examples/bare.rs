@@ -1,7 +1,7 @@
 //! A provider without the typed layer: it echoes, and misbehaves on request. For the tests of the plugin process.
 //!
 //! `bare_thing` has `text` (required) and `note` (optional). A word in `text` says what goes wrong, and where:
-//! `panic-in-validate`, `panic-elsewhere`, `crash`, `print`, `log`, `wait`, `block`, `env`.
+//! `panic-in-validate`, `panic-elsewhere`, `crash`, `print`, `flood`, `log`, `wait`, `block`, `env`.
 
 use std::{io::Write, process::ExitCode, time::Duration};
 
@@ -94,6 +94,9 @@ impl Provider for Bare {
         if asked("print") {
             let mut out = std::io::stdout();
             out.write_all(b"a forgotten print\n").and_then(|()| out.flush())?;
+        }
+        if asked("flood") {
+            std::io::stdout().write_all(&vec![b'x'; 1 << 20])?;
         }
         if asked("log") {
             let step = tracing::info_span!("step", node = "jmn1");

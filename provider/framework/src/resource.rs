@@ -198,14 +198,14 @@ impl<M: Model> PlanChange<M> {
 pub struct Failed<M> {
     /// What went wrong.
     pub diagnostics: Diagnostics,
-    /// What is there now; `None`: as last checkpointed.
-    pub state: Option<M>,
+    /// What is there now; `None`: as last checkpointed. (Boxed: a model is large, and an error travels through many `?`.)
+    pub state: Option<Box<M>>,
 }
 
 impl<M> Failed<M> {
     /// A failure that left this behind.
     pub fn with_state(diagnostics: impl Into<Diagnostics>, state: M) -> Self {
-        Self { diagnostics: diagnostics.into(), state: Some(state) }
+        Self { diagnostics: diagnostics.into(), state: Some(Box::new(state)) }
     }
 }
 

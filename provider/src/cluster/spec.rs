@@ -3,7 +3,6 @@
 use justmanage_model::{
     Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, Place, ReleaseTarget,
 };
-use justmanage_releases::config::{self, Verdict};
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
@@ -15,13 +14,13 @@ pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
     platform(view, report);
     let engine = view.engine.known().and_then(|text| text.parse::<Engine>().ok());
     let target = view.version.known().and_then(|text| text.parse::<ReleaseTarget>().ok());
-    if let (Some(engine), Some(target)) = (engine, target)
-        && let Err(failure) = justmanage_releases::check_target(engine, target)
-    {
-        report.push(diagnostics::error(&failure));
-    }
     if let (Some(engine), Some(target)) = (engine, target) {
-        settings(view, engine, target.line(), report);
+        let known = view.config.known().into_iter().flatten();
+        let config = known.filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect();
+        let faults = justmanage_releases::check_target(engine, target)
+            .into_iter()
+            .chain(justmanage_releases::check_config(engine, target.line(), &config));
+        faults.for_each(|failure| report.push(diagnostics::error(&failure)));
     }
     shape(view, report);
 }
@@ -37,26 +36,6 @@ fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
             )
             .at(Path::attribute("local")),
         );
-    }
-}
-
-/// The configuration keys and values.
-fn settings(view: &View<Cluster>, engine: Engine, line: Line, report: &mut Diagnostics) {
-    for (key, value) in view.config.known().into_iter().flatten() {
-        let at = || Path::attribute("config").key(key);
-        match config::check_key(engine, line, key) {
-            Verdict::Known(known) => {
-                if let Some(Err(problem)) = value.known().map(|value| known.check_value(value)) {
-                    report.push(Diagnostic::error("Configuration value not valid", problem).at(at()));
-                }
-            }
-            Verdict::Ours(why) => {
-                report.push(Diagnostic::error("Configuration key belongs to Just Manage", why).at(at()));
-            }
-            Verdict::Unknown(problem) => {
-                report.push(Diagnostic::error("Configuration key not known", problem).at(at()));
-            }
-        }
     }
 }
 

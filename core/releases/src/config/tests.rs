@@ -183,3 +183,27 @@ fn the_servers_spelling_is_the_same_value() {
         assert_eq!(same_value(Redis, key, wanted, reported), same, "{key}: {wanted:?} {reported:?}");
     }
 }
+
+#[test]
+fn drift_is_told_apart_by_what_mends_it() {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let wanted =
+        map(&[("maxmemory-policy", "allkeys-lru"), ("io-threads", "4"), ("repl-backlog-size", "1mb"), ("gone", "1")]);
+    let memory = Bytes::mib(64);
+    let reported = map(&[
+        ("maxmemory", "67108864"),
+        ("maxmemory-policy", "noeviction"),
+        ("io-threads", "1"),
+        ("repl-backlog-size", "1048576"),
+        ("timeout", "5"),
+    ]);
+    let found = drift(Redis, line("7.0"), &wanted, memory, &reported);
+    assert_eq!(found.live, map(&[("maxmemory-policy", "allkeys-lru")]));
+    assert_eq!(found.restart, ["io-threads", "timeout"].map(str::to_owned).into());
+    assert_eq!(found.unknown, ["gone".to_owned()].into());
+    let more = drift(Redis, line("7.0"), &map(&[]), Bytes::mib(32), &map(&[("maxmemory", "67108864")]));
+    assert_eq!(more.live, map(&[("maxmemory", "33554432")]));
+    assert!(drift(Redis, line("7.0"), &map(&[]), memory, &map(&[("maxmemory", "67108864")])).is_none());
+}

@@ -94,7 +94,10 @@ fn attribute(field: &FieldOptions) -> TokenStream {
         let (function, says) = (&check.function, &check.says);
         quote_spanned! {function.span()=>
             attribute.validators.push(::tfkit::model::derived::validator(#says, |value| {
-                ::tfkit::model::derived::check::<<#ty as ::tfkit::model::Field>::Bare, _>(value, |known| (#function)(known))
+                // A closure, so that a `&String` may become the `&str` that the function takes.
+                #[allow(clippy::redundant_closure)]
+                let judge = |known: &<#ty as ::tfkit::model::Field>::Bare| (#function)(known);
+                ::tfkit::model::derived::check(value, judge)
             }));
         }
     });

@@ -93,11 +93,23 @@ pub fn planned(schema: &Schema, prior: &Value, config: &Value, planned: &Planned
     }
     planned::object(&mut found, Level::from(&schema.block), [prior, config, value], &Trail::ROOT);
     for path in &planned.requires_replace {
-        if prior.get(path).is_none() && value.get(path).is_none() {
+        if !leads_somewhere(prior, path) && !leads_somewhere(value, path) {
             found.0.push(Violation { path: path.clone(), breach: Breach::ReplacePath });
         }
     }
     found.0
+}
+
+/// Whether a path exists in a value; in an unknown value, every path may.
+fn leads_somewhere(value: &Value, path: &Path) -> bool {
+    let mut beginning = Path::root();
+    path.steps().iter().all(|step| {
+        if value.get(&beginning).is_some_and(Value::is_unknown) {
+            return true;
+        }
+        beginning = beginning.with(step.clone());
+        value.get(&beginning).is_some()
+    })
 }
 
 /// Checks the answer to a planned destroy: null (rule P1).

@@ -1,8 +1,17 @@
 //! Rule 5: the paths whose change cannot be made in place.
 
 use super::align;
-use crate::schema::{Attribute, Kind, Level, Nesting, member};
-use crate::value::{Path, Trail, Value};
+use crate::schema::{Attribute, Kind, Level, Nesting};
+use crate::value::{Path, Refinement, Trail, Value};
+
+/// What is in an unknown object.
+static UNKNOWN: Value = Value::Unknown(Refinement::NONE);
+
+/// [`crate::schema::member`], and unknown for what is in an unknown object: were it not counted as a change, the plan would
+/// be an update, and could turn into a replacement when the value is known. Core refuses that.
+fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
+    if object.is_unknown() { &UNKNOWN } else { crate::schema::member(object, name) }
+}
 
 /// Collects the paths of changed `replace` attributes. Unknown counts as a change.
 ///
@@ -41,19 +50,19 @@ impl Collector<'_> {
     fn nested(&mut self, nesting: Nesting, level: Level<'_>, three: Three<'_>, trail: &Trail<'_>) {
         match (nesting, three) {
             // Of an object that appears or disappears, the other side counts as all null.
-            (Nesting::Single, [prior, _, planned])
-                if !(prior.is_null() && planned.is_null() || planned.is_unknown()) =>
-            {
+            (Nesting::Single, [prior, _, planned]) if !(prior.is_null() && planned.is_null()) => {
                 self.object(level, three, trail);
             }
-            (Nesting::List, [Value::List(prior), Value::List(config), Value::List(planned)]) => {
-                for (index, ((prior, config), planned)) in prior.iter().zip(config).zip(planned).enumerate() {
-                    self.object(level, [prior, config, planned], &trail.index(index));
+            (Nesting::List, [Value::List(prior), config, planned]) => {
+                for (index, prior) in prior.iter().enumerate() {
+                    if let [Some(config), Some(planned)] = [config, planned].map(|list| nth(list, index)) {
+                        self.object(level, [prior, config, planned], &trail.index(index));
+                    }
                 }
             }
-            (Nesting::Map, [Value::Map(prior), Value::Map(config), Value::Map(planned)]) => {
-                for (key, planned) in planned {
-                    if let (Some(prior), Some(config)) = (prior.get(key), config.get(key)) {
+            (Nesting::Map, [Value::Map(prior), config, planned]) => {
+                for (key, prior) in prior {
+                    if let [Some(config), Some(planned)] = [config, planned].map(|map| at_key(map, key)) {
                         self.object(level, [prior, config, planned], &trail.key(key));
                     }
                 }
@@ -61,6 +70,14 @@ impl Collector<'_> {
             _ => {}
         }
     }
+}
+
+fn nth(list: &Value, index: usize) -> Option<&Value> {
+    if list.is_unknown() { Some(&UNKNOWN) } else { list.as_elements()?.get(index) }
+}
+
+fn at_key<'a>(map: &'a Value, key: &str) -> Option<&'a Value> {
+    if map.is_unknown() { Some(&UNKNOWN) } else { map.as_map()?.get(key) }
 }
 
 fn changed(attribute: &Attribute, objects: Three<'_>, [prior, config, planned]: Three<'_>) -> bool {

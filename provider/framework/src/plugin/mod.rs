@@ -23,7 +23,7 @@
 
 mod connection;
 mod debug;
-mod handshake;
+pub(crate) mod handshake;
 pub mod log;
 pub mod panics;
 mod server;

@@ -84,7 +84,7 @@ async fn serve<S: Provider>(
     let ending = CancellationToken::new();
     let (tls, stray, host) = match mode {
         Mode::Plugin { tls, stray, host } => {
-            let stray = Stray::read(stray).map_err(system("standard output cannot be read"))?;
+            let stray = Stray::read(stray, ending.clone()).map_err(system("standard output cannot be read"))?;
             (Some(TlsAcceptor::from(tls)), Some(Arc::new(stray)), Some(host))
         }
         Mode::Debug => (None, None, None),

@@ -5,7 +5,6 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tfkit_proto::{
     health::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server::Health},
@@ -66,14 +65,15 @@ pub(super) struct Stdio {
 #[async_trait]
 impl GrpcStdio for Stdio {
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Answers<StdioData>>, Status> {
-        let pieces = stream::unfold(self.stray.clone(), |stray| async {
-            let data: Bytes = match &stray {
-                Some(stray) => stray.next().await?,
-                None => std::future::pending().await,
-            };
+        let Some(stray) = self.stray.clone() else {
+            return Ok(Response::new(Box::pin(stream::pending().take_until(self.ending.clone().cancelled_owned()))));
+        };
+        // Ends by itself, once what was printed before the end has been passed on.
+        let pieces = stream::unfold(stray, |stray| async {
+            let data = stray.next().await?;
             Some((Ok(StdioData { channel: Channel::Stdout.into(), data }), stray))
         });
-        Ok(Response::new(Box::pin(pieces.take_until(self.ending.clone().cancelled_owned()))))
+        Ok(Response::new(Box::pin(pieces)))
     }
 }
 

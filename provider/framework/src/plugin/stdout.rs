@@ -11,6 +11,7 @@ use tokio::{
     net::unix::pipe,
     sync::{Mutex, mpsc},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Prints and flushes.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -40,23 +41,24 @@ const WAITING: usize = 64;
 const PIECE: usize = 1024;
 
 impl Stray {
-    /// Reads the pipe from now on.
-    pub(super) fn read(pipe: OwnedFd) -> io::Result<Self> {
+    /// Reads the pipe from now on, and at the end what is left in it.
+    pub(super) fn read(pipe: OwnedFd, ending: CancellationToken) -> io::Result<Self> {
         let mut pipe = pipe::Receiver::from_owned_fd(pipe)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::spawn(async move {
-            loop {
-                let mut piece = BytesMut::with_capacity(PIECE);
-                match pipe.read_buf(&mut piece).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => drop(sender.try_send(piece.freeze())),
-                }
+            let mut piece = BytesMut::with_capacity(PIECE);
+            while let Some(Ok(1..)) = ending.run_until_cancelled(pipe.read_buf(&mut piece)).await {
+                let _ = sender.try_send(std::mem::replace(&mut piece, BytesMut::with_capacity(PIECE)).freeze());
+            }
+            // A child may hold the other end for longer than this process lives, so nobody waits for the end of file.
+            while let Ok(1..) = pipe.try_read_buf(&mut piece) {
+                let _ = sender.try_send(std::mem::replace(&mut piece, BytesMut::with_capacity(PIECE)).freeze());
             }
         });
         Ok(Self(Mutex::new(receiver)))
     }
 
-    /// The next piece, for one caller at a time; none: there will be no more.
+    /// The next piece, for one caller at a time; none: the process ends.
     pub(super) async fn next(&self) -> Option<Bytes> {
         self.0.lock().await.recv().await
     }

@@ -20,6 +20,8 @@ pub(super) trait Answer {
 macro_rules! answers {
     ($($module:ident),* $(,)?) => {$(
         impl Answer for proto::$module::Response {
+            // Some answers have nothing else.
+            #[allow(clippy::needless_update)]
             fn failed(diagnostics: Diagnostics) -> Self {
                 Self { diagnostics: diagnostics_out(diagnostics), ..Self::default() }
             }

@@ -234,7 +234,7 @@ impl fmt::Display for Number {
             Repr::Decimal(decimal) => decimal,
         };
         let magnitude = decimal.magnitude();
-        if magnitude > MAX_PLAIN || magnitude < -MAX_PLAIN {
+        if !(-MAX_PLAIN..=MAX_PLAIN).contains(&magnitude) {
             return f.write_str(&decimal.scientific());
         }
         let sign = if decimal.negative { "-" } else { "" };

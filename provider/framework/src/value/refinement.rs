@@ -47,6 +47,9 @@ impl Deref for Refinement {
 }
 
 impl Refinement {
+    /// No promises, as a constant.
+    pub const NONE: Self = Self(None);
+
     /// The promise that the value will not be null.
     pub fn not_null() -> Self {
         Self::from(Promises { null: Some(false), ..Promises::default() })

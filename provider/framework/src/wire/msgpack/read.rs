@@ -87,10 +87,10 @@ impl<'a> Reader<'a> {
                 return Err(DecodeProblem::Repeated.at(&trail.attr(name)));
             }
         }
-        if attributes.len() != types.len() {
-            if let Some(name) = types.keys().find(|name| !attributes.contains_key(*name)) {
-                return Err(DecodeProblem::Missing(name.clone()).at(trail));
-            }
+        if attributes.len() != types.len()
+            && let Some(name) = types.keys().find(|name| !attributes.contains_key(*name))
+        {
+            return Err(DecodeProblem::Missing(name.clone()).at(trail));
         }
         Ok(Value::Object(attributes))
     }

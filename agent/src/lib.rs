@@ -1,0 +1,36 @@
+//! The agent that runs one node: it holds the database process, keeps the Record, decides with the planner, and acts.
+//!
+//! The one invariant: **whatever dies at whatever moment, the next start goes on from what is on disk.** The server never
+//! dies with the agent; each file appears whole; what is about to happen is on disk before it happens.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`directory`] | which file of a node is what |
+//! | [`commands`] | `start`, `run`, `status`, `remove`, `inspect`: what platforms call |
+//! | [`serve`](mod@serve) | an agent from its start to its end |
+//! | [`turn`] | look, plan, do, say |
+//! | [`server`] | the database process: started, adopted, watched, stopped |
+//! | [`process`] | processes that are recognised again |
+//! | [`node`] | the node's ports |
+//! | [`store`] | the Record |
+//! | [`authority`] | the cluster's certificates |
+//! | [`secrets`] | the agent's own password |
+//! | [`api`], [`status`] | what operators ask and are told |
+//! | [`log`] | the agent's log |
+
+pub mod api;
+pub mod authority;
+pub mod commands;
+pub mod directory;
+pub mod log;
+pub mod node;
+pub mod process;
+pub mod secrets;
+pub mod serve;
+pub mod server;
+pub mod status;
+pub mod store;
+pub mod turn;
+
+pub use directory::Directory;
+pub use serve::{End, ServeError, serve};

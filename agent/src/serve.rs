@@ -1,0 +1,173 @@
+//! An agent from its start to its end: what is put together, in which order, and who is told when it ends.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use justmanage_engine::Login;
+use justmanage_engine::acl::AGENT_USER;
+use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
+use justmanage_model::node::{AgentInfo, NodeOrder};
+use justmanage_model::{Phase, Pin, Record, Timestamp};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::api::Api;
+use crate::directory::Directory;
+use crate::node::Berth;
+use crate::process;
+use crate::secrets;
+use crate::server::{Supervisor, SupervisorError};
+use crate::status::Publisher;
+use crate::store::{RecordStore, SingleCopy};
+use crate::turn::Turn;
+
+/// How long a node that never held data stays without an operator: a create that died will not come back after that, and
+/// one that does makes a new node.
+const FORSAKEN: Duration = Duration::from_secs(60 * 60);
+
+/// Why an agent could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its directory.
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+    /// Its key.
+    #[error("{0}")]
+    Identity(#[from] IdentityError),
+    /// Its server's process.
+    #[error("{0}")]
+    Process(#[from] SupervisorError),
+    /// Its API.
+    #[error("the API ended: {0}")]
+    Api(#[from] tonic::transport::Error),
+}
+
+/// How an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to (SIGTERM). Its server lives on, and the next agent takes it over.
+    Asked,
+    /// Nobody came for it: the node holds no data and is to be removed.
+    Forsaken,
+}
+
+/// Runs the agent of a node until it is asked to end. The caller holds the node's lock, and `listener` is bound to the
+/// agent's port of `berth`.
+///
+/// # Errors
+/// What kept it from running. Nothing is undone: the next start goes on from what is on disk.
+pub async fn serve(
+    directory: Directory,
+    order: NodeOrder,
+    berth: Berth,
+    listener: TcpListener,
+) -> Result<End, ServeError> {
+    let key = own_key(&directory)?;
+    let login = Login { user: AGENT_USER.to_owned(), password: secrets::agent_password(&directory)? };
+    let store = Arc::new(SingleCopy::open(directory.clone())?);
+    // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
+    // adopted yet.
+    let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now)?;
+
+    let info = info(&order, &berth, &key)?;
+    let operators = store.get().map_or_else(|| order.operators.clone(), |record| record.operators);
+    let allowed = Allowed::new(operators);
+    listener.set_nonblocking(true)?;
+    let incoming = Incoming::new(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
+
+    let publisher = Publisher::new(first_number()?);
+    let contact = watch::Sender::new(Instant::now());
+    let api = Api::new(info.clone(), store.clone(), publisher.subscribe(), contact.clone()).into_server();
+    let turn = Turn::new(info.clone(), directory.clone(), store.clone(), supervisor, login, publisher, Timestamp::now);
+
+    let (finish, finished) = watch::channel(false);
+    let mut over = finished.clone();
+    let serving = tonic::transport::Server::builder().add_service(api).serve_with_incoming_shutdown(incoming, async move {
+        let _ = over.wait_for(|end| *end).await;
+    });
+    let serving = tokio::spawn(serving);
+    let turning = tokio::spawn(turn.run(finished));
+    let guarding = tokio::spawn(keep_allowed(store.watch(), allowed, order.operators.clone()));
+    directory.write(&directory.agent_info(), &info)?;
+    info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
+
+    let end = ended(store.as_ref(), contact.subscribe()).await?;
+    info!(?end, "the agent ends; its server runs on");
+    finish.send_replace(true);
+    guarding.abort();
+    let _ = turning.await;
+    // Streams that wait for a change end with the process: an operator asks again.
+    let _ = tokio::time::timeout(Duration::from_millis(500), serving).await;
+    Ok(end)
+}
+
+/// Lets in whom the Record names, from the moment it names them; before there is a Record, the first operators.
+async fn keep_allowed(mut records: watch::Receiver<Option<Record>>, allowed: Allowed, first: BTreeSet<Pin>) {
+    loop {
+        let operators = records.borrow_and_update().as_ref().map(|record| record.operators.clone());
+        allowed.set(operators.unwrap_or_else(|| first.clone()));
+        if records.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until the agent is asked to end, or has been forsaken.
+async fn ended(store: &dyn RecordStore, contact: watch::Receiver<Instant>) -> io::Result<End> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Interrupts are for the terminal in which somebody runs the agent by hand; a hang-up is for nobody.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        let last = *contact.borrow();
+        tokio::select! {
+            _ = terminate.recv() => return Ok(End::Asked),
+            _ = interrupt.recv() => return Ok(End::Asked),
+            _ = hang_up.recv() => {}
+            () = tokio::time::sleep_until((last + FORSAKEN).into()) => {
+                let holds_data = store.get().is_some_and(|record| record.phase == Phase::Formed);
+                if !holds_data && contact.borrow().elapsed() >= FORSAKEN {
+                    warn!("no operator came for an hour, and this node never held data: it removes itself");
+                    return Ok(End::Forsaken);
+                }
+                if holds_data {
+                    // It is somebody's now, and stays.
+                    tokio::select! {
+                        _ = terminate.recv() => return Ok(End::Asked),
+                        _ = interrupt.recv() => return Ok(End::Asked),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The agent's own key; made at its first start.
+fn own_key(directory: &Directory) -> Result<KeyPair, IdentityError> {
+    let path = directory.agent_key();
+    if path.exists() { KeyPair::load(&path) } else { KeyPair::create(&path) }
+}
+
+fn info(order: &NodeOrder, berth: &Berth, key: &KeyPair) -> io::Result<AgentInfo> {
+    Ok(AgentInfo {
+        claim: order.claim.clone(),
+        pin: key.pin(),
+        agent: (order.address, berth.agent_port()).into(),
+        client: (order.address, berth.client_port()).into(),
+        bus_port: berth.bus_port(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: process::identity(std::process::id())?,
+    })
+}
+
+/// Where this process begins to number its statuses.
+fn first_number() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no random numbers"))?;
+    Ok(u64::from_be_bytes(bytes) >> 1)
+}

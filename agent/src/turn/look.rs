@@ -1,0 +1,91 @@
+//! The agent's eyes: the state of its server, as the process and the server itself tell it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use justmanage_engine::connection::TrustError;
+use justmanage_engine::{CallError, Connection, Trust, observe};
+use justmanage_model::{Record, ServerState, Timestamp};
+use tracing::{debug, warn};
+
+use super::Turn;
+use crate::server::Process;
+
+/// Longest time for one answer of the server. A command of a client that takes longer blocks the server for everybody:
+/// that is worth being seen as hung.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// How long a server may take until it accepts connections: it binds its ports before it reads its data. A minute covers a
+/// machine that is busy with starting everything else after a reboot.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+impl Turn {
+    /// How the server is.
+    pub(super) async fn look(&mut self, record: Option<&Record>) -> ServerState {
+        let process = self.supervisor.state();
+        let since = match process {
+            Process::Running { since, .. } => since,
+            Process::Stopped => return self.gone(ServerState::Stopped),
+            Process::Down { since, failures, retry_at, why } => {
+                return self.gone(ServerState::Down { since, failures, retry_at, why });
+            }
+        };
+        let Some(record) = record else { return ServerState::Starting { since } };
+        match self.ask(record).await {
+            Ok(state) => {
+                self.silent = None;
+                state
+            }
+            Err(error) => self.silence(error, since),
+        }
+    }
+
+    /// No process: no connection, and nothing remembered of it.
+    fn gone(&mut self, state: ServerState) -> ServerState {
+        self.connection = None;
+        self.applied = None;
+        self.silent = None;
+        state
+    }
+
+    async fn ask(&mut self, record: &Record) -> Result<ServerState, CallError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect(record).await?,
+        };
+        // Also what the server was started with and nobody wants any more: the planner has to know that it is still in force.
+        let started: Vec<String> = self.directory.read(&self.directory.started()).ok().flatten().unwrap_or_default();
+        let keys: BTreeSet<&str> = record.spec.config.keys().chain(&started).map(String::as_str).collect();
+        let seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
+        self.connection = Some(connection);
+        Ok(ServerState::Running(Box::new(seen)))
+    }
+
+    /// A new connection to the server, logged in as the agent.
+    pub(super) async fn connect(&self, record: &Record) -> Result<Connection, CallError> {
+        let authority = record.ca_certificate.as_deref().unwrap_or_default();
+        let trust = Trust::from_pem(authority).map_err(|error: TrustError| CallError::Refused {
+            call: "the connection".to_owned(),
+            said: error.to_string(),
+        })?;
+        Connection::open(self.info.client, &trust, &self.login, ANSWER_LIMIT).await
+    }
+
+    /// A process that does not answer: it is starting, or it hangs.
+    fn silence(&mut self, error: CallError, started: Timestamp) -> ServerState {
+        let now = (self.clock)();
+        let answered_before = self.connection.is_some() || self.applied.is_some();
+        self.connection = None;
+        let age = now.duration_since(started);
+        if matches!(error, CallError::Unreachable { .. } | CallError::Loading)
+            && !answered_before
+            && age.as_secs() < START_LIMIT.as_secs().cast_signed()
+        {
+            debug!(error = error.to_string(), "the server does not answer yet");
+            return ServerState::Starting { since: started };
+        }
+        if self.silent.is_none() {
+            warn!(error = error.to_string(), "the server does not answer");
+        }
+        ServerState::Hung { since: *self.silent.get_or_insert(now) }
+    }
+}

@@ -1,0 +1,110 @@
+//! Read, import and upgrade as core does them, and data sources.
+
+use tfkit_proto::tfplugin6::{
+    RawState, import_resource_state, read_data_source, read_resource, upgrade_resource_state,
+    validate_data_resource_config,
+};
+
+use super::{
+    Host, HostError, State, complete,
+    core::{CLIENT, answer, lawful},
+    host::named,
+    values::{decode, encode, no_errors},
+};
+use crate::{
+    Value,
+    check::{self, Answer},
+};
+
+impl Host {
+    /// ReadResource; none: it is gone.
+    ///
+    /// # Errors
+    /// When the call fails, answers with errors, or breaks a rule.
+    pub async fn read(&mut self, type_name: &str, state: &State) -> Result<Option<State>, HostError> {
+        const CALL: &str = "ReadResource";
+        let schemas = self.schemas().await?;
+        let schema = named(&schemas.resources, type_name)?;
+        let ty = schema.object_type();
+        let request = read_resource::Request {
+            type_name: type_name.to_owned(),
+            current_state: encode(&state.value, &ty)?,
+            private: state.private.clone(),
+            client_capabilities: Some(CLIENT),
+            ..Default::default()
+        };
+        let answer = answer(CALL, self.client().read_resource(request).await)?;
+        no_errors(answer.diagnostics)?;
+        let value = decode(CALL, answer.new_state, &ty)?.ok_or(HostError::Absent(CALL))?;
+        lawful(CALL, check::state(schema, &value, Answer::Read))?;
+        Ok((!value.is_null()).then_some(State { value, private: answer.private }))
+    }
+
+    /// ImportResourceState and then ReadResource, as `terraform import` does.
+    ///
+    /// # Errors
+    /// When a call fails, answers with errors, or breaks a rule; or when there is nothing with this id.
+    pub async fn import(&mut self, type_name: &str, id: &str) -> Result<State, HostError> {
+        const CALL: &str = "ImportResourceState";
+        let schemas = self.schemas().await?;
+        let schema = named(&schemas.resources, type_name)?;
+        let request = import_resource_state::Request {
+            type_name: type_name.to_owned(),
+            id: id.to_owned(),
+            client_capabilities: Some(CLIENT),
+            ..Default::default()
+        };
+        let answer = answer(CALL, self.client().import_resource_state(request).await)?;
+        no_errors(answer.diagnostics)?;
+        let mut found = answer.imported_resources.into_iter().filter(|found| found.type_name == type_name);
+        let found = found.next().ok_or(HostError::Absent(CALL))?;
+        let value = decode(CALL, found.state, &schema.object_type())?.ok_or(HostError::Absent(CALL))?;
+        lawful(CALL, check::state(schema, &value, Answer::State))?;
+        let state = State { value, private: found.private };
+        self.read(type_name, &state).await?.ok_or(HostError::Absent("ReadResource after import"))
+    }
+
+    /// UpgradeResourceState of what a state file holds, which core does with every resource at every run.
+    ///
+    /// # Errors
+    /// When the call fails, answers with errors, or breaks a rule.
+    pub async fn upgrade(&mut self, type_name: &str, version: i64, json: &str) -> Result<Value, HostError> {
+        const CALL: &str = "UpgradeResourceState";
+        let schemas = self.schemas().await?;
+        let schema = named(&schemas.resources, type_name)?;
+        let raw_state = Some(RawState { json: json.to_owned().into(), ..Default::default() });
+        let request = upgrade_resource_state::Request { type_name: type_name.to_owned(), version, raw_state };
+        let answer = answer(CALL, self.client().upgrade_resource_state(request).await)?;
+        no_errors(answer.diagnostics)?;
+        let value = decode(CALL, answer.upgraded_state, &schema.object_type())?.ok_or(HostError::Absent(CALL))?;
+        lawful(CALL, check::state(schema, &value, Answer::State))?;
+        Ok(value)
+    }
+
+    /// ValidateDataResourceConfig and ReadDataSource.
+    ///
+    /// # Errors
+    /// When a call fails, answers with errors, or breaks a rule.
+    pub async fn read_data_source(&mut self, type_name: &str, config: &Value) -> Result<Value, HostError> {
+        const CALL: &str = "ReadDataSource";
+        let schemas = self.schemas().await?;
+        let schema = named(&schemas.data_sources, type_name)?;
+        let ty = schema.object_type();
+        let config = encode(&complete(schema, config), &ty)?;
+        let request =
+            validate_data_resource_config::Request { type_name: type_name.to_owned(), config: config.clone() };
+        let answered = self.client().validate_data_resource_config(request).await;
+        no_errors(answer("ValidateDataResourceConfig", answered)?.diagnostics)?;
+        let request = read_data_source::Request {
+            type_name: type_name.to_owned(),
+            config,
+            client_capabilities: Some(CLIENT),
+            ..Default::default()
+        };
+        let answer = answer(CALL, self.client().read_data_source(request).await)?;
+        no_errors(answer.diagnostics)?;
+        let value = decode(CALL, answer.state, &ty)?.ok_or(HostError::Absent(CALL))?;
+        lawful(CALL, check::state(schema, &value, Answer::State))?;
+        Ok(value)
+    }
+}

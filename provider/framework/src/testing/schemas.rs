@@ -1,0 +1,112 @@
+//! A provider's schemas, read from the protocol.
+//!
+//! What only the framework knows (defaults, validators, what is kept) does not travel, and is absent here: a test host knows
+//! as little as Terraform.
+
+use std::collections::BTreeMap;
+
+use tfkit_proto::tfplugin6::{ServerCapabilities, get_provider_schema, schema as proto};
+
+use super::HostError;
+use crate::{
+    Type,
+    schema::{Attribute, Block, Kind, NestedBlock, Nesting, Schema},
+};
+
+/// All schemas of a provider.
+#[derive(Clone, Debug)]
+pub struct Schemas {
+    /// Of its configuration.
+    pub provider: Schema,
+    /// Of its resources, by type name.
+    pub resources: BTreeMap<String, Schema>,
+    /// Of its data sources, by type name.
+    pub data_sources: BTreeMap<String, Schema>,
+    /// What it can do.
+    pub capabilities: ServerCapabilities,
+}
+
+impl TryFrom<get_provider_schema::Response> for Schemas {
+    type Error = HostError;
+
+    fn try_from(answer: get_provider_schema::Response) -> Result<Self, HostError> {
+        super::values::no_errors(answer.diagnostics)?;
+        let all = |schemas: BTreeMap<String, tfkit_proto::tfplugin6::Schema>| {
+            let read = |(name, schema)| -> Result<_, HostError> { Ok((String::clone(&name), read(&name, schema)?)) };
+            schemas.into_iter().map(read).collect::<Result<BTreeMap<_, _>, _>>()
+        };
+        Ok(Self {
+            provider: read("the provider", answer.provider.unwrap_or_default())?,
+            resources: all(answer.resource_schemas)?,
+            data_sources: all(answer.data_source_schemas)?,
+            capabilities: answer.server_capabilities.unwrap_or_default(),
+        })
+    }
+}
+
+/// `of`: whose schema it is, for the error.
+fn read(of: &str, schema: tfkit_proto::tfplugin6::Schema) -> Result<Schema, HostError> {
+    let block = block(schema.block.unwrap_or_default()).map_err(|what| HostError::Schema(of.to_owned(), what))?;
+    Ok(Schema { version: schema.version, block })
+}
+
+fn block(block: proto::Block) -> Result<Block, String> {
+    let deprecated = block.deprecated.then_some(block.deprecation_message);
+    Ok(Block {
+        attributes: block.attributes.into_iter().map(attribute).collect::<Result<_, _>>()?,
+        blocks: block.block_types.into_iter().map(nested_block).collect::<Result<_, _>>()?,
+        description: block.description,
+        deprecated,
+    })
+}
+
+fn attribute(attribute: proto::Attribute) -> Result<Attribute, String> {
+    let bad = |what: &dyn std::fmt::Display| format!("{}: {what}", attribute.name);
+    let kind = match (&attribute.r#type[..], attribute.nested_type) {
+        (b"", Some(object)) => {
+            use proto::object::NestingMode as Mode;
+            let nesting = match object.nesting() {
+                Mode::Single => Nesting::Single,
+                Mode::List => Nesting::List,
+                Mode::Set => Nesting::Set,
+                Mode::Map => Nesting::Map,
+                Mode::Invalid => return Err(bad(&"no nesting")),
+            };
+            Kind::Nested(nesting, object.attributes.into_iter().map(self::attribute).collect::<Result<_, _>>()?)
+        }
+        (json, None) => Kind::Plain(Type::from_json(json).map_err(|e| bad(&e))?),
+        (_, Some(_)) => return Err(bad(&"both a type and a nested type")),
+    };
+    Ok(Attribute {
+        kind,
+        description: attribute.description,
+        required: attribute.required,
+        optional: attribute.optional,
+        computed: attribute.computed,
+        sensitive: attribute.sensitive,
+        write_only: attribute.write_only,
+        replace: false,
+        keep: false,
+        default: None,
+        validators: Vec::new(),
+        deprecated: attribute.deprecated.then_some(attribute.deprecation_message),
+        name: attribute.name,
+    })
+}
+
+fn nested_block(nested: proto::NestedBlock) -> Result<NestedBlock, String> {
+    use proto::nested_block::NestingMode as Mode;
+    let nesting = match nested.nesting() {
+        Mode::Single => Nesting::Single,
+        Mode::List => Nesting::List,
+        Mode::Set => Nesting::Set,
+        Mode::Map => Nesting::Map,
+        Mode::Group | Mode::Invalid => {
+            return Err(format!("{}: a nesting that this framework does not make", nested.type_name));
+        }
+    };
+    let count = |items: i64| u64::try_from(items).map_err(|_| format!("{}: a negative count", nested.type_name));
+    let (min_items, max_items) = (count(nested.min_items)?, count(nested.max_items)?);
+    let block = block(nested.block.unwrap_or_default())?;
+    Ok(NestedBlock { name: nested.type_name, nesting, block, min_items, max_items })
+}

@@ -1,0 +1,17 @@
+//! The pure half of the framework: values, wire, schemas, planning, checks. Tests of a rule are named after the rule in
+//! `facts/terraform-plugin-protocol.md`, section 5.
+
+mod check_applied;
+mod check_planned;
+mod generate;
+mod json;
+mod msgpack;
+mod number;
+mod plan;
+mod plan_nested;
+mod plan_replace;
+mod properties;
+mod schema_check;
+mod schema_proto;
+mod validate;
+mod value;
