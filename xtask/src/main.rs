@@ -31,23 +31,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Unpack Redis and Valkey from Debian packages into the cache
-    /// Check who may import whom
-    Deps,
+    /// Create, use and destroy one real node before your eyes
+    Demo(demo::Options),
     /// Run everything that CI runs
     Test,
     /// Measure the project's numbers, each beside a peer
     Bench(bench::Options),
-    /// Create, use and destroy one real node before your eyes
-    Demo(demo::Options),
     /// Write the registry's pages from the schema
     Docs(docs::Options),
+    /// Check who may import whom
+    Deps,
+    /// Unpack Redis and Valkey from Debian packages into the cache
+    Servers(servers::Options),
     /// (started by demo and bench) Wait until standard input ends, then clean up
     #[command(hide = true)]
-    CleanUpAfter {
-        folder: PathBuf,
-    },
-    Servers(servers::Options),
+    CleanUpAfter { folder: PathBuf },
 }
 
 fn main() -> ExitCode {
