@@ -51,7 +51,10 @@ fn validate_attributes(attributes: &[Attribute], object: &Value, trail: &Trail<'
             continue;
         }
         run_validators(attribute, value, &trail, found);
-        if let Kind::Nested(_, attributes) = &attribute.kind {
+        if let Kind::Nested(nesting, attributes) = &attribute.kind {
+            if *nesting == Nesting::Set {
+                distinct_elements(attributes, value, &trail, found);
+            }
             each_object(value, &trail, &mut |object, trail| validate_attributes(attributes, object, trail, found));
         }
     }
@@ -65,6 +68,36 @@ fn run_validators(attribute: &Attribute, value: &Value, trail: &Trail<'_>, found
         if let Err(detail) = (validator.check)(value) {
             found.push(Diagnostic::error("Attribute value not accepted", detail).at(trail.path()));
         }
+    }
+}
+
+/// Defaults can make two configured elements of a set one. Core then finds fewer elements planned than configured, and calls
+/// that a bug of the provider; said here, it is a fault of the configuration with a remedy.
+fn distinct_elements(attributes: &[Attribute], value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    let Value::Set(elements) = value else { return };
+    if attributes.iter().all(|attribute| attribute.default.is_none()) {
+        return;
+    }
+    let filled = |element: &Value| {
+        let mut element = element.clone();
+        if let Value::Object(object) = &mut element {
+            for attribute in attributes {
+                if let (Some(value), Some(default)) = (object.get_mut(&attribute.name), &attribute.default)
+                    && value.is_null()
+                {
+                    *value = default.clone();
+                }
+            }
+        }
+        element
+    };
+    let mut filled: Vec<Value> = elements.iter().map(filled).collect();
+    Value::dedupe(&mut filled);
+    if filled.len() < elements.len() {
+        let path = trail.path();
+        let detail =
+            format!("Two elements of \"{path}\" are the same once defaults are filled in. Remove one of them.");
+        found.push(Diagnostic::error("Two elements of a set are the same", detail).at(path));
     }
 }
 

@@ -25,7 +25,8 @@ fn concrete_type() -> BoxedStrategy<Type> {
 
 /// Any type; the dynamic one not in collections, whose elements would need one common type.
 pub(crate) fn any_type() -> BoxedStrategy<Type> {
-    let object = proptest::collection::btree_map("[a-c]", prop_oneof![3 => concrete_type(), 1 => Just(Type::Dynamic)], 0..4);
+    let object =
+        proptest::collection::btree_map("[a-c]", prop_oneof![3 => concrete_type(), 1 => Just(Type::Dynamic)], 0..4);
     prop_oneof![4 => concrete_type(), 1 => Just(Type::Dynamic), 2 => object.prop_map(Type::Object)].boxed()
 }
 
@@ -66,7 +67,9 @@ fn known_value_of(ty: &Type, unknowns: bool) -> BoxedStrategy<Value> {
         Type::String => "\\PC{0,12}".prop_map(Value::String).boxed(),
         Type::List(ty) => proptest::collection::vec(value_of(ty, unknowns), 0..4).prop_map(Value::List).boxed(),
         Type::Set(ty) => proptest::collection::vec(value_of(ty, unknowns), 0..4).prop_map(Value::set_of).boxed(),
-        Type::Map(ty) => proptest::collection::btree_map("[a-z]{0,3}", value_of(ty, unknowns), 0..4).prop_map(Value::Map).boxed(),
+        Type::Map(ty) => {
+            proptest::collection::btree_map("[a-z]{0,3}", value_of(ty, unknowns), 0..4).prop_map(Value::Map).boxed()
+        }
         Type::Tuple(types) => {
             let elements: Vec<_> = types.iter().map(|ty| value_of(ty, unknowns)).collect();
             elements.prop_map(Value::Tuple).boxed()
@@ -190,7 +193,10 @@ impl Dice {
     }
 
     fn config_attributes(&mut self, attributes: &[Attribute], unknowns: u64) -> BTreeMap<String, Value> {
-        attributes.iter().map(|attribute| (attribute.name.clone(), self.config_attribute(attribute, unknowns))).collect()
+        attributes
+            .iter()
+            .map(|attribute| (attribute.name.clone(), self.config_attribute(attribute, unknowns)))
+            .collect()
     }
 
     fn config_attribute(&mut self, attribute: &Attribute, unknowns: u64) -> Value {
@@ -244,9 +250,9 @@ impl Dice {
             (Value::Map(elements), Type::Map(ty)) => {
                 Value::map(elements.iter().map(|(key, one)| (key.clone(), self.decide(one, ty))))
             }
-            (Value::Object(attributes), Type::Object(types)) => Value::object(
-                attributes.iter().map(|(name, one)| (name.clone(), self.decide(one, &types[name]))),
-            ),
+            (Value::Object(attributes), Type::Object(types)) => {
+                Value::object(attributes.iter().map(|(name, one)| (name.clone(), self.decide(one, &types[name]))))
+            }
             (value, _) => value.clone(),
         }
     }

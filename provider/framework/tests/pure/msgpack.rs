@@ -89,7 +89,8 @@ fn w2_promises_are_read_and_unknown_ones_ignored() {
     );
     // 99 is of a future version and holds a nested value; what follows it still counts.
     assert_eq!(read(b"\x82\x63\x92\x81\x01\xc0\xa1x\x01\xc2", &Type::Bool), Value::Unknown(Refinement::not_null()));
-    for damaged in [&b"\x81"[..], b"\x81\x02\x01", b"\x81\xa1x\xc0", b"\x91\x01", b"\xc1", b"", b"\x81\x03\x92\xc0\xc3"] {
+    for damaged in [&b"\x81"[..], b"\x81\x02\x01", b"\x81\xa1x\xc0", b"\x91\x01", b"\xc1", b"", b"\x81\x03\x92\xc0\xc3"]
+    {
         assert_eq!(read(damaged, &Type::String), Value::unknown(), "{damaged:02x?}");
     }
 }
@@ -107,10 +108,7 @@ fn w2_promises_are_written_if_the_type_can_keep_them() {
     let unknown = Value::Unknown(Refinement::from(all));
     assert_eq!(encode(&unknown, &Type::Bool).unwrap(), b"\xc7\x03\x0c\x81\x01\xc2");
     assert_eq!(encode(&unknown, &Type::String).unwrap(), b"\xc7\x06\x0c\x82\x01\xc2\x02\xa1p");
-    assert_eq!(
-        encode(&unknown, &Type::Number).unwrap(),
-        b"\xc7\x0b\x0c\x83\x01\xc2\x03\x92\x01\xc3\x04\x92\x09\xc2"
-    );
+    assert_eq!(encode(&unknown, &Type::Number).unwrap(), b"\xc7\x0b\x0c\x83\x01\xc2\x03\x92\x01\xc3\x04\x92\x09\xc2");
     assert_eq!(encode(&unknown, &Type::map(Type::Bool)).unwrap(), b"\xc7\x07\x0c\x83\x01\xc2\x05\x02\x06\x03");
     assert_eq!(encode(&unknown, &Type::Dynamic).unwrap(), [0xd4, 0, 0]);
     let long = Value::Unknown(Refinement::from(Promises { prefix: Some("é".repeat(2000)), ..Promises::default() }));
@@ -223,7 +221,11 @@ fn w5_sizes_depth_and_trailing_bytes_are_limited() {
 
 #[test]
 fn errors_do_not_repeat_values() {
-    for (bytes, ty) in [(&b"\xa7hunter2"[..], Type::Bool), (b"\xa7hunter2", Type::Number), (b"\x91\xa7hunter2", Type::list(Type::Bool))] {
+    for (bytes, ty) in [
+        (&b"\xa7hunter2"[..], Type::Bool),
+        (b"\xa7hunter2", Type::Number),
+        (b"\x91\xa7hunter2", Type::list(Type::Bool)),
+    ] {
         let error = decode(bytes, &ty).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }

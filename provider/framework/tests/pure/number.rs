@@ -48,7 +48,9 @@ fn numbers_are_written_out_as_terraform_does() {
 
 #[test]
 fn what_is_no_number_is_refused() {
-    for text in ["", "-", "+", ".", "e1", "1e", "1e+", "0x10", "1_000", " 1", "1 ", "NaN", "Inf", "-inf", "1.2.3", "--1", "١"] {
+    for text in
+        ["", "-", "+", ".", "e1", "1e", "1e+", "0x10", "1_000", " 1", "1 ", "NaN", "Inf", "-inf", "1.2.3", "--1", "١"]
+    {
         assert_eq!(text.parse::<Number>(), Err(NumberError::Syntax), "{text:?}");
     }
     for text in ["1e16385", "1e-99999", "1e99999999999", &"9".repeat(5000), &format!("0.{}1", "0".repeat(20_000))] {
@@ -61,10 +63,7 @@ fn what_is_no_number_is_refused() {
 #[test]
 fn floats_of_the_wire_are_exact_and_floats_of_an_api_are_short() {
     assert_eq!(Number::from_exact_f64(0.5), Ok(number("0.5")));
-    assert_eq!(
-        Number::from_exact_f64(0.1),
-        Ok(number("0.1000000000000000055511151231257827021181583404541015625"))
-    );
+    assert_eq!(Number::from_exact_f64(0.1), Ok(number("0.1000000000000000055511151231257827021181583404541015625")));
     assert_eq!(Number::try_from(0.1), Ok(number("0.1")));
     assert_eq!(Number::from_exact_f64(-0.0), Ok(Number::from(0)));
     assert_eq!(Number::from_exact_f64(2f64.powi(70)), Ok(number("1180591620717411303424")));
@@ -94,9 +93,29 @@ fn integers_come_back_or_are_refused() {
 #[test]
 fn numbers_are_ordered_by_value() {
     let ascending = [
-        "-1e30", "-9223372036854775809", "-9223372036854775808", "-1.5", "-1", "-0.1", "-1e-100", "0", "1e-100", "0.1",
-        "0.11", "0.2", "1", "1.5", "2", "10", "999.5", "1000", "1000.5", "9223372036854775807", "9223372036854775808",
-        "1e30", "1.1e30",
+        "-1e30",
+        "-9223372036854775809",
+        "-9223372036854775808",
+        "-1.5",
+        "-1",
+        "-0.1",
+        "-1e-100",
+        "0",
+        "1e-100",
+        "0.1",
+        "0.11",
+        "0.2",
+        "1",
+        "1.5",
+        "2",
+        "10",
+        "999.5",
+        "1000",
+        "1000.5",
+        "9223372036854775807",
+        "9223372036854775808",
+        "1e30",
+        "1.1e30",
     ];
     for (a, first) in ascending.iter().enumerate() {
         for (b, second) in ascending.iter().enumerate() {

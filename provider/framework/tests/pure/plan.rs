@@ -59,7 +59,8 @@ fn p1_null_prior_is_create_and_null_proposed_is_destroy() {
 
 #[test]
 fn p2_what_the_user_gives_stands_as_given() {
-    let given = config([("path", "/a".into()), ("mode", "0600".into()), ("owner", "me".into()), ("group", "wheel".into())]);
+    let given =
+        config([("path", "/a".into()), ("mode", "0600".into()), ("owner", "me".into()), ("group", "wheel".into())]);
     let planned = planned(&Value::Null, &given).value;
     for name in ["path", "mode", "owner", "group"] {
         let path = Path::attribute(name);
@@ -218,7 +219,9 @@ fn p9_the_plan_of_a_replacement_is_that_of_a_create() {
 
 #[test]
 fn p9_a_write_only_value_replaces_when_its_version_changes() {
-    let of = |version: i64| config([("path", "/a".into()), ("secret_wo", "x".into()), ("secret_wo_version", version.into())]);
+    let of = |version: i64| {
+        config([("path", "/a".into()), ("secret_wo", "x".into()), ("secret_wo_version", version.into())])
+    };
     let mut prior = state();
     assert!(prior.set(&Path::attribute("secret_wo_version"), 1.into()).is_some());
     assert_eq!(planned(&prior, &of(1)).action, Action::Nothing);

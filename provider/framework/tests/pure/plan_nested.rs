@@ -68,9 +68,17 @@ fn p5_maps_keep_by_key() {
     let prior = || Value::map([("x", made("a", "1")), ("y", made("b", "2"))]);
     let table = [
         ("unchanged", Value::map([("x", asked("a")), ("y", asked("b"))]), prior()),
-        ("changed", Value::map([("x", asked("z")), ("y", asked("b"))]), Value::map([("x", kept("z", "1")), ("y", kept("b", "2"))])),
+        (
+            "changed",
+            Value::map([("x", asked("z")), ("y", asked("b"))]),
+            Value::map([("x", kept("z", "1")), ("y", kept("b", "2"))]),
+        ),
         ("first removed", Value::map([("y", asked("b"))]), Value::map([("y", kept("b", "2"))])),
-        ("renamed", Value::map([("w", asked("a")), ("y", asked("b"))]), Value::map([("w", fresh("a")), ("y", kept("b", "2"))])),
+        (
+            "renamed",
+            Value::map([("w", asked("a")), ("y", asked("b"))]),
+            Value::map([("w", fresh("a")), ("y", kept("b", "2"))]),
+        ),
     ];
     for (what, given, expected) in table {
         assert_eq!(planned(Nesting::Map, prior(), given), expected, "{what}");
@@ -134,7 +142,8 @@ fn p3_defaults_fill_each_element_of_a_set() {
 
 #[test]
 fn p3_a_default_of_a_nested_attribute_is_completed_like_a_configuration() {
-    let rules = Value::object([("name", "d".into()), ("port", Value::Null), ("id", Value::Null), ("status", Value::Null)]);
+    let rules =
+        Value::object([("name", "d".into()), ("port", Value::Null), ("id", Value::Null), ("status", Value::Null)]);
     let schema = Schema::new([Attribute::nested("rules", Nesting::Single, rule()).default(rules)]);
     assert_eq!(schema.check(), []);
     let given = object(&schema, []);

@@ -19,7 +19,9 @@ fn p9_what_the_provider_decided_stays_instead_of_replacing() {
         Attribute::string("region").default("eu").replace(),
         Attribute::string("label").optional(),
     ]);
-    let of = |zone: Value, region: Value, label: &str| object(&schema, [("zone", zone), ("region", region), ("label", label.into())]);
+    let of = |zone: Value, region: Value, label: &str| {
+        object(&schema, [("zone", zone), ("region", region), ("label", label.into())])
+    };
     let state = of("eu-1".into(), "eu".into(), "x");
     let given = of(Value::Null, Value::Null, "y");
     let planned = plan(&schema, &state, &given, &given);
@@ -108,7 +110,8 @@ fn p9_a_nested_attribute_replaces_for_what_is_configured_in_it_only() {
         Attribute::nested("boot", Nesting::List, inner).optional().replace(),
         Attribute::plain("tags", Type::map(Type::String)).optional(),
     ]);
-    let boot = |name: &str, device: Value| Value::List(vec![Value::object([("name", name.into()), ("device", device)])]);
+    let boot =
+        |name: &str, device: Value| Value::List(vec![Value::object([("name", name.into()), ("device", device)])]);
     let state = object(&schema, [("boot", boot("a", "sda".into()))]);
     let tags = || ("tags", Value::map([("k", "v".into())]));
     let retagged = object(&schema, [("boot", boot("a", Value::Null)), tags()]);

@@ -28,7 +28,12 @@ impl Story {
         // Of the proposed state only its absence counts.
         let planned = plan(&self.schema, prior, config, config);
         let violations = check::planned(&self.schema, prior, config, &planned);
-        assert_eq!(violations, [], "schema {:#?}\nprior {prior:#?}\nconfig {config:#?}\nplanned {planned:#?}", self.schema);
+        assert_eq!(
+            violations,
+            [],
+            "schema {:#?}\nprior {prior:#?}\nconfig {config:#?}\nplanned {planned:#?}",
+            self.schema
+        );
         planned
     }
 
@@ -46,7 +51,12 @@ impl Story {
         let config = self.dice.decide(config, &self.ty);
         let second = self.plan(prior, &config);
         let (one, two) = (&first.value, &second.value);
-        assert_eq!(check::replanned(one, two), [], "schema {:#?}\nprior {prior:#?}\nfirst {one:#?}\nsecond {two:#?}", self.schema);
+        assert_eq!(
+            check::replanned(one, two),
+            [],
+            "schema {:#?}\nprior {prior:#?}\nfirst {one:#?}\nsecond {two:#?}",
+            self.schema
+        );
         // An update that turned into a replacement would be refused by core.
         if second.action == Action::Update && first.requires_replace.is_empty() {
             assert_eq!(second.requires_replace, [], "{:#?}\n{prior:?}\n{one:?}\n{two:?}", self.schema);

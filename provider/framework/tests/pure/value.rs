@@ -34,7 +34,9 @@ fn w6_types_are_json_type_constraints() {
 
 #[test]
 fn w6_what_is_no_type_is_refused() {
-    for json in [r#""int""#, "[]", "null", r#"["list"]"#, r#"["list","string","string"]"#, r#"["tuple","bool"]"#, "{}", "[1]"] {
+    for json in
+        [r#""int""#, "[]", "null", r#"["list"]"#, r#"["list","string","string"]"#, r#"["tuple","bool"]"#, "{}", "[1]"]
+    {
         assert!(matches!(Type::from_json(json.as_bytes()), Err(TypeError::Shape)), "{json}");
     }
     assert!(matches!(Type::from_json(b"nonsense"), Err(TypeError::Json(_))));
@@ -55,12 +57,15 @@ fn paths_read_like_references_and_hide_elements() {
 
 #[test]
 fn values_are_reached_by_path() {
-    let mut value = Value::object([
-        ("list", Value::List(vec![Value::object([("a", 1.into())]), Value::object([("a", 2.into())])])),
-        ("map", Value::map([("k", Value::from("v"))])),
-        ("set", Value::Set(strings(&["x", "y"]))),
-        ("dynamic", Value::dynamic(Type::object([("z", Type::Bool)]), Value::object([("z", true.into())]))),
-    ].map(|(name, value)| (name, value)));
+    let mut value = Value::object(
+        [
+            ("list", Value::List(vec![Value::object([("a", 1.into())]), Value::object([("a", 2.into())])])),
+            ("map", Value::map([("k", Value::from("v"))])),
+            ("set", Value::Set(strings(&["x", "y"]))),
+            ("dynamic", Value::dynamic(Type::object([("z", Type::Bool)]), Value::object([("z", true.into())]))),
+        ]
+        .map(|(name, value)| (name, value)),
+    );
     let list = Path::attribute("list").index(1).attr("a");
     let element = Path::attribute("set").with(PathStep::Element(Box::new("y".into())));
     assert_eq!(value.get(&list), Some(&2.into()));
@@ -99,7 +104,8 @@ fn w5_sets_are_the_same_in_any_order_and_lose_duplicates() {
     assert!(!same(&ab, &Value::Set(strings(&["a", "a"]))));
     assert!(!same(&ab, &Value::Set(strings(&["a"]))));
     assert!(!same(&Value::List(strings(&["a", "b"])), &Value::List(strings(&["b", "a"]))));
-    let nested = |first: &[&str], second: &[&str]| Value::Set(vec![Value::Set(strings(first)), Value::Set(strings(second))]);
+    let nested =
+        |first: &[&str], second: &[&str]| Value::Set(vec![Value::Set(strings(first)), Value::Set(strings(second))]);
     assert!(same(&nested(&["a", "b"], &["c", "d"]), &nested(&["d", "c"], &["b", "a"])));
     assert_eq!(Value::set_of(["x", "a", "x", "b", "a"]), Value::Set(strings(&["x", "a", "b"])));
     let unknowns = vec![Value::unknown(), Value::unknown()];
@@ -134,11 +140,8 @@ fn same_ignores_promises_but_tells_kinds_apart() {
 
 #[test]
 fn conform_says_where_and_hides_the_value() {
-    let ty = Type::object([
-        ("a", Type::list(Type::Number)),
-        ("d", Type::Dynamic),
-        ("t", Type::Tuple(vec![Type::Bool])),
-    ]);
+    let ty =
+        Type::object([("a", Type::list(Type::Number)), ("d", Type::Dynamic), ("t", Type::Tuple(vec![Type::Bool]))]);
     let value = |a: Value, d: Value, t: Value| Value::object([("a", a), ("d", d), ("t", t)]);
     let good = value(Value::list([1, 2]), Value::dynamic(Type::Bool, true.into()), Value::Tuple(vec![true.into()]));
     assert_eq!(good.conform(&ty), Ok(()));
@@ -171,7 +174,11 @@ fn a2_refinements_bind() {
         (promise(none()), &[Value::Null, 1.into()], &[]),
         (Refinement::not_null(), &["".into(), Value::unknown()], &[Value::Null]),
         (promise(Promises { null: Some(true), ..none() }), &[Value::Null], &["".into()]),
-        (promise(Promises { prefix: Some("ab".into()), ..none() }), &["ab".into(), "abc".into(), Value::Null], &["a".into()]),
+        (
+            promise(Promises { prefix: Some("ab".into()), ..none() }),
+            &["ab".into(), "abc".into(), Value::Null],
+            &["a".into()],
+        ),
         (promise(Promises { min: Some((five(), true)), ..none() }), &[5.into(), 6.into()], &[4.into()]),
         (promise(Promises { max: Some((five(), false)), ..none() }), &[4.into()], &[5.into(), 6.into()]),
         (promise(Promises { min_len: Some(1), ..none() }), &[Value::list([1])], &[Value::List(vec![])]),
