@@ -14,6 +14,7 @@
 //! | [`wire`] | MessagePack and JSON, decoded by type |
 //! | [`schema`] | attributes, nested attributes, blocks; conversion to the protocol; validation of the schema itself |
 //! | [`model`] | typed structs to and from values |
+//! | [`resource`], [`data_source`], [`provider`], [`context`] | what an author implements, builds with, and is given |
 //! | [`plan`] | what the planned state is, given prior state, configuration and schema |
 //! | [`check`] | the checks that core makes of a provider's answers |
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |

@@ -25,8 +25,45 @@
 //! | `Option<T>` | as `T` | yes | no |
 //! | [`Attr<T>`] | as `T` | yes | yes |
 //!
-//! The derive refuses at compile time what could not work: an optional field (without a default) that cannot be null, a
-//! computed field that cannot be unknown, and contradicting options.
+//! The derive refuses at compile time what could not work: contradicting options, an optional field (without a default)
+//! that cannot be null,
+//!
+//! ```compile_fail
+//! /// Refused: `size` may be left out, and a `u8` cannot say so.
+//! #[derive(tfkit::Model)]
+//! struct Hat {
+//!     /// How big it is.
+//!     #[tf(optional)]
+//!     size: u8,
+//! }
+//! ```
+//!
+//! and a computed field that cannot be unknown:
+//!
+//! ```compile_fail
+//! /// Refused: `id` is unknown until the hat is there, and an `Option` cannot say so.
+//! #[derive(tfkit::Model)]
+//! struct Hat {
+//!     /// What it is called.
+//!     #[tf(computed)]
+//!     id: Option<String>,
+//! }
+//! ```
+//!
+//! This is how they want to be:
+//!
+//! ```
+//! /// A hat.
+//! #[derive(tfkit::Model)]
+//! struct Hat {
+//!     /// How big it is.
+//!     #[tf(optional)]
+//!     size: Option<u8>,
+//!     /// What it is called.
+//!     #[tf(computed)]
+//!     id: tfkit::Attr<String>,
+//! }
+//! ```
 
 mod attr;
 mod collections;

@@ -99,3 +99,6 @@ fn keep_in_set(
     }
     Value::dedupe(elements);
 }
+
+#[cfg(test)]
+mod tests;

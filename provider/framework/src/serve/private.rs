@@ -43,3 +43,6 @@ pub(super) fn encode(private: &PrivateData) -> Bytes {
         private.iter().map(|(key, bytes)| (key.clone(), Json::String(BASE64.encode(bytes)))).collect();
     Bytes::from(json!({ MEMBER: entries }).to_string())
 }
+
+#[cfg(test)]
+mod tests;
