@@ -3,6 +3,8 @@
 //! `<base>/tfkit-<uid>/<random>/plugin`. The process holds a lock (flock) on its own directory; the kernel releases it at
 //! any death. So a directory whose lock can be had is proven to be left over, also across containers that share the base,
 //! where a process id would prove nothing.
+//!
+//! `PLUGIN_UNIX_SOCKET_GROUP` is not honoured: it would open the directory to others, and Terraform does not set it.
 
 use std::{
     fs::File,

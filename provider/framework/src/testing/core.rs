@@ -35,6 +35,8 @@ pub struct Change {
     type_name: String,
     prior: Option<State>,
     config: Value,
+    /// The configuration at apply, if it differs.
+    known: Option<Value>,
     private: Bytes,
     /// What is planned. For a replacement: what will be, planned without a prior state.
     pub planned: Value,
@@ -47,6 +49,14 @@ pub struct Change {
 }
 
 impl Change {
+    /// The same change, to be applied with a configuration in which more is known than when it was planned: the values of
+    /// resources that have been made meanwhile.
+    #[must_use]
+    pub fn with_config(mut self, config: &Value) -> Self {
+        self.known = Some(config.clone());
+        self
+    }
+
     /// Whether Terraform would say "No changes".
     pub fn is_empty(&self) -> bool {
         self.action == Action::Nothing
@@ -167,6 +177,7 @@ impl Host {
             type_name: type_name.to_owned(),
             prior: prior.cloned(),
             config: config.clone(),
+            known: None,
             private: answer.planned_private,
             replace: planned.requires_replace.iter().filter(|path| replaces && changes(path)).cloned().collect(),
             planned: planned.value,
@@ -187,6 +198,7 @@ impl Host {
             type_name: type_name.to_owned(),
             prior: Some(prior.clone()),
             config: Value::Null,
+            known: None,
             private: prior.private.clone(),
             planned: Value::Null,
             action: Action::Destroy,
@@ -221,6 +233,9 @@ impl Host {
         let schemas = self.schemas().await?;
         let schema = named(&schemas.resources, &change.type_name)?;
         let mut change = change.clone();
+        if let Some(known) = change.known.take() {
+            change.config = complete(schema, &known);
+        }
         if let Some(prior) = change.prior.clone().filter(|_| !change.replace.is_empty()) {
             let destroy = self.plan_destroy(&change.type_name, &prior).await?;
             let destroyed = self.apply_once(schema, &destroy).await?;

@@ -22,7 +22,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::{HostError, KeyKind, Process, identity::Identity, launch::DEADLINE};
+use super::{HostError, Process, identity::Identity, launch::DEADLINE};
 
 /// What a client shows of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +59,11 @@ impl Process {
             Version::Tls13 => &[&rustls::version::TLS13],
         };
         let own = &self.identity;
-        let kind = KeyKind::P521;
         let shown = match presenting {
             Presenting::Own => Some(own.clone()),
             Presenting::Nothing => None,
-            Presenting::Another => Some(Identity::new(kind)),
-            Presenting::Stolen => Some(own.stolen_by(&Identity::new(kind))),
+            Presenting::Another => Some(Identity::new(own.kind)),
+            Presenting::Stolen => Some(own.stolen_by(&Identity::new(own.kind))),
         };
         let enter = async {
             let mut stream = self.tls(shown, versions).await?;
@@ -140,7 +139,7 @@ struct Shown(Option<Identity>);
 
 impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.as_ref().map(|identity| identity.0.clone())
+        self.0.as_ref().map(|identity| identity.certified.clone())
     }
 
     fn has_certs(&self) -> bool {

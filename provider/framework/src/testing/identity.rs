@@ -24,7 +24,10 @@ pub enum KeyKind {
 
 /// A certificate and a key: usually its own.
 #[derive(Clone, Debug)]
-pub(super) struct Identity(pub(super) Arc<CertifiedKey>);
+pub(super) struct Identity {
+    pub(super) certified: Arc<CertifiedKey>,
+    pub(super) kind: KeyKind,
+}
 
 impl Identity {
     /// A new one.
@@ -36,17 +39,18 @@ impl Identity {
             }
             KeyKind::P256 => p256(),
         };
-        Self(Arc::new(CertifiedKey::new(vec![certificate], key)))
+        Self { certified: Arc::new(CertifiedKey::new(vec![certificate], key)), kind }
     }
 
     /// The certificate of this one with the key of another, as a thief has it who read the environment.
     pub(super) fn stolen_by(&self, thief: &Self) -> Self {
-        Self(Arc::new(CertifiedKey::new(self.0.cert.clone(), thief.0.key.clone())))
+        let certified = CertifiedKey::new(self.certified.cert.clone(), thief.certified.key.clone());
+        Self { certified: Arc::new(certified), kind: thief.kind }
     }
 
     pub(super) fn pem(&self) -> String {
         use base64::{Engine, engine::general_purpose::STANDARD};
-        let text = STANDARD.encode(&self.0.cert[0]);
+        let text = STANDARD.encode(&self.certified.cert[0]);
         let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }

@@ -177,3 +177,31 @@ pub(super) fn read(source: Source, from: impl AsyncRead + Unpin + Send + 'static
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LogLine;
+
+    #[test]
+    fn lines_are_read_as_go_plugin_reads_them() {
+        let time = r#""@timestamp":"2026-11-21T04:05:06.000007Z""#;
+        let table = [
+            (format!(r#"{{"@level":"warn","@message":"m","a":1,{time}}}"#), "warn", "m", false),
+            (r#"{"@level":"info","@message":"m"}"#.into(), "info", "m", false),
+            // Plain text at level debug: not JSON, another form of the time, longer than the buffer.
+            ("panic: x".into(), "debug", "panic: x", false),
+            (r#"{"@message":"m","@timestamp":"2026-11-21T04:05:06.07Z"}"#.into(), "debug", "{", false),
+            (format!(r#"{{"@message":"{}"}}"#, "m".repeat(65 << 10)), "debug", "{", false),
+            // What makes Terraform panic.
+            (r#"{"@message":5}"#.into(), "debug", "{", true),
+            (r#"{"@level":["info"]}"#.into(), "debug", "{", true),
+            (r#"{"@timestamp":0.5}"#.into(), "debug", "{", true),
+        ];
+        for (raw, level, message, kills) in table {
+            let line = LogLine::parse(raw.clone());
+            assert_eq!((line.level.as_str(), line.kills_terraform), (level, kills), "{raw:.80}");
+            assert!(line.message.starts_with(message), "{raw:.80}");
+            assert_eq!(line.fields.is_some(), message == "m", "{raw:.80}");
+        }
+    }
+}
