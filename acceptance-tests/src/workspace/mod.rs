@@ -41,6 +41,20 @@ impl Workspace {
     /// # Panics
     /// When Terraform is missing, or a binary is missing or stale; with what to do.
     pub fn new() -> Self {
+        let workspace = Self::bare();
+        for binary in [binaries::PROVIDER, binaries::AGENT] {
+            let (from, to) = (binaries::built(binary), workspace.plugins().join(binary));
+            // Linked: a copy of a debug build costs 0.1 s and 100 MB for each test.
+            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).expect("the binary");
+        }
+        workspace
+    }
+
+    /// The same without provider and agent: what Terraform does by itself.
+    ///
+    /// # Panics
+    /// When Terraform is missing.
+    pub fn bare() -> Self {
         end::sweep(&env::temp_dir());
         let prefix = format!("{PREFIX}{}-", std::process::id());
         let root = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
@@ -48,11 +62,6 @@ impl Workspace {
             fs::create_dir(root.path().join(made)).expect("a directory");
         }
         let plugins = root.path().join("plugins");
-        for binary in [binaries::PROVIDER, binaries::AGENT] {
-            let (from, to) = (binaries::built(binary), plugins.join(binary));
-            // Linked: a copy of a debug build costs 0.1 s and 100 MB for each test.
-            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).expect("the binary");
-        }
         let overrides = format!("    \"justmanage/justmanage\" = \"{}\"\n", plugins.display());
         let cli = format!("provider_installation {{\n  dev_overrides {{\n{overrides}  }}\n  direct {{}}\n}}\n");
         fs::write(root.path().join("cli.tfrc"), cli).expect("the CLI configuration");
@@ -111,6 +120,11 @@ impl Workspace {
     /// The root of it all.
     pub fn root(&self) -> &Path {
         self.root.path()
+    }
+
+    /// The directory from which Terraform takes the provider: the provider's and the agent's binary, side by side.
+    pub fn plugins(&self) -> PathBuf {
+        self.root.path().join("plugins")
     }
 
     /// The directory of the configuration and the state.

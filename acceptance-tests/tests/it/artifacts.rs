@@ -1,0 +1,114 @@
+//! Where server programs come from: search path, directory, URL; and what is said when there is none.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+use acceptance_tests::{Workspace, servers};
+
+use crate::world::{CLUSTER, cluster, text};
+
+/// A provider block with these artifacts.
+fn provider(artifacts: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    justmanage = {{\n      source = \"justmanage/justmanage\"\n    }}\n  }}\n}}\n\n\
+         provider \"justmanage\" {{\n  artifacts = {artifacts}\n}}\n"
+    )
+}
+
+#[test]
+fn without_a_server_program_the_plan_says_how_to_get_one() {
+    let mut workspace = Workspace::new();
+    workspace.set("PATH", "/nowhere");
+    workspace.write("provider.tf", &provider("[]"));
+    workspace.write("main.tf", &cluster("redis", "7.0", ""));
+    let run = workspace.plan().fails();
+    let error = run.error("version", "Server program not found");
+    for way in ["apt-get install redis-server", "directory =", "sha256 ="] {
+        assert!(error.detail.contains(way), "{way} is not in {error:#?}");
+    }
+}
+
+#[test]
+fn another_version_than_there_is_names_what_there_is() {
+    let workspace = Workspace::with_provider("");
+    workspace.write("main.tf", &cluster("redis", "7.2", ""));
+    let run = workspace.plan().fails();
+    let found = servers::newest("redis").version;
+    assert!(run.error("version", "Server program not found").detail.contains(&found), "{run}");
+}
+
+#[test]
+fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
+    // The Debian build finds its libraries beside itself; a program that is fetched has to bring none.
+    let server = servers::newest("redis");
+    let workspace = Workspace::new();
+    let program = workspace.root().join("redis-server");
+    fs::copy(server.bin.join("redis-server"), &program).expect("a copy");
+    let libraries = server.bin.join("../lib").canonicalize().expect("its libraries");
+    let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status().expect("patchelf");
+    assert!(patched.success());
+    let archive = workspace.root().join("redis.tar.gz");
+    let packed = Command::new("tar").arg("-C").arg(workspace.root()).arg("-czf").arg(&archive).arg("redis-server").status();
+    assert!(packed.expect("tar").success());
+    let bytes = fs::read(&archive).expect("the archive");
+    let digest = Command::new("sha256sum").arg(&archive).output().expect("sha256sum").stdout;
+    let digest = String::from_utf8(digest[..64].to_vec()).expect("hexadecimal");
+
+    let address = serve(bytes);
+    let entry = |digest: &str| {
+        format!(
+            "[{{ url = \"http://{address}/redis.tar.gz\", sha256 = \"{digest}\", engine = \"redis\", version = \"{}\" }}]",
+            server.version
+        )
+    };
+    workspace.write("main.tf", &cluster("redis", server.line(), ""));
+
+    workspace.write("provider.tf", &provider(&entry(&"0".repeat(64))));
+    workspace.plan().ok();
+    let run = workspace.apply().fails();
+    assert!(run.errors().any(|error| error.summary == "Artifact has another digest" && error.detail.contains(&digest)), "{run}");
+    assert_eq!(workspace.nodes().len(), 0, "nothing was made");
+
+    workspace.write("provider.tf", &provider(&entry(&digest)));
+    workspace.apply().ok();
+    assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), server.version);
+    // Once fetched, it is kept: the cluster does not need its source any more.
+    let running = workspace.running("redis-server");
+    assert!(running[0].exe.starts_with(workspace.clusters()), "{running:?}");
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+}
+
+/// Serves these bytes to whoever asks, until the test ends.
+fn serve(bytes: Vec<u8>) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&bytes));
+        }
+    });
+    address
+}
+
+#[test]
+fn an_entry_that_cannot_be_right_is_refused_by_validate() {
+    let workspace = Workspace::new();
+    for (entry, says) in [
+        ("{}", "directory"),
+        ("{ url = \"https://example.test/redis.tar.gz\" }", "sha256"),
+        ("{ directory = \"/opt\", url = \"https://example.test/x\" }", "two entries"),
+        ("{ url = \"https://example.test/x\", sha256 = \"abc\", engine = \"redis\", version = \"7.0.15\" }", "64 hexadecimal"),
+    ] {
+        workspace.write("provider.tf", &provider(&format!("[{entry}]")));
+        let run = workspace.plan().fails();
+        assert!(run.errors().any(|error| error.detail.contains(says)), "{entry}: {says}\n{run}");
+    }
+}

@@ -1,0 +1,11 @@
+//! What users do, with real Terraform against real servers; one file per behaviour.
+
+mod access;
+mod artifacts;
+mod cut_short;
+mod example;
+mod life;
+mod refusals;
+mod survival;
+mod users;
+mod world;

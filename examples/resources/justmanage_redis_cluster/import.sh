@@ -1,0 +1,1 @@
+terraform import justmanage_redis_cluster.cache local/cache
