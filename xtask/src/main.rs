@@ -51,7 +51,8 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Deps => deps::run(),
-        Task::Test => test::run(),
+        Task::Test if test::run() => Ok(()),
+        Task::Test => return ExitCode::FAILURE,
         Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Docs(options) => docs::run(&options),

@@ -22,6 +22,13 @@ pub(crate) const AGENT: &str = "justmanage-agent";
 pub(crate) const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
+/// Terraform on `PATH`, or OpenTofu.
+pub(crate) fn program() -> Result<PathBuf> {
+    let found = ["terraform", "tofu"].into_iter().find_map(shell::on_path);
+    found
+        .context("neither terraform nor tofu is on PATH; get it from https://developer.hashicorp.com/terraform/install")
+}
+
 /// How Terraform finds the provider.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Install {
@@ -40,8 +47,7 @@ pub(crate) struct Terraform {
 impl Terraform {
     /// Prepares `folder`: `cli.tfrc` that leads to the binaries in `binaries`, and homes for settings and data.
     pub(crate) fn new(folder: &Path, binaries: &Path, install: Install) -> Result<Self> {
-        let found = ["terraform", "tofu"].into_iter().find_map(shell::on_path);
-        let program = found.context("neither terraform nor tofu is on PATH")?;
+        let program = program()?;
         for made in ["config", "home", "data", "settings", "tmp"] {
             fs::create_dir_all(folder.join(made))?;
         }

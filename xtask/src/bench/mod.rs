@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::terraform::{AGENT, PROVIDER};
-use crate::{house, shell};
+use crate::{house, shell, terraform};
 use table::{Row, Unit};
 
 /// Options of `cargo xtask bench`.
@@ -31,6 +31,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.runs == 0 {
         bail!("--runs must be at least 1");
     }
+    terraform::program()?; // before minutes of building
     shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", PROVIDER, "-p", AGENT]))?;
     let binaries = house::target()?.join("release");
     let mut rows = Vec::new();
@@ -48,7 +49,7 @@ fn sizes(binaries: &Path) -> Result<Vec<Row>> {
     let size = |path: &Path| -> Result<f64> {
         Ok(fs::metadata(path).with_context(|| format!("{} is not built", path.display()))?.len() as f64)
     };
-    let terraform = ["terraform", "tofu"].into_iter().find_map(shell::on_path).context("no terraform on PATH")?;
+    let terraform = terraform::program()?;
     let peer = Some(("terraform", size(&terraform)?));
     Ok(vec![
         Row {

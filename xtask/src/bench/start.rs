@@ -10,21 +10,21 @@ use anyhow::{Context, Result, ensure};
 use super::median;
 use super::table::{Row, Unit};
 use crate::terraform::COOKIE;
-use crate::{procfs, shell};
+use crate::{procfs, shell, terraform};
 
 /// A self-signed P-521 certificate, as go-plugin makes one for each start. Its key was thrown away: nobody will connect.
 const CLIENT: &str = include_str!("client-certificate.pem");
 
 /// Measures; each run of the provider stands between runs of its peers.
 pub(super) fn measure(provider: &Path, runs: usize) -> Result<Vec<Row>> {
-    let (mut starts, mut memory, mut nothing, mut terraform) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let program = ["terraform", "tofu"].into_iter().find_map(shell::on_path).context("no terraform on PATH")?;
+    let (mut starts, mut memory, mut nothing, mut version) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let program = terraform::program()?;
     for _ in 0..runs {
         nothing.push(whole_run(&mut Command::new("true"))?);
         let (seconds, kibibytes) = handshake(provider)?;
         starts.push(seconds);
         memory.push(kibibytes);
-        terraform.push(whole_run(Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1"))?);
+        version.push(whole_run(Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1"))?);
     }
     let start = median(starts);
     Ok(vec![
@@ -39,7 +39,7 @@ pub(super) fn measure(provider: &Path, runs: usize) -> Result<Vec<Row>> {
             what: "the same",
             target: None,
             measured: start,
-            peer: Some(("`terraform version`", median(terraform))),
+            peer: Some(("`terraform version`", median(version))),
             unit: Unit::Milliseconds,
         },
         Row {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::terraform::{Install, Terraform};
-use crate::{house, procfs, servers, shell};
+use crate::{house, procfs, servers, shell, terraform};
 pub(crate) use cleaner::{Cleaner, clean_up_after};
 
 /// Options of `cargo xtask demo`.
@@ -29,6 +29,7 @@ const EXAMPLE: &str = "examples/local-node";
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let started = Instant::now();
+    terraform::program()?; // before minutes of building
     title("Building provider and agent (dev profile: seconds when warm, some minutes on a new machine)");
     shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins"]))?;
 

@@ -23,6 +23,11 @@ const NEEDS: &[Need] = &[
         package: None,
         otherwise: "Terraform 1.11 or later (https://developer.hashicorp.com/terraform/install) or OpenTofu 1.11 or later",
     },
+    Need {
+        programs: &["patchelf"],
+        package: Some("patchelf"),
+        otherwise: "patchelf, to give a server that a test fetches the libraries of the cache",
+    },
     Need { programs: &["rustfmt"], package: None, otherwise: "rustup component add rustfmt" },
     Need { programs: &["cargo-clippy"], package: None, otherwise: "rustup component add clippy" },
 ];
