@@ -49,7 +49,8 @@ pub fn check_config_key(engine: Engine, line: Line, key: &str) -> KeyCheck {
         return KeyCheck::Ours { why };
     }
     let table = table::table(engine);
-    match table.keys.iter().find(|entry| entry.name == key) {
+    let anywhere = || table.keys.iter().find(|entry| entry.name == key);
+    match find(engine, line, key).or_else(anywhere) {
         Some(entry) if entry.is_in(line) => match entry.alias_of.and_then(|of| find(engine, line, of)) {
             Some(canonical) => KeyCheck::Alias { of: canonical.name },
             None => KeyCheck::Known(entry),
@@ -127,7 +128,7 @@ pub fn drift(
             None => drop(drift.unknown.insert(key.clone())),
             Some(reported) if same_value(engine, key, value, reported) => {}
             Some(_) => match change(engine, line, key) {
-                Change::Live => drop(drift.live.insert(key.clone(), value.clone())),
+                Change::Live => drop(drift.live.insert(key.clone(), value::for_setting(key, value))),
                 Change::Restart => drop(drift.restart.insert(key.clone())),
             },
         }

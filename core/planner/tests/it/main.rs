@@ -1,5 +1,7 @@
 //! The planner as a whole: reviewed scripts, and properties over a simulated node.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
+
 mod properties;
 mod script;
 mod world;

@@ -183,3 +183,13 @@ fn one(kind: char) -> &'static str {
     const KINDS: &str = "KEg$lshzxetdmnoc";
     KINDS.find(kind).map_or("?", |at| &KINDS[at..=at])
 }
+
+/// Keys that take several arguments. In a file they may stand any number of blanks apart; `CONFIG SET` cuts at every single
+/// one, and refuses the empty arguments between two.
+const SEVERAL: [&str; 4] =
+    ["client-output-buffer-limit", "latency-tracking-info-percentiles", "oom-score-adj-values", "save"];
+
+/// A value as `CONFIG SET` takes it.
+pub(super) fn for_setting(key: &str, value: &str) -> String {
+    if SEVERAL.contains(&key) { value.split_whitespace().collect::<Vec<_>>().join(" ") } else { value.to_owned() }
+}
