@@ -189,12 +189,16 @@ impl Findings {
     fn known(&mut self, value: &Value) -> bool {
         let before = self.0.len();
         value.walk_trail(&Trail::ROOT, &mut |trail, value| {
-            self.add_if(value.is_unknown(), trail, Breach::Unknown);
+            // The walk comes to the unknown value inside of a dynamic one, too.
+            self.add_if(matches!(value, Value::Unknown(_)), trail, Breach::Unknown);
         });
         self.0.len() == before
     }
 
     fn write_only(&mut self, level: Level<'_>, value: &Value, trail: &Trail<'_>) {
+        if !level.has(|attribute| attribute.write_only) {
+            return;
+        }
         for attribute in level.attributes {
             let trail = trail.attr(&attribute.name);
             let value = member(value, &attribute.name);

@@ -48,6 +48,9 @@ impl Collector<'_> {
     }
 
     fn nested(&mut self, nesting: Nesting, level: Level<'_>, three: Three<'_>, trail: &Trail<'_>) {
+        if !level.has(|attribute| attribute.replace) {
+            return;
+        }
         match (nesting, three) {
             // Of an object that appears or disappears, the other side counts as all null.
             (Nesting::Single, [prior, _, planned]) if !(prior.is_null() && planned.is_null()) => {

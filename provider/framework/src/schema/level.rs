@@ -28,6 +28,17 @@ impl<'a> From<&'a Vec<Attribute>> for Level<'a> {
     }
 }
 
+impl Level<'_> {
+    /// Whether an attribute of this kind stands here or deeper. Schemas are small and values are not: asking once spares a
+    /// walk through a collection.
+    pub(crate) fn has(self, wanted: fn(&Attribute) -> bool) -> bool {
+        self.attributes
+            .iter()
+            .any(|attribute| wanted(attribute) || attribute.level().is_some_and(|level| level.has(wanted)))
+            || self.blocks.iter().any(|block| Level::from(&block.block).has(wanted))
+    }
+}
+
 impl Attribute {
     /// What the attribute's value is built from: the configuration, or the default where that has nothing.
     pub(crate) fn given<'a>(&'a self, config: &'a Value) -> &'a Value {

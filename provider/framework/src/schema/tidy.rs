@@ -39,18 +39,30 @@ fn for_each_object(value: &mut Value, change: &mut dyn FnMut(&mut Value)) {
 
 /// Makes every write-only value null, at every depth.
 pub(crate) fn null_write_only(level: Level<'_>, value: &mut Value) {
+    if level.has(|attribute| attribute.write_only) {
+        null_in(level, value);
+    }
+}
+
+fn null_in(level: Level<'_>, value: &mut Value) {
     let Value::Object(object) = value else { return };
     for attribute in level.attributes {
         let Some(value) = object.get_mut(&attribute.name) else { continue };
         if attribute.write_only {
             *value = Value::Null;
         } else if let Some(level) = attribute.level() {
-            for_each_object(value, &mut |object| null_write_only(level, object));
+            nested(level, value);
         }
     }
     for block in level.blocks {
         if let Some(value) = object.get_mut(&block.name) {
-            for_each_object(value, &mut |object| null_write_only((&block.block).into(), object));
+            nested((&block.block).into(), value);
         }
+    }
+}
+
+fn nested(level: Level<'_>, value: &mut Value) {
+    if level.has(|attribute| attribute.write_only) {
+        for_each_object(value, &mut |object| null_in(level, object));
     }
 }

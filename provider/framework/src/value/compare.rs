@@ -23,7 +23,7 @@ impl Value {
         for pair in positions.windows(2) {
             let (earlier, later) = (&elements[pair[0]], &elements[pair[1]]);
             // The sort is stable, so of equal elements the first stays.
-            duplicate[pair[1]] = earlier.is_wholly_known() && earlier.same(later);
+            duplicate[pair[1]] = earlier.same(later) && earlier.is_wholly_known();
         }
         let mut position = 0;
         elements.retain(|_| {
@@ -95,5 +95,14 @@ fn order_sets(a: &[Value], b: &[Value]) -> Ordering {
 }
 
 fn order_maps(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> Ordering {
-    a.keys().cmp(b.keys()).then_with(|| order_lists(a.values(), b.values()))
+    // Key and value alternate, so that objects of one type, whose keys are all equal, part at their first other value.
+    let mut others = b.iter();
+    for (key, value) in a {
+        let Some((other_key, other)) = others.next() else { return Ordering::Greater };
+        let order = key.cmp(other_key).then_with(|| value.order(other));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    if others.next().is_some() { Ordering::Less } else { Ordering::Equal }
 }

@@ -80,10 +80,12 @@ impl Value {
         Self::Set(elements)
     }
 
-    /// A value of the dynamic pseudo-type. Null and unknown have no type: they stay bare.
+    /// A value of the dynamic pseudo-type. Null and unknown may have a type as well as none (then they are bare): core
+    /// tells "a string that is not known yet" from "anything that is not known yet", and so must answers.
     pub fn dynamic(ty: Type, value: Self) -> Self {
         match value {
-            Self::Null | Self::Unknown(_) | Self::Dynamic(_) => value,
+            Self::Dynamic(_) => value,
+            value if ty == Type::Dynamic => value,
             value => Self::Dynamic(Box::new((ty, value))),
         }
     }
@@ -105,14 +107,14 @@ impl Value {
         }
     }
 
-    /// Whether it is null.
+    /// Whether it is null, perhaps a null of a type that a dynamic value turned out to have.
     pub fn is_null(&self) -> bool {
-        matches!(self, Self::Null)
+        matches!(self.undynamic(), Self::Null)
     }
 
     /// Whether it is itself unknown; a list with an unknown element is known.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown(_))
+        matches!(self.undynamic(), Self::Unknown(_))
     }
 
     /// Whether there is no unknown value in it at any depth.

@@ -7,6 +7,7 @@ mod check_planned;
 mod generate;
 mod json;
 mod msgpack;
+mod msgpack_random;
 mod number;
 mod plan;
 mod plan_nested;

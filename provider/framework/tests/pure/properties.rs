@@ -72,7 +72,8 @@ impl Story {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    // PROPTEST_CASES asks for more.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(2000)))]
 
     #[test]
     fn every_plan_passes_the_checks_and_so_does_what_is_made_of_it(seed: u64) {
