@@ -1,0 +1,48 @@
+//! `inspect`: which files are server programs, and what they are.
+
+use std::path::{Path, PathBuf};
+
+use justmanage_model::node::ServerProgram;
+use ring::digest;
+use tokio::io::AsyncReadExt;
+use tokio::task::JoinSet;
+
+use super::CommandError;
+
+/// The server programs among these files, in their order, all asked at once. A file that is none, or that cannot be read or
+/// run, is left out: whoever asks has only guessed where one might be.
+pub(super) fn inspect(files: Vec<PathBuf>) -> Result<Vec<ServerProgram>, CommandError> {
+    let hint = "The machine is out of memory, or of processes; try again.";
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CommandError::new(error, hint))?;
+    Ok(runtime.block_on(async {
+        let mut asked = JoinSet::new();
+        for (position, file) in files.into_iter().enumerate() {
+            asked.spawn(async move { (position, program(&file).await) });
+        }
+        let mut answers = asked.join_all().await;
+        answers.sort_by_key(|(position, _)| *position);
+        answers.into_iter().filter_map(|(_, program)| program).collect()
+    }))
+}
+
+async fn program(file: &Path) -> Option<ServerProgram> {
+    // Absolute, but not resolved: a Debian `redis-server` is a link to `redis-check-rdb`, and is what it is called.
+    let path = std::path::absolute(file).ok()?;
+    let server = justmanage_engine::inspect(&path).await.ok()?;
+    let sha256 = sha256(&path).await.ok()?;
+    Some(ServerProgram { path, release: server.release, tls: server.tls, sha256 })
+}
+
+async fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        context.update(&buffer[..read]);
+    }
+}

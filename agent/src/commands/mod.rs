@@ -1,0 +1,148 @@
+//! The commands of `justmanage-agent`: what platforms call, and what people may.
+//!
+//! Answers are JSON on standard output. An error is one line of JSON, the last on standard error:
+//! `{"error": "...", "hint": "..."}`, and the exit code is 1.
+
+mod inspect;
+mod launch;
+mod remove;
+mod run;
+mod start;
+mod status;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use justmanage_model::node::NodeOrder;
+use lexopt::prelude::*;
+use serde::Serialize;
+
+use crate::directory::Directory;
+
+const HELP: &str = "\
+justmanage-agent runs one Redis or Valkey node.
+
+  justmanage-agent start --dir DIR     start the agent of a node in the background; prints how to reach it
+  justmanage-agent run --dir DIR       run it in the foreground
+  justmanage-agent status --dir DIR    what runs in a node's directory
+  justmanage-agent remove --dir DIR    stop agent and server, and remove the directory
+  justmanage-agent inspect FILE...     which of these files are server programs
+  justmanage-agent --version
+";
+
+/// Why a command failed, and what to do about it.
+#[derive(Debug, Serialize)]
+struct CommandError {
+    error: String,
+    hint: String,
+}
+
+impl CommandError {
+    fn new(error: impl fmt::Display, hint: impl Into<String>) -> Self {
+        Self { error: error.to_string(), hint: hint.into() }
+    }
+}
+
+impl From<lexopt::Error> for CommandError {
+    fn from(error: lexopt::Error) -> Self {
+        Self::new(error, "`justmanage-agent --help` lists the commands.")
+    }
+}
+
+type Outcome = Result<(), CommandError>;
+
+/// Runs the command that the arguments name (without the program's own name).
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match command(lexopt::Parser::from_args(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A serialised pair of strings; if standard error is gone, there is nobody to tell.
+            let line = serde_json::to_string(&error).unwrap_or(error.error);
+            let _ = writeln!(io::stderr(), "{line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(mut arguments: lexopt::Parser) -> Outcome {
+    let verb = match arguments.next()? {
+        Some(Value(verb)) => verb,
+        Some(Long("version")) => return print(&format!("justmanage-agent {}\n", env!("CARGO_PKG_VERSION"))),
+        Some(Long("help") | Short('h')) | None => return print(HELP),
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match verb.to_str() {
+        Some("start") => answer(&start::start(&node(arguments)?)?),
+        Some("run") => run::run(&node(arguments)?),
+        Some("status") => answer(&status::status(&node(arguments)?)?),
+        Some("remove") => remove::remove(&node(arguments)?),
+        Some("inspect") => answer(&inspect::inspect(files(arguments)?)?),
+        Some("launch") => launch::launch(arguments),
+        _ => Err(lexopt::Error::from(format!("{verb:?} is no command")).into()),
+    }
+}
+
+/// `--dir DIR`.
+fn node(mut arguments: lexopt::Parser) -> Result<Directory, CommandError> {
+    let mut directory = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("dir") if directory.is_none() => directory = Some(PathBuf::from(arguments.value()?)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let directory = directory.ok_or_else(|| lexopt::Error::from("--dir is missing"))?;
+    let absolute = std::path::absolute(&directory).map_err(|error| {
+        CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
+    })?;
+    Ok(Directory::new(absolute))
+}
+
+fn files(mut arguments: lexopt::Parser) -> Result<Vec<PathBuf>, CommandError> {
+    let mut files = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Value(file) => files.push(file.into()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(files)
+}
+
+/// Whose node a directory is.
+fn order(directory: &Directory) -> Result<NodeOrder, CommandError> {
+    let path = directory.order();
+    let order = directory.read(&path).map_err(|error| {
+        CommandError::new(format!("the node's order cannot be read: {error}"), "Remove the node and make it again.")
+    })?;
+    order.ok_or_else(|| {
+        CommandError::new(
+            format!("{} is no node's directory: it has no order.json", directory.path().display()),
+            "The platform makes the directory, with the node's claim in it, before it starts the agent.",
+        )
+    })
+}
+
+fn answer<T: Serialize>(value: &T) -> Outcome {
+    let text = serde_json::to_string(value)
+        .map_err(|error| CommandError::new(error, "This is a fault of justmanage-agent; please report it."))?;
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Outcome {
+    io::stdout().write_all(text.as_bytes()).map_err(|error| {
+        CommandError::new(format!("the answer cannot be written: {error}"), "Keep standard output open.")
+    })
+}
+
+/// An error of the node's directory or of `/proc`.
+fn disk(directory: &Directory) -> impl Fn(io::Error) -> CommandError {
+    let path = directory.path().to_owned();
+    move |error| {
+        let hint = "Check the permissions of the directory and the room on its disk.";
+        CommandError::new(format!("{}: {error}", path.display()), hint)
+    }
+}

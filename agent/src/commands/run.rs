@@ -1,0 +1,55 @@
+//! `run`: the agent of a node, in the foreground.
+
+use std::time::Duration;
+
+use super::{CommandError, Outcome, disk, order, remove};
+use crate::directory::Directory;
+use crate::node::{Berth, BerthError};
+use crate::process::LockGuard;
+use crate::serve::{End, serve};
+
+/// How long to wait for the lock: others hold it for an instant to look at it, and an agent that was just told to end takes
+/// half a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Threads for the agent's work: what it does is short, but one that waits for the disk must not keep others waiting.
+const WORKERS: usize = 2;
+
+/// Runs the agent until it is told to end (SIGTERM). Its server runs on.
+pub(super) fn run(directory: &Directory) -> Outcome {
+    let order = order(directory)?;
+    let fail = disk(directory);
+    let lock = LockGuard::take(&directory.agent_lock(), PATIENCE).map_err(&fail)?.ok_or_else(|| {
+        let hint = "`justmanage-agent status` says which process it is.";
+        CommandError::new(format!("an agent runs in {} already", directory.path().display()), hint)
+    })?;
+    // By its working directory it is found even if every file is gone; and it keeps no other directory from being removed.
+    std::env::set_current_dir(directory.path()).map_err(&fail)?;
+    crate::log::begin(directory).map_err(&fail)?;
+    let (berth, listener) = Berth::take(directory, &order).map_err(no_berth)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(&fail)?;
+    let end = runtime.block_on(serve(directory.clone(), order, berth, listener)).map_err(|error| {
+        tracing::error!(error = error.to_string(), "the agent ends");
+        let hint = format!("Its log, {}, tells more.", directory.agent_log().display());
+        CommandError::new(format!("the agent ended: {error}"), hint)
+    })?;
+    // Nothing of the agent may act while its node is taken away.
+    drop(runtime);
+    match end {
+        End::Asked => Ok(()),
+        End::Forsaken => remove::with_lock(directory, lock),
+    }
+}
+
+fn no_berth(error: BerthError) -> CommandError {
+    let hint = match &error {
+        BerthError::Taken { port, .. } => format!(
+            "A node keeps its ports for life, because clients know them. Find who listens with `ss -ltnp 'sport = {port}'`, \
+             end that program, and apply again."
+        ),
+        BerthError::Address { .. } => "The node's address must be one of this machine.".to_owned(),
+        BerthError::Full(_) => "Remove nodes of this machine that are no longer needed.".to_owned(),
+        BerthError::Disk(_) => "Check the permissions of the node's directory and the room on its disk.".to_owned(),
+    };
+    CommandError::new(error, hint)
+}

@@ -1,0 +1,136 @@
+//! Starting a program that is to outlive us: our own program again, as a launcher that becomes the other program.
+//!
+//! What must happen between `fork` and `exec` cannot be done from Rust without unsafe code, and can be done by a program of
+//! a few lines: `justmanage-agent launch [--alone] DIRECTORY PROGRAM ARGUMENTS...` gives itself a session, goes to the
+//! directory, lets go of inherited descriptors, and becomes PROGRAM. Pid and start time stay the same all the while.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{setsid, umask};
+
+/// Starts programs that live on when we end.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    program: PathBuf,
+}
+
+/// What a launcher is to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// Hold a lock on the directory for life, or do not start.
+    pub alone: bool,
+    /// Where to work.
+    pub directory: PathBuf,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+/// Why a launcher did not become the program.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Another process holds the directory.
+    #[error("another process works in {0:?}")]
+    NotAlone(PathBuf),
+    /// It cannot be done.
+    #[error("{0}: {1}")]
+    Failed(String, io::Error),
+}
+
+impl Launcher {
+    /// This program, whatever has become of its file since it was started.
+    pub fn own() -> Self {
+        Self::at("/proc/self/exe")
+    }
+
+    /// The agent's program at a path.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into() }
+    }
+
+    /// The command that launches; its output is the caller's to direct. Of the environment it has `PATH` and `TZ` only: what
+    /// else was there (credentials of a cloud, variables of Terraform) is none of the program's business.
+    pub fn command(&self, launch: &Launch) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("launch").args(launch.alone.then_some("--alone"));
+        command.arg(&launch.directory).arg(&launch.program).args(&launch.arguments);
+        command.env_clear().stdin(Stdio::null());
+        command.envs(["PATH", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+    }
+}
+
+impl Launch {
+    /// What to launch in a directory.
+    pub fn new(directory: &Path, program: &Path, arguments: &[&OsStr]) -> Self {
+        let arguments = arguments.iter().map(OsString::from).collect();
+        Self { alone: false, directory: directory.to_owned(), program: program.to_owned(), arguments }
+    }
+
+    /// Becomes the program. Returns only if that is not possible.
+    pub fn become_it(&self) -> Refusal {
+        match self.prepare() {
+            // The lock's file is open until here, and its descriptor goes along.
+            Ok(_lock) => {
+                let error = Command::new(&self.program).args(&self.arguments).exec();
+                Refusal::Failed(format!("{:?} cannot be run", self.program), error)
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn prepare(&self) -> Result<Option<File>, Refusal> {
+        let failed = |what: &str| {
+            let what = format!("{what} {:?}", self.directory);
+            move |error: io::Error| Refusal::Failed(what, error)
+        };
+        // No signal of a terminal, and none that is meant for the agent's group, reaches it.
+        setsid().map_err(|error| failed("no session of its own for a process in")(error.into()))?;
+        // What it writes is for its user alone.
+        umask(Mode::RWXG | Mode::RWXO);
+        std::env::set_current_dir(&self.directory).map_err(failed("cannot go to"))?;
+        let lock = self.alone.then(|| self.lock()).transpose()?;
+        close_inherited(lock.as_ref().map(AsRawFd::as_raw_fd)).map_err(failed("cannot close descriptors in"))?;
+        Ok(lock)
+    }
+
+    /// Locks the directory. The program inherits the lock and holds it until it, and every fork of it, has ended: so there
+    /// are never two servers on one data directory, whatever agents believe.
+    fn lock(&self) -> Result<File, Refusal> {
+        let failed = |error: io::Error| Refusal::Failed(format!("cannot lock {:?}", self.directory), error);
+        let directory = File::open(&self.directory).map_err(failed)?;
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Refusal::NotAlone(self.directory.clone())),
+            taken => taken.map_err(|error| failed(error.into()))?,
+        }
+        fcntl_setfd(&directory, FdFlags::empty()).map_err(|error| failed(error.into()))?;
+        Ok(directory)
+    }
+}
+
+/// Lets every descriptor but the three standard ones, and `keep`, be closed at the coming `exec`: a pipe of Terraform that a
+/// server held open would let Terraform wait for the server's end.
+fn close_inherited(keep: Option<RawFd>) -> io::Result<()> {
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let Some(raw) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
+        if raw <= 2 || keep == Some(raw) {
+            continue;
+        }
+        // SAFETY: `raw` was listed as open just now by the kernel, this process has one thread, and nothing is closed before
+        // the borrow ends: the listing's own descriptor, which is among them, is closed after the loop. rustix and std have
+        // no safe way to name a descriptor that was inherited.
+        #[allow(unsafe_code)]
+        let fd = unsafe { BorrowedFd::borrow_raw(raw) };
+        fcntl_setfd(fd.as_fd(), FdFlags::CLOEXEC)?;
+    }
+    Ok(())
+}

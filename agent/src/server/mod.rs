@@ -1,0 +1,33 @@
+//! The database process of a node: started, adopted, watched, stopped; never two on one data directory.
+//!
+//! Order of writes at a start: the wish (`server.json`: running, no process yet), the process, its identity. An agent that
+//! dies between them leaves a server without a note; the next one finds it by its working directory and the lock that it
+//! holds there. Whether and when to start again is not decided here, but by the planner: this module says how it is.
+
+mod backoff;
+mod logs;
+mod note;
+mod supervisor;
+
+use std::io;
+
+use crate::directory::Directory;
+use crate::process::{Watched, find_by_cwd};
+
+pub use backoff::{LONGEST, after_end};
+pub use logs::{rotate, tail};
+pub(crate) use supervisor::end_leftovers;
+pub use supervisor::{Process, Supervisor, SupervisorError};
+
+/// The server of a node, if it runs: the one that is noted, or else the one that works in the data directory.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn running(directory: &Directory) -> io::Result<Option<Watched>> {
+    // A note that is damaged says nothing, and the process itself says all that is needed.
+    let noted = note::Note::read(directory).ok().flatten().and_then(|note| note.process);
+    match noted.as_ref().and_then(Watched::open) {
+        Some(server) => Ok(Some(server)),
+        None => Ok(find_by_cwd(&directory.data())?.as_ref().and_then(Watched::open)),
+    }
+}
