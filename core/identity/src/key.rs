@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use justmanage_model::Pin;
 use rcgen::PublicKeyData;
@@ -90,7 +91,10 @@ impl KeyPair {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
         }
         // Written beside and linked into place: the file appears whole, or not at all, and never over another.
-        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+        // The name is this call's own: two threads that shared it would link each other's key.
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        let unfinished = path.with_extension(format!("{}-{call}.new", std::process::id()));
         let _ = fs::remove_file(&unfinished);
         let write = || -> io::Result<()> {
             let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
@@ -106,7 +110,7 @@ impl KeyPair {
 
     /// Who its holder is.
     pub fn pin(&self) -> Pin {
-        self.pin.clone()
+        self.pin
     }
 
     /// A certificate around the key, and the key as TLS wants it.

@@ -90,10 +90,7 @@ async fn handshake(tcp: TcpStream, acceptor: TlsAcceptor, allowed: Allowed) -> i
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| io::Error::from(io::ErrorKind::PermissionDenied))?;
     let pin = tls::pin_of_certificate(certificate).map_err(io::Error::other)?;
-    let leave = Box::pin({
-        let pin = pin.clone();
-        async move { allowed.withdrawn(&pin).await }
-    });
+    let leave = Box::pin(async move { allowed.withdrawn(&pin).await });
     Ok(Connection { stream, peer: Peer { pin }, leave })
 }
 
