@@ -47,7 +47,7 @@ pub(super) fn keep_spelling(
     path: &Path,
     same_meaning: &dyn Fn(&Path, &Value, &Value) -> bool,
 ) {
-    let absent = |value: &Value| matches!(value, Value::Null | Value::Unknown(_));
+    let absent = |value: &Value| value.is_null() || value.is_unknown();
     if absent(reference) || absent(value) || value.same(reference) {
         return;
     }
