@@ -56,6 +56,9 @@ fn members<'a>(
     nested: &mut Vec<Below<'a>>,
 ) {
     let mut below = Vec::new();
+    if attributes.is_empty() && block.is_none_or(|block| block.block_types.is_empty()) {
+        let _ = write!(text, "\nNothing can be set in it: write `{{}}`.\n");
+    }
     let mut groups = [("Required", String::new()), ("Optional", String::new()), ("Read-Only", String::new())];
     for (name, attribute) in attributes {
         let group = if attribute.required {
@@ -73,7 +76,7 @@ fn members<'a>(
     for (name, inner) in block.into_iter().flat_map(|block| &block.block_types) {
         let full = join(path, name);
         let kind = mode("Block", &inner.nesting_mode);
-        let description = inner.block.description.trim();
+        let description = flowing(&inner.block.description);
         let _ = writeln!(
             groups[usize::from(inner.min_items == 0)].1,
             "- `{name}` ({kind}) {description} (see [below](#{}))",
@@ -105,9 +108,13 @@ fn line(path: &str, name: &str, attribute: &Attribute) -> String {
         Some(_) => format!(" (see [below](#{}))", anchor(&join(path, name))),
         None => String::new(),
     };
-    // Paragraphs of one description stay inside its list item.
-    let description = attribute.description.trim().replace("\n\n", "\n\n  ");
-    format!("- `{name}` ({kind}) {description}{more}\n")
+    format!("- `{name}` ({kind}) {}{more}\n", flowing(&attribute.description))
+}
+
+/// A description whose lines flow, and whose paragraphs stay inside a list item.
+fn flowing(description: &str) -> String {
+    let paragraphs = description.trim().split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>());
+    paragraphs.map(|words| words.join(" ")).collect::<Vec<_>>().join("\n\n  ")
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -156,7 +163,7 @@ mod tests {
 
     const SCHEMA: &str = r#"{"block": {"description": "Makes a thing.\n\nIn detail.", "attributes": {
         "name": {"type": "string", "required": true, "description": "What it is called."},
-        "tags": {"type": ["map", "string"], "optional": true, "description": "Labels."},
+        "tags": {"type": ["map", "string"], "optional": true, "description": "Labels\nof it.\n\nMany."},
         "key_wo": {"type": "string", "optional": true, "sensitive": true, "write_only": true, "description": "A key."},
         "id": {"type": "string", "computed": true, "description": "Found again by this."},
         "local": {"optional": true, "description": "Here.", "nested_type": {"nesting_mode": "single", "attributes": {
