@@ -57,7 +57,12 @@ impl Signals {
         tokio::pin!(host);
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => if debug { return "SIGINT" },
+                _ = self.interrupt.recv() => {
+                    if debug {
+                        return "SIGINT";
+                    }
+                    tracing::debug!("SIGINT is left to the host");
+                }
                 _ = self.terminate.recv() => return "SIGTERM",
                 () = &mut host => return "the process that started this provider is gone",
             }
