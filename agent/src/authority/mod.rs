@@ -135,3 +135,6 @@ fn load(path: &std::path::Path) -> io::Result<Option<KeyPair>> {
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{} is no private key", path.display()))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,3 +100,6 @@ impl RecordStore for SingleCopy {
         self.current.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! The agent's hands: each step looks whether it is so already, does it, and is safe to do twice.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use justmanage_engine::{CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config};
 use justmanage_model::{NodeStep, Phase, Record, RecordChange, SlotSet, Step};
+use justmanage_releases::drift;
 
 use super::Turn;
 use crate::authority;
@@ -119,13 +119,13 @@ impl Turn {
     /// First the file, then the server: a server that is started in between has the new values, too.
     async fn apply_config(&mut self, record: &Record) -> Result<(), StepError> {
         self.write_config(record)?;
-        let mut values: BTreeMap<String, String> = record.spec.config.clone();
-        values.insert("maxmemory".to_owned(), record.spec.memory.get().to_string());
         let mut connection = self.server(record).await?;
-        let keys: Vec<&str> = values.keys().map(String::as_str).collect();
+        let spec = &record.spec;
+        let keys: Vec<&str> = spec.config.keys().map(String::as_str).chain(["maxmemory"]).collect();
         let now = connection.config_get(&keys).await?;
-        values.retain(|key, value| now.get(key) != Some(value));
-        connection.config_set(&values).await?;
+        let (engine, line) = (record.release.engine, record.release.version.line());
+        // What only a restart can change waits for the planner to grant one.
+        connection.config_set(&drift(engine, line, &spec.config, spec.memory, &now).live).await?;
         self.connection = Some(connection);
         Ok(())
     }

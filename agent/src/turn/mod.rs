@@ -114,11 +114,7 @@ impl Turn {
         let record = self.store.get();
         let server = self.look(record.as_ref()).await;
         let now = (self.clock)();
-        let node = NodeObservation {
-            agent_version: self.info.version.clone(),
-            settled: self.settled,
-            server,
-        };
+        let node = NodeObservation { agent_version: self.info.version.clone(), settled: self.settled, server };
         let Some(record) = record else {
             self.say(None, node, false, Vec::new());
             return Outcome::Rest(CALM);
