@@ -1,6 +1,7 @@
 //! The life of a server: login, slots, users, certificates, hangs and stops.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use justmanage_engine::{AppliedUsers, CallError, Connection, Login, Trust, observe};
@@ -169,23 +170,30 @@ async fn a_server_that_hangs_is_not_waited_for() {
     node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap().ping().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_planned_stop_loses_nothing_whatever_the_user_chose() {
+    let choices: [&[(&str, &str)]; 3] =
+        [&[], &[("appendonly", "no"), ("save", "")], &[("appendonly", "yes"), ("appendfsync", "no"), ("save", "")]];
+    // All at once: each waits for seconds until its server serves.
+    let mut stops = tokio::task::JoinSet::new();
     for path in all() {
-        let choices: [&[(&str, &str)]; 3] =
-            [&[], &[("appendonly", "no"), ("save", "")], &[("appendonly", "yes"), ("appendfsync", "no"), ("save", "")]];
         for choice in choices {
-            let mut node = Node::new(&path, choice).await;
-            node.users.insert("orders".parse().unwrap(), user("~* +@all", &["one"]));
-            let mut server = node.start().await;
-            let before = serving(&mut server).await;
-            assert_eq!(node.client("orders", "one", &["SET", "key", "value"]), "OK", "users of the file can log in");
-            server.shutdown().await.unwrap();
-            node.ended().await;
-            let mut server = node.start().await;
-            let after = serving(&mut server).await;
-            assert_eq!(after.bus_id, before.bus_id);
-            assert_eq!(node.client("orders", "one", &["GET", "key"]), "value", "{path:?} {choice:?}");
+            stops.spawn(stop_and_start(path.clone(), choice));
         }
     }
+    assert_eq!(stops.join_all().await.len(), choices.len() * all().len());
+}
+
+async fn stop_and_start(path: PathBuf, choice: &[(&str, &str)]) {
+    let mut node = Node::new(&path, choice).await;
+    node.users.insert("orders".parse().unwrap(), user("~* +@all", &["one"]));
+    let mut server = node.start().await;
+    let before = serving(&mut server).await;
+    assert_eq!(node.client("orders", "one", &["SET", "key", "value"]), "OK", "users of the file can log in");
+    server.shutdown().await.unwrap();
+    node.ended().await;
+    let mut server = node.start().await;
+    let after = serving(&mut server).await;
+    assert_eq!(after.bus_id, before.bus_id);
+    assert_eq!(node.client("orders", "one", &["GET", "key"]), "value", "{path:?} {choice:?}");
 }

@@ -1,0 +1,132 @@
+//! What holds in every Record, and from one to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+use justmanage_model::{
+    Artefact, Claim, ClusterId, Engine, Epoch, Generation, Grant, Member, NodeId, Phase, Pin, Record, Release, Seat,
+    User, Version,
+};
+
+use crate::specs::spec;
+use crate::survives_json;
+
+fn node(number: u8) -> NodeId {
+    NodeId::from_entropy([number; 10])
+}
+
+fn member(number: u8) -> Member {
+    let port = |base: u16| ([127, 0, 0, 1], base + u16::from(number)).into();
+    Member {
+        seat: Seat { shard: 0, ordinal: number.into() },
+        pin: Pin::from_digest([number; 32]),
+        agent: port(20000),
+        client: port(21000),
+        bus_port: 31000 + u16::from(number),
+    }
+}
+
+fn record() -> Record {
+    Record {
+        layout: LAYOUT,
+        epoch: Epoch::from_entropy([1; 8]),
+        generation: Generation::new(7),
+        cluster: ClusterId::from_entropy([1; 10]),
+        name: "orders".parse().unwrap(),
+        phase: Phase::Formed,
+        unclaimed: false,
+        spec: spec(),
+        release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+        artefact: Artefact::new("/usr/bin/redis-server", "00".repeat(32)).unwrap(),
+        operators: BTreeSet::from([Pin::from_digest([9; 32])]),
+        members: BTreeMap::from([(node(1), member(1)), (node(2), member(2))]),
+        users: BTreeMap::new(),
+        ca_certificate: Some("PEM".to_owned()),
+        grant: None,
+    }
+}
+
+fn fault(change: impl FnOnce(&mut Record)) -> String {
+    let mut changed = record();
+    change(&mut changed);
+    changed.check().expect_err("a fault").to_string()
+}
+
+fn give(nodes: &[NodeId], given: u64) -> Option<Grant> {
+    let nodes = nodes.iter().copied().collect();
+    Some(Grant { operation: Operation::Restart, nodes, given: Generation::new(given) })
+}
+
+#[test]
+fn a_right_record_passes_and_survives_json() {
+    let mut right = record();
+    right.users.insert("orders".parse().unwrap(), User { acl: "~*".parse().unwrap(), passwords: vec![] });
+    right.grant = give(&[node(1)], 7);
+    assert_eq!(right.check(), Ok(()));
+    survives_json(&right);
+    survives_json(&Claim { cluster: right.cluster, name: right.name.clone(), node: node(1), seat: member(1).seat });
+    let forming = Record { phase: Phase::Forming, ca_certificate: None, ..right };
+    assert_eq!(forming.check(), Ok(()));
+}
+
+#[test]
+fn what_must_hold_is_checked() {
+    assert!(fault(|r| r.layout = LAYOUT + 1).contains("update it first"));
+    assert!(fault(|r| r.spec.shards = 0).contains("spec is not valid"));
+    assert!(fault(|r| r.release.engine = Engine::Valkey).contains("not what the spec asks for"));
+    assert!(fault(|r| r.release.version = Version::new(7, 2, 0)).contains("not what the spec asks for (7.0)"));
+    assert!(fault(|r| r.operators.clear()).contains("no operator"));
+    assert!(fault(|r| r.ca_certificate = None).contains("no certificate authority"));
+    assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().seat = member(1).seat).contains("same seat"));
+    assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().pin = member(1).pin).contains("same public key"));
+    assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().agent = member(1).agent).contains("same agent address"));
+    assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().client = member(1).client).contains("same client address"));
+    assert!(fault(|r| r.members = (1..=101).map(|n| (node(n), member(n))).collect()).contains("101 members"));
+}
+
+#[test]
+fn a_grant_names_whom_it_may_disturb() {
+    assert!(fault(|r| r.grant = give(&[node(3)], 7)).contains("no member"));
+    assert!(fault(|r| r.grant = give(&[node(1), node(2)], 7)).contains("exactly one node"));
+    assert!(fault(|r| r.grant = give(&[], 7)).contains("exactly one node"));
+    assert!(fault(|r| r.grant = give(&[node(1)], 8)).contains("later generation"));
+}
+
+#[test]
+fn it_never_outgrows_its_store() {
+    let user = |length: usize| User { acl: format!("~{}", "a".repeat(length)).parse().unwrap(), passwords: vec![] };
+    let many = |r: &mut Record, count: usize, length| {
+        r.users = (0..count).map(|n| (format!("user-{n}").parse().unwrap(), user(length))).collect();
+    };
+    assert!(fault(|r| many(r, USERS_MAX + 1, 1)).contains("201 users; at most 200"));
+    let mut full = record();
+    many(&mut full, USERS_MAX, 100);
+    assert_eq!(full.check(), Ok(()), "as many users as there may be, with usual rules");
+    let large = fault(|r| many(r, 20, 4000));
+    assert!(large.contains("bytes; at most 57344"), "{large}");
+    const { assert!(RECORD_BYTES_MAX < 64 << 10) };
+}
+
+#[test]
+fn one_follows_the_other() {
+    let now = record();
+    let follows = |change: fn(&mut Record)| {
+        let mut next = Record { generation: now.generation.next(), ..now.clone() };
+        change(&mut next);
+        match now.check_next(&next) {
+            Ok(()) => "yes".to_owned(),
+            Err(RecordFault::DoesNotFollow { why, .. }) => why.to_owned(),
+            Err(other) => other.to_string(),
+        }
+    };
+    assert_eq!(follows(|_| {}), "yes");
+    assert_eq!(follows(|r| r.phase = Phase::Leaving), "yes");
+    assert_eq!(follows(|r| r.phase = Phase::Forming), "its phase goes back");
+    assert_eq!(follows(|r| r.generation = Generation::new(7)), "its generation is not the next one");
+    assert_eq!(follows(|r| r.generation = Generation::new(9)), "its generation is not the next one");
+    assert_eq!(follows(|r| r.epoch = Epoch::from_entropy([2; 8])), "it is of another epoch");
+    assert_eq!(follows(|r| r.cluster = ClusterId::from_entropy([2; 10])), "it is of another cluster");
+    assert_eq!(follows(|r| r.name = "other".parse().unwrap()), "it is of another cluster");
+    assert_eq!(follows(|r| r.spec.engine = Engine::Valkey), "it has another engine");
+    assert_eq!(follows(|r| r.operators.clear()), "the record names no operator, so nobody could ever change it");
+}
