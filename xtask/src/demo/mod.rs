@@ -5,6 +5,7 @@
 mod cleaner;
 
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -107,8 +108,7 @@ impl Demo {
         title(&format!("The configuration: {EXAMPLE}/main.tf"));
         println!("{}", fs::read_to_string(self.terraform.config().join("main.tf"))?);
         self.show(&["init", "-input=false"])?;
-        self.show(&["apply", "-auto-approve", "-input=false"])?;
-        self.show(&["output"])
+        self.show(&["apply", "-auto-approve", "-input=false"])
     }
 
     fn use_it(&self) -> Result<()> {
@@ -175,6 +175,9 @@ impl Demo {
     /// Runs Terraform before the viewer's eyes.
     fn show(&self, arguments: &[&str]) -> Result<()> {
         let mut command = self.terraform.command(arguments);
+        if !std::io::stdout().is_terminal() {
+            command.arg("-no-color");
+        }
         title(&format!("{} {}", self.terraform.name(), arguments.join(" ")));
         let status = self.with_server(&mut command).status().context("cannot start terraform")?;
         ensure!(status.success(), "`{} {}` failed ({status})", self.terraform.name(), arguments.join(" "));
