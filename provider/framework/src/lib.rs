@@ -19,7 +19,7 @@
 //! | [`check`] | the checks that core makes of a provider's answers |
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |
 //! | [`plugin`] | the process: handshake, TLS, controller, broker, stdio, logs |
-//! | [`testing`] | a host that speaks the client side, for tests |
+//! | `testing` (a feature) | a host that speaks the client side, for tests |
 //!
 //! # A provider in fifty lines
 //!

@@ -19,7 +19,7 @@
 //!
 //! | field | Terraform type | may be null | may be unknown |
 //! |---|---|---|---|
-//! | `String`, `bool`, integers, [`Number`], `Vec<T>`, [`Set<T>`], `BTreeSet<T>`, `BTreeMap<String, T>` | the obvious one | no | no |
+//! | `String`, `bool`, integers, [`Number`](crate::Number), `Vec<T>`, [`Set<T>`], `BTreeSet<T>`, `BTreeMap<String, T>` | the obvious one | no | no |
 //! | a nested model `M`, `Vec<M>`, `Set<M>`, `BTreeMap<String, M>` | nested attributes: single, list, set, map | no | no |
 //! | [`Value`] | dynamic | yes | yes |
 //! | `Option<T>` | as `T` | yes | no |
@@ -98,6 +98,14 @@ pub trait Model: Sized + Send + Sync + 'static {
 
     /// All attributes, with their values.
     fn encode(&self) -> BTreeMap<String, Value>;
+
+    /// The model of a view, for planning code that has nothing to say while something needed is not known yet.
+    ///
+    /// # Errors
+    /// A field that cannot be null or unknown is. See [`ModelError::is_unknown`].
+    fn from_view(view: &Self::View) -> Result<Self, ModelError> {
+        Self::decode(&view.encode(), &Path::root())
+    }
 }
 
 /// The form of a model in which every attribute may be null or unknown.

@@ -1,6 +1,7 @@
 //! How each kind of answer says that it failed, and the guard around each call.
 
 use std::future::Future;
+use std::time::Instant;
 
 use tfkit_proto::tfplugin6 as proto;
 use tonic::{Response, Status};
@@ -44,14 +45,17 @@ answers!(
     read_data_source,
 );
 
-/// Runs one call in its span. A panic, here of the framework's own code, is a diagnostic too.
+/// Runs one call in its span, whose fields have the names that Terraform's own framework gives them in logs. A panic, here of the framework's own code, is a diagnostic too.
 pub(super) async fn answer<A: Answer>(
     span: Span,
     work: impl Future<Output = Result<A, Diagnostics>>,
 ) -> Result<Response<A>, Status> {
     let work = async {
         tracing::debug!("called");
-        catch_panic(work).await.unwrap_or_else(|panic| Err(panicked(&panic).into()))
+        let began = Instant::now();
+        let result = catch_panic(work).await.unwrap_or_else(|panic| Err(panicked(&panic).into()));
+        tracing::debug!(tf_req_duration_ms = began.elapsed().as_secs_f64() * 1000.0, "answered");
+        result
     };
     let result = work.instrument(span).await;
     Ok(Response::new(result.unwrap_or_else(A::failed)))

@@ -28,7 +28,7 @@ pub(super) fn state(name: &str, verb: &str, schema: &Schema, state: &Value, answ
 fn blame(name: &str, verb: &str, violations: Vec<Violation>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for violation in violations {
-        tracing::error!(r#type = name, verb, %violation, "the provider's answer breaks a rule of Terraform");
+        tracing::error!(tf_resource_type = name, verb, %violation, "the provider's answer breaks a rule of Terraform");
         diagnostics.push(
             Diagnostic::error(
                 "Provider bug",

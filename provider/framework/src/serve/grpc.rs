@@ -13,14 +13,14 @@ impl provider_server::Provider for Service {
         &self,
         _: Request<proto::get_metadata::Request>,
     ) -> Result<Response<proto::get_metadata::Response>, Status> {
-        answer(info_span!("GetMetadata"), async { Ok(self.0.metadata()) }).await
+        answer(info_span!("call", tf_rpc = "GetMetadata"), async { Ok(self.0.metadata()) }).await
     }
 
     async fn get_provider_schema(
         &self,
         _: Request<proto::get_provider_schema::Request>,
     ) -> Result<Response<proto::get_provider_schema::Response>, Status> {
-        answer(info_span!("GetProviderSchema"), async { Ok(self.0.schemas()) }).await
+        answer(info_span!("call", tf_rpc = "GetProviderSchema"), async { Ok(self.0.schemas()) }).await
     }
 
     async fn get_resource_identity_schemas(
@@ -35,7 +35,8 @@ impl provider_server::Provider for Service {
         request: Request<proto::validate_provider_config::Request>,
     ) -> Result<Response<proto::validate_provider_config::Response>, Status> {
         let request = request.into_inner();
-        answer(info_span!("ValidateProviderConfig"), async { self.0.validate_provider(&request) }).await
+        answer(info_span!("call", tf_rpc = "ValidateProviderConfig"), async { self.0.validate_provider(&request) })
+            .await
     }
 
     async fn validate_resource_config(
@@ -43,7 +44,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::validate_resource_config::Request>,
     ) -> Result<Response<proto::validate_resource_config::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ValidateResourceConfig", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ValidateResourceConfig", tf_resource_type = request.type_name);
         answer(span, async { self.0.validate_resource(&request) }).await
     }
 
@@ -52,7 +53,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::validate_data_resource_config::Request>,
     ) -> Result<Response<proto::validate_data_resource_config::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ValidateDataResourceConfig", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ValidateDataResourceConfig", tf_data_source_type = request.type_name);
         answer(span, async { self.0.validate_data_source(&request) }).await
     }
 
@@ -60,7 +61,7 @@ impl provider_server::Provider for Service {
         &self,
         request: Request<proto::configure_provider::Request>,
     ) -> Result<Response<proto::configure_provider::Response>, Status> {
-        answer(info_span!("ConfigureProvider"), self.0.configure(request.into_inner())).await
+        answer(info_span!("call", tf_rpc = "ConfigureProvider"), self.0.configure(request.into_inner())).await
     }
 
     async fn upgrade_resource_state(
@@ -68,7 +69,12 @@ impl provider_server::Provider for Service {
         request: Request<proto::upgrade_resource_state::Request>,
     ) -> Result<Response<proto::upgrade_resource_state::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("UpgradeResourceState", r#type = request.type_name, version = request.version);
+        let span = info_span!(
+            "call",
+            tf_rpc = "UpgradeResourceState",
+            tf_resource_type = request.type_name,
+            version = request.version
+        );
         answer(span, async { self.0.upgrade(&request) }).await
     }
 
@@ -77,7 +83,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::read_resource::Request>,
     ) -> Result<Response<proto::read_resource::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ReadResource", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ReadResource", tf_resource_type = request.type_name);
         answer(span, self.0.read(request)).await
     }
 
@@ -86,7 +92,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::plan_resource_change::Request>,
     ) -> Result<Response<proto::plan_resource_change::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("PlanResourceChange", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "PlanResourceChange", tf_resource_type = request.type_name);
         answer(span, self.0.plan(request)).await
     }
 
@@ -95,7 +101,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::apply_resource_change::Request>,
     ) -> Result<Response<proto::apply_resource_change::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ApplyResourceChange", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ApplyResourceChange", tf_resource_type = request.type_name);
         // Whatever fails before the author's code ran, or in ours: what was there is still there.
         let (prior, private) = (request.prior_state.clone(), request.planned_private.clone());
         let mut response = answer(span, self.0.apply(request)).await?;
@@ -111,7 +117,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::import_resource_state::Request>,
     ) -> Result<Response<proto::import_resource_state::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ImportResourceState", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ImportResourceState", tf_resource_type = request.type_name);
         answer(span, self.0.import(request)).await
     }
 
@@ -120,7 +126,7 @@ impl provider_server::Provider for Service {
         request: Request<proto::read_data_source::Request>,
     ) -> Result<Response<proto::read_data_source::Response>, Status> {
         let request = request.into_inner();
-        let span = info_span!("ReadDataSource", r#type = request.type_name);
+        let span = info_span!("call", tf_rpc = "ReadDataSource", tf_data_source_type = request.type_name);
         answer(span, self.0.read_data_source(request)).await
     }
 

@@ -154,6 +154,16 @@ fn a_view_does_not_show_secrets() {
 }
 
 #[test]
+fn a_view_becomes_a_model_once_it_is_known() {
+    let ty = Box::block().object_type();
+    let model = |json| Box::from_view(&<BoxView as Field>::decode(&value(&json, &ty), &Path::root()).expect("a view"));
+    let known = model(json!({ "size": "small", "type": "x", "match": "??" })).map(|known| known.kind);
+    assert_eq!(known, Ok("x".to_owned()));
+    let error = model(json!({ "size": "small", "type": "??" })).map(|_| ()).expect_err("not yet");
+    assert_eq!((error.is_unknown(), error.path), (true, Path::attribute("type")));
+}
+
+#[test]
 fn attr_says_what_is_there() {
     let (null, unknown, known) = (Attr::<i64>::Null, Attr::<i64>::unknown(), Attr::Known(5));
     for (attr, is, or) in

@@ -65,6 +65,18 @@ fn apply_then_nothing_to_do_then_update_then_replace_then_destroy() {
 }
 
 #[test]
+fn logs_name_calls_and_types_and_never_secrets() {
+    let workspace = Workspace::with(EVERYTHING);
+    let mut command = workspace.command(["apply", "-auto-approve"]);
+    let output = command.env("TF_LOG_PROVIDER", "TRACE").output().expect("terraform is on the PATH");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    let line = log.lines().find(|line| line.contains("ApplyResourceChange") && line.contains("kitchen_dish"));
+    assert!(line.is_some(), "{log}");
+    assert!(!log.contains("hush-hush") && !log.contains("never-stored"), "{log}");
+}
+
+#[test]
 fn nested_changes_touch_only_what_changes() {
     let workspace = Workspace::with(EVERYTHING);
     workspace.apply().code(0);
