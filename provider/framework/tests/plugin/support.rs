@@ -16,17 +16,27 @@ use tfkit_proto::tfplugin6::{
 /// How long anything may take.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// examples/bare.rs, which cargo builds beside these tests.
+/// examples/bare.rs
 pub fn bare() -> PathBuf {
+    built("bare")
+}
+
+/// An example of this package, which cargo builds beside these tests.
+pub fn built(example: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let path = tests.ancestors().nth(2).unwrap().join("examples/bare");
+    let path = tests.ancestors().nth(2).unwrap().join("examples").join(example);
     assert!(path.exists(), "{path:?} is not built: run the tests of the whole package, or `cargo build --examples`");
     path
 }
 
 /// The bare provider with its sockets in a directory of the test.
 pub fn launch(directory: &Path) -> Launch {
-    Launch::new(bare()).env("TMPDIR", directory).env_remove("XDG_RUNTIME_DIR").env("RUST_BACKTRACE", "0")
+    launch_program(bare(), directory)
+}
+
+/// A provider with its sockets in a directory of the test.
+pub fn launch_program(program: PathBuf, directory: &Path) -> Launch {
+    Launch::new(program).env("TMPDIR", directory).env_remove("XDG_RUNTIME_DIR").env("RUST_BACKTRACE", "0")
 }
 
 pub fn directory() -> tempfile::TempDir {
