@@ -36,6 +36,8 @@ pub async fn observe(
     let cluster = cluster.unwrap_or_default();
     Ok(ServerObservation {
         release: info.release().ok_or_else(|| missing("the version"))?,
+        // Not the server's to know: whoever started it adds it.
+        started: None,
         pid: process(&info).ok_or_else(|| missing("the process"))?,
         bus_id: cluster.id,
         loading,

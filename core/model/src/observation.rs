@@ -33,9 +33,7 @@ pub struct Observation {
 pub struct NodeObservation {
     /// Version of the agent's software.
     pub agent_version: String,
-    /// The generation of the Record by which the server's files were written at its last start; `None` before the first.
-    ///
-    /// Set by [`crate::NodeStep::StartServer`] and by nothing else: by it the planner knows that a restart was tried.
+    /// The generation of the Record that this agent has made so, if any.
     pub settled: Option<Generation>,
     /// The database process.
     pub server: ServerState,
@@ -77,6 +75,10 @@ pub enum ServerState {
 pub struct ServerObservation {
     /// What runs.
     pub release: Release,
+    /// The generation of the Record by which the files were written that it was started with. The agent knows it, not the
+    /// server; `None` where the agent does not. By it the planner sees that a restart was tried, and did not help.
+    #[serde(default)]
+    pub started: Option<Generation>,
     /// Its process id.
     pub pid: u32,
     /// Its id on the cluster bus (40 hexadecimal digits).

@@ -57,7 +57,7 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
     match &seen.server {
         ServerState::Running(server) if server.loading => Next::Heal,
         ServerState::Running(server) if view.drift(server).restart.is_empty() => Next::Done,
-        ServerState::Running(server) if seen.settled == Some(view.record.generation) => {
+        ServerState::Running(server) if server.started == Some(view.record.generation) => {
             Next::Wait(in_vain(view, node, server))
         }
         ServerState::Running(_) => Next::Step(by(node, NodeStep::StopServer)),

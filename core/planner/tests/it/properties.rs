@@ -58,7 +58,7 @@ fn happen(world: &mut World, event: &Event) {
     match event {
         Event::Turn | Event::TurnTwice | Event::TurnForgotten => return turn(world, event),
         Event::Pass(seconds) => world.pass(SignedDuration::from_secs(*seconds)),
-        Event::Crash if world.settled.is_some() => {
+        Event::Crash if world.started.is_some() => {
             world.process = Process::Down { since: world.now, retry_at: world.now + SignedDuration::from_secs(1) };
         }
         Event::Reboot => world.process = Process::Stopped,

@@ -24,7 +24,7 @@ pub(crate) struct World {
     /// What the running server has, or would have.
     pub(crate) server: Server,
     /// What the server's files said at its last start, and by which generation.
-    pub(crate) settled: Option<Generation>,
+    pub(crate) started: Option<Generation>,
     pub(crate) file: BTreeMap<String, String>,
     /// The next starts fail.
     pub(crate) broken: bool,
@@ -82,7 +82,7 @@ impl World {
             unseen: false,
             process: Process::Stopped,
             server,
-            settled: None,
+            started: None,
             file: BTreeMap::new(),
             broken: false,
             failures: 0,
@@ -107,7 +107,7 @@ impl World {
         } else {
             Seen::Known(NodeObservation {
                 agent_version: "0.1.0".to_owned(),
-                settled: self.settled,
+                settled: None,
                 server: self.server_state(),
             })
         };
@@ -138,6 +138,7 @@ impl World {
         config.insert("maxmemory".to_owned(), maxmemory);
         ServerObservation {
             release: self.server.release.clone(),
+            started: self.started,
             pid: 42,
             bus_id: if loading { String::new() } else { "0".repeat(40) },
             loading,
@@ -225,7 +226,7 @@ impl World {
         // The agent has not asked yet what the server makes of the rules.
         self.server.users = "other".to_owned();
         self.server.certificate_expires = self.now + SignedDuration::from_hours(24 * 90);
-        self.settled = Some(self.record.generation);
+        self.started = Some(self.record.generation);
         self.process = Process::Starting(self.now);
     }
 
