@@ -1,7 +1,8 @@
 //! What runs in a directory, and which ports are listened on: read from `/proc`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -70,10 +71,8 @@ pub fn listening_ports() -> BTreeSet<u16> {
     tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(listens).map(|(_, port)| port).collect()
 }
 
-/// The TCP sockets that a process listens on, as the kernel writes them: `(address in hexadecimal, port)`.
-///
-/// `0100007F` is 127.0.0.1 and `00000000` is every address (on a little-endian machine).
-pub fn listening_of(pid: i32) -> Vec<(String, u16)> {
+/// The TCP sockets that a process listens on. `0.0.0.0` and `::` are every address.
+pub fn listening_of(pid: i32) -> Vec<(IpAddr, u16)> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
     let sockets: BTreeSet<String> = targets
@@ -87,10 +86,35 @@ pub fn listening_of(pid: i32) -> Vec<(String, u16)> {
 }
 
 /// A line of `/proc/net/tcp` in state 0A (LISTEN): its local address and port.
-fn listens(line: &str) -> Option<(String, u16)> {
+fn listens(line: &str) -> Option<(IpAddr, u16)> {
     let mut words = line.split_whitespace().skip(1);
     let (address, port) = words.next()?.split_once(':')?;
-    (words.nth(1)? == "0A").then_some((address.to_owned(), u16::from_str_radix(port, 16).ok()?))
+    (words.nth(1)? == "0A").then_some((ip(address)?, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// An address as the kernel writes it: groups of four bytes, each in the machine's own order.
+fn ip(hexadecimal: &str) -> Option<IpAddr> {
+    let group = |start: usize| u32::from_str_radix(hexadecimal.get(start..start + 8)?, 16).ok().map(u32::to_ne_bytes);
+    match hexadecimal.len() {
+        8 => Some(IpAddr::from(group(0)?)),
+        32 => {
+            let bytes = [group(0)?, group(8)?, group(16)?, group(24)?].concat();
+            Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?))
+        }
+        _ => None,
+    }
+}
+
+/// Pipes of which a process holds only one end: the other end is somebody else's.
+pub fn shared_pipes(pid: i32) -> Vec<String> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let mut ends = BTreeMap::<String, usize>::new();
+    for target in descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()) {
+        if target.to_string_lossy().starts_with("pipe:") {
+            *ends.entry(target.to_string_lossy().into_owned()).or_default() += 1;
+        }
+    }
+    ends.into_iter().filter(|(_, count)| *count < 2).map(|(pipe, _)| pipe).collect()
 }
 
 #[cfg(test)]
@@ -119,12 +143,37 @@ mod tests {
     }
 
     #[test]
+    fn addresses_read_as_people_write_them() {
+        let written = |address: &str| ip(address).map(|address| address.to_string());
+        let bytes = |groups: &[[u8; 4]]| -> String {
+            groups.iter().map(|group| format!("{:08X}", u32::from_ne_bytes(*group))).collect()
+        };
+        assert_eq!(written(&bytes(&[[127, 0, 0, 1]])).as_deref(), Some("127.0.0.1"));
+        assert_eq!(written(&bytes(&[[0; 4], [0; 4], [0; 4], [0, 0, 0, 1]])).as_deref(), Some("::1"));
+        assert_eq!(written("1234"), None);
+    }
+
+    #[test]
+    fn a_pipe_with_one_end_is_shared_and_one_with_both_is_not() {
+        let mut child = Command::new("sleep").arg("600").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let shared = shared_pipes(i32::try_from(child.id()).unwrap());
+        let (reader, writer) = std::io::pipe().unwrap();
+        let own = shared_pipes(i32::try_from(std::process::id()).unwrap());
+        let link = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader))).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(shared.len(), 1, "{shared:?}");
+        assert!(!own.contains(&link.to_string_lossy().into_owned()), "{own:?}");
+        drop((reader, writer));
+    }
+
+    #[test]
     fn a_listener_is_seen_while_it_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = i32::try_from(std::process::id()).unwrap();
         assert!(listening_ports().contains(&port));
-        assert!(listening_of(own).contains(&("0100007F".into(), port)));
+        assert!(listening_of(own).contains(&([127, 0, 0, 1].into(), port)));
         drop(listener);
         assert!(!listening_of(own).iter().any(|(_, other)| *other == port));
     }

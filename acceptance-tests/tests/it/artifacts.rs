@@ -101,6 +101,8 @@ fn serve(bytes: Vec<u8>) -> std::net::SocketAddr {
 #[test]
 fn an_entry_that_cannot_be_right_is_refused_by_validate() {
     let workspace = Workspace::new();
+    // Without a resource Terraform would not ask the provider at all.
+    workspace.write("main.tf", &cluster("redis", "7.0", ""));
     for (entry, says) in [
         ("{}", "directory"),
         ("{ url = \"https://example.test/redis.tar.gz\" }", "sha256"),

@@ -75,7 +75,7 @@ fn killed_before_terraform_saved_that_it_was_formed() {
 #[test]
 fn a_create_that_cannot_end_is_tainted_and_made_anew() {
     let mut workspace = prepared("redis");
-    workspace.allow_alarm("step failed");
+    workspace.allow_alarm("the server is down");
     // A directive that this build's table knows and the server refuses only when it starts.
     let broken = crate::world::cluster("redis", "7.0", "  config = { \"oom-score-adj-values\" = \"1 2 3 4\" }");
     workspace.write("main.tf", &broken);

@@ -25,7 +25,8 @@ fn kill(pid: i32) {
 
 #[test]
 fn a_server_that_is_killed_is_started_again_without_terraform() {
-    let workspace = applied("redis");
+    let mut workspace = applied("redis");
+    workspace.allow_alarm("the server is down");
     write(&workspace);
     let killed = server(&workspace, "redis");
     kill(killed);
@@ -43,7 +44,8 @@ fn a_server_that_is_killed_is_started_again_without_terraform() {
 
 #[test]
 fn an_agent_that_is_killed_shows_in_the_plan_and_the_next_takes_the_server_over() {
-    let workspace = applied("redis");
+    let mut workspace = applied("redis");
+    workspace.allow_alarm("the server is down");
     write(&workspace);
     let (killed, serving) = (agent(&workspace), server(&workspace, "redis"));
     kill(killed);

@@ -47,6 +47,10 @@ impl Manager {
     /// All machines that are meant, each with its agent's answer.
     pub(super) async fn look(&self, query: &ClaimQuery) -> Result<Vec<Looked>, Failure> {
         let machines = self.platform.find(query).await.map_err(|error| from_platform(&error))?;
+        if machines.iter().any(|machine| machine.state != MachineState::Stopped) {
+            // Without a key nobody can be asked, and that is no fault of theirs.
+            self.operator.existing()?;
+        }
         let mut looked = Vec::with_capacity(machines.len());
         for machine in machines {
             let answer = self.ask(&machine).await;
