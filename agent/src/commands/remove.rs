@@ -82,7 +82,8 @@ fn end_server(directory: &Directory) -> Outcome {
     let fail = disk(directory);
     // More than one only if somebody else started the second; then both must go.
     while let Some(server) = server::running(directory).map_err(&fail)? {
-        end(&server, SERVER_LIMIT)?;
+        // Without its directory it cannot save, and Redis does not end before it has saved.
+        end(&server, if directory.data().exists() { SERVER_LIMIT } else { Duration::ZERO })?;
     }
     end_leftovers(&directory.data()).map_err(fail)
 }

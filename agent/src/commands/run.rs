@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Threads for the agent's work: what it does is short, but one that waits for the disk must not keep others waiting.
 const WORKERS: usize = 2;
 
+/// How long to wait at the end for work that was under way.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
+
 /// Runs the agent until it is told to end (SIGTERM). Its server runs on.
 pub(super) fn run(directory: &Directory) -> Outcome {
     let order = order(directory)?;
@@ -33,8 +36,8 @@ pub(super) fn run(directory: &Directory) -> Outcome {
         let hint = format!("Its log, {}, tells more.", directory.agent_log().display());
         CommandError::new(format!("the agent ended: {error}"), hint)
     })?;
-    // Nothing of the agent may act while its node is taken away.
-    drop(runtime);
+    // Nothing of the agent may act while its node is taken away; nor may a disk that does not answer keep it from ending.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     match end {
         End::Asked => Ok(()),
         End::Forsaken => remove::with_lock(directory, lock),

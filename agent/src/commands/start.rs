@@ -22,14 +22,14 @@ const PAUSE: Duration = Duration::from_millis(3);
 pub(super) fn start(directory: &Directory) -> Result<AgentInfo, CommandError> {
     let fail = disk(directory);
     order(directory)?;
-    if let Some(info) = status::agent(directory).map_err(&fail)? {
+    if let Some(info) = status::agent_that_answers(directory).map_err(&fail)? {
         return Ok(info);
     }
     let mut ours = launch(directory)?;
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
         // Ours, or that of another `start` that was first: one agent is as good as the other.
-        if let Some(info) = status::agent(directory).map_err(&fail)? {
+        if let Some(info) = status::agent_that_answers(directory).map_err(&fail)? {
             return Ok(info);
         }
         if ours.wait(PAUSE).is_some() {

@@ -1,13 +1,22 @@
 //! `status`: what runs in a node's directory.
 
 use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
 
+use justmanage_identity::{KeyPair, tls};
 use justmanage_model::node::{AgentInfo, NodeStatus};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 
 use super::{CommandError, disk, order};
 use crate::directory::Directory;
 use crate::process::{LockGuard, Watched};
 use crate::server;
+
+/// How long an agent may take to prove its key: it takes 2 ms, on a busy machine tenths of a second.
+const PROOF_LIMIT: Duration = Duration::from_secs(2);
 
 /// What runs now. Reads a few files and `/proc`; asks nobody.
 pub(super) fn status(directory: &Directory) -> Result<NodeStatus, CommandError> {
@@ -28,4 +37,27 @@ pub(super) fn agent(directory: &Directory) -> io::Result<Option<AgentInfo>> {
     // A damaged file is one that the agent that runs has not written.
     let info: Option<AgentInfo> = directory.read(&directory.agent_info()).unwrap_or_default();
     Ok(info.filter(|info| Watched::open(&info.process).is_some()))
+}
+
+/// As [`agent`], and it has just proven that it holds its key. An agent that was killed this moment has its lock, its socket
+/// and its pid for some milliseconds more; whoever called it then would get no answer.
+pub(super) fn agent_that_answers(directory: &Directory) -> io::Result<Option<AgentInfo>> {
+    Ok(agent(directory)?.filter(|info| prove(info).is_ok()))
+}
+
+/// A TLS handshake with the agent. It lets nobody in whom it does not know, but shows its own key first.
+fn prove(agent: &AgentInfo) -> io::Result<()> {
+    let nobody = KeyPair::generate().map_err(io::Error::other)?;
+    let config = tls::client(&nobody, agent.pin).map_err(io::Error::other)?;
+    let name = ServerName::IpAddress(agent.agent.ip().into());
+    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let mut tcp = TcpStream::connect_timeout(&agent.agent, PROOF_LIMIT)?;
+    tcp.set_read_timeout(Some(PROOF_LIMIT))?;
+    tcp.set_write_timeout(Some(PROOF_LIMIT))?;
+    while connection.is_handshaking() {
+        if connection.complete_io(&mut tcp)? == (0, 0) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
 }
