@@ -2,13 +2,12 @@
 
 use std::{io, os::fd::OwnedFd};
 
-use rustix::process::{PidfdFlags, getppid, pidfd_open};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// The process that started us, if it can be watched.
+/// The process that started us, if it can be watched: on Linux.
 ///
 /// Terraform may be killed without a chance to shut its providers down. Nobody would store what an orphan does, and
 /// nobody would end it, so it ends with its host.
@@ -17,7 +16,14 @@ pub(super) struct Parent(Option<OwnedFd>);
 impl Parent {
     /// Looks it up. Done at the start: after the death of the parent, another process takes its place.
     pub(super) fn find() -> Self {
-        Self(getppid().and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok()))
+        #[cfg(target_os = "linux")]
+        let fd = {
+            use rustix::process::{PidfdFlags, getppid, pidfd_open};
+            getppid().and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok())
+        };
+        #[cfg(not(target_os = "linux"))]
+        let fd = None;
+        Self(fd)
     }
 
     async fn exited(self) {

@@ -22,12 +22,15 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 
 /// Redirects standard output to a pipe and returns its reading end.
 ///
+/// Children that keep standard output write into the pipe too; it ends with this process, so one that outlives it needs an
+/// output of its own (as it does for standard error, whose end Terraform waits for).
+///
 /// After the handshake the host throws away what comes over the real one; by way of GRPCStdio it becomes a warning in
 /// Terraform's log, so that a forgotten `println!` is found.
 pub(super) fn capture() -> io::Result<OwnedFd> {
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (reader, writer) = io::pipe()?;
     rustix::stdio::dup2_stdout(writer)?;
-    Ok(reader)
+    Ok(reader.into())
 }
 
 /// Printed text that waits for the host.

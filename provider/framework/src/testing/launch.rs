@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     path::PathBuf,
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
@@ -82,7 +82,9 @@ impl Launch {
     /// When it does not start, or its first line is not a handshake.
     pub async fn spawn(self) -> Result<Process, HostError> {
         let identity = Identity::new(self.key);
-        let mut child = self.command(&identity).spawn().map_err(HostError::Start)?;
+        let mut command = self.command(&identity);
+        let begin = Instant::now();
+        let mut child = command.spawn().map_err(HostError::Start)?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(HostError::Handshake("the process has no standard output".into()));
         };
@@ -95,9 +97,10 @@ impl Launch {
             let status = timeout(DEADLINE, child.wait()).await;
             return Err(HostError::Handshake(format!("no line; {status:?}; {}", output.text())));
         }
+        let took = begin.elapsed();
         let handshake = Handshake::parse(&line)?;
         output::read(Source::Stdout, stdout, output.clone());
-        Ok(Process { child, handshake, identity, output })
+        Ok(Process { child, handshake, identity, output, took })
     }
 
     /// Starts the process in the expectation that it ends by itself, and returns its exit status, standard output and
@@ -177,12 +180,18 @@ pub struct Process {
     pub(super) handshake: Handshake,
     pub(super) identity: Identity,
     pub(super) output: Output,
+    took: Duration,
 }
 
 impl Process {
     /// Its handshake.
     pub fn handshake(&self) -> &Handshake {
         &self.handshake
+    }
+
+    /// Time from the start of the process to its line, which every run of Terraform waits for several times.
+    pub fn took(&self) -> Duration {
+        self.took
     }
 
     /// Its process id, while it runs.
