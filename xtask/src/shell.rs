@@ -20,7 +20,10 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// The command line as a person would type it.
 pub(crate) fn show(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    // Cargo tells us its full path; people type its name.
+    let program = Path::new(command.get_program());
+    let program = program.file_name().filter(|name| *name == "cargo").unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| quote(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
