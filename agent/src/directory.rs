@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 /// | `record.json` | its copy of the Record | the agent |
 /// | `secrets/` | private keys and passwords | the agent |
 /// | `server.json` | which process is the server | the agent, before the server runs |
-/// | `started.json` | the configuration keys that the server was started with | the agent |
+/// | `started.json` | the generation and the configuration keys that the server was started with | the agent |
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Directory {
         server_log = "server.log";
         /// The server's configuration.
         server_config = "server.conf";
-        /// The configuration keys that the server was started with.
+        /// The generation and the configuration keys that the server was started with.
         started = "started.json";
         /// The server's users.
         users = "users.acl";

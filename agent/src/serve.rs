@@ -87,9 +87,10 @@ pub async fn serve(
 
     let (finish, finished) = watch::channel(false);
     let mut over = finished.clone();
-    let serving = tonic::transport::Server::builder().add_service(api).serve_with_incoming_shutdown(incoming, async move {
-        let _ = over.wait_for(|end| *end).await;
-    });
+    let serving =
+        tonic::transport::Server::builder().add_service(api).serve_with_incoming_shutdown(incoming, async move {
+            let _ = over.wait_for(|end| *end).await;
+        });
     let serving = tokio::spawn(serving);
     let turning = tokio::spawn(turn.run(finished));
     let guarding = tokio::spawn(keep_allowed(store.watch(), allowed, order.operators.clone()));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
 use justmanage_agent_proto::v1::{FoundRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest};
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Generation, Record};
+use justmanage_model::{Generation, Record, Waiting};
 use serde::Serialize;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
@@ -97,12 +97,15 @@ impl Agent for Api {
         let Some((version, status)) = current else {
             return Err(Status::unavailable("the agent is still starting"));
         };
+        // A Record that was taken after the agent's last turn: "converged" would be said of the one before.
+        let newest = self.store.get();
+        let fresh = newest == status.record;
         Ok(Response::new(StatusReply {
             version,
-            record: status.record.as_ref().map(encode).transpose()?.unwrap_or_default(),
+            record: newest.as_ref().map(encode).transpose()?.unwrap_or_default(),
             node: encode(&status.node)?,
-            converged: status.converged,
-            waiting: encode(&status.waiting)?,
+            converged: status.converged && fresh,
+            waiting: if fresh { encode(&status.waiting)? } else { encode::<[Waiting; 0]>(&[])? },
         }))
     }
 
@@ -128,5 +131,6 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Status> {
 }
 
 fn decode(json: &[u8]) -> Result<Record, Status> {
-    serde_json::from_slice(json).map_err(|error| Status::invalid_argument(format!("the Record cannot be read: {error}")))
+    serde_json::from_slice(json)
+        .map_err(|error| Status::invalid_argument(format!("the Record cannot be read: {error}")))
 }

@@ -25,11 +25,14 @@ const BACKDATED_HOURS: i64 = 24;
 const AUTHORITY_KEY: &str = "ca.key";
 
 /// The files that the server reads.
+///
+/// Certificate and private key are in one file, which is replaced whole: whoever is killed at whatever moment leaves a pair
+/// that fits. (OpenSSL takes from a PEM file what it looks for, and passes over the rest.)
 #[derive(Clone, Debug)]
 pub struct ServerFiles {
     /// Its certificate.
     pub certificate: std::path::PathBuf,
-    /// Its private key.
+    /// Its private key, in the same file.
     pub key: std::path::PathBuf,
     /// The authority's certificate.
     pub authority: std::path::PathBuf,
@@ -38,7 +41,8 @@ pub struct ServerFiles {
 /// Where the server's files are.
 pub fn server_files(directory: &Directory) -> ServerFiles {
     let tls = directory.tls();
-    ServerFiles { certificate: tls.join("server.crt"), key: tls.join("server.key"), authority: tls.join("ca.crt") }
+    let pair = tls.join("server.pem");
+    ServerFiles { certificate: pair.clone(), key: pair, authority: tls.join("ca.crt") }
 }
 
 /// Makes the authority, and returns its certificate (PEM). Its key is on disk before anybody knows the certificate; a key
@@ -84,9 +88,7 @@ pub fn issue(
     let files = server_files(directory);
     directory.make(&directory.tls())?;
     directory.write_bytes(&files.authority, authority_certificate.as_bytes())?;
-    // A server that starts between these two finds a pair that does not fit, refuses to start, and is started again.
-    directory.write_bytes(&files.key, key.serialize_pem().as_bytes())?;
-    directory.write_bytes(&files.certificate, certificate.pem().as_bytes())
+    directory.write_bytes(&files.certificate, format!("{}{}", certificate.pem(), key.serialize_pem()).as_bytes())
 }
 
 fn authority(cluster: &ClusterId, now: Timestamp) -> Result<CertificateParams, rcgen::Error> {

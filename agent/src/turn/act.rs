@@ -7,7 +7,7 @@ use justmanage_engine::{CallError, Connection, NodeConfig, NodeFiles, RenderErro
 use justmanage_model::{NodeStep, Phase, Record, RecordChange, SlotSet, Step};
 use justmanage_releases::drift;
 
-use super::Turn;
+use super::{Started, Turn};
 use crate::authority;
 use crate::secrets;
 use crate::server::{Process, SupervisorError};
@@ -93,8 +93,8 @@ impl Turn {
         }
         self.write_config(record)?;
         self.write_users(record)?;
-        let keys: Vec<&String> = record.spec.config.keys().collect();
-        self.directory.write(&self.directory.started(), &keys)?;
+        let started = Started { generation: record.generation, keys: record.spec.config.keys().cloned().collect() };
+        self.directory.write(&self.directory.started(), &started)?;
         let config = self.directory.server_config();
         self.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
         Ok(())

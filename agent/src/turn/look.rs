@@ -8,7 +8,7 @@ use justmanage_engine::{CallError, Connection, Trust, observe};
 use justmanage_model::{Record, ServerState, Timestamp};
 use tracing::{debug, warn};
 
-use super::Turn;
+use super::{Started, Turn};
 use crate::server::Process;
 
 /// Longest time for one answer of the server. A command of a client that takes longer blocks the server for everybody:
@@ -53,9 +53,11 @@ impl Turn {
             None => self.connect(record).await?,
         };
         // Also what the server was started with and nobody wants any more: the planner has to know that it is still in force.
-        let started: Vec<String> = self.directory.read(&self.directory.started()).ok().flatten().unwrap_or_default();
-        let keys: BTreeSet<&str> = record.spec.config.keys().chain(&started).map(String::as_str).collect();
-        let seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
+        let started: Option<Started> = self.directory.read(&self.directory.started()).ok().flatten();
+        let before = started.iter().flat_map(|started| &started.keys);
+        let keys: BTreeSet<&str> = record.spec.config.keys().chain(before).map(String::as_str).collect();
+        let mut seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
+        seen.started = started.map(|started| started.generation);
         self.connection = Some(connection);
         Ok(ServerState::Running(Box::new(seen)))
     }

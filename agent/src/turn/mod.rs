@@ -12,7 +12,10 @@ use std::time::Duration;
 
 use justmanage_engine::{AppliedUsers, Connection, Login};
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{NodeObservation, Observation, Plan, Record, Seen, ServerState, Step, Timestamp, Waiting};
+use justmanage_model::{
+    Generation, NodeObservation, Observation, Plan, Record, Seen, ServerState, Step, Timestamp, Waiting,
+};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -46,8 +49,17 @@ pub struct Turn {
     /// Since when the server has not answered.
     silent: Option<Timestamp>,
     trouble: Trouble,
-    settled: Option<justmanage_model::Generation>,
+    settled: Option<Generation>,
     last_said: String,
+}
+
+/// `started.json`: by what the server was started.
+#[derive(Debug, Deserialize, Serialize)]
+struct Started {
+    /// The Record's generation.
+    generation: Generation,
+    /// The configuration keys that it set.
+    keys: Vec<String>,
 }
 
 /// What a turn came to.
