@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_pipe_with_one_end_is_shared_and_one_with_both_is_not() {
-        let mut child = Command::new("sleep").arg("600").stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let (null, piped) = (std::process::Stdio::null, std::process::Stdio::piped());
+        let mut child = Command::new("sleep").arg("600").stdin(null()).stderr(null()).stdout(piped).spawn().unwrap();
         let shared = shared_pipes(i32::try_from(child.id()).unwrap());
         let (reader, writer) = std::io::pipe().unwrap();
         let own = shared_pipes(i32::try_from(std::process::id()).unwrap());

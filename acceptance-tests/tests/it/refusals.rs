@@ -24,7 +24,7 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("name    = \"cache\"", "name = \"\"", "name", "", "1 to 40"),
         ("engine  = \"redis\"", "engine = \"memcached\"", "engine", "", "valkey"),
         ("engine  = \"redis\"", "engine = \"Redis\"", "engine", "", "redis"),
-        ("version = \"7.0\"", "version = \"latest\"", "version", "", "7.0"),
+        ("version = \"7.0\"", "version = \"latest\"", "version", "", "7.2"),
         ("version = \"7.0\"", "version = \"9.9\"", "version", "", "9.9"),
         ("version = \"7.0\"", "version = \"6.2\"", "version", "", "6.2"),
         ("memory  = \"64MiB\"", "memory = \"64mb\"", "memory", "", "MiB"),

@@ -1,5 +1,6 @@
 //! A channel to an agent, which must prove the key that we expect.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use justmanage_model::Pin;
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
@@ -32,10 +35,21 @@ pub fn connect(agent: SocketAddr, expected: Pin, key: &KeyPair) -> Result<Channe
             let connection = async {
                 let tcp = TcpStream::connect(agent).await?;
                 tcp.set_nodelay(true)?;
-                connector.connect(name, tcp).await
+                let_in(BufReader::new(connector.connect(name, tcp).await?)).await
             };
             let limited = tokio::time::timeout(CONNECT_LIMIT, connection).await;
-            limited.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map(TokioIo::new)
+            limited.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(TokioIo::new)
         }
     })))
+}
+
+/// Waits until the server speaks.
+///
+/// In TLS 1.3 a client's handshake is over before the server has judged its certificate. Whoever writes at once may get a
+/// broken pipe in the place of the alert that says why. An HTTP/2 server speaks first, so the answer is there to be read.
+async fn let_in(mut stream: BufReader<TlsStream<TcpStream>>) -> io::Result<BufReader<TlsStream<TcpStream>>> {
+    if stream.fill_buf().await?.is_empty() {
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+    Ok(stream)
 }
