@@ -5,6 +5,7 @@
 //! holds there. Whether and when to start again is not decided here, but by the planner: this module says how it is.
 
 mod backoff;
+mod held;
 mod logs;
 mod note;
 mod supervisor;
@@ -15,8 +16,8 @@ use crate::directory::Directory;
 use crate::process::{Watched, find_by_cwd};
 
 pub use backoff::{LONGEST, after_end};
+pub(crate) use held::end_leftovers;
 pub use logs::{rotate, tail};
-pub(crate) use supervisor::end_leftovers;
 pub use supervisor::{Process, Supervisor, SupervisorError};
 
 /// The server of a node, if it runs: the one that is noted, or else the one that works in the data directory.
