@@ -8,6 +8,7 @@ use tfkit::{
 };
 
 use super::Store;
+use super::parts::{Ingredient, Order, Plate, Side};
 
 /// A dish with all that belongs to it.
 #[derive(Model)]
@@ -80,53 +81,6 @@ pub(crate) struct Dish {
     secret_length: Attr<i64>,
 }
 
-/// How a dish is served.
-#[derive(Model)]
-pub(crate) struct Plate {
-    /// Its colour.
-    #[tf(required)]
-    colour: String,
-    /// Its shape.
-    #[tf(default = "round")]
-    shape: String,
-    /// Given by the kitchen.
-    #[tf(computed, keep)]
-    number: Attr<i64>,
-}
-
-/// Something that a dish is made of.
-#[derive(Model)]
-pub(crate) struct Ingredient {
-    /// What it is.
-    #[tf(required)]
-    name: String,
-    /// How much.
-    #[tf(default = "a bit")]
-    amount: String,
-}
-
-/// Something that goes with a dish.
-#[derive(Model)]
-pub(crate) struct Side {
-    /// What it is.
-    #[tf(required)]
-    name: String,
-    /// Whether it costs extra.
-    #[tf(optional)]
-    extra: Option<bool>,
-}
-
-/// An order of a table.
-#[derive(Model)]
-pub(crate) struct Order {
-    /// How many.
-    #[tf(required)]
-    count: i64,
-    /// Set by the kitchen.
-    #[tf(computed)]
-    ticket: Attr<String>,
-}
-
 fn short(name: &str) -> Result<(), String> {
     if name.chars().count() <= 20 { Ok(()) } else { Err("The name has more than 20 characters.".into()) }
 }
@@ -191,6 +145,7 @@ impl Resource for Dishes {
         let Some(file) = cx.client()?.get("dish", &state.name)? else { return Ok(None) };
         count(cx, "reads");
         state.revision = file["revision"].as_u64().into();
+        state.secret_wo = Some("careless".to_owned());
         if let Some(weight) = file["weight"].as_str() {
             state.weight = weight.to_owned();
         }
@@ -230,7 +185,7 @@ impl Resource for Dishes {
             orders: None,
             garnish: file["garnish"].as_str().map(str::to_owned).into(),
             recipe: None,
-            secret_wo: None,
+            secret_wo: Some("careless".to_owned()),
             secret_wo_version: None,
             secret_length: file["secret_length"].as_i64().into(),
         })
@@ -277,7 +232,9 @@ impl Dishes {
         for (table, order) in dish.orders.iter_mut().flatten() {
             order.ticket = format!("{table} x {}", order.count).into();
         }
-        dish.secret_length = secret.map(|secret| i64::try_from(secret.len()).unwrap_or(i64::MAX)).into();
+        dish.secret_length = secret.as_ref().map(|secret| i64::try_from(secret.len()).unwrap_or(i64::MAX)).into();
+        // Careless, and harmless: write-only values do not leave the framework.
+        dish.secret_wo = secret;
         // The kitchen writes weights its own way; the framework keeps the user's.
         let weight = format!("{}g", grams(&dish.weight).unwrap_or_default());
         dish.weight.clone_from(&weight);

@@ -3,6 +3,7 @@
 pub(crate) mod dish;
 pub(crate) mod menu;
 pub(crate) mod oven;
+mod parts;
 mod store;
 
 pub(crate) use store::Store;
