@@ -103,14 +103,14 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
     let mut sources = Vec::new();
     for (index, entry) in settings.artifacts.into_iter().flatten().enumerate() {
         let at = Path::attribute("artifacts").index(index);
-        sources.push(source(entry).map_err(|problem| {
-            Diagnostic::error("Source of server programs not valid", problem).at(at)
-        })?);
+        sources.push(
+            source(entry)
+                .map_err(|problem| Diagnostic::error("Source of server programs not valid", problem).at(at))?,
+        );
     }
     let directory = settings.local.and_then(|local| local.directory);
-    let root = root(directory).map_err(|failure| {
-        diagnostics::error(&failure).at(Path::attribute("local").attr("directory"))
-    })?;
+    let root = root(directory)
+        .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("local").attr("directory")))?;
     let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
     Ok(Client { manager: Manager::local(root, agent, Artefacts::new(sources), operator) })
 }
@@ -118,7 +118,13 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
 fn source(entry: Artifact) -> Result<Source, String> {
     match entry {
         Artifact { directory: Some(directory), url: None, .. } => Ok(Source::Directory(PathBuf::from(directory))),
-        Artifact { directory: None, url: Some(url), sha256: Some(sha256), engine: Some(engine), version: Some(version) } => {
+        Artifact {
+            directory: None,
+            url: Some(url),
+            sha256: Some(sha256),
+            engine: Some(engine),
+            version: Some(version),
+        } => {
             let engine = engine.parse::<Engine>().map_err(|error| error.to_string())?;
             let version = version.parse::<Version>().map_err(|error| error.to_string())?;
             Ok(Source::Url { url, sha256, engine, version })
@@ -156,7 +162,11 @@ fn agent_program() -> Result<PathBuf, Failure> {
 
 fn sha256(text: &str) -> Result<(), String> {
     let valid = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if valid { Ok(()) } else { Err(format!("{text:?} is not a SHA-256: 64 hexadecimal digits, as sha256sum prints them.")) }
+    if valid {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is not a SHA-256: 64 hexadecimal digits, as sha256sum prints them."))
+    }
 }
 
 fn engine(text: &str) -> Result<(), String> {

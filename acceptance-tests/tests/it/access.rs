@@ -47,7 +47,8 @@ fn the_agent_of_the_server_may_not_read_the_users_data() {
     let workspace = applied("redis");
     let node = workspace.nodes().remove(0);
     let password = std::fs::read_to_string(node.join("secrets/agent.password")).expect("its password");
-    let mut client = Login { user: "justmanage-agent".into(), password, ..login(&workspace) }.connect().expect("it gets in");
+    let mut client =
+        Login { user: "justmanage-agent".into(), password, ..login(&workspace) }.connect().expect("it gets in");
     assert!(client.get("app:x").is_err(), "it administers, it does not read");
     workspace.destroy().ok();
 }
@@ -60,12 +61,18 @@ fn another_operator_key_is_an_error_that_names_the_way_back_and_changes_nothing(
     std::fs::rename(&own, &kept).expect("lose the key");
     workspace.set("JUSTMANAGE_OPERATOR_KEY", &own.display().to_string());
     let run = workspace.plan().fails();
-    assert!(run.errors().any(|error| error.summary == "No operator key" && error.detail.contains("openssl genpkey")), "{run}");
+    assert!(
+        run.errors().any(|error| error.summary == "No operator key" && error.detail.contains("openssl genpkey")),
+        "{run}"
+    );
 
     let other = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("another key").serialize_pem();
     std::fs::write(&own, other).expect("write it");
     let run = workspace.plan().fails();
-    assert!(run.errors().any(|error| error.summary == "Operator key not usable" && error.detail.contains("600")), "{run}");
+    assert!(
+        run.errors().any(|error| error.summary == "Operator key not usable" && error.detail.contains("600")),
+        "{run}"
+    );
     std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("chmod");
     let run = workspace.plan().fails();
     assert!(run.errors().any(|error| error.summary == "Operator key not accepted"), "{run}");
@@ -79,7 +86,9 @@ fn another_operator_key_is_an_error_that_names_the_way_back_and_changes_nothing(
 fn the_operator_key_is_made_once_for_its_owner_alone_and_reused() {
     let workspace = applied("redis");
     let key = std::fs::read(workspace.operator_key()).expect("made by itself for local clusters");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(workspace.operator_key()).expect("metadata").permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(workspace.operator_key()).expect("metadata").permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600);
     workspace.write("more.tf", &cluster("redis", "7.0", "").replace("\"cache\"", "\"more\""));
     workspace.apply().ok();
@@ -106,7 +115,10 @@ fn the_agent_lets_nobody_in_without_the_operators_key() {
     assert!(!greets(port, None), "no certificate");
     assert!(!greets(port, Some((foreign.der().to_vec(), key.serialize_der()))), "another certificate");
     assert!(!greets(port, Some((stolen.der().to_vec(), key.serialize_der()))), "a stolen certificate");
-    assert!(greets(port, Some((stolen.der().to_vec(), operator.serialize_der()))), "the operator: or this test proves nothing");
+    assert!(
+        greets(port, Some((stolen.der().to_vec(), operator.serialize_der()))),
+        "the operator: or this test proves nothing"
+    );
     assert_eq!(workspace.resource(CLUSTER)["converged"], true);
     workspace.destroy().ok();
 }

@@ -50,7 +50,8 @@ fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
     let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status().expect("patchelf");
     assert!(patched.success());
     let archive = workspace.root().join("redis.tar.gz");
-    let packed = Command::new("tar").arg("-C").arg(workspace.root()).arg("-czf").arg(&archive).arg("redis-server").status();
+    let packed =
+        Command::new("tar").arg("-C").arg(workspace.root()).arg("-czf").arg(&archive).arg("redis-server").status();
     assert!(packed.expect("tar").success());
     let bytes = fs::read(&archive).expect("the archive");
     let digest = Command::new("sha256sum").arg(&archive).output().expect("sha256sum").stdout;
@@ -68,7 +69,10 @@ fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
     workspace.write("provider.tf", &provider(&entry(&"0".repeat(64))));
     workspace.plan().ok();
     let run = workspace.apply().fails();
-    assert!(run.errors().any(|error| error.summary == "Artifact has another digest" && error.detail.contains(&digest)), "{run}");
+    assert!(
+        run.errors().any(|error| error.summary == "Artifact has another digest" && error.detail.contains(&digest)),
+        "{run}"
+    );
     assert_eq!(workspace.nodes().len(), 0, "nothing was made");
 
     workspace.write("provider.tf", &provider(&entry(&digest)));
@@ -107,7 +111,10 @@ fn an_entry_that_cannot_be_right_is_refused_by_validate() {
         ("{}", "directory"),
         ("{ url = \"https://example.test/redis.tar.gz\" }", "sha256"),
         ("{ directory = \"/opt\", url = \"https://example.test/x\" }", "two entries"),
-        ("{ url = \"https://example.test/x\", sha256 = \"abc\", engine = \"redis\", version = \"7.0.15\" }", "64 hexadecimal"),
+        (
+            "{ url = \"https://example.test/x\", sha256 = \"abc\", engine = \"redis\", version = \"7.0.15\" }",
+            "64 hexadecimal",
+        ),
     ] {
         workspace.write("provider.tf", &provider(&format!("[{entry}]")));
         let run = workspace.plan().fails();

@@ -66,7 +66,9 @@ fn killed_as_soon_as_the_server_runs() {
 fn killed_before_terraform_saved_that_it_was_formed() {
     let workspace = prepared("redis");
     killed_when(&workspace, |workspace| {
-        let formed = |node: &std::path::PathBuf| std::fs::read_to_string(node.join("record.json")).is_ok_and(|r| r.contains("\"formed\""));
+        let formed = |node: &std::path::PathBuf| {
+            std::fs::read_to_string(node.join("record.json")).is_ok_and(|r| r.contains("\"formed\""))
+        };
         workspace.nodes().iter().any(formed)
     });
     assert_whole(&workspace);
@@ -88,7 +90,10 @@ fn a_create_that_cannot_end_is_tainted_and_made_anew() {
     let child = workspace.command(&["apply", "-json", "-auto-approve", "-input=false"]).spawn().expect("terraform");
     let pid = i32::try_from(child.id()).expect("pid");
     wait_until("the server was tried", DEADLINE, || {
-        workspace.nodes().iter().any(|node| std::fs::read_to_string(node.join("server.log")).is_ok_and(|log| !log.is_empty()))
+        workspace
+            .nodes()
+            .iter()
+            .any(|node| std::fs::read_to_string(node.join("server.log")).is_ok_and(|log| !log.is_empty()))
     });
     processes::signal(pid, Signal::INT);
     let run = workspace.wait(child);
@@ -129,4 +134,3 @@ fn a_provider_that_is_killed_leaves_what_the_next_apply_finishes() {
     assert!(run.code.is_some(), "{run}");
     assert_whole(&workspace);
 }
-

@@ -88,3 +88,19 @@ fn two_clusters_live_side_by_side_and_go_one_by_one() {
     login(&workspace).connect().expect("the first one still serves");
     workspace.destroy().ok();
 }
+
+#[test]
+fn clusters_live_where_the_provider_says_and_obey_the_key_that_it_names() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().join("clusters");
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem();
+    let settings = format!("  local = {{ directory = \"{}\" }}\n  operator_key = {:?}", directory.display(), key);
+    let workspace = acceptance_tests::Workspace::with_provider(&settings);
+    workspace.write("main.tf", &crate::world::cluster("redis", "7.0", ""));
+    workspace.apply().ok();
+    workspace.assert_no_changes();
+    assert!(directory.join("cache").is_dir());
+    assert!(!workspace.clusters().exists() && !workspace.operator_key().exists());
+    workspace.destroy().ok();
+    assert!(!directory.exists(), "and nothing stays there");
+}

@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod changes;
 mod cut_short;
 mod example;
 mod life;

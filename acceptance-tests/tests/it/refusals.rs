@@ -8,7 +8,8 @@ use crate::world::{applied, cluster};
 fn with(from: &str, to: &str) -> Workspace {
     let workspace = Workspace::with_provider("");
     let good = cluster("redis", servers::newest("redis").line(), "");
-    let text = if from.is_empty() { cluster("redis", servers::newest("redis").line(), to) } else { good.replace(from, to) };
+    let text =
+        if from.is_empty() { cluster("redis", servers::newest("redis").line(), to) } else { good.replace(from, to) };
     assert_ne!(text, good, "the test changes something");
     workspace.write("main.tf", &text);
     workspace
@@ -37,7 +38,13 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("", "config = { \"port\" = \"6379\" }", "config", "not yours to set", "port"),
         ("", "config = { \"requirepass\" = \"x\" }", "config", "not yours to set", "requirepass"),
         ("", "config = { \"maxmemory\" = \"1gb\" }", "config", "not yours to set", "memory"),
-        ("", "config = { \"maxmemory-policy\" = \"sometimes\" }", "config", "Configuration value not valid", "allkeys-lru"),
+        (
+            "",
+            "config = { \"maxmemory-policy\" = \"sometimes\" }",
+            "config",
+            "Configuration value not valid",
+            "allkeys-lru",
+        ),
     ];
     // One run of Terraform for each costs more than all the rest: they are independent, so they run side by side.
     std::thread::scope(|scope| {
@@ -89,7 +96,8 @@ fn values_that_are_not_known_yet_are_judged_when_they_are() {
 #[test]
 fn a_name_that_is_taken_is_refused_and_the_cluster_that_has_it_is_not_touched() {
     let workspace = applied("redis");
-    let second = cluster("redis", "7.0", "").replace("\"justmanage_redis_cluster\" \"cache\"", "\"justmanage_redis_cluster\" \"other\"");
+    let second = cluster("redis", "7.0", "")
+        .replace("\"justmanage_redis_cluster\" \"cache\"", "\"justmanage_redis_cluster\" \"other\"");
     workspace.write("other.tf", &second);
     let run = workspace.apply().fails();
     assert!(run.error("name", "Cluster exists already").detail.contains("terraform import"), "{run}");

@@ -104,7 +104,8 @@ fn no_secret_is_in_state_logs_arguments_or_in_clear_on_disk() {
     for file in files(&workspace.clusters()) {
         assert!(!contains(&file, PASSWORD), "{} holds the user's password", file.display());
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).expect("metadata").permissions());
-        let within_private = fs::metadata(workspace.clusters()).map(|m| std::os::unix::fs::PermissionsExt::mode(&m.permissions()));
+        let within_private =
+            fs::metadata(workspace.clusters()).map(|m| std::os::unix::fs::PermissionsExt::mode(&m.permissions()));
         assert_eq!(within_private.expect("root") & 0o077, 0, "{} mode {mode:o}", file.display());
     }
     for process in workspace.processes() {

@@ -225,6 +225,15 @@ impl Inner {
         (state.held.clone(), Stopping(self))
     }
 
+    /// A server that was to end, and refused, is wanted again.
+    pub(super) fn keep(&self, server: &Watched) {
+        let mut state = self.lock();
+        state.intent = Intent::Run;
+        if let Err(error) = self.note(Intent::Run, Some(server.identity().clone()), self.started()) {
+            warn!(error = error.to_string(), "that the server is to run on could not be noted");
+        }
+    }
+
     /// The server ended. Whoever sees it first says so.
     pub(super) fn ended(&self, server: &Watched, ending: Ending) {
         let mut state = self.lock();

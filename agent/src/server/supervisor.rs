@@ -15,7 +15,7 @@ use tracing::warn;
 use super::held::Inner;
 use super::note::{Intent, Note};
 use crate::directory::Directory;
-use crate::process::Launcher;
+use crate::process::{Launcher, Watched};
 
 /// How long a process may take to vanish after SIGKILL: the kernel frees gigabytes at some GiB/s. One that stays longer
 /// hangs in the kernel, on a disk that does not answer.
@@ -129,8 +129,30 @@ impl Supervisor {
     /// # Errors
     /// [`SupervisorError::Undying`]; it may still end later.
     pub async fn stop(&self, limit: Duration) -> Result<(), SupervisorError> {
+        self.stop_asking(async { Ok(()) }, limit).await
+    }
+
+    /// As [`Supervisor::stop`], after the server was asked to end in its own language: `asked` says whether it will. From
+    /// before it is asked, its end is no crash. If it refuses, it runs on and is wanted as before.
+    ///
+    /// # Errors
+    /// The server's refusal, or [`SupervisorError::Undying`].
+    pub async fn stop_asking<E: From<SupervisorError>>(
+        &self,
+        asked: impl Future<Output = Result<(), E>>,
+        limit: Duration,
+    ) -> Result<(), E> {
         let (held, _stopping) = self.inner.begin_stop();
         let Some(held) = held else { return Ok(()) };
+        if let Err(refusal) = asked.await {
+            self.inner.keep(&held);
+            return Err(refusal);
+        }
+        Ok(self.end(&held, limit).await?)
+    }
+
+    /// Makes sure that a server ends that was told to.
+    async fn end(&self, held: &Watched, limit: Duration) -> Result<(), SupervisorError> {
         held.signal(Signal::TERM)?;
         let ending = match tokio::time::timeout(limit, held.exited()).await {
             Ok(ending) => ending?,
@@ -141,7 +163,7 @@ impl Supervisor {
                 tokio::time::timeout(KILL_LIMIT, held.exited()).await.map_err(|_| undying())??
             }
         };
-        self.inner.ended(&held, ending);
+        self.inner.ended(held, ending);
         Ok(())
     }
 }

@@ -101,12 +101,13 @@ impl Turn {
     }
 
     async fn stop(&mut self, record: &Record) -> Result<(), StepError> {
-        if let Ok(mut connection) = self.server(record).await {
-            connection.set_limit(STOP_LIMIT);
-            // Asked politely it says why it cannot save; the signal that follows only makes sure.
-            connection.shutdown().await?;
-        }
-        Ok(self.supervisor.stop(STOP_LIMIT).await?)
+        let Ok(mut connection) = self.server(record).await else {
+            return Ok(self.supervisor.stop(STOP_LIMIT).await?);
+        };
+        connection.set_limit(STOP_LIMIT);
+        // Asked politely it says why it cannot save; the signal that follows only makes sure.
+        let asked = async { connection.shutdown().await.map_err(StepError::from) };
+        self.supervisor.stop_asking(asked, STOP_LIMIT).await
     }
 
     async fn assign(&mut self, record: &Record, slots: &SlotSet) -> Result<(), StepError> {

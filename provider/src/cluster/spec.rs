@@ -1,8 +1,6 @@
 //! From attributes to what the core understands, and the checks of everything that is known at plan time.
 
-use justmanage_model::{
-    Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, Place, ReleaseTarget,
-};
+use justmanage_model::{Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, Place, ReleaseTarget};
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
@@ -75,7 +73,10 @@ fn parse(model: &Cluster) -> Result<(ClusterName, ClusterSpec), Failure> {
     };
     let spec = ClusterSpec {
         engine: model.engine.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("engine")))?,
-        version: model.version.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("version")))?,
+        version: model
+            .version
+            .parse()
+            .map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("version")))?,
         shards: count("shards", model.shards)?,
         replicas_per_shard: count("replicas_per_shard", model.replicas_per_shard)?,
         memory: model.memory.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("memory")))?,

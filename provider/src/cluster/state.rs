@@ -14,7 +14,10 @@ impl Cluster {
         id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
             Diagnostic::error(
                 "Cluster id damaged",
-                format!("{error}.\n\nRemove the resource from the state and import it again: terraform import ... local/{}", self.name),
+                format!(
+                    "{error}.\n\nRemove the resource from the state and import it again: terraform import ... local/{}",
+                    self.name
+                ),
             )
             .at(Path::attribute("id"))
             .into()

@@ -4,9 +4,7 @@ use justmanage_core::Locator;
 use justmanage_core::manager::{Observed, hash_password};
 use justmanage_model::{AclRules, Failure, FieldPath, PasswordHash, Secret, UserName};
 use tfkit::model::View;
-use tfkit::{
-    Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait,
-};
+use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
 use crate::diagnostics;
 use crate::settings::Client;
@@ -126,9 +124,12 @@ impl Resource for Users {
 impl User {
     fn locator(&self) -> Result<Locator, Diagnostics> {
         self.cluster_id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
-            Diagnostic::error("Cluster id not valid", format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster."))
-                .at(Path::attribute("cluster_id"))
-                .into()
+            Diagnostic::error(
+                "Cluster id not valid",
+                format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster."),
+            )
+            .at(Path::attribute("cluster_id"))
+            .into()
         })
     }
 
@@ -197,5 +198,9 @@ fn acl(text: &str) -> Result<(), String> {
 }
 
 fn password(text: &str) -> Result<(), String> {
-    if text.is_empty() { Err("The password is empty. Give one of at least 20 random characters.".into()) } else { Ok(()) }
+    if text.is_empty() {
+        Err("The password is empty. Give one of at least 20 random characters.".into())
+    } else {
+        Ok(())
+    }
 }
