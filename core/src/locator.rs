@@ -44,7 +44,7 @@ pub struct LocatorError {
 impl Locator {
     /// The machines that it means.
     pub fn query(&self) -> ClaimQuery {
-        ClaimQuery { name: self.name.clone(), cluster: self.cluster.clone() }
+        ClaimQuery { name: self.name.clone(), cluster: self.cluster }
     }
 }
 

@@ -44,12 +44,12 @@ impl GrpcAgents {
 
     fn connection(&self, agent: &AgentInfo) -> Result<Connection, AgentError> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = (agent.agent, agent.pin.clone());
+        let at = (agent.agent, agent.pin);
         if let Some(connection) = connections.get(&at) {
             return Ok(connection.clone());
         }
         let key = self.operator.existing().map_err(|failure| AgentError::Refused(failure.to_string()))?;
-        let channel = connect(agent.agent, agent.pin.clone(), &key).map_err(|e| AgentError::Refused(e.to_string()))?;
+        let channel = connect(agent.agent, agent.pin, &key).map_err(|e| AgentError::Refused(e.to_string()))?;
         let connection = Connection { channel, last: Arc::default() };
         connections.insert(at, connection.clone());
         Ok(connection)

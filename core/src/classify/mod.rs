@@ -79,14 +79,13 @@ pub fn classify(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found]
     if let Some(record) = records.iter().max_by_key(|record| record.generation) {
         return by_record(name, wanted, operator, found, record);
     }
-    let stopped: Vec<NodeId> =
-        found.iter().filter(|f| f.agent == FoundAgent::Stopped).map(|f| f.node.clone()).collect();
+    let stopped: Vec<NodeId> = found.iter().filter(|f| f.agent == FoundAgent::Stopped).map(|f| f.node).collect();
     if !stopped.is_empty() {
         return Existing::Wake(stopped);
     }
     // Nobody has a Record, so nothing was founded and nothing holds data.
     match clusters.into_iter().collect::<Vec<_>>().as_slice() {
-        [one] => Existing::Resume((*one).clone()),
+        [one] => Existing::Resume(*(*one)),
         _ => Existing::Replace(found.iter().map(|f| f.machine.clone()).collect()),
     }
 }
@@ -100,9 +99,9 @@ fn by_record(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found], r
         );
     }
     match record.phase {
-        Phase::Forming if record.spec == *wanted => Existing::Resume(record.cluster.clone()),
+        Phase::Forming if record.spec == *wanted => Existing::Resume(record.cluster),
         Phase::Forming | Phase::Leaving => Existing::Replace(found.iter().map(|f| f.machine.clone()).collect()),
-        Phase::Formed if record.unclaimed && record.spec == *wanted => Existing::Adopt(record.cluster.clone()),
+        Phase::Formed if record.unclaimed && record.spec == *wanted => Existing::Adopt(record.cluster),
         Phase::Formed if record.unclaimed => refuse(
             name,
             "was made by a create whose state was never saved, from another configuration",

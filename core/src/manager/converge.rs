@@ -93,7 +93,7 @@ impl ClusterView {
     /// A cluster as one agent describes it.
     pub(super) fn of(mut id: Locator, status: &AgentStatus) -> Self {
         if let Some(record) = &status.record {
-            id.cluster = Some(record.cluster.clone());
+            id.cluster = Some(record.cluster);
         }
         let version_actual = match &status.node.server {
             ServerState::Running(server) => Some(server.release.version.to_string()),

@@ -42,7 +42,7 @@ impl Manager {
             .await
             .map_err(Unfinished::nothing)?;
         let (cluster, existing) = self.settle(name, spec, key.pin()).await?;
-        let locator = Locator { platform: PlatformKind::Local, name: name.clone(), cluster: Some(cluster.clone()) };
+        let locator = Locator { platform: PlatformKind::Local, name: name.clone(), cluster: Some(cluster) };
         let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
 
         let agents = self.machines(name, &cluster, spec, key.pin(), &existing, cancel).await.map_err(unfinished)?;
@@ -110,10 +110,10 @@ impl Manager {
         for seat in seats(spec) {
             let node = match existing.iter().map(|l| &l.machine.claim).find(|c| c.cluster == *cluster && c.seat == seat)
             {
-                Some(claim) => claim.node.clone(),
+                Some(claim) => claim.node,
                 None => NodeId::from_entropy(entropy()?),
             };
-            let claim = Claim { cluster: cluster.clone(), name: name.clone(), node, seat };
+            let claim = Claim { cluster: *cluster, name: name.clone(), node, seat };
             let order = MachineOrder { claim, operators: [operator].into() };
             if cancel.is_cancelled() {
                 return Err(super::converge::cancelled());
@@ -148,7 +148,7 @@ impl Manager {
             layout: LAYOUT,
             epoch: Epoch::from_entropy(entropy()?),
             generation: Generation::FIRST,
-            cluster: cluster.clone(),
+            cluster: *cluster,
             name: name.clone(),
             phase: Phase::Forming,
             unclaimed: true,
@@ -156,7 +156,7 @@ impl Manager {
             release,
             artefact,
             operators: [operator].into(),
-            members: agents.iter().map(|agent| (agent.claim.node.clone(), member(agent))).collect(),
+            members: agents.iter().map(|agent| (agent.claim.node, member(agent))).collect(),
             users: BTreeMap::new(),
             ca_certificate: None,
             grant: None,
@@ -180,7 +180,7 @@ fn seats(spec: &ClusterSpec) -> impl Iterator<Item = Seat> {
 fn member(agent: &AgentInfo) -> Member {
     Member {
         seat: agent.claim.seat,
-        pin: agent.pin.clone(),
+        pin: agent.pin,
         agent: agent.agent,
         client: agent.client,
         bus_port: agent.bus_port,

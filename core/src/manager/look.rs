@@ -36,8 +36,8 @@ impl Looked {
         };
         Found {
             machine: self.machine.reference.clone(),
-            cluster: self.machine.claim.cluster.clone(),
-            node: self.machine.claim.node.clone(),
+            cluster: self.machine.claim.cluster,
+            node: self.machine.claim.node,
             agent,
         }
     }

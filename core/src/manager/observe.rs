@@ -28,7 +28,7 @@ impl Manager {
         let looked = self.look(&locator.query()).await?;
         let Some(first) = looked.first() else { return Ok(Observed::Gone) };
         let mut id = locator.clone();
-        id.cluster = Some(first.machine.claim.cluster.clone());
+        id.cluster = Some(first.machine.claim.cluster);
         if let Some((info, status)) = looked.iter().find_map(|l| match &l.answer {
             Answer::Status(info, status) => Some((info, status)),
             _ => None,

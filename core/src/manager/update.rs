@@ -56,7 +56,7 @@ impl Manager {
             match one.answer {
                 Answer::Status(info, _) => agents.push(info),
                 Answer::Failed(error) => return Err(error.failure_of(&one.machine.claim.node)),
-                Answer::Stopped => match self.wake(&one.machine, operator.clone()).await?.state {
+                Answer::Stopped => match self.wake(&one.machine, operator).await?.state {
                     MachineState::Running(info) => agents.push(*info),
                     MachineState::Stopped => return Err(gone(locator)),
                 },

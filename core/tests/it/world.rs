@@ -94,7 +94,7 @@ impl World {
         let record = inside.records.get(node).cloned();
         let formed = record.as_ref().is_some_and(|record| record.phase == Phase::Formed);
         let converged = formed && inside.behaviour == Behaviour::Converges;
-        let waiting = if converged { Vec::new() } else { vec![Waiting::ClusterNotOk { node: node.clone() }] };
+        let waiting = if converged { Vec::new() } else { vec![Waiting::ClusterNotOk { node: *node }] };
         let node = NodeObservation { agent_version: "0.1.0".into(), settled: None, server: ServerState::Stopped };
         Ok(AgentStatus { record, node, converged, waiting })
     }
@@ -140,7 +140,7 @@ impl Platform for World {
             claim: order.claim.clone(),
             state: MachineState::Running(Box::new(info(order))),
         };
-        inside.machines.insert(order.claim.node.clone(), machine.clone());
+        inside.machines.insert(order.claim.node, machine.clone());
         Ok(machine)
     }
 
@@ -202,7 +202,7 @@ impl Agents for World {
         match inside.records.get(&agent.claim.node) {
             Some(there) => Ok(Proposal::Conflict(Some(there.clone()))),
             None => {
-                inside.records.insert(agent.claim.node.clone(), record.clone());
+                inside.records.insert(agent.claim.node, record.clone());
                 Ok(Proposal::Applied(record.clone()))
             }
         }
@@ -214,13 +214,13 @@ impl Agents for World {
         if inside.somebody_first > 0 {
             inside.somebody_first -= 1;
             let other = Record { generation: there.generation.next(), ..there };
-            inside.records.insert(agent.claim.node.clone(), other.clone());
+            inside.records.insert(agent.claim.node, other.clone());
             return Ok(Proposal::Conflict(Some(other)));
         }
         if there.generation != before.generation {
             return Ok(Proposal::Conflict(Some(there)));
         }
-        inside.records.insert(agent.claim.node.clone(), after.clone());
+        inside.records.insert(agent.claim.node, after.clone());
         if inside.lose_answers > 0 {
             inside.lose_answers -= 1;
             return Err(AgentError::NoAnswer("the connection broke".into()));

@@ -100,7 +100,7 @@ impl Root {
                 orders.push((directory, order));
             }
         }
-        orders.sort_by(|a, b| a.1.claim.seat.cmp(&b.1.claim.seat));
+        orders.sort_by_key(|(_, order)| order.claim.seat);
         Ok(orders)
     }
 
