@@ -64,16 +64,18 @@ async fn an_agent_killed_at_any_moment_of_a_start_leaves_one_server_or_none() {
         adopted += u64::from(matches!(next.state(), Process::Running { .. }));
         // What a turn does: start what does not run. A launcher of the dead agent that is on its way to the lock may still
         // be first; then ours ends, and the next try finds the other.
-        until("the server answers", || {
-            if !matches!(next.state(), Process::Running { .. }) {
+        let held = || match next.state() {
+            Process::Running { identity, .. } => Some(identity),
+            _ => None,
+        };
+        until("one server answers, and is the one that is held", || {
+            if held().is_none() {
                 let _ = next.start(&redis(), &REDIS.map(OsStr::new));
             }
-            answers(&directory)
+            answers(&directory) && held().is_some_and(|held| inside(&directory.data()) == [held.pid])
         })
         .await;
-        until("one is held", || matches!(next.state(), Process::Running { .. })).await;
-        let Process::Running { identity, .. } = next.state() else { unreachable!("just seen") };
-        assert_eq!(inside(&directory.data()), [identity.pid], "round {round}");
+        let identity = held().expect("just seen");
         assert_eq!(running(&directory).unwrap().expect("noted").identity(), &identity);
         next.stop(crate::process_support::PATIENCE).await.unwrap();
         assert_eq!(inside(&directory.data()), [0; 0], "round {round}");
