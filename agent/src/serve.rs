@@ -97,7 +97,7 @@ pub async fn serve(
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
-    let end = ended(store.as_ref(), contact.subscribe()).await?;
+    let end = ended(store.as_ref(), contact.subscribe(), FORSAKEN).await?;
     info!(?end, "the agent ends; its server runs on");
     finish.send_replace(true);
     guarding.abort();
@@ -118,8 +118,8 @@ async fn keep_allowed(mut records: watch::Receiver<Option<Record>>, allowed: All
     }
 }
 
-/// Waits until the agent is asked to end, or has been forsaken.
-async fn ended(store: &dyn RecordStore, contact: watch::Receiver<Instant>) -> io::Result<End> {
+/// Waits until the agent is asked to end, or has been forsaken: so long without an operator, and never any data.
+async fn ended(store: &dyn RecordStore, contact: watch::Receiver<Instant>, forsaken: Duration) -> io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     // Interrupts are for the terminal in which somebody runs the agent by hand; a hang-up is for nobody.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -130,10 +130,10 @@ async fn ended(store: &dyn RecordStore, contact: watch::Receiver<Instant>) -> io
             _ = terminate.recv() => return Ok(End::Asked),
             _ = interrupt.recv() => return Ok(End::Asked),
             _ = hang_up.recv() => {}
-            () = tokio::time::sleep_until((last + FORSAKEN).into()) => {
+            () = tokio::time::sleep_until((last + forsaken).into()) => {
                 let holds_data = store.get().is_some_and(|record| record.phase == Phase::Formed);
-                if !holds_data && contact.borrow().elapsed() >= FORSAKEN {
-                    warn!("no operator came for an hour, and this node never held data: it removes itself");
+                if !holds_data && contact.borrow().elapsed() >= forsaken {
+                    warn!(after_s = forsaken.as_secs(), "no operator came, and this node never held data: it removes itself");
                     return Ok(End::Forsaken);
                 }
                 if holds_data {
@@ -172,3 +172,6 @@ fn first_number() -> io::Result<u64> {
     SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no random numbers"))?;
     Ok(u64::from_be_bytes(bytes) >> 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,8 @@ fn end(process: &Watched, limit: Duration) -> Outcome {
         CommandError::new(format!("process {pid} cannot be ended: {error}"), "Run the command as that process's user.")
     };
     process.signal(Signal::TERM).map_err(refused)?;
+    // A stopped process hears SIGTERM only when it goes on.
+    process.signal(Signal::CONT).map_err(refused)?;
     if process.wait(limit).is_some() {
         return Ok(());
     }

@@ -154,6 +154,8 @@ impl Supervisor {
     /// Makes sure that a server ends that was told to.
     async fn end(&self, held: &Watched, limit: Duration) -> Result<(), SupervisorError> {
         held.signal(Signal::TERM)?;
+        // A stopped process hears SIGTERM, and saves its data, only when it goes on.
+        held.signal(Signal::CONT)?;
         let ending = match tokio::time::timeout(limit, held.exited()).await {
             Ok(ending) => ending?,
             Err(_) => {

@@ -131,7 +131,7 @@ impl Turn {
             self.say(None, node, false, Vec::new());
             return Outcome::Rest(CALM);
         };
-        let nodes = BTreeMap::from([(self.info.claim.node.clone(), Seen::Known(node.clone()))]);
+        let nodes = BTreeMap::from([(self.info.claim.node, Seen::Known(node.clone()))]);
         match justmanage_planner::plan(&record, &Observation { nodes }, now) {
             Plan::Converged => {
                 self.settled = Some(record.generation);

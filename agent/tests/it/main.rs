@@ -4,6 +4,7 @@ mod api;
 mod commands;
 mod crashes;
 mod damage;
+mod idle;
 mod life;
 mod node;
 mod operator;

@@ -164,7 +164,7 @@ pub(crate) fn first_record(node: &Node, agent: &AgentInfo) -> Record {
         unclaimed: true,
         spec: ClusterSpec {
             engine: release.engine,
-            version: ReleaseTarget::Exactly(release.version.clone()),
+            version: ReleaseTarget::Exactly(release.version),
             shards: 1,
             replicas_per_shard: 0,
             memory: Bytes::mib(64),

@@ -93,3 +93,21 @@ async fn an_agent_that_does_not_answer_costs_seconds_not_minutes() {
     assert!(ask(&channel).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
+
+/// Every error of a chain, as text.
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_learns_that_it_is_the_key() {
+    let (agent, operator) = (key(), key());
+    let (listener, address) = listen().await;
+    serve(listener, &agent, pins(&[&operator])).await;
+    // Again and again: the alert must not be lost because the connection ends with something still unread.
+    for number in 0..100 {
+        let channel = connect(address, agent.pin(), &key()).expect("a channel");
+        let refused = chain(&ask(&channel).await.expect_err("refused"));
+        assert!(refused.contains("AccessDenied"), "call {number}: {refused}");
+    }
+}
