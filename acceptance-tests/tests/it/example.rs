@@ -30,3 +30,23 @@ fn local_node_works_as_it_is_written() {
     workspace.destroy().ok();
     workspace.assert_nothing_left();
 }
+
+#[test]
+fn an_existing_cluster_is_imported_by_the_command_of_the_documentation() {
+    let workspace = crate::world::applied("redis");
+    workspace.write("main.tf", &crate::world::cluster("redis", "7.0", ""));
+    workspace.apply().ok();
+    let before = workspace.resource(crate::world::CLUSTER);
+    workspace.terraform(&["state", "rm", crate::world::CLUSTER]).ok();
+
+    let run = workspace.terraform(&["import", crate::world::CLUSTER, "local/nobody"]).fails();
+    assert!(run.stderr.contains("there is no cluster local/nobody"), "{run}");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/resources/justmanage_redis_cluster/import.sh");
+    let script = std::fs::read_to_string(example).expect("the example");
+    let command = script.lines().find_map(|line| line.strip_prefix("terraform ")).expect("a command of terraform");
+    workspace.terraform(&command.split_whitespace().collect::<Vec<_>>()).ok();
+    assert_eq!(workspace.resource(crate::world::CLUSTER), before);
+    workspace.assert_no_changes();
+
+    workspace.destroy().ok();
+}
