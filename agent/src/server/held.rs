@@ -228,6 +228,10 @@ impl Inner {
     /// A server that was to end, and refused, is wanted again.
     pub(super) fn keep(&self, server: &Watched) {
         let mut state = self.lock();
+        if state.held.as_ref().is_none_or(|held| held.identity() != server.identity()) {
+            // It ended all the same, as it was wanted to.
+            return;
+        }
         state.intent = Intent::Run;
         if let Err(error) = self.note(Intent::Run, Some(server.identity().clone()), self.started()) {
             warn!(error = error.to_string(), "that the server is to run on could not be noted");
