@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Field, ModelError, Set, type_of};
+use super::{Field, ModelError, Set};
 use crate::schema::{Kind, Nesting};
 use crate::{Attr, Path, PathStep, Type, Value};
 
@@ -11,7 +11,7 @@ use crate::{Attr, Path, PathStep, Type, Value};
 pub(super) fn kind_of<T: Field>(plain: fn(Box<Type>) -> Type, nesting: Nesting) -> Kind {
     match T::kind() {
         Kind::Nested(Nesting::Single, attributes) => Kind::Nested(nesting, attributes),
-        other => Kind::Plain(plain(Box::new(type_of(&other)))),
+        other => Kind::Plain(plain(Box::new(other.value_type()))),
     }
 }
 

@@ -78,8 +78,8 @@ pub use error::{ModelError, Problem};
 pub use set::Set;
 pub use tfkit_derive::Model;
 
-use crate::schema::{Attribute, Block, Kind, Nesting};
-use crate::{Path, Type, Value};
+use crate::schema::{Attribute, Block, Kind};
+use crate::{Path, Value};
 
 /// A struct that is a schema. Derive it: `#[derive(Model)]`; the [module](self) tells the whole story.
 pub trait Model: Sized + Send + Sync + 'static {
@@ -156,22 +156,6 @@ impl Model for Empty {
     }
 }
 
-/// The type of the values of a kind, nested attributes as objects.
-pub(crate) fn type_of(kind: &Kind) -> Type {
-    match kind {
-        Kind::Plain(ty) => ty.clone(),
-        Kind::Nested(nesting, attributes) => {
-            let object = Type::Object(attributes.iter().map(|a| (a.name.clone(), type_of(&a.kind))).collect());
-            match nesting {
-                Nesting::Single => object,
-                Nesting::List => Type::List(Box::new(object)),
-                Nesting::Set => Type::Set(Box::new(object)),
-                Nesting::Map => Type::Map(Box::new(object)),
-            }
-        }
-    }
-}
-
 /// What the derived code calls; no part of the interface.
 #[doc(hidden)]
 pub mod derived {
@@ -180,21 +164,7 @@ pub mod derived {
 
     /// An attribute of a field's type, with no option set.
     pub fn attribute<T: Field>(name: &str, description: &str) -> Attribute {
-        Attribute {
-            name: name.to_owned(),
-            kind: T::kind(),
-            description: description.to_owned(),
-            required: false,
-            optional: false,
-            computed: false,
-            sensitive: false,
-            write_only: false,
-            replace: false,
-            keep: false,
-            default: None,
-            validators: Vec::new(),
-            deprecated: None,
-        }
+        Attribute { description: description.to_owned(), ..Attribute::new(name, T::kind()) }
     }
 
     /// Reads one field of an object; an absent attribute is null.

@@ -53,7 +53,14 @@ fn attribute_types(attributes: &[Attribute]) -> BTreeMap<String, Type> {
 impl Attribute {
     /// The type of its value.
     pub fn value_type(&self) -> Type {
-        match &self.kind {
+        self.kind.value_type()
+    }
+}
+
+impl Kind {
+    /// The type of the values that it holds, nested attributes as objects.
+    pub fn value_type(&self) -> Type {
+        match self {
             Kind::Plain(ty) => ty.clone(),
             Kind::Nested(nesting, attributes) => nesting.of(Type::Object(attribute_types(attributes))),
         }
