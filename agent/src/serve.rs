@@ -30,6 +30,10 @@ use crate::turn::Turn;
 /// one that does makes a new node.
 const FORSAKEN: Duration = Duration::from_secs(60 * 60);
 
+/// How long those who are no longer operators may stay: an operator who withdraws their own key should still hear that it was
+/// done, and could not ask any more. The answer is on its way within a millisecond.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// Why an agent could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -109,9 +113,16 @@ pub async fn serve(
 
 /// Lets in whom the Record names, from the moment it names them; before there is a Record, the first operators.
 async fn keep_allowed(mut records: watch::Receiver<Option<Record>>, allowed: Allowed, first: BTreeSet<Pin>) {
+    let mut before = BTreeSet::new();
     loop {
         let operators = records.borrow_and_update().as_ref().map(|record| record.operators.clone());
-        allowed.set(operators.unwrap_or_else(|| first.clone()));
+        let operators = operators.unwrap_or_else(|| first.clone());
+        if !before.is_subset(&operators) {
+            allowed.set(before.union(&operators).copied().collect());
+            tokio::time::sleep(FAREWELL).await;
+        }
+        allowed.set(operators.clone());
+        before = operators;
         if records.changed().await.is_err() {
             return;
         }
