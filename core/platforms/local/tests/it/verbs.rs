@@ -20,7 +20,7 @@ async fn a_machine_is_made_found_and_removed_without_a_trace() {
     let made = local.ensure(&order).await.expect("ensure");
     assert!(matches!(made.state, MachineState::Running(_)), "{:?}", made.state);
     let found = local.find(&query("cache")).await.expect("find");
-    assert_eq!(found, [made.clone()]);
+    assert_eq!(found, std::slice::from_ref(&made));
     let reached = local.reach(&made).await.expect("reach");
     assert_eq!(reached.agent.agent.to_string(), "127.0.0.1:19000");
 
