@@ -58,6 +58,7 @@ fn sizes(binaries: &Path) -> Result<Vec<Row>> {
             measured: size(&binaries.join(PROVIDER))?,
             peer,
             unit: Unit::Megabytes,
+            pace: None,
         },
         Row {
             what: "agent, stripped",
@@ -65,6 +66,7 @@ fn sizes(binaries: &Path) -> Result<Vec<Row>> {
             measured: size(&binaries.join(AGENT))?,
             peer,
             unit: Unit::Megabytes,
+            pace: None,
         },
     ])
 }
