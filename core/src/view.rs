@@ -15,6 +15,9 @@ pub struct ClusterView {
     pub record: Option<Record>,
     /// Everything is as it is wanted.
     pub converged: bool,
+    /// It is not, and the agents alone will not get there: somebody has to apply. A server that the agent is about to start
+    /// again is not such a case; an agent that does not run, or that is stuck, is.
+    pub needs_apply: bool,
     /// Why it is not, in sentences for users; empty when it is converged.
     pub waiting_on: Vec<String>,
     /// What its servers run; `None` when none could be asked.
@@ -29,6 +32,11 @@ impl ClusterView {
         members.sort_by_key(|member| member.seat);
         members.iter().map(|member| member.client).collect()
     }
+}
+
+/// Whether this reason goes away only when somebody acts.
+pub(crate) fn needs_somebody(waiting: &Waiting) -> bool {
+    matches!(waiting, Waiting::Stuck { .. } | Waiting::MembersMissing { .. })
 }
 
 /// A reason to wait, as a sentence.

@@ -30,6 +30,8 @@ fn a_server_that_is_killed_is_started_again_without_terraform() {
     write(&workspace);
     let killed = server(&workspace, "redis");
     kill(killed);
+    // Whether the agent has started another one by now or not: it is the agent's work, and none of Terraform's.
+    workspace.assert_no_changes();
     wait_until("another server runs", DEADLINE, || {
         workspace.running("redis-server").iter().any(|process| process.pid != killed)
     });

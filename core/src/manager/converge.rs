@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{Manager, Unfinished};
 use crate::agents::AgentStatus;
-use crate::view::sentence;
+use crate::view::{needs_somebody, sentence};
 use crate::{ClusterView, Locator};
 
 impl Manager {
@@ -85,6 +85,7 @@ impl ClusterView {
             id,
             record: None,
             converged: false,
+            needs_apply: true,
             waiting_on: vec!["its agents have not answered yet".into()],
             version_actual: None,
         }
@@ -103,6 +104,9 @@ impl ClusterView {
         if !status.converged && waiting_on.is_empty() {
             waiting_on.push("the agent is at work".into());
         }
-        Self { id, record: status.record.clone(), converged: status.converged, waiting_on, version_actual }
+        // A cluster without a Record was never founded, and no agent founds one.
+        let needs_apply = status.record.is_none() || status.waiting.iter().any(needs_somebody);
+        let (record, converged) = (status.record.clone(), status.converged);
+        Self { id, record, converged, needs_apply: needs_apply && !converged, waiting_on, version_actual }
     }
 }

@@ -121,3 +121,21 @@ async fn a_cluster_goes_by_its_claims_also_when_no_agent_answers() {
     assert!(matches!(manager.observe(&view.id).await.expect("observe"), Observed::Gone));
     manager.destroy(&view.id).await.expect("again");
 }
+
+#[tokio::test]
+async fn what_the_agents_do_by_themselves_needs_no_apply() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home).await;
+    let seen = async || match manager.observe(&view.id).await.expect("observe") {
+        Observed::Here(view) => view,
+        other => panic!("not here: {other:?}"),
+    };
+    world.inside().behaviour = Behaviour::FormsOnly;
+    let at_work = seen().await;
+    assert!(!at_work.converged && !at_work.needs_apply, "{:?}", at_work.waiting_on);
+    world.inside().behaviour = Behaviour::Stuck;
+    let stuck = seen().await;
+    assert!(!stuck.converged && stuck.needs_apply, "{:?}", stuck.waiting_on);
+    world.stop_agents();
+    assert!(seen().await.needs_apply, "nobody is there to do anything");
+}

@@ -27,6 +27,8 @@ pub(crate) enum Behaviour {
     Hesitates,
     /// It gets as far as Formed and no further.
     FormsOnly,
+    /// It cannot go on by itself.
+    Stuck,
     /// It does not know the operator.
     Denies,
     /// It does not answer.
@@ -94,10 +96,19 @@ impl World {
         let record = inside.records.get(node).cloned();
         let formed = record.as_ref().is_some_and(|record| record.phase == Phase::Formed);
         let converged = formed && inside.behaviour == Behaviour::Converges;
-        let waiting = if converged { Vec::new() } else { vec![Waiting::ClusterNotOk { node: *node }] };
+        let waiting = match inside.behaviour {
+            _ if converged => Vec::new(),
+            Behaviour::Stuck => vec![stuck()],
+            _ => vec![Waiting::ClusterNotOk { node: *node }],
+        };
         let node = NodeObservation { agent_version: "0.1.0".into(), settled: None, server: ServerState::Stopped };
         Ok(AgentStatus { record, node, converged, waiting })
     }
+}
+
+fn stuck() -> Waiting {
+    let since = justmanage_model::Timestamp::UNIX_EPOCH;
+    Waiting::Stuck { what: "its data are gone".into(), since, hint: "Restore them.".into() }
 }
 
 pub(crate) fn spec() -> ClusterSpec {

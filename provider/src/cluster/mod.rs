@@ -55,7 +55,7 @@ impl Resource for Clusters {
         let locator = state.locator()?;
         match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
-            Observed::Here(view) => Ok(Some(state.seen(&view))),
+            Observed::Here(view) => Ok(Some(state.refreshed(&view))),
             Observed::Unreachable(failure) => {
                 cx.report(diagnostics::warning(&failure.next("The state stays as it was last seen.")));
                 Ok(Some(state))

@@ -42,6 +42,18 @@ impl Cluster {
         self
     }
 
+    /// As [`Cluster::seen`], for a refresh. What the agents do by themselves (starting a server that died, say) is no unfinished
+    /// work of Terraform's: it must not make a plan. Only what needs an apply does.
+    pub(super) fn refreshed(self, view: &ClusterView) -> Self {
+        let before = self.converged.known().copied();
+        let mut cluster = self.seen(view);
+        if !view.converged && !view.needs_apply && before != Some(false) {
+            cluster.converged = true.into();
+            cluster.waiting_on = Vec::new().into();
+        }
+        cluster
+    }
+
     /// What an import knows: the configuration as the Record has it.
     pub(super) fn imported(record: &Record) -> Self {
         let mut cluster = Self {
@@ -101,3 +113,6 @@ impl Cluster {
         null(&mut self.version_actual);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! What a refresh makes of what is seen: only work that needs an apply shows in a plan.
+
+use super::*;
+
+fn cluster(converged: Attr<bool>) -> Cluster {
+    Cluster {
+        id: "local/cache/jmc0123456789abcdef".into(),
+        name: "cache".into(),
+        engine: "redis".into(),
+        version: "7.0".into(),
+        shards: 1,
+        replicas_per_shard: 0,
+        memory: "64MiB".into(),
+        config: None,
+        local: Some(Local {}),
+        endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
+        ca_certificate: "certificate".into(),
+        version_actual: "7.0.15".into(),
+        converged,
+        waiting_on: Vec::new().into(),
+    }
+}
+
+fn view(converged: bool, needs_apply: bool) -> ClusterView {
+    ClusterView {
+        id: "local/cache/jmc0123456789abcdef".parse().expect("an id"),
+        record: None,
+        converged,
+        needs_apply,
+        waiting_on: if converged { Vec::new() } else { vec!["something".to_owned()] },
+        version_actual: None,
+    }
+}
+
+#[test]
+fn only_what_needs_an_apply_makes_a_converged_cluster_unfinished() {
+    for (before, sees, expected) in [
+        (true, view(true, false), true),
+        (true, view(false, false), true),
+        (true, view(false, true), false),
+        (false, view(true, false), true),
+        (false, view(false, false), false),
+        (false, view(false, true), false),
+    ] {
+        let after = cluster(before.into()).refreshed(&sees);
+        assert_eq!(after.converged, Attr::Known(expected), "{before} and {sees:?}");
+        let reasons = after.waiting_on.known().expect("known").len();
+        assert_eq!(reasons == 0, expected, "reasons go with it: {before} and {sees:?}");
+    }
+}
+
+#[test]
+fn what_nobody_could_see_keeps_its_last_value() {
+    let after = cluster(true.into()).refreshed(&view(false, true));
+    assert_eq!(after.endpoints, cluster(true.into()).endpoints);
+    assert_eq!(after.version_actual, "7.0.15".into());
+}
