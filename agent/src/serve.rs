@@ -46,9 +46,9 @@ pub enum ServeError {
     /// Its server's process.
     #[error("{0}")]
     Process(#[from] SupervisorError),
-    /// Its API.
-    #[error("the API ended: {0}")]
-    Api(#[from] tonic::transport::Error),
+    /// One of its tasks ended by itself: a panic, which the log tells more about.
+    #[error("the agent ceased {0}; this is a bug, please report it with the agent's log")]
+    Died(&'static str),
 }
 
 /// How an agent ended.
@@ -95,13 +95,18 @@ pub async fn serve(
         tonic::transport::Server::builder().add_service(api).serve_with_incoming_shutdown(incoming, async move {
             let _ = over.wait_for(|end| *end).await;
         });
-    let serving = tokio::spawn(serving);
-    let turning = tokio::spawn(turn.run(finished));
+    let mut serving = tokio::spawn(serving);
+    let mut turning = tokio::spawn(turn.run(finished));
     let guarding = tokio::spawn(keep_allowed(store.watch(), allowed, order.operators.clone()));
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
-    let end = ended(store.as_ref(), contact.subscribe(), FORSAKEN).await?;
+    let end = tokio::select! {
+        end = ended(store.as_ref(), contact.subscribe(), FORSAKEN) => end?,
+        // An agent that answers and no longer acts, or acts and no longer answers, is worse than one that is seen to be gone.
+        _ = &mut turning => return Err(ServeError::Died("to look after its node")),
+        _ = &mut serving => return Err(ServeError::Died("to answer")),
+    };
     info!(?end, "the agent ends; its server runs on");
     finish.send_replace(true);
     guarding.abort();

@@ -15,9 +15,9 @@ use tokio::process::Command;
 
 use crate::root::{Root, RootLock, denied, make_private};
 
-/// Longest time for a command of the agent. `remove` is the slowest: it gives a server 30 s to save its data before it is
-/// killed; twice that is a hang.
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// Longest time for a command of the agent. `remove` is the slowest: 15 s for agents that hang or are started again, 30 s for
+/// a server to save its data, 10 s for each to vanish after it was killed. Twice the sum is a hang.
+const COMMAND_LIMIT: Duration = Duration::from_secs(2 * 65);
 
 /// The agent's program as the provider ships it.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     }
     let output = tokio::time::timeout(COMMAND_LIMIT, command.output())
         .await
-        .map_err(|_| "it did not come to an end within a minute".to_owned())?
+        .map_err(|_| format!("it did not come to an end within {} s", COMMAND_LIMIT.as_secs()))?
         .map_err(|error| format!("it cannot be run: {error}"))?;
     if output.status.success() { Ok(output.stdout) } else { Err(last_words(&output.stderr)) }
 }
