@@ -13,6 +13,8 @@
 //! | [`user`] | database users: ACL rules and password hashes |
 //! | [`record`] | the [`Record`]: the one document that the agents of a cluster agree on |
 //! | [`observation`] | what a node's agent sees |
+//! | [`bus`] | the cluster as one of its servers sees it |
+//! | [`vault`] | the cluster's secrets, sealed for its members |
 //! | [`plan`] | steps, and reasons to wait |
 //! | [`claim`] | who owns a machine |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
@@ -20,6 +22,7 @@
 //! | [`secret`] | values that never print |
 //! | [`slots`] | hash slots and sets of them |
 
+pub mod bus;
 pub mod claim;
 pub mod failure;
 pub mod id;
@@ -35,20 +38,23 @@ pub mod spec;
 mod text;
 pub mod units;
 pub mod user;
+pub mod vault;
 
+pub use bus::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role};
 pub use claim::{Claim, Seat};
 pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
 pub use name::{ClusterName, UserName};
-pub use observation::{NodeObservation, Observation, Seen, ServerObservation, ServerState};
+pub use observation::{AskedFailover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState};
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
-pub use record::{Grant, Member, Phase, Record};
+pub use record::{Fence, Grant, Member, Phase, Record, Takeover};
 pub use release::{Artefact, Engine, Line, PackageRevision, Release, ReleaseTarget, Version};
 pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet};
-pub use spec::{ClusterSpec, Place};
+pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
 pub use units::Bytes;
 pub use user::{AclRules, PasswordHash, User};
+pub use vault::{SealingKey, Vault};
 
 /// A moment, in UTC. Whoever needs one gets it as an argument.
 pub type Timestamp = jiff::Timestamp;

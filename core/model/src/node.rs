@@ -26,6 +26,8 @@ pub struct AgentInfo {
     pub claim: Claim,
     /// The agent's public key.
     pub pin: Pin,
+    /// The key to seal secrets for the agent with.
+    pub sealing: crate::SealingKey,
     /// Where it listens.
     pub agent: SocketAddr,
     /// Where clients will reach the server.

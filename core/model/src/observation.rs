@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Generation, NodeId, Release, SlotSet, Timestamp};
+use crate::{BusView, Bytes, Generation, NodeId, Release, ReplicaLink, Timestamp};
 
 /// Something that was seen, or could not be. Unknown is not absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,43 @@ pub struct NodeObservation {
     pub settled: Option<Generation>,
     /// The database process.
     pub server: ServerState,
+    /// What the server was when it was last seen; kept on disk, so that it is known when the server does not run.
+    #[serde(default)]
+    pub last: Option<LastRole>,
+    /// Since when the server has been a primary by election or takeover: until four node timeouts later, servers with the
+    /// stale-vote fault must not be handed over to.
+    #[serde(default)]
+    pub promoted: Option<Timestamp>,
+    /// Whom the agent asked to take over from its dead server, since that died.
+    #[serde(default)]
+    pub asked: Option<AskedFailover>,
+    /// What limits the server's memory and CPU, or why nothing does: sentences.
+    #[serde(default)]
+    pub limits: Vec<String>,
+}
+
+/// A server's part in its shard at the last look before it died.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRole {
+    /// It owned slots.
+    pub primary: bool,
+    /// Its data were kept on disk (an append-only file, or snapshots).
+    pub persistent: bool,
+    /// The replicas that hung on it.
+    pub replicas: Vec<ReplicaLink>,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+/// What became of asking a replica to take over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedFailover {
+    /// Who was asked.
+    pub of: NodeId,
+    /// When.
+    pub at: Timestamp,
+    /// It took over; otherwise why it did not.
+    pub answer: Result<(), String>,
 }
 
 /// The database process.
@@ -81,17 +118,16 @@ pub struct ServerObservation {
     pub started: Option<Generation>,
     /// Its process id.
     pub pid: u32,
-    /// Its id on the cluster bus (40 hexadecimal digits).
-    pub bus_id: String,
     /// It is still reading its data from disk.
     pub loading: bool,
-    /// `cluster_state:ok`.
-    pub cluster_ok: bool,
-    /// `cluster_current_epoch`.
-    pub cluster_epoch: u64,
-    /// Slots that it owns.
-    pub slots: SlotSet,
-    /// Configuration as it is in force, of the keys that the spec sets, plus `maxmemory`.
+    /// The cluster as it sees it; `None` while it is reading its data, when it does not speak of that.
+    pub bus: Option<BusView>,
+    /// Its data are kept on disk (an append-only file, or snapshots).
+    pub persistent: bool,
+    /// How far the replication stream has come here (`master_repl_offset` or `slave_repl_offset`).
+    pub offset: u64,
+    /// Configuration as it is in force, of the keys that the spec sets, those that are ours to change while it runs
+    /// ([`crate::Record::settings`]), and `maxmemory`.
     pub config: BTreeMap<String, String>,
     /// Fingerprint of the users in force, to compare with the Record's ([`crate::user::fingerprint`]).
     pub users: String,

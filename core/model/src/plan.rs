@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Grant, NodeId, SlotSet, Timestamp};
+use std::collections::BTreeMap;
+
+use crate::{BusId, Fence, Grant, NodeId, SlotSet, Takeover, Timestamp};
 
 /// What is to happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,20 @@ pub enum NodeStep {
     StopServer,
     /// Take these slots, which nobody owns.
     AssignSlots(SlotSet),
+    /// Begin with this configuration epoch; possible only while the server knows nobody.
+    SetConfigEpoch(u64),
+    /// Get to know the servers of these members.
+    Meet(Vec<NodeId>),
+    /// Become a replica of this member's server.
+    Replicate(NodeId),
+    /// Forget these servers, which are no members' any more.
+    Forget(Vec<BusId>),
+    /// Ask this member to take over from the node's own server, whose process is dead.
+    AskFailover(NodeId),
+    /// Cut the link to the primary, so that it notices at once that nobody copies it.
+    Sever,
+    /// Take the shard over without a vote: the majority of agents has decided it.
+    TakeOver,
     /// Make the server's live configuration and its files as the Record wants them.
     ApplyConfig,
     /// Make the server's users and its ACL file as the Record wants them.
@@ -48,8 +64,18 @@ pub enum NodeStep {
 pub enum RecordChange {
     /// The cluster has its authority; whoever proposes this makes the key first.
     FoundAuthority,
-    /// The cluster serves.
-    Formed,
+    /// The cluster serves, and its members' servers have these ids.
+    Formed(BTreeMap<NodeId, BusId>),
+    /// A member that came later has joined.
+    Joined(NodeId, BusId),
+    /// The secrets are sealed for every member; whoever proposes this seals them.
+    SealSecrets,
+    /// A shard's fence.
+    SetFence(u16, Fence),
+    /// A replica takes a shard over.
+    TakeOver(u16, Takeover),
+    /// That has been done, or is no longer needed.
+    EndTakeover(u16),
     /// One operation may begin.
     Give(Grant),
     /// The operation that it allowed is done.
@@ -108,6 +134,58 @@ pub enum Waiting {
         /// Which.
         node: NodeId,
     },
+    /// The agents have no majority, so nothing can be decided. Servers run on.
+    NoMajority {
+        /// What is known of it: one sentence.
+        why: String,
+    },
+    /// A replica does not have its primary's data yet.
+    ReplicaNotInSync {
+        /// Which.
+        node: NodeId,
+        /// It is receiving its first copy.
+        syncing: bool,
+    },
+    /// The servers do not agree yet on who is what.
+    ViewsDiffer,
+    /// Two servers are not linked over the bus.
+    LinkMissing {
+        /// From which.
+        from: NodeId,
+        /// To which.
+        to: NodeId,
+    },
+    /// A server has not heard yet of another.
+    NotIntroduced {
+        /// Which.
+        node: NodeId,
+        /// Of which.
+        to: NodeId,
+    },
+    /// A dead server is not started, because a replica is taking over, and would lose what it has to an old primary.
+    HeldBack {
+        /// Whose.
+        node: NodeId,
+        /// Why: one sentence.
+        why: String,
+    },
+    /// A shard has no primary.
+    NoPrimary {
+        /// Which shard.
+        shard: u16,
+    },
+    /// A replica is about to take its shard over.
+    TakingOver {
+        /// Which shard.
+        shard: u16,
+        /// Which node.
+        by: NodeId,
+    },
+    /// A member has not joined the cluster yet.
+    Joining {
+        /// Which.
+        node: NodeId,
+    },
     /// Members that the spec asks for are missing; only an apply can make machines.
     MembersMissing {
         /// How many there are.
@@ -142,6 +220,18 @@ impl fmt::Display for Waiting {
                 write!(f, "Node {node} runs {running} instead of {wanted}.")
             }
             Self::ClusterNotOk { node } => write!(f, "The server of node {node} does not report cluster_state:ok yet."),
+            Self::NoMajority { why } => write!(f, "The agents have no majority: {why}"),
+            Self::ReplicaNotInSync { node, syncing: true } => {
+                write!(f, "Replica {node} is receiving its primary's data.")
+            }
+            Self::ReplicaNotInSync { node, syncing: false } => write!(f, "Replica {node} is not linked to its primary."),
+            Self::ViewsDiffer => f.write_str("The servers do not agree yet on who is what."),
+            Self::LinkMissing { from, to } => write!(f, "Node {from} has no link to node {to} on the cluster bus."),
+            Self::NotIntroduced { node, to } => write!(f, "Node {node} has not heard of node {to} yet."),
+            Self::HeldBack { node, why } => write!(f, "The server of node {node} is not started: {why}"),
+            Self::NoPrimary { shard } => write!(f, "Shard {shard} has no primary."),
+            Self::TakingOver { shard, by } => write!(f, "Node {by} is taking shard {shard} over."),
+            Self::Joining { node } => write!(f, "Node {node} is joining the cluster."),
             Self::MembersMissing { have, want } => {
                 write!(f, "The cluster has {have} of {want} nodes; an apply makes the missing ones.")
             }

@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artefact, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Release, Seat, User, UserName,
+    Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Release, SealingKey, Seat,
+    Timestamp, User, UserName, Vault,
 };
 
 mod check;
+mod settings;
 
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+pub use settings::{FENCE_LAG_S, NODE_TIMEOUT};
 
 /// What is wanted, who belongs, how far it is, and who may be disturbed now.
 ///
@@ -48,6 +51,46 @@ pub struct Record {
     pub ca_certificate: Option<String>,
     /// Who may be disturbed now. Writer: the agents.
     pub grant: Option<Grant>,
+    /// The cluster's secrets. Writer: the agents.
+    #[serde(default)]
+    pub vault: Option<Vault>,
+    /// How each shard is kept from having two primaries, where the servers cannot see to it by a majority of primaries: in
+    /// clusters of one or two shards with replicas. A shard that is not in here is [`Fence::Open`]. Writer: the agents.
+    #[serde(default)]
+    pub fences: BTreeMap<u16, Fence>,
+    /// Which node takes which shard over, by the word of the majority of agents. Writer: the agents.
+    #[serde(default)]
+    pub takeovers: BTreeMap<u16, Takeover>,
+}
+
+/// Whether a shard's primary may take writes that no replica receives.
+///
+/// Closing goes in two steps, so that no replica is ever told to take over while the primary may still think that it is free:
+/// first the primary is told (`Closing`), and only when it was seen to obey is the shard `Closed`. A server that is cut off
+/// from everybody started by what its agent knew last, which was `Closing` or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fence {
+    /// Writes go on without a replica. A takeover may be decided only when the primary's process is proven dead.
+    Open,
+    /// The primary is being told to need a replica.
+    Closing,
+    /// The primary takes no writes unless a replica receives them. When a replica has been cut off from it for longer than
+    /// the fence's lag, it takes none, and the replica may take over.
+    Closed,
+}
+
+/// The majority's word that a replica takes its shard over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Takeover {
+    /// Who takes over.
+    pub by: NodeId,
+    /// From whom. Its agent does not start its server until this is over.
+    pub from: NodeId,
+    /// The agent of `from` saw its server's process end, and holds the start: nothing has to be waited for.
+    pub proven_dead: bool,
+    /// When that was decided, by the clock of whoever proposed it.
+    pub at: Timestamp,
 }
 
 /// The layout of [`Record`] that this code writes.
@@ -72,12 +115,17 @@ pub struct Member {
     pub seat: Seat,
     /// The agent's public key.
     pub pin: Pin,
+    /// The key to seal secrets for the agent with.
+    pub sealing: SealingKey,
     /// Where the agent listens.
     pub agent: SocketAddr,
     /// Where clients reach the server.
     pub client: SocketAddr,
     /// The cluster bus port at the same address as `client`.
     pub bus_port: u16,
+    /// Its server's id on the bus, once it has joined; a member without one is not part of the cluster yet. Writer: the agents.
+    #[serde(default)]
+    pub bus_id: Option<BusId>,
 }
 
 /// Permission for one operation that may disturb the nodes it names. There is room for one per cluster.

@@ -90,6 +90,19 @@ impl SlotSet {
         Self(vec![SlotRange { first: Slot(0), last: Slot(SLOT_COUNT - 1) }])
     }
 
+    /// The part of the `index`th of so many shards (from 0), when all are equally large: the first ones are larger by a slot
+    /// where the number does not divide. Nothing for an index beyond.
+    #[must_use]
+    pub fn share(index: u16, shards: u16) -> Self {
+        if index >= shards || shards > SLOT_COUNT {
+            return Self::empty();
+        }
+        let (each, more) = (SLOT_COUNT / shards, SLOT_COUNT % shards);
+        let first = index * each + index.min(more);
+        let len = each + u16::from(index < more);
+        Self(vec![SlotRange { first: Slot(first), last: Slot(first + len - 1) }])
+    }
+
     /// The runs, in ascending order.
     #[must_use]
     pub fn ranges(&self) -> &[SlotRange] {

@@ -1,10 +1,14 @@
 //! What the user asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Engine, Failure, FieldPath, ReleaseTarget};
+use crate::{Bytes, Engine, Failure, FieldPath, Pin, ReleaseTarget};
+
+mod cpus;
+
+pub use cpus::MilliCpus;
 
 /// A cluster as its user wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,50 @@ pub struct ClusterSpec {
     pub config: BTreeMap<String, String>,
     /// Where: exactly one.
     pub place: Place,
+    /// What happens when the process of a primary dies.
+    #[serde(default)]
+    pub on_crash: OnCrash,
+    /// Most processor time that each server may use; `None`: no limit.
+    #[serde(default)]
+    pub cpus: Option<MilliCpus>,
+    /// Public keys of those who may read metrics, and nothing else.
+    #[serde(default)]
+    pub metrics_readers: BTreeSet<Pin>,
+    /// Switches for tests alone; each weakens something.
+    #[serde(default, skip_serializing_if = "Testing::is_off")]
+    pub testing: Testing,
+}
+
+/// What happens when the process of a primary dies and the machine lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCrash {
+    /// Its best replica takes over within a fraction of a second. What the replica had not received yet is lost: the
+    /// replication lag, usually less than a millisecond of writes.
+    #[default]
+    Failover,
+    /// It is started again where it is, and reads its data: the shard takes no writes meanwhile. What had not been synced to
+    /// disk yet is lost: with `appendfsync everysec` nothing at the death of a process alone.
+    Restart,
+}
+
+/// Switches for tests. None of them is for a cluster that anybody needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testing {
+    /// Speak without TLS, and run server programs that were built without it.
+    #[serde(default)]
+    pub plaintext: bool,
+    /// Run releases before Redis 7.0.
+    #[serde(default)]
+    pub old_releases: bool,
+}
+
+impl Testing {
+    /// Whether no switch is on.
+    #[must_use]
+    pub const fn is_off(&self) -> bool {
+        !self.plaintext && !self.old_releases
+    }
 }
 
 /// Where a cluster's machines come from.
@@ -57,8 +105,7 @@ impl ClusterSpec {
 
     /// Every fault of its shape; none if it is valid.
     ///
-    /// Whether the engine has such a line and such configuration keys is for `justmanage-releases` to say; whether this
-    /// release of Just Manage can make it, for [`ClusterSpec::beyond_this_release`].
+    /// Whether the engine has such a line and such configuration keys is for `justmanage-releases` to say.
     #[must_use]
     pub fn validate(&self) -> Vec<Failure> {
         let mut faults = Vec::new();
@@ -90,25 +137,6 @@ impl ClusterSpec {
         }
         faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
         faults
-    }
-
-    /// What this release of Just Manage cannot make yet, though the shape is valid; none if it can make all of it.
-    #[must_use]
-    pub fn beyond_this_release(&self) -> Vec<Failure> {
-        let beyond = |attribute: &str, asked: u16, able: u16| {
-            (asked > able).then(|| {
-                Failure::at(
-                    FieldPath::of(attribute),
-                    "Not possible in this release",
-                    format!("This release of Just Manage makes clusters of one node; {attribute} = {asked} needs a later one."),
-                )
-                .hint(format!("Set {attribute} = {able}."))
-            })
-        };
-        [beyond("shards", self.shards, 1), beyond("replicas_per_shard", self.replicas_per_shard, 0)]
-            .into_iter()
-            .flatten()
-            .collect()
     }
 }
 

@@ -1,0 +1,67 @@
+//! Settings of the servers that are ours to change while they run, as the Record wants them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Fence, Phase, Record};
+
+/// The cluster's own patience (`cluster-node-timeout`): a server that is silent for this long counts as failing. The server's
+/// default (15 s) makes an automatic failover take 20 s (measured), and this one 7 to 9 s; below it, an ordinary pause (a fork,
+/// a slow disk) looks like death.
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many seconds a fenced primary goes on taking writes after its replica last spoke (`min-replicas-max-lag`). Replicas
+/// report once a second, so three seconds is two reports lost; it bounds what a takeover can lose to that many seconds.
+pub const FENCE_LAG_S: u64 = 3;
+
+impl Record {
+    /// Our own live settings for the nodes of a shard. A key that the user set is the user's, and not in here.
+    #[must_use]
+    pub fn settings(&self, shard: u16) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        let mut set = |key: &str, value: String| {
+            if !self.spec.config.contains_key(key) {
+                settings.insert(key.to_owned(), value);
+            }
+        };
+        // While the cluster forms, nobody else will ask for a copy a moment later: waiting for them costs five seconds.
+        let delay = if self.phase == Phase::Forming { "0" } else { "5" };
+        set("repl-diskless-sync-delay", delay.to_owned());
+        if self.fenced() {
+            let closed = self.fence(shard) != Fence::Open;
+            set("min-replicas-to-write", if closed { "1" } else { "0" }.to_owned());
+            set("min-replicas-max-lag", FENCE_LAG_S.to_string());
+        }
+        settings
+    }
+
+    /// The user's configuration together with [`Record::settings`]: everything that is to be in force besides `maxmemory`.
+    #[must_use]
+    pub fn wanted_config(&self, shard: u16) -> BTreeMap<String, String> {
+        let mut config = self.settings(shard);
+        config.extend(self.spec.config.clone());
+        config
+    }
+
+    /// Whether the majority of agents decides who is a shard's primary, because there is no majority of primaries to do so:
+    /// one or two shards, with replicas, and no setting of the user's that says how many replicas a write needs.
+    #[must_use]
+    pub fn fenced(&self) -> bool {
+        let own = ["min-replicas-to-write", "min-replicas-max-lag", "min-slaves-to-write", "min-slaves-max-lag"];
+        self.spec.shards < 3
+            && self.spec.replicas_per_shard > 0
+            && !own.iter().any(|key| self.spec.config.contains_key(*key))
+    }
+
+    /// How a shard is fenced.
+    #[must_use]
+    pub fn fence(&self, shard: u16) -> Fence {
+        self.fences.get(&shard).copied().unwrap_or(Fence::Open)
+    }
+
+    /// The node of a member's shard.
+    #[must_use]
+    pub fn shard_of(&self, node: crate::NodeId) -> Option<u16> {
+        self.members.get(&node).map(|member| member.seat.shard)
+    }
+}
