@@ -18,6 +18,7 @@
 //! | [`plan`] | steps, and reasons to wait |
 //! | [`claim`] | who owns a machine |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
+//! | [`journal`] | what happened to a cluster, when, by whom and why |
 //! | [`failure`] | the one error type that reaches users, and paths of fields |
 //! | [`secret`] | values that never print |
 //! | [`slots`] | hash slots and sets of them |
@@ -26,6 +27,7 @@ pub mod bus;
 pub mod claim;
 pub mod failure;
 pub mod id;
+pub mod journal;
 pub mod name;
 pub mod node;
 pub mod observation;

@@ -33,7 +33,7 @@ pub struct Observation {
 pub struct NodeObservation {
     /// Version of the agent's software.
     pub agent_version: String,
-    /// The generation of the Record that this agent has made so, if any.
+    /// The generation of the Record by which this agent found nothing to do at its own node when it looked.
     pub settled: Option<Generation>,
     /// The database process.
     pub server: ServerState,
@@ -47,6 +47,9 @@ pub struct NodeObservation {
     /// Whom the agent asked to take over from its dead server, since that died.
     #[serde(default)]
     pub asked: Option<AskedFailover>,
+    /// When the agent last cut its replica's link to the primary for a takeover.
+    #[serde(default)]
+    pub severed: Option<Timestamp>,
     /// What limits the server's memory and CPU, or why nothing does: sentences.
     #[serde(default)]
     pub limits: Vec<String>,

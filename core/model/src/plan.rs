@@ -13,8 +13,8 @@ use crate::{BusId, Fence, Grant, NodeId, SlotSet, Takeover, Timestamp};
 pub enum Plan {
     /// Everything is as it is wanted.
     Converged,
-    /// Do these; each is safe to run twice, and after a crash at any point.
-    Act(Vec<Step>),
+    /// Do these; each is safe to run twice, and after a crash at any point. Beside them stands what is waited for meanwhile.
+    Act(Vec<Step>, Vec<Waiting>),
     /// Nothing can be done now, for these reasons.
     Wait(Vec<Waiting>),
 }
@@ -224,7 +224,9 @@ impl fmt::Display for Waiting {
             Self::ReplicaNotInSync { node, syncing: true } => {
                 write!(f, "Replica {node} is receiving its primary's data.")
             }
-            Self::ReplicaNotInSync { node, syncing: false } => write!(f, "Replica {node} is not linked to its primary."),
+            Self::ReplicaNotInSync { node, syncing: false } => {
+                write!(f, "Replica {node} is not linked to its primary.")
+            }
             Self::ViewsDiffer => f.write_str("The servers do not agree yet on who is what."),
             Self::LinkMissing { from, to } => write!(f, "Node {from} has no link to node {to} on the cluster bus."),
             Self::NotIntroduced { node, to } => write!(f, "Node {node} has not heard of node {to} yet."),

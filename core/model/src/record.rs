@@ -73,10 +73,14 @@ pub struct Record {
 pub enum Fence {
     /// Writes go on without a replica. A takeover may be decided only when the primary's process is proven dead.
     Open,
-    /// The primary is being told to need a replica.
-    Closing,
-    /// The primary takes no writes unless a replica receives them. When a replica has been cut off from it for longer than
-    /// the fence's lag, it takes none, and the replica may take over.
+    /// The primary is being told to need replicas.
+    Closing {
+        /// The generation that began it: what a node says of an earlier one proves nothing.
+        since: Generation,
+    },
+    /// The primary takes no writes unless so many replicas receive them that together they are most of the shard
+    /// ([`Record::fence_replicas`]). When the others have been cut off from it for longer than the fence's lag, it takes none,
+    /// and one of them may take over.
     Closed,
 }
 
@@ -87,8 +91,9 @@ pub struct Takeover {
     pub by: NodeId,
     /// From whom. Its agent does not start its server until this is over.
     pub from: NodeId,
-    /// The agent of `from` saw its server's process end, and holds the start: nothing has to be waited for.
-    pub proven_dead: bool,
+    /// The old primary can take no writes any more: its own agent saw its process end and holds the start, or the fence has
+    /// run out. Until then, its replicas cut their links to it and wait.
+    pub cleared: bool,
     /// When that was decided, by the clock of whoever proposed it.
     pub at: Timestamp,
 }

@@ -1,54 +1,162 @@
-//! Making a cluster out of members.
+//! Making a cluster out of members, and a member of a newcomer.
 
-use justmanage_model::{NodeStep, Phase, RecordChange, ServerState, SlotSet, Step, Waiting};
+use justmanage_model::{BusId, NodeId, NodeStep, Phase, RecordChange, Role, ServerState, SlotSet, Waiting};
 
-use crate::view::{View, by};
-use crate::{Verdict, tune};
+use crate::draft::Draft;
+use crate::view::{Serving, View};
+use crate::{safety, tune};
 
-/// Authority, servers, slots, settings, and then the word that the cluster serves.
+/// Authority, servers, slots, acquaintance, replicas, settings, and then the word that the cluster serves.
 ///
-/// Everything before that word may be done again from the beginning: a Forming cluster holds no data.
-pub(crate) fn form(view: &View<'_>) -> Verdict {
-    if !view.is(Phase::Forming) {
-        return Verdict::Pass;
+/// Everything before that word may be done again from the beginning: a Forming cluster holds no data. The same steps make a
+/// member of a node that replaces another later.
+pub(crate) fn form(view: &View<'_>, draft: &mut Draft) {
+    if view.is(Phase::Leaving) {
+        return;
     }
-    if view.record.ca_certificate.is_none() {
-        return act(RecordChange::FoundAuthority);
+    if view.record.ca_certificate.is_none() || view.record.vault.is_none() {
+        draft.change(RecordChange::FoundAuthority);
+        return draft.close();
     }
-    let stopped = view.known().filter(|(_, seen)| seen.server == ServerState::Stopped);
-    let starts: Vec<Step> = stopped.map(|(node, _)| by(node, NodeStep::StartServer)).collect();
-    if !starts.is_empty() {
-        return Verdict::Act(starts);
-    }
-    let unseen = view.unseen();
-    if !unseen.is_empty() {
-        return Verdict::Wait(unseen);
-    }
+    start(view, draft);
+    let free: Vec<Serving<'_>> = view.serving().filter(|one| draft.is_free(one.node)).collect();
+    free.into_iter().for_each(|one| join(view, draft, one));
     let (have, want) = (u32::try_from(view.record.members.len()).unwrap_or(u32::MAX), view.record.spec.nodes());
     if have < want {
-        return Verdict::Wait(vec![Waiting::MembersMissing { have, want }]);
+        draft.wait(Waiting::MembersMissing { have, want });
     }
-    slots(view)
+    if view.record.members.keys().any(|node| !sealed_for(view, *node)) {
+        draft.change(RecordChange::SealSecrets);
+    }
+    match view.record.phase {
+        Phase::Forming => formed(view, draft),
+        Phase::Formed => joined(view, draft),
+        Phase::Leaving => {}
+    }
 }
 
-fn slots(view: &View<'_>) -> Verdict {
-    let missing = SlotSet::all().difference(&view.served());
-    // The guard let only clusters of one shard pass: its one node takes all.
-    if let Some((node, _)) = view.serving().next().filter(|_| !missing.is_empty()) {
-        return Verdict::Act(vec![by(node, NodeStep::AssignSlots(missing))]);
+/// A forming cluster's servers are started as soon as the secrets are there that they start with.
+fn start(view: &View<'_>, draft: &mut Draft) {
+    if !view.is(Phase::Forming) {
+        return;
     }
-    let not_ok: Vec<Waiting> =
-        view.serving().filter(|(_, s)| !s.cluster_ok).map(|(node, _)| Waiting::ClusterNotOk { node }).collect();
-    if !not_ok.is_empty() {
-        return Verdict::Wait(not_ok);
+    let stopped = view.known().filter(|(_, seen)| seen.server == ServerState::Stopped).map(|(node, _)| node);
+    for node in stopped.filter(|node| draft.is_free(*node)).collect::<Vec<_>>() {
+        match why_not_start(view, node) {
+            Some(reason) => draft.wait_for(node, reason),
+            None => draft.act(node, NodeStep::StartServer),
+        }
+    }
+}
+
+/// Why a node's server cannot be started yet: it has no certificate without the cluster's secrets.
+pub(crate) fn why_not_start(view: &View<'_>, node: NodeId) -> Option<Waiting> {
+    (!sealed_for(view, node)).then_some(Waiting::Joining { node })
+}
+
+fn sealed_for(view: &View<'_>, node: NodeId) -> bool {
+    view.record.vault.as_ref().is_some_and(|vault| vault.keys.contains_key(&node))
+}
+
+/// What one server still needs to be the member that it is to be. Needs nothing but its own view: every agent does its own.
+fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
+    let Serving { node, member, bus, .. } = one;
+    let seat = member.seat;
+    let mut steps = Vec::new();
+    let first = view.is(Phase::Forming) && seat.ordinal == 0;
+    if first {
+        // Each its own epoch from the beginning, or the servers settle it among themselves one collision at a time.
+        if bus.config_epoch == 0 && bus.peers.is_empty() && view.record.spec.shards > 1 {
+            steps.push(NodeStep::SetConfigEpoch(u64::from(seat.shard) + 1));
+        }
+        let missing = SlotSet::share(seat.shard, view.record.spec.shards).difference(&bus.slots);
+        if !missing.is_empty() {
+            steps.push(NodeStep::AssignSlots(missing));
+        }
+    }
+    let strangers = strangers(view, one);
+    if !strangers.is_empty() {
+        steps.push(NodeStep::Meet(strangers));
+    }
+    let gone = gone(view, one);
+    if !gone.is_empty() {
+        steps.push(NodeStep::Forget(gone));
+    }
+    if !first && bus.is_primary() && bus.slots.is_empty() {
+        match primary_to_follow(view, one) {
+            Some(primary) => steps.push(NodeStep::Replicate(primary)),
+            None if steps.is_empty() => return draft.wait_for(node, Waiting::Joining { node }),
+            None => {}
+        }
+    }
+    steps.into_iter().for_each(|step| draft.act(node, step));
+}
+
+/// Members that this server has to be told of. Of two servers the one of the lower seat is told, while the cluster forms: twice
+/// the messages make it no faster. One whose address has changed, and to which there is no link, has to be met again.
+fn strangers(view: &View<'_>, one: Serving<'_>) -> Vec<NodeId> {
+    let others =
+        view.record.members.iter().filter(|(other, member)| {
+            **other != one.node && (!view.is(Phase::Forming) || one.member.seat < member.seat)
+        });
+    let unknown = others.filter(|(other, member)| match view.peer_of(one, **other, member) {
+        None => true,
+        Some(peer) => !peer.handshake && !peer.linked_to && peer.at != Some(member.client),
+    });
+    unknown.filter(|(_, member)| one.bus.peer_at(member.client).is_none()).map(|(other, _)| *other).collect()
+}
+
+/// Servers that are nobody's any more: neither by id nor by address a member's. Only once the ids of all members are known,
+/// since an unknown id at an unknown address may be a member that moved.
+fn gone(view: &View<'_>, one: Serving<'_>) -> Vec<BusId> {
+    if !view.is(Phase::Formed) {
+        return Vec::new();
+    }
+    let others = || view.record.members.iter().filter(|(other, _)| **other != one.node);
+    let of_member = |id: BusId| view.member_of(id).is_some();
+    let at_member = |at| others().any(|(_, member)| Some(member.client) == at);
+    let peers = one.bus.peers.iter().filter(|peer| !peer.handshake && !of_member(peer.id) && !at_member(peer.at));
+    // One that still owns slots is the last to know where they were: it goes when somebody else has taken them over.
+    peers.filter(|peer| peer.slots == 0).map(|peer| peer.id).collect()
+}
+
+/// The primary of its shard that it knows already: whoever owns slots, and before anybody does, whose seat it is.
+fn primary_to_follow(view: &View<'_>, one: Serving<'_>) -> Option<NodeId> {
+    let known = view.shard(one.member.seat.shard).filter(|(other, _)| *other != one.node);
+    let mut known = known.filter_map(|(other, member)| Some((other, member, view.peer_of(one, other, member)?)));
+    let fit = |member: &justmanage_model::Member, peer: &justmanage_model::Peer| {
+        let seat = view.is(Phase::Forming) && member.seat.ordinal == 0;
+        !peer.handshake && peer.replica_of.is_none() && !peer.failed && (peer.slots > 0 || seat)
+    };
+    known.find(|(_, member, peer)| fit(member, peer)).map(|(other, ..)| other)
+}
+
+/// A forming cluster serves when all nodes are seen, agree, are linked and have their copies, and everything is set.
+fn formed(view: &View<'_>, draft: &mut Draft) {
+    if !view.unseen().is_empty() || !draft.is_calm() {
+        return;
+    }
+    let unrest = safety::unrest(view);
+    let missing = SlotSet::all().difference(&view.served());
+    if !unrest.is_empty() || !missing.is_empty() {
+        unrest.into_iter().for_each(|reason| draft.wait(reason));
+        return;
     }
     // Users and settings first: who is told that the cluster serves wants to log in.
-    match tune::tune(view) {
-        Verdict::Pass => act(RecordChange::Formed),
-        first => first,
+    tune::live(view, draft);
+    if draft.is_calm() {
+        draft.change(RecordChange::Formed(view.serving().map(|one| (one.node, one.bus.id)).collect()));
     }
 }
 
-fn act(change: RecordChange) -> Verdict {
-    Verdict::Act(vec![Step::Record(change)])
+/// Newcomers that have found their place are entered with the ids of their servers.
+fn joined(view: &View<'_>, draft: &mut Draft) {
+    for one in view.serving().filter(|one| one.member.bus_id != Some(one.bus.id)) {
+        let placed = one.owns() || matches!(one.bus.role, Role::Replica { .. }) && one.in_sync();
+        if placed && safety::why_not_linked(view, one).is_none() {
+            draft.change(RecordChange::Joined(one.node, one.bus.id));
+        } else {
+            draft.wait(Waiting::Joining { node: one.node });
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Bringing back what has died. Never needs a grant: nothing that still works is disturbed.
 
-use justmanage_model::{NodeId, NodeStep, Phase, ServerState, SlotSet, Step, Timestamp, Waiting};
+use justmanage_model::{NodeId, NodeStep, Phase, ServerState, SlotSet, Timestamp, Waiting};
 
-use crate::Verdict;
-use crate::view::{View, by};
+use crate::draft::Draft;
+use crate::revive::{Revival, revive};
+use crate::view::View;
+use crate::{form, safety};
 
 /// How long a hang is waited for before a person is called. A long command, a fork of a large process or a slow disk can
 /// silence a server for seconds; a minute is far beyond those.
@@ -20,55 +22,63 @@ pub const START_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs
 /// time limit. Starts go on: what is missing (a file, memory, a port) may come back.
 pub const START_FAILURES_STUCK: u32 = 5;
 
-/// Starts servers that ended, waits for those on their way, and calls for a person where neither helps.
-pub(crate) fn heal(view: &View<'_>) -> Verdict {
+/// Starts servers that ended, lets replicas take over, waits for those on their way, and calls for a person where nothing helps.
+pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) {
-        return Verdict::Pass;
+        return;
     }
-    let mut steps = Vec::new();
-    let mut reasons = Vec::new();
-    for (node, seen) in view.known() {
+    let free: Vec<_> = view.known().filter(|(node, _)| draft.is_free(*node)).collect();
+    for (node, seen) in free {
         match (&seen.server, view.record.phase) {
-            (ServerState::Down { retry_at, .. }, _) if *retry_at <= view.now => steps.push(start(node)),
-            (ServerState::Down { since, failures, retry_at, why }, _) => {
-                reasons.push(down(view, node, (*since, *retry_at), *failures, why));
-            }
+            (ServerState::Down { since, failures, retry_at, why }, _) => match revive(view, node, seen, *since) {
+                Revival::Ask(replica) => draft.act(node, NodeStep::AskFailover(replica)),
+                Revival::TakeOver(shard, takeover) => {
+                    draft.wait_for(node, Waiting::TakingOver { shard, by: takeover.by });
+                    draft.change(justmanage_model::RecordChange::TakeOver(shard, takeover));
+                }
+                Revival::HoldBack(why) => draft.wait_for(node, Waiting::HeldBack { node, why }),
+                Revival::Start if *retry_at <= view.now => draft.act(node, NodeStep::StartServer),
+                Revival::Start => {
+                    draft.wait_for(node, down(view, node, (*since, *retry_at), *failures, why));
+                }
+            },
             // Before it is formed, a stopped server is one that was never started.
-            (ServerState::Stopped, Phase::Formed) => steps.push(start(node)),
-            (ServerState::Starting { since }, _) => reasons.push(starting(view, node, *since)),
-            (ServerState::Running(server), _) if server.loading => {
-                reasons.push(Waiting::ServerStarting { node, since: view.now });
+            (ServerState::Stopped, Phase::Formed) => {
+                if let Some(reason) = form::why_not_start(view, node) {
+                    draft.wait_for(node, reason);
+                } else {
+                    draft.act(node, NodeStep::StartServer);
+                }
             }
-            (ServerState::Hung { since }, _) => reasons.push(hung(view, node, *since)),
+            (ServerState::Starting { since }, _) => draft.wait_for(node, starting(view, node, *since)),
+            (ServerState::Running(server), _) if server.loading => {
+                draft.wait_for(node, Waiting::ServerStarting { node, since: view.now });
+            }
+            (ServerState::Hung { since }, _) => draft.wait_for(node, hung(view, node, *since)),
             (ServerState::Stopped | ServerState::Running(_), _) => {}
         }
     }
-    match Verdict::of(steps, reasons) {
-        Verdict::Pass if view.is(Phase::Formed) => whole(view),
-        other => other,
+    if view.is(Phase::Formed) {
+        whole(view, draft);
     }
 }
 
-const fn start(node: NodeId) -> Step {
-    by(node, NodeStep::StartServer)
-}
-
-/// Whether a formed cluster still serves all of its slots.
+/// Whether a formed cluster serves all of its slots, and all of its nodes agree.
 ///
 /// A server that comes back without its slots has lost its data directory. Giving it the slots again would make a working,
 /// empty cluster of it, and nobody would be told; so a person decides.
-fn whole(view: &View<'_>) -> Verdict {
+fn whole(view: &View<'_>, draft: &mut Draft) {
     let missing = SlotSet::all().difference(&view.served());
-    if !missing.is_empty() && view.unseen().is_empty() {
+    let everybody = view.serving().count() == view.record.members.len();
+    if !missing.is_empty() && everybody && view.record.takeovers.is_empty() {
         let what = format!(
             "Slots {missing} belong to no node, though the cluster was formed: a node has lost its data directory."
         );
         let hint = "Put the directory back and restart the node's agent; or, if the data may be lost, destroy the cluster and \
                     apply again.";
-        return Verdict::Wait(vec![view.stuck(view.now, what, hint)]);
+        draft.wait(view.stuck(view.now, what, hint));
     }
-    let not_ok = view.serving().filter(|(_, server)| !server.cluster_ok);
-    Verdict::of(Vec::new(), not_ok.map(|(node, _)| Waiting::ClusterNotOk { node }).collect())
+    safety::unrest(view).into_iter().for_each(|reason| draft.wait(reason));
 }
 
 fn down(view: &View<'_>, node: NodeId, (since, retry_at): (Timestamp, Timestamp), failures: u32, why: &str) -> Waiting {
@@ -80,7 +90,7 @@ fn down(view: &View<'_>, node: NodeId, (since, retry_at): (Timestamp, Timestamp)
 }
 
 fn starting(view: &View<'_>, node: NodeId, since: Timestamp) -> Waiting {
-    if view.now.duration_since(since) < START_PATIENCE {
+    if view.age(since) < START_PATIENCE {
         return Waiting::ServerStarting { node, since };
     }
     let what = format!("The server of node {node} runs and has not answered since its start.");
@@ -88,7 +98,7 @@ fn starting(view: &View<'_>, node: NodeId, since: Timestamp) -> Waiting {
 }
 
 fn hung(view: &View<'_>, node: NodeId, since: Timestamp) -> Waiting {
-    if view.now.duration_since(since) < HANG_PATIENCE {
+    if view.age(since) < HANG_PATIENCE {
         return Waiting::ServerHung { node, since };
     }
     let what = format!("The server of node {node} runs and does not answer.");

@@ -2,18 +2,20 @@
 
 use justmanage_model::{NodeStep, Phase, ServerState};
 
-use crate::Verdict;
-use crate::view::{View, by};
+use crate::draft::Draft;
+use crate::view::View;
 
 /// Stops every server that runs. Machines and data are removed by whoever has the hands for that.
-pub(crate) fn leave(view: &View<'_>) -> Verdict {
+pub(crate) fn leave(view: &View<'_>, draft: &mut Draft) {
     if !view.is(Phase::Leaving) {
-        return Verdict::Pass;
+        return;
     }
-    let running = view.known().filter(|(_, seen)| match seen.server {
-        ServerState::Stopped | ServerState::Down { .. } => false,
-        ServerState::Starting { .. } | ServerState::Running(_) | ServerState::Hung { .. } => true,
-    });
-    let steps = running.map(|(node, _)| by(node, NodeStep::StopServer)).collect();
-    Verdict::of(steps, view.unseen())
+    for (node, seen) in view.known() {
+        match seen.server {
+            ServerState::Stopped | ServerState::Down { .. } => {}
+            ServerState::Starting { .. } | ServerState::Running(_) | ServerState::Hung { .. } => {
+                draft.act(node, NodeStep::StopServer);
+            }
+        }
+    }
 }

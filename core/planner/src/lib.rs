@@ -3,56 +3,46 @@
 //! The one invariant: **the same Record, Observation and moment always give the same answer**, and nothing else does. No IO,
 //! no clock, no state: whoever drives may stop at any point, and whoever goes on from there comes to the same end.
 //!
-//! One file per concern; the order in which they are asked is the policy. The first that has something to say decides, so
-//! what stands earlier never waits for what stands later. `rebalance`, `roll` and `back_up` take their places between these
-//! when clusters have more than one node.
+//! Every agent runs it over what it can see, and carries out the steps of its own node. An agent that sees only its own node
+//! still gets all that its node needs; what needs a look at the whole cluster, a change of the Record, is carried out by the
+//! agent that leads.
+//!
+//! One file per concern; the order in which they are asked is the policy. A node about which an earlier concern has something
+//! to say is left alone by the later ones; other nodes go on. `rebalance`, `roll` and `back_up` take their places between these
+//! when clusters are scaled and upgraded.
 //!
 //! | concern | what it decides |
 //! |---|---|
 //! | [`guard`] | whether anything may be done at all |
-//! | [`settle`] | finishing what a grant allowed |
+//! | [`settle`] | finishing what a grant or a takeover allowed |
 //! | [`heal`] | bringing back what has died; never needs a grant |
+//! | [`fence`] | who may decide on a primary where there is no majority of primaries |
 //! | [`form`] | making a cluster out of members |
 //! | [`leave`] | taking it down at the user's word |
 //! | [`tune`] | configuration, users and certificates as they are wanted |
 //!
 //! Questions of safety ([`safety`]) answer with a reason, never with a bool, and the reason reaches the user unchanged.
 
+mod draft;
+mod fence;
 mod form;
 mod guard;
 mod heal;
 mod leave;
+mod revive;
 mod safety;
 mod settle;
 mod tune;
 mod view;
 
-use justmanage_model::{Observation, Plan, Record, Step, Timestamp, Waiting};
+use justmanage_model::{Observation, Plan, Record, Timestamp};
 
+use draft::Draft;
 pub use heal::{HANG_PATIENCE, START_FAILURES_STUCK, START_PATIENCE};
+pub use revive::{FAILOVER_LAG_MAX, LAST_LOOK_MAX};
+pub use settle::FENCE_PATIENCE;
 pub use tune::RENEW_BEFORE;
 use view::View;
-
-/// What one concern has to say.
-enum Verdict {
-    /// Nothing: ask the next.
-    Pass,
-    /// Do this.
-    Act(Vec<Step>),
-    /// Nothing can be done now, neither by this concern nor by those after it.
-    Wait(Vec<Waiting>),
-}
-
-impl Verdict {
-    /// Steps if there are any, else reasons if there are any.
-    fn of(steps: Vec<Step>, reasons: Vec<Waiting>) -> Self {
-        match (steps.is_empty(), reasons.is_empty()) {
-            (false, _) => Self::Act(steps),
-            (true, false) => Self::Wait(reasons),
-            (true, true) => Self::Pass,
-        }
-    }
-}
 
 /// What is to happen next.
 ///
@@ -60,15 +50,14 @@ impl Verdict {
 /// which every member was seen.
 #[must_use]
 pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan {
-    let view = View { record, observation, now };
-    let policy = [guard::guard, settle::settle, heal::heal, form::form, leave::leave, tune::tune];
+    let view = View::new(record, observation, now);
+    let mut draft = Draft::default();
+    let policy = [guard::guard, settle::settle, heal::heal, fence::fence, form::form, leave::leave, tune::tune];
     for concern in policy {
-        match concern(&view) {
-            Verdict::Pass => {}
-            Verdict::Act(steps) => return Plan::Act(steps),
-            Verdict::Wait(reasons) => return Plan::Wait(reasons),
+        concern(&view, &mut draft);
+        if draft.is_closed() {
+            break;
         }
     }
-    let unseen = view.unseen();
-    if unseen.is_empty() { Plan::Converged } else { Plan::Wait(unseen) }
+    draft.finish(view.unseen())
 }

@@ -1,22 +1,63 @@
 //! Questions of safety. Each answers with the reason against it; none is needed for the answer "it is safe".
 
-use justmanage_model::{NodeId, Waiting};
+use justmanage_model::{NodeId, Role, Waiting};
 
-use crate::view::View;
+use crate::view::{Serving, View};
 
 /// Why a node's server may not be restarted now, if it may not.
 ///
-/// Not while another node cannot be seen (it may be down already), not while the cluster does not serve, and not while a grant
+/// Not while another node cannot be seen (it may be down already), not while the cluster is not at rest, and not while a grant
 /// is out. The data of a node without replicas is safe over a restart, because a planned stop saves it; it does not serve
 /// meanwhile, and whoever changed a key that needs a restart was told so by the plan.
 pub(crate) fn why_not_restart(view: &View<'_>, node: NodeId) -> Option<Waiting> {
     if let Some(unseen) = view.unseen().into_iter().next() {
         return Some(unseen);
     }
-    if let Some((other, _)) = view.serving().find(|(_, server)| !server.cluster_ok) {
-        return Some(Waiting::ClusterNotOk { node: other });
+    if let Some(reason) = unrest(view).into_iter().next() {
+        return Some(reason);
     }
     let grant = view.record.grant.as_ref()?;
     let what = format!("Node {node} needs a restart, and the grant of generation {} is still out.", grant.given);
     Some(view.stuck(view.now, what, "It ends when the nodes that it names are as they are wanted, or are removed."))
+}
+
+/// Everything that is not at rest among the servers that are seen: the state, the links, the copies, the agreement. None if
+/// whatever one does to one node finds the others whole.
+pub(crate) fn unrest(view: &View<'_>) -> Vec<Waiting> {
+    let mut reasons: Vec<Waiting> =
+        view.serving().filter(|one| !one.bus.ok).map(|one| Waiting::ClusterNotOk { node: one.node }).collect();
+    reasons.extend(view.serving().filter_map(|one| why_not_linked(view, one)));
+    reasons.extend(view.serving().filter_map(why_not_in_sync));
+    let mut views = view.serving().map(|one| &one.bus.view);
+    let first = views.next();
+    if views.any(|view| Some(view) != first) {
+        reasons.push(Waiting::ViewsDiffer);
+    }
+    reasons
+}
+
+/// Why a server is not linked both ways with every member, if it is not.
+///
+/// A server that came back a moment ago shows the right roles, which it had on disk, before its links are open again; a
+/// handover at that moment finds no voters.
+pub(crate) fn why_not_linked(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
+    view.record.members.iter().filter(|(other, _)| **other != one.node).find_map(|(other, member)| {
+        match view.peer_of(one, *other, member) {
+            None => Some(Waiting::NotIntroduced { node: one.node, to: *other }),
+            Some(peer) if peer.handshake => Some(Waiting::NotIntroduced { node: one.node, to: *other }),
+            Some(peer) if !peer.linked_to => Some(Waiting::LinkMissing { from: one.node, to: *other }),
+            Some(peer) if !peer.linked_from => Some(Waiting::LinkMissing { from: *other, to: one.node }),
+            Some(_) => None,
+        }
+    })
+}
+
+/// Why a replica does not have its primary's data, if it does not.
+pub(crate) fn why_not_in_sync(one: Serving<'_>) -> Option<Waiting> {
+    match &one.bus.role {
+        Role::Replica { link, .. } if !link.up => {
+            Some(Waiting::ReplicaNotInSync { node: one.node, syncing: link.syncing })
+        }
+        Role::Replica { .. } | Role::Primary { .. } => None,
+    }
 }

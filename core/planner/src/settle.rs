@@ -1,44 +1,54 @@
-//! Finishing what a grant allowed, before anything else is begun.
+//! Finishing what a grant or a takeover allowed, before anything else is begun.
 
-use justmanage_model::record::Operation;
-use justmanage_model::{Grant, NodeId, NodeStep, Phase, RecordChange, ServerObservation, ServerState, Step, Waiting};
+use justmanage_model::record::{FENCE_LAG_S, Operation};
+use justmanage_model::{Grant, NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
 
-use crate::Verdict;
-use crate::view::{View, by};
+use crate::draft::Draft;
+use crate::safety;
+use crate::view::{Serving, View};
 
-/// Carries a granted restart to its end: stop, start, and the grant given back when nothing needs it any more.
+/// How long a replica has to be cut off from a fenced primary until that takes no writes any more: the fence's lag, a second for
+/// the server's own look at it (it looks once a second), and one for clocks that do not tick alike.
+pub const FENCE_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(FENCE_LAG_S.cast_signed() + 2);
+
+/// Carries a granted restart, and every takeover, to its end.
 ///
-/// Nothing remembers how far it came. A server that still runs as it did before is to be stopped; one that is stopped, to be
-/// started; one that runs as it is wanted is done. A node that is not known keeps its grant: it may be the one that is down.
-pub(crate) fn settle(view: &View<'_>) -> Verdict {
-    match &view.record.grant {
-        Some(grant) if !view.is(Phase::Leaving) => settle_restart(view, grant),
-        _ => Verdict::Pass,
+/// Nothing remembers how far they came. A server that still runs as it did before is to be stopped; one that is stopped, to be
+/// started; one that runs as it is wanted, with all its links, is done. A node that is not known keeps its grant: it may be the
+/// one that is down.
+pub(crate) fn settle(view: &View<'_>, draft: &mut Draft) {
+    if view.is(Phase::Leaving) {
+        return;
+    }
+    if let Some(grant) = &view.record.grant {
+        settle_restart(view, draft, grant);
+    }
+    for (shard, takeover) in &view.record.takeovers {
+        settle_takeover(view, draft, *shard, takeover);
     }
 }
 
-fn settle_restart(view: &View<'_>, grant: &Grant) -> Verdict {
+fn settle_restart(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
     match grant.operation {
         Operation::Restart => {}
     }
-    let mut steps = Vec::new();
-    let mut reasons = Vec::new();
+    let mut open = false;
     for node in &grant.nodes {
         match restart_of(view, *node) {
-            Next::Step(step) => steps.push(step),
-            Next::Wait(reason) => reasons.push(reason),
-            Next::Heal => return Verdict::Pass,
-            Next::Done => {}
+            Next::Step(step) => draft.act(*node, step),
+            Next::Wait(reason) => draft.wait_for(*node, reason),
+            Next::Heal => {}
+            Next::Done => continue,
         }
+        open = true;
     }
-    match Verdict::of(steps, reasons) {
-        Verdict::Pass => Verdict::Act(vec![Step::Record(RecordChange::ClearGrant)]),
-        other => other,
+    if !open {
+        draft.change(RecordChange::ClearGrant);
     }
 }
 
 enum Next {
-    Step(Step),
+    Step(NodeStep),
     Wait(Waiting),
     /// The server died or hangs: healing needs no grant, and this one stays until it is done.
     Heal,
@@ -46,29 +56,75 @@ enum Next {
 }
 
 fn restart_of(view: &View<'_>, node: NodeId) -> Next {
-    let Some(seen) = view.observation.known(node) else {
-        let unseen = view
-            .unseen()
-            .into_iter()
-            .find(|reason| matches!(reason, Waiting::NodeUnknown { node: n, .. } if *n == node));
-        // A node that is no member any more took its grant with it.
-        return unseen.map_or(Next::Done, Next::Wait);
-    };
-    match &seen.server {
-        ServerState::Running(server) if server.loading => Next::Heal,
-        ServerState::Running(server) if view.drift(server).restart.is_empty() => Next::Done,
-        ServerState::Running(server) if server.started == Some(view.record.generation) => {
-            Next::Wait(in_vain(view, node, server))
-        }
-        ServerState::Running(_) => Next::Step(by(node, NodeStep::StopServer)),
-        ServerState::Stopped => Next::Step(by(node, NodeStep::StartServer)),
-        ServerState::Starting { .. } | ServerState::Down { .. } | ServerState::Hung { .. } => Next::Heal,
+    // A node that is no member any more took its grant with it.
+    if !view.record.members.contains_key(&node) {
+        return Next::Done;
     }
+    if let Some(unseen) = view.why_unseen(node) {
+        return Next::Wait(unseen);
+    }
+    let Some(seen) = view.observation.known(node) else { return Next::Heal };
+    let server = match &seen.server {
+        ServerState::Running(server) => server,
+        ServerState::Stopped => return Next::Step(NodeStep::StartServer),
+        ServerState::Starting { .. } | ServerState::Down { .. } | ServerState::Hung { .. } => return Next::Heal,
+    };
+    let Some(one) = view.serving_at(node) else { return Next::Heal };
+    if !view.drift(one).restart.is_empty() {
+        return match server.started == Some(view.record.generation) {
+            true => Next::Wait(in_vain(view, one)),
+            false => Next::Step(NodeStep::StopServer),
+        };
+    }
+    // Only with its links and its data may the next one go: the server comes back a second before they do.
+    safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)).map_or(Next::Done, Next::Wait)
 }
 
 /// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.
-fn in_vain(view: &View<'_>, node: NodeId, server: &ServerObservation) -> Waiting {
-    let keys: Vec<String> = view.drift(server).restart.into_iter().map(|key| format!("config[{key:?}]")).collect();
-    let what = format!("The server of node {node} was restarted and did not take {}.", keys.join(", "));
+fn in_vain(view: &View<'_>, one: Serving<'_>) -> Waiting {
+    let keys: Vec<String> = view.drift(one).restart.into_iter().map(|key| format!("config[{key:?}]")).collect();
+    let what = format!("The server of node {} was restarted and did not take {}.", one.node, keys.join(", "));
     view.stuck(view.now, what, "Give another value, or remove the key.")
+}
+
+/// A replica takes over when its old primary can take no writes any more: its process is proven dead, or the fence has run out
+/// on it because so many replicas cut their links that the others are too few for its writes.
+fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
+    let by = takeover.by;
+    let member = |node: NodeId| view.record.shard_of(node) == Some(shard);
+    if !member(by) || !member(takeover.from) {
+        return draft.change(RecordChange::EndTakeover(shard));
+    }
+    // Who is to take over and cannot be seen, or has died itself, is waited for: its agent may be doing it at this moment.
+    let waiting = Waiting::TakingOver { shard, by };
+    let replicas: Vec<Serving<'_>> = view.serving().filter(|one| one.member.seat.shard == shard).collect();
+    if replicas.iter().any(|one| one.node == by && one.owns()) {
+        return draft.change(RecordChange::EndTakeover(shard));
+    }
+    if takeover.cleared {
+        return match replicas.iter().any(|one| one.node == by) {
+            true => draft.act(by, NodeStep::TakeOver),
+            false => draft.wait(waiting),
+        };
+    }
+    let mut cut_off = 0;
+    for one in replicas {
+        let Role::Replica { link, .. } = &one.bus.role else { continue };
+        let severed = one.seen.severed.is_some_and(|at| at >= takeover.at);
+        match (link.up, severed) {
+            (true, false) => draft.act(one.node, NodeStep::Sever),
+            // The primary is there after all: it let its replica in again.
+            (true, true) => return draft.change(RecordChange::EndTakeover(shard)),
+            (false, _) => {
+                cut_off += u16::from(link.down_since.is_some_and(|since| view.age(since) >= FENCE_PATIENCE));
+                draft.wait_for(one.node, waiting.clone());
+            }
+        }
+    }
+    let left = view.record.spec.replicas_per_shard.saturating_sub(cut_off);
+    if left < view.record.fence_replicas() {
+        draft.change(RecordChange::TakeOver(shard, Takeover { cleared: true, ..takeover.clone() }));
+    } else {
+        draft.wait(waiting);
+    }
 }

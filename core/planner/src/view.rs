@@ -1,8 +1,10 @@
 //! What every concern looks at: members only, each as it is known.
 
+use std::collections::BTreeMap;
+
 use justmanage_model::{
-    NodeId, NodeObservation, NodeStep, Observation, Phase, Record, Seen, ServerObservation, ServerState, SlotSet, Step,
-    Timestamp, Waiting,
+    BusId, BusView, Member, NodeId, NodeObservation, Observation, Peer, Phase, Record, Role, Seen, ServerObservation,
+    ServerState, SlotSet, Timestamp, Waiting,
 };
 use justmanage_releases::{Drift, drift};
 
@@ -11,9 +13,29 @@ pub(crate) struct View<'a> {
     pub(crate) record: &'a Record,
     pub(crate) observation: &'a Observation,
     pub(crate) now: Timestamp,
+    /// Whose server has which id on the bus, as far as that is seen or agreed on.
+    by_bus: BTreeMap<BusId, NodeId>,
+}
+
+/// A member whose server answers and has its data.
+#[derive(Clone, Copy)]
+pub(crate) struct Serving<'a> {
+    pub(crate) node: NodeId,
+    pub(crate) member: &'a Member,
+    pub(crate) seen: &'a NodeObservation,
+    pub(crate) server: &'a ServerObservation,
+    pub(crate) bus: &'a BusView,
 }
 
 impl<'a> View<'a> {
+    pub(crate) fn new(record: &'a Record, observation: &'a Observation, now: Timestamp) -> Self {
+        let mut view = Self { record, observation, now, by_bus: BTreeMap::new() };
+        let agreed = record.members.iter().filter_map(|(node, member)| Some((member.bus_id?, *node)));
+        let seen: Vec<_> = view.serving().map(|one| (one.bus.id, one.node)).collect();
+        view.by_bus = agreed.chain(seen).collect();
+        view
+    }
+
     /// Members that are known, and how. A node that is no member is nobody's to act on, and is left out.
     pub(crate) fn known(&self) -> impl Iterator<Item = (NodeId, &'a NodeObservation)> {
         let observation = self.observation;
@@ -21,50 +43,105 @@ impl<'a> View<'a> {
     }
 
     /// Members whose server answers and has its data.
-    pub(crate) fn serving(&self) -> impl Iterator<Item = (NodeId, &'a ServerObservation)> {
-        self.known().filter_map(|(node, seen)| match &seen.server {
-            ServerState::Running(server) if !server.loading => Some((node, &**server)),
-            _ => None,
-        })
+    pub(crate) fn serving(&self) -> impl Iterator<Item = Serving<'a>> {
+        let (record, observation) = (self.record, self.observation);
+        record.members.iter().filter_map(move |(node, member)| serving(*node, member, observation.known(*node)?))
+    }
+
+    /// One member, if its server answers and has its data.
+    pub(crate) fn serving_at(&self, node: NodeId) -> Option<Serving<'a>> {
+        serving(node, self.record.members.get(&node)?, self.observation.known(node)?)
     }
 
     /// Members that are not known, each as a reason to wait.
     pub(crate) fn unseen(&self) -> Vec<Waiting> {
-        let unseen = |node: &NodeId| match self.observation.nodes.get(node) {
+        self.record.members.keys().filter_map(|node| self.why_unseen(*node)).collect()
+    }
+
+    /// Why a member is not known, if it is not.
+    pub(crate) fn why_unseen(&self, node: NodeId) -> Option<Waiting> {
+        match self.observation.nodes.get(&node) {
             Some(Seen::Known(_)) => None,
-            Some(Seen::Unknown { since, why }) => {
-                Some(Waiting::NodeUnknown { node: *node, since: *since, why: why.clone() })
-            }
+            Some(Seen::Unknown { since, why }) => Some(Waiting::NodeUnknown { node, since: *since, why: why.clone() }),
             None => {
                 let why = "Nobody has looked at it yet.".to_owned();
-                Some(Waiting::NodeUnknown { node: *node, since: self.now, why })
+                Some(Waiting::NodeUnknown { node, since: self.now, why })
             }
-        };
-        self.record.members.keys().filter_map(unseen).collect()
+        }
     }
 
     pub(crate) fn is(&self, phase: Phase) -> bool {
         self.record.phase == phase
     }
 
+    /// Members of a shard.
+    pub(crate) fn shard(&self, shard: u16) -> impl Iterator<Item = (NodeId, &'a Member)> {
+        let record = self.record;
+        record
+            .members
+            .iter()
+            .filter(move |(_, member)| member.seat.shard == shard)
+            .map(|(node, member)| (*node, member))
+    }
+
     /// Slots that some member serves.
     pub(crate) fn served(&self) -> SlotSet {
-        self.serving().fold(SlotSet::empty(), |all, (_, server)| all.union(&server.slots))
+        self.serving().fold(SlotSet::empty(), |all, one| all.union(&one.bus.slots))
+    }
+
+    /// The member of a shard that owns slots, as it says itself. Of two (an old primary that has not heard yet that it is one
+    /// no more) the one of the higher epoch.
+    pub(crate) fn primary_of(&self, shard: u16) -> Option<Serving<'a>> {
+        let primaries = self.serving().filter(|one| one.member.seat.shard == shard && one.owns());
+        primaries.max_by_key(|one| one.bus.config_epoch)
+    }
+
+    /// The member whose server has an id.
+    pub(crate) fn member_of(&self, id: BusId) -> Option<NodeId> {
+        self.by_bus.get(&id).copied()
+    }
+
+    /// How a server sees the server of another member: by its id if that is known, else by its address.
+    pub(crate) fn peer_of(&self, one: Serving<'a>, other: NodeId, member: &Member) -> Option<&'a Peer> {
+        let by_id = self.by_bus.iter().find(|(_, node)| **node == other).and_then(|(id, _)| one.bus.peer(*id));
+        by_id.or_else(|| one.bus.peer_at(member.client))
     }
 
     /// How a server's configuration differs from the wanted one.
-    pub(crate) fn drift(&self, server: &ServerObservation) -> Drift {
+    pub(crate) fn drift(&self, one: Serving<'a>) -> Drift {
         let Record { spec, release, .. } = self.record;
-        drift(spec.engine, release.version.line(), &spec.config, spec.memory, &server.config)
+        let wanted = self.record.wanted_config(one.member.seat.shard);
+        drift(spec.engine, release.version.line(), &wanted, spec.memory, &one.server.config)
     }
 
     /// Something for a person to look at.
     pub(crate) fn stuck(&self, since: Timestamp, what: impl Into<String>, hint: impl Into<String>) -> Waiting {
         Waiting::Stuck { what: what.into(), since, hint: hint.into() }
     }
+
+    /// How long ago a moment was.
+    pub(crate) fn age(&self, since: Timestamp) -> jiff::SignedDuration {
+        self.now.duration_since(since)
+    }
 }
 
-/// A step of the agent of a node.
-pub(crate) const fn by(node: NodeId, step: NodeStep) -> Step {
-    Step::Node(node, step)
+impl Serving<'_> {
+    /// It is a primary, and owns slots.
+    pub(crate) fn owns(self) -> bool {
+        self.bus.is_primary() && !self.bus.slots.is_empty()
+    }
+
+    /// It is a replica that has its primary's data and receives what is written.
+    pub(crate) fn in_sync(self) -> bool {
+        matches!(&self.bus.role, Role::Replica { link, .. } if link.up)
+    }
+}
+
+fn serving<'a>(node: NodeId, member: &'a Member, seen: &'a NodeObservation) -> Option<Serving<'a>> {
+    match &seen.server {
+        ServerState::Running(server) if !server.loading => {
+            Some(Serving { node, member, seen, server, bus: server.bus.as_ref()? })
+        }
+        _ => None,
+    }
 }

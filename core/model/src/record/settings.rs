@@ -29,7 +29,7 @@ impl Record {
         set("repl-diskless-sync-delay", delay.to_owned());
         if self.fenced() {
             let closed = self.fence(shard) != Fence::Open;
-            set("min-replicas-to-write", if closed { "1" } else { "0" }.to_owned());
+            set("min-replicas-to-write", if closed { self.fence_replicas() } else { 0 }.to_string());
             set("min-replicas-max-lag", FENCE_LAG_S.to_string());
         }
         settings
@@ -51,6 +51,13 @@ impl Record {
         self.spec.shards < 3
             && self.spec.replicas_per_shard > 0
             && !own.iter().any(|key| self.spec.config.contains_key(*key))
+    }
+
+    /// How many replicas have to receive a fenced primary's writes: so many that they and the primary are most of the shard.
+    /// With fewer, a primary that is cut off together with some of its replicas would go on beside the one that took over.
+    #[must_use]
+    pub fn fence_replicas(&self) -> u16 {
+        self.spec.replicas_per_shard.div_ceil(2)
     }
 
     /// How a shard is fenced.

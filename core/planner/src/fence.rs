@@ -1,0 +1,96 @@
+//! Who is a shard's primary where the servers have no majority to decide it: clusters of one or two shards.
+//!
+//! The majority of agents decides instead, and the primary is fenced: it takes no writes that too few replicas receive. What is in
+//! the Record is what may be relied on; see [`Fence`] for why closing goes in two steps.
+
+use justmanage_model::record::NODE_TIMEOUT;
+use justmanage_model::{
+    Fence, Generation, NodeId, Phase, RecordChange, Role, ServerState, Takeover, Timestamp, Waiting,
+};
+
+use crate::draft::Draft;
+use crate::view::{Serving, View};
+
+/// Opens and closes fences, and lets a replica take over from a primary that cannot be reached.
+pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
+    if !view.is(Phase::Formed) || !view.record.fenced() {
+        return;
+    }
+    for shard in 0..view.record.spec.shards {
+        if !view.record.takeovers.contains_key(&shard) {
+            fence_shard(view, draft, shard);
+        }
+    }
+}
+
+fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
+    let fence = view.record.fence(shard);
+    let Some(primary) = view.primary_of(shard) else { return take_over(view, draft, shard, fence) };
+    let enough = followers(view, primary).count() >= usize::from(view.record.fence_replicas());
+    match (fence, enough) {
+        (Fence::Open, true) => {
+            let since = view.record.generation.next();
+            draft.change(RecordChange::SetFence(shard, Fence::Closing { since }));
+        }
+        (Fence::Closing { since }, true) if obeys(view, primary, since) => {
+            draft.change(RecordChange::SetFence(shard, Fence::Closed));
+        }
+        // Too few receive its writes: it goes on without, and nobody may take over from it.
+        (Fence::Closing { .. } | Fence::Closed, false) => draft.change(RecordChange::SetFence(shard, Fence::Open)),
+        (Fence::Open, false) | (Fence::Closing { .. } | Fence::Closed, true) => {}
+    }
+}
+
+/// Replicas that receive what this primary is told, as they say themselves.
+fn followers<'a>(view: &'a View<'a>, primary: Serving<'a>) -> impl Iterator<Item = Serving<'a>> {
+    let follows = move |one: &Serving<'_>| matches!(&one.bus.role, Role::Replica { of, .. } if *of == primary.bus.id);
+    view.serving().filter(move |one| follows(one) && one.in_sync())
+}
+
+/// It refuses writes without replicas, by its own word, and its agent knew of the closing when that was said.
+fn obeys(view: &View<'_>, primary: Serving<'_>, since: Generation) -> bool {
+    let wanted = view.record.fence_replicas().to_string();
+    let settled = primary.seen.settled.is_some_and(|settled| settled >= since);
+    settled && primary.server.config.get("min-replicas-to-write") == Some(&wanted)
+}
+
+/// No primary can be seen. Where the fence is closed, the replica that has come furthest takes over; where it is open, the old
+/// primary may have taken writes that nobody else has, and it is waited for.
+fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
+    let replicas = || view.serving().filter(|one| one.member.seat.shard == shard && !one.owns());
+    let Some(from) = replicas().find_map(|one| old_primary(view, one)) else { return };
+    let Some(since) = lost_since(view, from) else { return };
+    if fence != Fence::Closed {
+        return draft.wait(Waiting::NoPrimary { shard });
+    }
+    let best = replicas().filter(|one| old_primary(view, *one) == Some(from) && draft.is_free(one.node));
+    let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
+    if view.age(since) < patience() {
+        return draft.wait(Waiting::NoPrimary { shard });
+    }
+    let takeover = Takeover { by: by.node, from, cleared: false, at: view.now };
+    draft.change(RecordChange::TakeOver(shard, takeover));
+}
+
+fn old_primary(view: &View<'_>, one: Serving<'_>) -> Option<NodeId> {
+    match &one.bus.role {
+        Role::Replica { of, .. } => view.member_of(*of),
+        Role::Primary { .. } => None,
+    }
+}
+
+/// Since when a member has not been able to serve, other than by the death of its process, which its own agent sees to.
+fn lost_since(view: &View<'_>, node: NodeId) -> Option<Timestamp> {
+    if let Some(Waiting::NodeUnknown { since, .. }) = view.why_unseen(node) {
+        return Some(since);
+    }
+    match &view.observation.known(node)?.server {
+        ServerState::Hung { since } => Some(*since),
+        _ => None,
+    }
+}
+
+/// As long as the servers themselves wait before they call one of them failing.
+fn patience() -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(NODE_TIMEOUT).unwrap_or(jiff::SignedDuration::MAX)
+}
