@@ -40,6 +40,9 @@ pub enum IdentityError {
     /// It holds something else than an Ed25519 private key.
     #[error("it is not an Ed25519 private key in PEM (PKCS#8)")]
     NotAKey,
+    /// It holds something else than an X25519 private key.
+    #[error("it is not an X25519 private key in PEM (PKCS#8)")]
+    NotASealingKey,
     /// The operating system gave no random numbers, or a certificate could not be built.
     #[error("a key or certificate could not be made: {0}")]
     Crypto(String),
@@ -71,12 +74,7 @@ impl KeyPair {
     /// # Errors
     /// [`IdentityError::Exposed`] when others can read the file: then it may be theirs too.
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
-        let fail = |source| IdentityError::File { path: path.to_owned(), source };
-        let mode = fs::metadata(path).map_err(fail)?.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(IdentityError::Exposed { path: path.to_owned(), mode });
-        }
-        Self::from_pem(&fs::read_to_string(path).map_err(fail)?)
+        Self::from_pem(&read_private(path)?)
     }
 
     /// A new key in a new file; directories above it are made, for the owner alone. A file that exists is never
@@ -85,26 +83,8 @@ impl KeyPair {
     /// # Errors
     /// [`IdentityError::File`], also when the file exists.
     pub fn create(path: &Path) -> Result<Self, IdentityError> {
-        let fail = |source| IdentityError::File { path: path.to_owned(), source };
         let pair = Self::generate()?;
-        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
-        }
-        // Written beside and linked into place: the file appears whole, or not at all, and never over another.
-        // The name is this call's own: two threads that shared it would link each other's key.
-        static CALLS: AtomicU64 = AtomicU64::new(0);
-        let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        let unfinished = path.with_extension(format!("{}-{call}.new", std::process::id()));
-        let _ = fs::remove_file(&unfinished);
-        let write = || -> io::Result<()> {
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(pair.key.serialize_pem().as_bytes())?;
-            file.sync_all()?;
-            fs::hard_link(&unfinished, path)
-        };
-        let written = write();
-        let _ = fs::remove_file(&unfinished);
-        written.map_err(fail)?;
+        write_private(path, &pair.key.serialize_pem())?;
         Ok(pair)
     }
 
@@ -131,6 +111,42 @@ impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("KeyPair").field(&self.pin).finish()
     }
+}
+
+/// What a private key's file holds.
+///
+/// # Errors
+/// [`IdentityError::Exposed`] when others can read it: then it may be theirs too.
+pub(crate) fn read_private(path: &Path) -> Result<String, IdentityError> {
+    let fail = |source| IdentityError::File { path: path.to_owned(), source };
+    let mode = fs::metadata(path).map_err(fail)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(IdentityError::Exposed { path: path.to_owned(), mode });
+    }
+    fs::read_to_string(path).map_err(fail)
+}
+
+/// A new file for a private key, and the directories above it, for the owner alone. Never over another.
+pub(crate) fn write_private(path: &Path, pem: &str) -> Result<(), IdentityError> {
+    let fail = |source| IdentityError::File { path: path.to_owned(), source };
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+    }
+    // Written beside and linked into place: the file appears whole, or not at all, and never over another.
+    // The name is this call's own: two threads that shared it would link each other's key.
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let unfinished = path.with_extension(format!("{}-{call}.new", std::process::id()));
+    let _ = fs::remove_file(&unfinished);
+    let write = || -> io::Result<()> {
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+        file.write_all(pem.as_bytes())?;
+        file.sync_all()?;
+        fs::hard_link(&unfinished, path)
+    };
+    let written = write();
+    let _ = fs::remove_file(&unfinished);
+    written.map_err(fail)
 }
 
 /// The pin of a public key (DER, SubjectPublicKeyInfo).

@@ -14,14 +14,17 @@
 //! | [`tls`] | configurations of both sides |
 //! | [`client`] | [`connect`]: a channel to an agent |
 //! | [`server`] | [`Incoming`]: authenticated connections for a tonic server |
+//! | [`seal`](mod@seal) | the cluster's secrets, sealed for its members ([`Vault`](justmanage_model::Vault)) |
 
 pub mod allowed;
 pub mod client;
 pub mod key;
+pub mod seal;
 pub mod server;
 pub mod tls;
 
 pub use allowed::Allowed;
 pub use client::connect;
 pub use key::{IdentityError, KeyPair};
+pub use seal::{SealError, SealingPair};
 pub use server::{Incoming, Peer};

@@ -1,7 +1,8 @@
-//! Who gets in and who does not, over real sockets; and keys in real files.
+//! Who gets in and who does not, over real sockets; keys in real files; secrets and who can open them.
 
 mod channels;
 mod keys;
+mod seals;
 mod strangers;
 mod withdrawal;
 mod world;
