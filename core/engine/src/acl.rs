@@ -11,7 +11,7 @@ pub const AGENT_USER: &str = "justmanage-agent";
 /// What the agent may do: what its calls need ([`crate::calls`]), and no keys or channels at all.
 pub const AGENT_RULES: &str = "resetkeys resetchannels -@all +ping +info +shutdown +bgsave \
     +config|get +config|set +acl|list +acl|setuser +acl|deluser \
-    +cluster|info +cluster|nodes +cluster|myid +cluster|addslotsrange";
+    +cluster|info +cluster|nodes +cluster|links +cluster|myid +cluster|addslotsrange";
 
 /// The whole text of the ACL file.
 ///

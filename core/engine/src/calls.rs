@@ -1,13 +1,15 @@
-//! The calls that the agent makes, typed. Each is safe to make twice.
+//! The calls that the agent makes, typed. Each is safe to make twice. Those that concern the cluster are in [`cluster`].
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{SlotSet, User, UserName, user};
+use justmanage_model::{User, UserName, user};
 
 use crate::acl::{AGENT_USER, AppliedUsers, set_user};
 use crate::connection::{CallError, Connection};
-use crate::info::{BusNode, Fields, parse_nodes};
+use crate::info::Fields;
 use crate::resp::Reply;
+
+pub mod cluster;
 
 impl Connection {
     /// Whether the server answers at all.
@@ -24,49 +26,6 @@ impl Connection {
     /// As every call.
     pub async fn info(&mut self) -> Result<Fields, CallError> {
         self.text(&["INFO"]).await.map(|text| Fields::parse(&text))
-    }
-
-    /// `CLUSTER INFO`.
-    ///
-    /// # Errors
-    /// As every call; in particular [`CallError::Loading`].
-    pub async fn cluster_info(&mut self) -> Result<Fields, CallError> {
-        self.text(&["CLUSTER", "INFO"]).await.map(|text| Fields::parse(&text))
-    }
-
-    /// `CLUSTER NODES`.
-    ///
-    /// # Errors
-    /// As every call; in particular [`CallError::Loading`].
-    pub async fn cluster_nodes(&mut self) -> Result<Vec<BusNode>, CallError> {
-        let text = self.text(&["CLUSTER", "NODES"]).await?;
-        parse_nodes(&text).ok_or_else(|| unexpected("CLUSTER NODES", text))
-    }
-
-    /// The line of `CLUSTER NODES` about the server itself.
-    ///
-    /// # Errors
-    /// As every call.
-    pub async fn myself(&mut self) -> Result<BusNode, CallError> {
-        let nodes = self.cluster_nodes().await?;
-        let none = || unexpected("CLUSTER NODES", "no line about itself".to_owned());
-        nodes.into_iter().find(|node| node.myself).ok_or_else(none)
-    }
-
-    /// Takes these slots, which nobody owns; those that the server has already are left as they are.
-    ///
-    /// # Errors
-    /// [`CallError::Refused`] if another node owns one of them.
-    pub async fn assign_slots(&mut self, slots: &SlotSet) -> Result<(), CallError> {
-        let missing = slots.difference(&self.myself().await?.slots);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let ends: Vec<String> =
-            missing.ranges().iter().flat_map(|run| [run.first().to_string(), run.last().to_string()]).collect();
-        let mut arguments = vec!["CLUSTER", "ADDSLOTSRANGE"];
-        arguments.extend(ends.iter().map(String::as_str));
-        self.call(&arguments).await.map(|_| ())
     }
 
     /// The values in force of these keys; a key that the server does not know has none.

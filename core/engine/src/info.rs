@@ -1,8 +1,8 @@
-//! The texts of `INFO`, `CLUSTER INFO` and `CLUSTER NODES`.
+//! The texts of `INFO` and `CLUSTER INFO`.
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{Bytes, Engine, Release, SlotSet};
+use justmanage_model::{Bytes, Engine, Release};
 
 /// Fields of `INFO` or `CLUSTER INFO`: lines of `name:value`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,36 +45,6 @@ impl Fields {
     }
 }
 
-/// One line of `CLUSTER NODES`, as far as it is needed here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BusNode {
-    /// Its id on the bus.
-    pub id: String,
-    /// It is the one that was asked.
-    pub myself: bool,
-    /// The slots that it serves; those on their way in or out are not counted.
-    pub slots: SlotSet,
-}
-
-/// Reads the text of `CLUSTER NODES`
-/// ([format](https://valkey.io/commands/cluster-nodes/)); `None` if a line is not of that form.
-#[must_use]
-pub fn parse_nodes(text: &str) -> Option<Vec<BusNode>> {
-    text.lines().filter(|line| !line.is_empty()).map(parse_node).collect()
-}
-
-fn parse_node(line: &str) -> Option<BusNode> {
-    let fields: Vec<&str> = line.split(' ').collect();
-    // id, address, flags, primary, ping, pong, epoch, link state, slots...
-    let [id, _, flags, _, _, _, _, _, slots @ ..] = &fields[..] else { return None };
-    let served: Vec<&str> = slots.iter().copied().filter(|slot| !slot.starts_with('[') && !slot.is_empty()).collect();
-    Some(BusNode {
-        id: (*id).to_owned(),
-        myself: flags.split(',').any(|flag| flag == "myself"),
-        slots: served.join(" ").parse().ok()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use justmanage_model::Version;
@@ -90,17 +60,5 @@ mod tests {
         assert_eq!(redis.used_memory(), Some(Bytes::new(1024)));
         assert_eq!(redis.get("config_file"), Some("/a:b"));
         assert_eq!(Fields::parse("").release(), None);
-    }
-
-    #[test]
-    fn nodes_are_read() {
-        let text = "07c3 127.0.0.1:30004@31004,host slave,fail e7d1 0 1426238317239 4 connected\n\
-                    e7d1 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5461->-07c3]\n";
-        let nodes = parse_nodes(text).unwrap();
-        assert_eq!(nodes.len(), 2);
-        assert!(!nodes[0].myself && nodes[0].slots.is_empty());
-        assert_eq!((nodes[1].myself, nodes[1].id.as_str()), (true, "e7d1"));
-        assert_eq!(nodes[1].slots.to_string(), "0-5460 5462");
-        assert_eq!(parse_nodes("something else\n"), None);
     }
 }

@@ -11,13 +11,15 @@
 //! | [`connection`] | one TLS connection to a server, and calls with time limits |
 //! | [`calls`] | the calls that the agent makes, typed |
 //! | [`observe`](mod@observe) | what a running server says of itself |
-//! | [`info`] | the texts of `INFO`, `CLUSTER INFO` and `CLUSTER NODES` |
+//! | [`info`] | the texts of `INFO` and `CLUSTER INFO` |
+//! | [`bus`] | the cluster as one server sees it: `CLUSTER NODES` and `CLUSTER LINKS` |
 //!
 //! The protocol is RESP2, one call after the other: the agent asks a few questions a second, so pipelining, RESP3 and
 //! cluster redirection would be weight without use. (The crate `redis` would bring 40 more crates into the agent.)
 
 pub mod acl;
 pub mod binary;
+pub mod bus;
 pub mod calls;
 mod certificate;
 pub mod config;

@@ -1,9 +1,9 @@
 //! What a running server says of itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use justmanage_model::{ServerObservation, SlotSet};
+use justmanage_model::{BusView, ServerObservation};
 
 use crate::acl::{AppliedUsers, in_force};
 use crate::connection::{CallError, Connection};
@@ -15,8 +15,9 @@ use crate::info::Fields;
 /// spec; `maxmemory` comes by itself. `applied` is what [`Connection::apply_users`] answered last, if this process called it
 /// since the server started.
 ///
-/// While the server reads its data it does not speak of the cluster: the observation then says `loading` and owns no slots,
-/// and nothing may be concluded from that.
+/// While the server reads its data it does not speak of the cluster: the observation then says `loading` and has no `bus`, and
+/// nothing may be concluded from that. When the link to a primary broke, and which generation's files the server was started
+/// with, is not the server's to know: whoever watches it adds `down_since` and `started`.
 ///
 /// # Errors
 /// As every call.
@@ -26,24 +27,23 @@ pub async fn observe(
     applied: Option<&AppliedUsers>,
 ) -> Result<ServerObservation, CallError> {
     let info = server.info().await?;
-    let mut wanted: BTreeSet<&str> = keys.into_iter().collect();
-    wanted.insert("maxmemory");
-    let config = server.config_get(&wanted.into_iter().collect::<Vec<_>>()).await?;
+    // At once after INFO, so that the two speak of the same moment.
+    let bus = bus(server, &info).await?;
+    let wanted: BTreeSet<&str> = keys.into_iter().chain(["maxmemory"]).collect();
+    let asked: BTreeSet<&str> = wanted.iter().copied().chain(PERSISTENCE).collect();
+    let mut config = server.config_get(&asked.into_iter().collect::<Vec<_>>()).await?;
+    let persistent = persistent(&config);
+    config.retain(|key, _| wanted.contains(key.as_str()));
     let users = in_force(&server.acl_list().await?, applied);
-    let cluster = if info.get("loading") == Some("1") { None } else { cluster(server).await? };
     let missing = |field: &str| CallError::Unexpected { call: "INFO".to_owned(), said: format!("nothing of {field}") };
-    let loading = cluster.is_none();
-    let cluster = cluster.unwrap_or_default();
     Ok(ServerObservation {
         release: info.release().ok_or_else(|| missing("the version"))?,
-        // Not the server's to know: whoever started it adds it.
         started: None,
         pid: process(&info).ok_or_else(|| missing("the process"))?,
-        bus_id: cluster.id,
-        loading,
-        cluster_ok: cluster.ok,
-        cluster_epoch: cluster.epoch,
-        slots: cluster.slots,
+        loading: bus.is_none(),
+        bus,
+        persistent,
+        offset: offset(&info).ok_or_else(|| missing("replication"))?,
         config,
         users,
         used_memory: info.used_memory().ok_or_else(|| missing("memory"))?,
@@ -53,27 +53,28 @@ pub async fn observe(
     })
 }
 
-#[derive(Default)]
-struct Cluster {
-    id: String,
-    ok: bool,
-    epoch: u64,
-    slots: SlotSet,
+/// What the server says of the cluster; `None` while it is loading (it may have begun since `INFO` was answered).
+async fn bus(server: &mut Connection, info: &Fields) -> Result<Option<BusView>, CallError> {
+    if info.get("loading") == Some("1") {
+        return Ok(None);
+    }
+    match server.bus(info).await {
+        Err(CallError::Loading) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
-/// What the server says of the cluster; `None` while it is loading (it may have begun since `INFO` was answered).
-async fn cluster(server: &mut Connection) -> Result<Option<Cluster>, CallError> {
-    let info = match server.cluster_info().await {
-        Err(CallError::Loading) => return Ok(None),
-        other => other?,
-    };
-    let myself = server.myself().await?;
-    Ok(Some(Cluster {
-        id: myself.id,
-        ok: info.get("cluster_state") == Some("ok"),
-        epoch: info.number("cluster_current_epoch").unwrap_or_default(),
-        slots: myself.slots,
-    }))
+/// The keys that say whether data are kept on disk.
+const PERSISTENCE: [&str; 2] = ["appendonly", "save"];
+
+fn persistent(config: &BTreeMap<String, String>) -> bool {
+    let value = |key: &str| config.get(key).map_or("", String::as_str);
+    value("appendonly") == "yes" || !value("save").is_empty()
+}
+
+/// Only a replica has the first; what it also calls `master_repl_offset` can be that of its own past as a primary.
+fn offset(info: &Fields) -> Option<u64> {
+    info.number("slave_repl_offset").or_else(|| info.number("master_repl_offset"))
 }
 
 fn process(info: &Fields) -> Option<u32> {

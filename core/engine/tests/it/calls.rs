@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use justmanage_engine::{AppliedUsers, CallError, Connection, Login, Trust, observe};
-use justmanage_model::{Secret, ServerObservation, SlotSet, user::fingerprint};
+use justmanage_model::{BusView, Role, Secret, ServerObservation, SlotSet, user::fingerprint};
 
 use crate::authority::Authority;
 use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, user};
@@ -15,13 +15,17 @@ async fn see(server: &mut Connection, applied: Option<&AppliedUsers>) -> ServerO
     observe(server, ["timeout"], applied).await.unwrap()
 }
 
+fn bus(seen: &ServerObservation) -> &BusView {
+    seen.bus.as_ref().unwrap()
+}
+
 /// Gives the server all slots, and waits until it serves.
 async fn serving(server: &mut Connection) -> ServerObservation {
     server.assign_slots(&SlotSet::all()).await.unwrap();
     let started = Instant::now();
     loop {
         let seen = see(server, None).await;
-        if seen.cluster_ok {
+        if bus(&seen).ok {
             return seen;
         }
         assert!(started.elapsed() < DEADLINE, "{seen:?}");
@@ -36,8 +40,10 @@ async fn a_new_server_is_seen_as_it_is() {
         let seen = see(&mut server, None).await;
         assert!(seen.release.agrees_with(&node.release), "{} {}", seen.release, node.release);
         assert_eq!(seen.pid, node.pid());
-        assert_eq!(seen.bus_id.len(), 40);
-        assert!(!seen.loading && !seen.cluster_ok && seen.slots.is_empty());
+        let seen_bus = bus(&seen);
+        assert!(!seen.loading && !seen_bus.ok && seen_bus.slots.is_empty() && seen_bus.peers.is_empty());
+        assert_eq!(seen_bus.role, Role::Primary { replicas: Vec::new() });
+        assert!(seen.persistent, "by its append-only file");
         let memory = MEMORY.get().to_string();
         let config = [("maxmemory", memory.as_str()), ("timeout", "7")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(seen.config, BTreeMap::from(config));
@@ -51,9 +57,9 @@ async fn slots_are_taken_once_and_again() {
     for path in all() {
         let (_node, mut server) = Node::started(&path, &[]).await;
         server.assign_slots(&"0-99".parse().unwrap()).await.unwrap();
-        assert_eq!(see(&mut server, None).await.slots.to_string(), "0-99");
+        assert_eq!(bus(&see(&mut server, None).await).slots.to_string(), "0-99");
         let seen = serving(&mut server).await;
-        assert_eq!(seen.slots, SlotSet::all());
+        assert_eq!(bus(&seen).slots, SlotSet::all());
         server.assign_slots(&SlotSet::all()).await.unwrap();
     }
 }
@@ -194,6 +200,7 @@ async fn stop_and_start(path: PathBuf, choice: &[(&str, &str)]) {
     node.ended().await;
     let mut server = node.start().await;
     let after = serving(&mut server).await;
-    assert_eq!(after.bus_id, before.bus_id);
+    assert_eq!(bus(&after).id, bus(&before).id);
+    assert_eq!(after.persistent, !choice.contains(&("appendonly", "no")), "{choice:?}");
     assert_eq!(node.client("orders", "one", &["GET", "key"]), "value", "{path:?} {choice:?}");
 }
