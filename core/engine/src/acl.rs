@@ -1,4 +1,4 @@
-//! The server's users: the ACL file, and the user that the agent logs in as.
+//! The server's users: the ACL file, and the users that the agent and the replicas log in as.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,47 @@ use justmanage_model::{PasswordHash, User, UserName};
 pub const AGENT_USER: &str = "justmanage-agent";
 
 /// What the agent may do: what its calls need ([`crate::calls`]), and no keys or channels at all.
-pub const AGENT_RULES: &str = "resetkeys resetchannels -@all +ping +info +shutdown +bgsave \
+///
+/// Of commands with subcommands each is named. Before Redis 7.0 that is a rule about the first argument, which may be any
+/// word; since then a subcommand that the server does not know is refused with the whole file, so only what every server since
+/// 7.0 has is in here.
+pub const AGENT_RULES: &str = "resetkeys resetchannels -@all +ping +info +shutdown +bgsave +client|kill \
     +config|get +config|set +acl|list +acl|setuser +acl|deluser \
-    +cluster|info +cluster|nodes +cluster|links +cluster|myid +cluster|addslotsrange";
+    +cluster|info +cluster|nodes +cluster|links +cluster|myid +cluster|addslots +cluster|addslotsrange \
+    +cluster|set-config-epoch +cluster|meet +cluster|replicate +cluster|failover +cluster|forget";
 
-/// The whole text of the ACL file.
+/// The user that a replica logs in to its primary as (`masteruser`).
+pub const REPLICATION_USER: &str = "justmanage-replication";
+
+/// What a replica needs of its primary, and no more: who has this password can copy all data, but neither write nor look
+/// ([replication and ACL](https://valkey.io/topics/acl/#acl-rules-for-sentinel-and-replicas)).
+pub const REPLICATION_RULES: &str = "resetkeys resetchannels -@all +ping +psync +replconf";
+
+/// The whole text of the ACL file. `agent` and `replication` are the hashes of the passwords of our own two users.
 ///
 /// Every user starts from nothing (`reset`), so the file says all that holds. The user `default`, which everybody is who does
 /// not log in, is off and may do nothing.
 #[must_use]
-pub fn render(users: &BTreeMap<UserName, User>, agent: &PasswordHash) -> String {
+pub fn render(users: &BTreeMap<UserName, User>, agent: &PasswordHash, replication: &PasswordHash) -> String {
     let mut text = String::from("user default reset off\n");
     text.push_str(&format!("user {AGENT_USER} reset on #{agent} {AGENT_RULES}\n"));
+    text.push_str(&format!("user {REPLICATION_USER} reset on #{replication} {REPLICATION_RULES}\n"));
     for (name, user) in users {
         text.push_str(&format!("user {name} {}\n", set_user(user).join(" ")));
     }
     text
+}
+
+/// Whether a user of a server is our own, and not the Record's.
+pub(crate) fn is_own(name: &str) -> bool {
+    ["default", AGENT_USER, REPLICATION_USER].contains(&name)
+}
+
+/// The same as [`set_user`] for the replication user.
+pub(crate) fn set_replication_user(password: &PasswordHash) -> Vec<String> {
+    let mut arguments = vec!["reset".to_owned(), "on".to_owned(), format!("#{password}")];
+    arguments.extend(REPLICATION_RULES.split(' ').map(str::to_owned));
+    arguments
 }
 
 /// The arguments of `ACL SETUSER` behind the name; applied as one, so that nobody is locked out in between.
@@ -80,14 +105,15 @@ mod tests {
             passwords: vec![PasswordHash::from_digest([1; 32]), PasswordHash::from_digest([2; 32])],
         };
         let users = BTreeMap::from([("orders".parse().unwrap(), user)]);
-        let text = render(&users, &PasswordHash::from_digest([9; 32]));
+        let text = render(&users, &PasswordHash::from_digest([9; 32]), &PasswordHash::from_digest([8; 32]));
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], "user default reset off");
         assert!(lines[1].starts_with(&format!("user justmanage-agent reset on #{} resetkeys ", "09".repeat(32))));
+        assert!(lines[2].starts_with(&format!("user justmanage-replication reset on #{} resetkeys ", "08".repeat(32))));
         let (one, two) = ("01".repeat(32), "02".repeat(32));
         assert_eq!(
-            lines[2],
+            lines[3],
             format!("user orders reset on #{one} #{two} ~orders:* &events +@read -keys (%R~shared:* +get)")
         );
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{User, UserName, user};
+use justmanage_model::{PasswordHash, User, UserName, user};
 
-use crate::acl::{AGENT_USER, AppliedUsers, set_user};
+use crate::acl::{AppliedUsers, REPLICATION_USER, is_own, set_replication_user, set_user};
 use crate::connection::{CallError, Connection};
 use crate::info::Fields;
 use crate::resp::Reply;
@@ -72,30 +72,37 @@ impl Connection {
         self.texts(&["ACL", "LIST"]).await
     }
 
-    /// Makes the server's users these, the agent's own, and the `default` user that is off.
+    /// Makes the server's users these, the agent's and the replicas' own, and the `default` user that is off.
     ///
-    /// Each user changes as one: who is logged in stays so unless the user goes away. Users that are not wanted are deleted,
-    /// and their connections end.
+    /// Each user changes as one: who is logged in stays so unless the user goes away, replicas in particular. Users that are
+    /// not wanted are deleted, and their connections end.
     ///
     /// # Errors
     /// [`CallError::Refused`] with the server's words for a rule that this version does not know; users before it in the
     /// order of their names are then as wanted.
-    pub async fn apply_users(&mut self, users: &BTreeMap<UserName, User>) -> Result<AppliedUsers, CallError> {
+    pub async fn apply_users(
+        &mut self,
+        users: &BTreeMap<UserName, User>,
+        replication: &PasswordHash,
+    ) -> Result<AppliedUsers, CallError> {
         // First of all, in case somebody switched it on.
-        self.call(&["ACL", "SETUSER", "default", "reset", "off"]).await?;
+        self.set_user("default", &["reset".to_owned(), "off".to_owned()]).await?;
+        self.set_user(REPLICATION_USER, &set_replication_user(replication)).await?;
         for (name, user) in users {
-            let rules = set_user(user);
-            let mut arguments = vec!["ACL", "SETUSER", name.as_str()];
-            arguments.extend(rules.iter().map(String::as_str));
-            self.call_named(&format!("the rules of user {name}"), &arguments).await?;
+            self.set_user(name.as_str(), &set_user(user)).await?;
         }
         for name in self.acl_list().await?.iter().filter_map(|line| line.split(' ').nth(1)) {
-            let wanted = name == "default" || name == AGENT_USER || users.keys().any(|user| user.as_str() == name);
-            if !wanted {
+            if !is_own(name) && !users.keys().any(|user| user.as_str() == name) {
                 self.call(&["ACL", "DELUSER", name]).await?;
             }
         }
         Ok(AppliedUsers::new(user::fingerprint(users), &self.acl_list().await?))
+    }
+
+    async fn set_user(&mut self, name: &str, rules: &[String]) -> Result<(), CallError> {
+        let mut arguments = vec!["ACL", "SETUSER", name];
+        arguments.extend(rules.iter().map(String::as_str));
+        self.call_named(&format!("the rules of user {name}"), &arguments).await.map(|_| ())
     }
 
     /// Starts a snapshot in the background; one that is under way already is as good.

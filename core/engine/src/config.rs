@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use justmanage_model::{Bytes, Release};
+use justmanage_model::record::NODE_TIMEOUT;
+use justmanage_model::{Bytes, Engine, Line, Release, Secret};
 use justmanage_releases::{KeyCheck, check_config_key};
+
+use crate::acl::REPLICATION_USER;
 
 /// What one node's server is to be started with.
 #[derive(Clone, Debug)]
@@ -14,14 +17,19 @@ pub struct NodeConfig<'a> {
     pub release: &'a Release,
     /// Where it listens, and what it announces.
     pub address: IpAddr,
-    /// Port for clients (TLS).
+    /// Port for clients.
     pub client_port: u16,
-    /// Port of the cluster bus.
+    /// Port of the cluster bus. Before Redis 7.0 it has to be `client_port` + 10000.
     pub bus_port: u16,
     /// `maxmemory`.
     pub memory: Bytes,
-    /// What the user set.
+    /// Everything else that is to be in force: what the user set, and our own settings that change while the server runs
+    /// ([`justmanage_model::Record::wanted_config`]).
     pub config: &'a BTreeMap<String, String>,
+    /// With which the server, when it is a replica, logs in to its primary as [`REPLICATION_USER`].
+    pub replication_password: &'a Secret<String>,
+    /// No TLS at all, for tests alone. The files of the certificate are then not used.
+    pub plaintext: bool,
     /// The node's files.
     pub files: &'a NodeFiles,
 }
@@ -57,11 +65,31 @@ pub enum RenderError {
         /// Why.
         why: &'static str,
     },
+    /// Servers of this release have their bus port 10000 above the one for clients, and no choice.
+    #[error("{release} has its bus at port {client_port} + 10000, and nowhere else")]
+    BusPort {
+        /// The release.
+        release: Release,
+        /// The port for clients.
+        client_port: u16,
+    },
 }
 
-/// The cluster's own patience: a primary that is silent for this long counts as failing. The server's default (15 s) makes an
-/// automatic failover take 20 s (measured), and this one 7 to 9 s; below it, an ordinary pause (fork, slow disk) looks like death.
-const CLUSTER_NODE_TIMEOUT_MS: u32 = 5000;
+/// The first line of Redis in which the bus port can be chosen (`cluster-port`). Every line of Valkey can.
+const CHOICE_OF_BUS_PORT: Line = Line::new(7, 0);
+
+/// How often a primary pings its replicas over their link, in seconds (`repl-ping-replica-period`). By the server's default of
+/// ten, a link over which nobody writes is silent for that long, and cannot be told from one that is cut; with one second,
+/// three seconds of silence are a fault. It costs a primary 14 bytes a second and replica.
+const REPLICATION_PING_S: u32 = 1;
+
+/// After how many node timeouts without its primary a replica does not stand for election any more
+/// (`cluster-replica-validity-factor`; the time is ten times 5 s and the ping period). It is the server's own default, written
+/// out so that a later one does not change it: it bounds what an election can lose to the last minute before the primary
+/// died. None (0) would let a replica that had been cut off for a day win by itself, and the day be lost without anybody
+/// having decided so. The price: a replica that was restarted while its primary was away has not been linked since ever, and
+/// is not elected; to let it take over is the agents' decision (`CLUSTER FAILOVER` with `FORCE` or `TAKEOVER` ignores this).
+const VALIDITY_FACTOR: u32 = 10;
 
 /// Times at which the server saves a snapshot beside its append-only file, unless the user says otherwise: its own default,
 /// written out so that a later server with another default does not change it.
@@ -69,8 +97,10 @@ const SAVE: &str = "3600 1 300 100 60 10000";
 
 /// The whole text of the configuration file.
 ///
+/// It holds the replication password: it is for a file of mode 0600, and for nothing else.
+///
 /// # Errors
-/// A path that the server could not be told, or a key that is not the user's.
+/// A path that the server could not be told, a key that is not the user's, or a bus port that the release cannot have.
 pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
     let mut text =
         String::from("# Written by justmanage-agent at every start of the server: changes by hand are lost.\n");
@@ -101,16 +131,54 @@ pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
     Ok(text)
 }
 
+/// One setting: key and arguments.
+type Setting = (&'static str, Vec<String>);
+
+fn one(key: &'static str, value: &dyn std::fmt::Display) -> Setting {
+    (key, vec![value.to_string()])
+}
+
 /// What the cluster's safety rests on.
-fn ours(node: &NodeConfig<'_>) -> Result<Vec<(&'static str, Vec<String>)>, RenderError> {
+fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
     let files = node.files;
     let address = node.address.to_string();
-    let one = |key: &'static str, value: &dyn std::fmt::Display| (key, vec![value.to_string()]);
+    let mut settings = if node.plaintext { vec![one("port", &node.client_port)] } else { tls(node)? };
+    settings.extend([
+        one("bind", &address),
+        // A belt: should the file of users ever be lost, a server without passwords refuses whoever is not local.
+        one("protected-mode", &"yes"),
+        one("aclfile", &path(&files.acl)?),
+        one("masteruser", &REPLICATION_USER),
+        one("masterauth", node.replication_password.expose()),
+        one("cluster-enabled", &"yes"),
+        one("cluster-config-file", &"nodes.conf"),
+    ]);
+    settings.extend(bus_port(node)?);
+    settings.extend([
+        one("cluster-announce-ip", &address),
+        // A machine can have several addresses, and its primary is to see the replica at the one that the cluster knows.
+        one("replica-announce-ip", &address),
+        one("cluster-node-timeout", &NODE_TIMEOUT.as_millis()),
+        one("cluster-replica-validity-factor", &VALIDITY_FACTOR),
+        // Which node is whose replica is the planner's; a server that moves itself would undo a step under way.
+        one("cluster-allow-replica-migration", &"no"),
+        one("repl-ping-replica-period", &REPLICATION_PING_S),
+        one("dir", &path(&files.data)?),
+        one("logfile", &path(&files.log)?),
+        // The agent holds the process.
+        one("daemonize", &"no"),
+        one("supervised", &"no"),
+        one("maxmemory", &node.memory.get()),
+    ]);
+    Ok(settings)
+}
+
+/// Clients, replicas and the bus speak TLS only.
+fn tls(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
+    let files = node.files;
     Ok(vec![
-        // Clients, replicas and the bus speak TLS only.
         one("port", &0),
         one("tls-port", &node.client_port),
-        one("bind", &address),
         one("tls-cluster", &"yes"),
         one("tls-replication", &"yes"),
         one("tls-cert-file", &path(&files.certificate)?),
@@ -120,23 +188,17 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<(&'static str, Vec<String>)>, Rende
         // asks clients for certificates; they log in. (On the bus itself the server always asks for one.)
         one("tls-auth-clients", &"no"),
         one("tls-protocols", &"TLSv1.2 TLSv1.3"),
-        // A belt: should the file of users ever be lost, a server without passwords refuses whoever is not local.
-        one("protected-mode", &"yes"),
-        one("aclfile", &path(&files.acl)?),
-        one("cluster-enabled", &"yes"),
-        one("cluster-config-file", &"nodes.conf"),
-        one("cluster-port", &node.bus_port),
-        one("cluster-announce-ip", &address),
-        one("cluster-node-timeout", &CLUSTER_NODE_TIMEOUT_MS),
-        // Which node is whose replica is the planner's; a server that moves itself would undo a step under way.
-        one("cluster-allow-replica-migration", &"no"),
-        one("dir", &path(&files.data)?),
-        one("logfile", &path(&files.log)?),
-        // The agent holds the process.
-        one("daemonize", &"no"),
-        one("supervised", &"no"),
-        one("maxmemory", &node.memory.get()),
     ])
+}
+
+fn bus_port(node: &NodeConfig<'_>) -> Result<Option<Setting>, RenderError> {
+    if node.release.engine == Engine::Valkey || node.release.version.line() >= CHOICE_OF_BUS_PORT {
+        return Ok(Some(one("cluster-port", &node.bus_port)));
+    }
+    if node.client_port.checked_add(10000) == Some(node.bus_port) {
+        return Ok(None);
+    }
+    Err(RenderError::BusPort { release: node.release.clone(), client_port: node.client_port })
 }
 
 /// What is better than the server's own defaults, where the user says nothing.
@@ -152,6 +214,8 @@ fn defaults(memory: Bytes) -> Vec<(&'static str, String)> {
         ("appendonly", "yes".to_owned()),
         ("appendfsync", "everysec".to_owned()),
         ("save", SAVE.to_owned()),
+        // A copy goes to the replica over the wire and leaves no file behind that a server of an older line could not read.
+        ("repl-diskless-sync", "yes".to_owned()),
         ("repl-backlog-size", backlog.to_string()),
         ("client-output-buffer-limit", format!("replica {replica_hard} {} 60", replica_hard / 4)),
     ]

@@ -1,4 +1,4 @@
-//! One TLS connection to a server, and calls with time limits.
+//! One connection to a server, over TLS, and calls with time limits.
 
 use std::fmt;
 use std::io;
@@ -11,10 +11,9 @@ use justmanage_model::Secret;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::BufStream;
+use tokio::io::{AsyncRead, AsyncWrite, BufStream};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::certificate::not_after;
 use crate::resp::{Reply, receive, send};
@@ -105,6 +104,15 @@ pub enum CallError {
     /// The server is reading its data; try again later.
     #[error("the server is still reading its data")]
     Loading,
+    /// The server cannot do it as it sees the cluster now: it does not know the other server yet, or that one is not yet, or no
+    /// longer, what it was taken for. Look again, and decide anew.
+    #[error("the server cannot do {call} now: {said}")]
+    NotNow {
+        /// Which call.
+        call: String,
+        /// The server's words.
+        said: String,
+    },
     /// The server does not do it; trying again does not help.
     #[error("the server refuses {call}: {said}")]
     Refused {
@@ -123,11 +131,15 @@ pub enum CallError {
     },
 }
 
+trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
+
 /// One connection, logged in. Calls go one after the other.
 pub struct Connection {
     address: SocketAddr,
     /// None after a call without an answer: what comes next on the wire could be the answer to it.
-    stream: Option<BufStream<TlsStream<TcpStream>>>,
+    stream: Option<BufStream<Box<dyn Wire>>>,
     limit: Duration,
     certificate_expires: Option<Timestamp>,
 }
@@ -140,18 +152,37 @@ impl Connection {
     /// # Errors
     /// Nobody there, somebody else there, a login that is refused, or no answer in time.
     pub async fn open(address: SocketAddr, trust: &Trust, login: &Login, limit: Duration) -> Result<Self, CallError> {
+        Self::opened(Self::connect_tls(address, trust, limit), login, limit).await
+    }
+
+    /// The same without TLS, for tests alone: anybody on the way reads the password, and can be the server.
+    ///
+    /// # Errors
+    /// Nobody there, a login that is refused, or no answer in time.
+    pub async fn open_plaintext(address: SocketAddr, login: &Login, limit: Duration) -> Result<Self, CallError> {
+        let connected = async {
+            let stream = connect(address).await?;
+            // There is no certificate that could expire.
+            Ok(Self::over(address, Box::new(stream), limit, Some(Timestamp::MAX)))
+        };
+        Self::opened(connected, login, limit).await
+    }
+
+    async fn opened(
+        connected: impl Future<Output = Result<Self, CallError>>,
+        login: &Login,
+        limit: Duration,
+    ) -> Result<Self, CallError> {
         let opened = tokio::time::timeout(limit, async {
-            let mut connection = Self::connect(address, trust, limit).await?;
+            let mut connection = connected.await?;
             connection.call_named("AUTH", &["AUTH", &login.user, login.password.expose()]).await?;
             Ok(connection)
         });
         opened.await.unwrap_or_else(|_| Err(CallError::TimedOut { call: "the connection".to_owned(), limit }))
     }
 
-    async fn connect(address: SocketAddr, trust: &Trust, limit: Duration) -> Result<Self, CallError> {
-        let stream = TcpStream::connect(address).await.map_err(|source| unreachable(address, source))?;
-        // Calls are small and wait for their answer: without this, each could wait 40 ms for the one before.
-        stream.set_nodelay(true).map_err(|source| unreachable(address, source))?;
+    async fn connect_tls(address: SocketAddr, trust: &Trust, limit: Duration) -> Result<Self, CallError> {
+        let stream = connect(address).await?;
         let name = ServerName::from(address.ip());
         let stream = TlsConnector::from(Arc::clone(&trust.0))
             .connect(name, stream)
@@ -159,10 +190,20 @@ impl Connection {
             .map_err(|source| unreachable(address, source))?;
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate_expires = certificate.and_then(|certificate| not_after(certificate));
-        Ok(Self { address, stream: Some(BufStream::new(stream)), limit, certificate_expires })
+        Ok(Self::over(address, Box::new(stream), limit, certificate_expires))
+    }
+
+    fn over(
+        address: SocketAddr,
+        stream: Box<dyn Wire>,
+        limit: Duration,
+        certificate_expires: Option<Timestamp>,
+    ) -> Self {
+        Self { address, stream: Some(BufStream::new(stream)), limit, certificate_expires }
     }
 
     /// Not after this moment is the certificate valid that the server showed; it shows a new one to new connections only.
+    /// Without TLS it is the last moment there is.
     #[must_use]
     pub const fn certificate_expires(&self) -> Option<Timestamp> {
         self.certificate_expires
@@ -204,6 +245,13 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
     }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, CallError> {
+    let stream = TcpStream::connect(address).await.map_err(|source| unreachable(address, source))?;
+    // Calls are small and wait for their answer: without this, each could wait 40 ms for the one before.
+    stream.set_nodelay(true).map_err(|source| unreachable(address, source))?;
+    Ok(stream)
 }
 
 fn refusal(call: &str, said: String) -> CallError {

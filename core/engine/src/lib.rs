@@ -6,10 +6,10 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`config`] | the server's configuration file |
-//! | [`acl`] | the server's users: the ACL file, and the user that the agent logs in as |
+//! | [`acl`] | the server's users: the ACL file, and the users that the agent and the replicas log in as |
 //! | [`binary`] | what a server program is: engine, version, whether it speaks TLS |
-//! | [`connection`] | one TLS connection to a server, and calls with time limits |
-//! | [`calls`] | the calls that the agent makes, typed |
+//! | [`connection`] | one connection to a server, over TLS, and calls with time limits |
+//! | [`calls`] | the calls that the agent makes, typed; [`calls::cluster`]: those that make a cluster |
 //! | [`observe`](mod@observe) | what a running server says of itself |
 //! | [`info`] | the texts of `INFO` and `CLUSTER INFO` |
 //! | [`bus`] | the cluster as one server sees it: `CLUSTER NODES` and `CLUSTER LINKS` |

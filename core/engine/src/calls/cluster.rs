@@ -1,6 +1,7 @@
 //! The calls that concern the cluster: what a server sees of it, and what makes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use justmanage_model::{BusId, BusView, SlotSet};
 
@@ -57,7 +58,7 @@ impl Connection {
     /// Whose own link to the server is up; `None` where the server does not tell (before Redis 7.0).
     async fn cluster_links(&mut self) -> Result<Option<BTreeSet<BusId>>, CallError> {
         let reply = match self.call_named("CLUSTER LINKS", &["CLUSTER", "LINKS"]).await {
-            Err(CallError::Refused { said, .. }) if said.contains("nknown subcommand") => return Ok(None),
+            Err(CallError::Refused { said, .. }) if no_such_subcommand(&said) => return Ok(None),
             other => other?,
         };
         parse_links(&reply).map(Some).ok_or_else(|| unexpected("CLUSTER LINKS", format!("{reply:?}")))
@@ -72,11 +73,156 @@ impl Connection {
         if missing.is_empty() {
             return Ok(());
         }
+        let ranges = missing.ranges();
         let ends: Vec<String> =
-            missing.ranges().iter().flat_map(|run| [run.first().to_string(), run.last().to_string()]).collect();
-        let mut arguments = vec!["CLUSTER", "ADDSLOTSRANGE"];
-        arguments.extend(ends.iter().map(String::as_str));
-        self.call(&arguments).await.map(|_| ())
+            ranges.iter().flat_map(|run| [run.first(), run.last()]).map(|slot| slot.to_string()).collect();
+        let by_range: Vec<&str> =
+            ["CLUSTER", "ADDSLOTSRANGE"].into_iter().chain(ends.iter().map(String::as_str)).collect();
+        match self.call_named("CLUSTER ADDSLOTSRANGE", &by_range).await {
+            Err(CallError::Refused { said, .. }) if no_such_subcommand(&said) => {}
+            other => return other.map(|_| ()),
+        }
+        // Before Redis 7.0: one by one, and still all or none.
+        let slots: Vec<String> =
+            ranges.iter().flat_map(|run| run.first().get()..=run.last().get()).map(|slot| slot.to_string()).collect();
+        let one_by_one: Vec<&str> =
+            ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+        self.call_named("CLUSTER ADDSLOTS", &one_by_one).await.map(|_| ())
+    }
+
+    /// Begins with this configuration epoch, instead of 0; if it has it already, nothing is done.
+    ///
+    /// To be called before the first server is met, with another number on each: servers that meet with equal epochs settle it
+    /// between them one conflict after the other, each with a change of the cluster's epoch that everybody has to hear of.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if the server knows another one already, or has another epoch: it does not matter any more.
+    pub async fn cluster_set_config_epoch(&mut self, epoch: u64) -> Result<(), CallError> {
+        if self.cluster_info().await?.number("cluster_my_epoch") == Some(epoch) {
+            return Ok(());
+        }
+        self.call_named("CLUSTER SET-CONFIG-EPOCH", &["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()])
+            .await
+            .map(|_| ())
+    }
+
+    /// Gets to know the server with this address for clients (over TLS, if the cluster uses it) and this bus port.
+    ///
+    /// The answer means that the handshake has begun; it takes a few milliseconds, and is dropped without a word after the
+    /// node timeout if nobody answers. [`BusNode`] says what is seen meanwhile. To call it for a server that is known is
+    /// harmless: the handshake finds that out, and takes the address for that server's new one.
+    ///
+    /// The other server gets to know this one by it, so one of the two is enough. Whom neither has met they hear of by gossip,
+    /// which takes seconds: it is fastest when everybody meets everybody.
+    ///
+    /// The trap: whoever answers at that address is drawn in with all whom it knows. An address that by now belongs to a server
+    /// of another cluster would join the two clusters; what prevents that is TLS on the bus with an authority of each cluster.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] for an address that cannot be one.
+    pub async fn cluster_meet(&mut self, at: SocketAddr, bus_port: u16) -> Result<(), CallError> {
+        let (ip, port, bus) = (at.ip().to_string(), at.port().to_string(), bus_port.to_string());
+        self.call_named("CLUSTER MEET", &["CLUSTER", "MEET", &ip, &port, &bus]).await.map(|_| ())
+    }
+
+    /// Becomes a replica of this server; if it is one already, nothing is done.
+    ///
+    /// The trap: the server itself does not look whether it is one already. It would drop its link and copy anew.
+    ///
+    /// # Errors
+    /// [`CallError::NotNow`] if the server does not know that one yet, or it is not a primary, or is itself.
+    /// [`CallError::Refused`] if it is a primary itself that owns slots or holds data: nothing is ever thrown away by this.
+    pub async fn cluster_replicate(&mut self, primary: BusId) -> Result<(), CallError> {
+        if self.myself().await?.primary == Some(primary) {
+            return Ok(());
+        }
+        let called = self.call_named("CLUSTER REPLICATE", &["CLUSTER", "REPLICATE", &primary.to_string()]).await;
+        called.map_err(|error| not_now(error, &["Unknown node", "I can only replicate a master", "myself"])).map(|_| ())
+    }
+
+    /// Stands for election at once, without its primary's word (`FORCE`); a primary that owns slots has won already, and
+    /// nothing is done.
+    ///
+    /// The answer means only that it will try: it is the primary when [`Connection::bus_view`] says so. What the replica had not
+    /// received is lost, so this is for a primary whose process is known to be dead. A majority of the primaries must be there
+    /// to vote (the dead one counts), so it cannot win in a cluster of one or two shards. See facts on stale votes at the
+    /// caller: within four node timeouts after an election that it won, most releases use the old votes again.
+    ///
+    /// # Errors
+    /// [`CallError::NotNow`] if it is a primary without slots, or its primary is not known.
+    pub async fn cluster_failover_force(&mut self) -> Result<(), CallError> {
+        self.failover("CLUSTER FAILOVER FORCE", "FORCE").await
+    }
+
+    /// Takes its primary's place at once, asking nobody (`TAKEOVER`); a primary that owns slots has done so already, and
+    /// nothing is done.
+    ///
+    /// The trap: it takes the next configuration epoch by its own word. If somebody else does the same at the same moment, or
+    /// the old primary still takes writes, one of the two histories is lost without a word. Only for a shard of which the
+    /// majority of agents has decided it, and whose old primary is dead or fenced.
+    ///
+    /// # Errors
+    /// [`CallError::NotNow`] if it is a primary without slots, or its primary is not known.
+    pub async fn cluster_failover_takeover(&mut self) -> Result<(), CallError> {
+        self.failover("CLUSTER FAILOVER TAKEOVER", "TAKEOVER").await
+    }
+
+    async fn failover(&mut self, name: &str, how: &str) -> Result<(), CallError> {
+        let myself = self.myself().await?;
+        if !myself.replica && !myself.slots.is_empty() {
+            return Ok(());
+        }
+        let called = self.call_named(name, &["CLUSTER", "FAILOVER", how]).await;
+        called.map_err(|error| not_now(error, &["to a replica", "unknown to me"])).map(|_| ())
+    }
+
+    /// Forgets a server; one that is not known is forgotten already.
+    ///
+    /// The trap: everybody who still knows that one tells of it, and it would be known again. The server is deaf to that for a
+    /// minute, so within that minute all servers must be told to forget it. (Redis since 7.2 and Valkey pass the word on.)
+    ///
+    /// # Errors
+    /// [`CallError::NotNow`] if it is its own primary: that must be another one, or itself, first.
+    /// [`CallError::Refused`] if it is itself.
+    pub async fn cluster_forget(&mut self, server: BusId) -> Result<(), CallError> {
+        let called = self.call_named("CLUSTER FORGET", &["CLUSTER", "FORGET", &server.to_string()]).await;
+        match called.map_err(|error| not_now(error, &["forget my master", "forget my primary"])) {
+            Err(CallError::Refused { said, .. }) if said.contains("Unknown node") => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Cuts a replica's link to its primary; where there is none, nothing is done.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn sever_primary_link(&mut self) -> Result<(), CallError> {
+        self.call_named("CLIENT KILL", &["CLIENT", "KILL", "TYPE", "master"]).await.map(|_| ())
+    }
+
+    /// Listens for clients at another address, and announces it to the cluster.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if the server cannot listen there; then it listens where it did.
+    pub async fn set_address(&mut self, address: IpAddr) -> Result<(), CallError> {
+        let keys = ["bind", "cluster-announce-ip", "replica-announce-ip"];
+        let values: BTreeMap<String, String> = keys.map(|key| (key.to_owned(), address.to_string())).into();
+        self.config_set(&values).await
+    }
+}
+
+fn no_such_subcommand(said: &str) -> bool {
+    // "ERR unknown subcommand 'X'. Try CLUSTER HELP." since Redis 7.0; "ERR Unknown subcommand or wrong number of arguments" before.
+    said.contains("nknown subcommand")
+}
+
+/// A refusal that will not last, by a word of it.
+fn not_now(error: CallError, words: &[&str]) -> CallError {
+    match error {
+        CallError::Refused { call, said } if words.iter().any(|word| said.contains(word)) => {
+            CallError::NotNow { call, said }
+        }
+        other => other,
     }
 }
 

@@ -17,6 +17,10 @@ fn files() -> NodeFiles {
     }
 }
 
+fn password() -> Secret<String> {
+    Secret::new("a \"good\" password".to_owned())
+}
+
 fn rendered(release: &Release, memory: &str, config: &[(&str, &str)]) -> Result<String, RenderError> {
     let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     render(&NodeConfig {
@@ -26,6 +30,8 @@ fn rendered(release: &Release, memory: &str, config: &[(&str, &str)]) -> Result<
         bus_port: 31000,
         memory: memory.parse().unwrap(),
         config: &config,
+        replication_password: &password(),
+        plaintext: false,
         files: &files(),
     })
 }
@@ -71,6 +77,8 @@ fn relative_paths_are_refused() {
         bus_port: 2,
         memory: Bytes::mib(64),
         config: &config,
+        replication_password: &password(),
+        plaintext: false,
         files: &files,
     };
     assert_eq!(render(&node), Err(RenderError::Path("data".into())));
