@@ -1,21 +1,24 @@
-//! Lines and releases: which there are, until when they are kept up, and what later patches fix.
+//! Lines and releases: which there are, until when they are kept up, and what each fixes.
 //!
-//! The data is `data/catalogue.json`: `schema` (1), `as_of` (the day of the newest source), and per engine the lines that
+//! The data is `data/catalogue.json`: `schema` (2), `as_of` (the day of the newest source), and per engine the lines that
 //! are offered, in ascending order: `line`, `end_of_life` (the day after which no security fixes come, or null: not
 //! announced), and `releases`, in ascending order: `version`, `date` (of the git tag), `urgency` (as the release notes say,
-//! or null: not known), `cves` (fixed in it).
+//! or null: not known), `cves` (fixed in it). `package_fixes` is what distributions fix under an unchanged number: `prefix`
+//! and a number that counts from 1 are a package's revision, `revisions` has the holes that each of them closes first.
+//!
+//! Where an id is not in the notes of a release, it was found by what they say: CVE-2025-67733 in Redis (Valkey's id, and
+//! Debian's for both) is "injecting \r\n sequences into a Redis error reply" in the notes of February 2026.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jiff::civil::Date;
-use justmanage_model::{Engine, Failure, FieldPath, Line, Release, ReleaseTarget, Version};
+use justmanage_model::{Engine, Failure, FieldPath, Line, ReleaseTarget, Version};
 use serde::Deserialize;
 
 use crate::nearest::nearest;
 
 /// The layout of the data that this code reads.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +26,7 @@ struct Catalogue {
     schema: u32,
     as_of: Date,
     engines: Engines,
+    package_fixes: Vec<PackageSeries>,
 }
 
 #[derive(Deserialize)]
@@ -42,11 +46,24 @@ struct LineEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReleaseEntry {
-    version: Version,
-    date: Date,
-    urgency: Option<Urgency>,
-    cves: Vec<String>,
+pub(crate) struct ReleaseEntry {
+    pub(crate) version: Version,
+    pub(crate) date: Date,
+    pub(crate) urgency: Option<Urgency>,
+    pub(crate) cves: Vec<String>,
+}
+
+/// Packages of one version that differ in their last number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackageSeries {
+    pub(crate) engine: Engine,
+    pub(crate) version: Version,
+    pub(crate) prefix: String,
+    /// For whoever reads the data; a hole without a source is a rumour.
+    #[cfg_attr(not(test), expect(dead_code))]
+    source: String,
+    pub(crate) revisions: Vec<Vec<String>>,
 }
 
 /// How urgent its makers call a release.
@@ -81,6 +98,16 @@ fn entries(engine: Engine) -> &'static [LineEntry] {
 
 fn entry(engine: Engine, line: Line) -> Option<&'static LineEntry> {
     entries(engine).iter().find(|entry| entry.line == line)
+}
+
+/// Every release of every offered line of an engine, in ascending order.
+pub(crate) fn releases(engine: Engine) -> impl Iterator<Item = &'static ReleaseEntry> {
+    entries(engine).iter().flat_map(|line| &line.releases)
+}
+
+/// The packages of an engine whose fixes are known.
+pub(crate) fn package_series(engine: Engine) -> impl Iterator<Item = &'static PackageSeries> {
+    CATALOGUE.package_fixes.iter().filter(move |series| series.engine == engine)
 }
 
 /// The day of the newest source of the data. Releases after it are not known.
@@ -125,36 +152,6 @@ pub fn released(engine: Engine, version: Version) -> Option<(Date, Option<Urgenc
 #[must_use]
 pub fn end_of_life(engine: Engine, line: Line) -> Option<Date> {
     entry(engine, line)?.end_of_life
-}
-
-/// Holes that later patches of the same line close.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FixedLater {
-    /// Their CVE ids. Redis also closes holes that it gives no id; they are not here.
-    pub cves: BTreeSet<&'static str>,
-    /// The first patch that closes all of them.
-    pub by: Option<Version>,
-    /// The release is a distribution's package, which may close them under the old number: "may be open", not "are".
-    pub perhaps_by_package: bool,
-}
-
-/// What later patches of the same line fix that this release does not have.
-#[must_use]
-pub fn fixed_later(release: &Release) -> FixedLater {
-    let mut fixed = FixedLater::default();
-    let Some(line) = entry(release.engine, release.version.line()) else { return fixed };
-    // A fix that is listed for an earlier patch too is already in this one.
-    let (now, later): (Vec<_>, Vec<_>) = line.releases.iter().partition(|entry| entry.version <= release.version);
-    let had: BTreeSet<&str> = now.iter().flat_map(|entry| &entry.cves).map(String::as_str).collect();
-    for entry in later {
-        for cve in entry.cves.iter().map(String::as_str).filter(|cve| !had.contains(cve)) {
-            if fixed.cves.insert(cve) {
-                fixed.by = Some(entry.version);
-            }
-        }
-    }
-    fixed.perhaps_by_package = release.package.is_some() && !fixed.cves.is_empty();
-    fixed
 }
 
 /// Whether what a user asks for is offered: the fault of the field `version`, if there is one.

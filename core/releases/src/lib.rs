@@ -5,8 +5,9 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`catalogue`] | which lines and patches there are, until when they are kept up, which holes later ones close |
+//! | [`catalogue`] | which lines and patches there are, until when they are kept up |
 //! | [`config`] | which configuration keys there are, how they change, which values they take, which are ours |
+//! | [`vulnerabilities`](mod@vulnerabilities) | which known holes a release has, and where they are closed |
 //!
 //! The data is embedded ([`data/`](https://github.com/justmanage/terraform-provider-justmanage/tree/main/core/releases/data)):
 //! no question ever needs the network.
@@ -14,8 +15,8 @@
 pub mod catalogue;
 pub mod config;
 mod nearest;
+pub mod vulnerabilities;
 
-pub use catalogue::{
-    FixedLater, as_of, check_target, end_of_life, fixed_later, is_known, latest_patch, lines, newest_line,
-};
+pub use catalogue::{as_of, check_target, end_of_life, is_known, latest_patch, lines, newest_line};
 pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, same_value};
+pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};

@@ -48,14 +48,22 @@ fn questions_have_answers() {
 }
 
 #[test]
-fn later_patches_fix_what_earlier_ones_lack() {
-    let newest = fixed_later(&Release::new(Redis, version("7.0.15")));
-    assert_eq!(newest, FixedLater::default());
-    let old = fixed_later(&Release::new(Redis, version("8.2.8")));
-    assert_eq!(old.cves, BTreeSet::from(["CVE-2026-62356", "CVE-2026-81934"]));
-    assert_eq!((old.by, old.perhaps_by_package), (Some(version("8.2.9")), false));
-    let package = Release { package: Some("5:8.2.8-1".parse().unwrap()), ..Release::new(Redis, version("8.2.8")) };
-    assert!(fixed_later(&package).perhaps_by_package);
+fn fixes_of_packages_have_a_source_and_are_of_releases_that_there_are() {
+    let mut series = 0;
+    for engine in Engine::ALL {
+        for entry in package_series(engine) {
+            series += 1;
+            let at = &entry.prefix;
+            assert!(is_known(engine, entry.version), "{at}");
+            assert!(at.contains(&entry.version.to_string()) && !at.ends_with(|c: char| c.is_ascii_digit()), "{at}");
+            assert!(entry.source.contains("changelog") && !entry.revisions.is_empty(), "{at}: {}", entry.source);
+            let cves: Vec<_> = entry.revisions.iter().flatten().collect();
+            assert!(cves.iter().all(|cve| cve.starts_with("CVE-20")), "{at}");
+            let once: std::collections::BTreeSet<_> = cves.iter().collect();
+            assert_eq!(once.len(), cves.len(), "{at}: a hole is closed once");
+        }
+    }
+    assert_eq!(series, 5);
 }
 
 #[test]
