@@ -1,8 +1,8 @@
-//! Generates the code from our .proto file, without protoc.
+//! Generates the code from our .proto files, without protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
-    let descriptors = protox::compile(["justmanage/agent/v1/agent.proto"], ["proto"])?;
+    let descriptors = protox::compile(["justmanage/agent/v1/agent.proto", "justmanage/agent/v1/group.proto"], ["proto"])?;
     // Connections are made by our own TLS; tonic's `connect` is not wanted.
     tonic_prost_build::configure().build_transport(false).compile_fds(descriptors)?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Questions of safety. Each answers with the reason against it; none is needed for the answer "it is safe".
 
-use justmanage_model::{NodeId, Role, Waiting};
+use justmanage_model::{Member, NodeId, Role, Waiting};
 
 use crate::view::{Serving, View};
 
@@ -26,6 +26,7 @@ pub(crate) fn why_not_restart(view: &View<'_>, node: NodeId) -> Option<Waiting> 
 pub(crate) fn unrest(view: &View<'_>) -> Vec<Waiting> {
     let mut reasons: Vec<Waiting> =
         view.serving().filter(|one| !one.bus.ok).map(|one| Waiting::ClusterNotOk { node: one.node }).collect();
+    // Each server's own direction: together both.
     reasons.extend(view.serving().filter_map(|one| why_not_linked(view, one)));
     reasons.extend(view.serving().filter_map(why_not_in_sync));
     let mut views = view.serving().map(|one| &one.bus.view);
@@ -36,20 +37,25 @@ pub(crate) fn unrest(view: &View<'_>) -> Vec<Waiting> {
     reasons
 }
 
-/// Why a server is not linked both ways with every member, if it is not.
+/// Why a server is not linked both ways with every member, if it is not. Each direction is a connection of its own, and each
+/// server knows its own best: what the others say of it counts as far as they are seen.
 ///
 /// A server that came back a moment ago shows the right roles, which it had on disk, before its links are open again; a
 /// handover at that moment finds no voters.
 pub(crate) fn why_not_linked(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
-    view.record.members.iter().filter(|(other, _)| **other != one.node).find_map(|(other, member)| {
-        match view.peer_of(one, *other, member) {
-            None => Some(Waiting::NotIntroduced { node: one.node, to: *other }),
-            Some(peer) if peer.handshake => Some(Waiting::NotIntroduced { node: one.node, to: *other }),
-            Some(peer) if !peer.linked_to => Some(Waiting::LinkMissing { from: one.node, to: *other }),
-            Some(peer) if !peer.linked_from => Some(Waiting::LinkMissing { from: *other, to: one.node }),
-            Some(_) => None,
-        }
+    let others = view.record.members.iter().filter(|(other, _)| **other != one.node);
+    others.into_iter().find_map(|(other, member)| {
+        let back = || view.serving_at(*other).and_then(|other| why_no_link(view, other, one.node, one.member));
+        why_no_link(view, one, *other, member).or_else(back)
     })
+}
+
+fn why_no_link(view: &View<'_>, one: Serving<'_>, other: NodeId, member: &Member) -> Option<Waiting> {
+    match view.peer_of(one, other, member) {
+        Some(peer) if !peer.handshake && peer.linked_to => None,
+        Some(peer) if !peer.handshake => Some(Waiting::LinkMissing { from: one.node, to: other }),
+        _ => Some(Waiting::NotIntroduced { node: one.node, to: other }),
+    }
 }
 
 /// Why a replica does not have its primary's data, if it does not.
