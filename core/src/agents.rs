@@ -1,29 +1,45 @@
 //! Calls to agents: what the manager needs of them, behind a trait, so that its decisions can be tested without any.
 
+mod error;
 mod grpc;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, NodeId, NodeObservation, Record, Waiting};
+use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, Record, Waiting};
 
+pub use error::AgentError;
 pub use grpc::GrpcAgents;
 
-/// What an agent says.
+/// What an agent says of itself and its own node.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AgentStatus {
-    /// Its copy of the Record, if the cluster was founded.
+pub struct NodeReply {
+    /// Its copy of the Record, or the invitation that it has; `None`: nobody has told it anything yet.
     pub record: Option<Record>,
     /// Its own node.
     pub node: NodeObservation,
+    /// It belongs to a group of agents that was founded. An invitation alone is no group.
+    pub founded: bool,
+}
+
+/// What the leader of a cluster's agents says of the whole cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterStatus {
+    /// The Record.
+    pub record: Option<Record>,
+    /// Every member, known or not.
+    pub observation: Observation,
     /// Everything is as the Record wants it.
     pub converged: bool,
     /// Why it is not.
     pub waiting: Vec<Waiting>,
+    /// Who leads, and says this; `None`: nobody does, and it is what one agent alone knows.
+    pub leader: Option<NodeId>,
 }
 
-/// The outcome of a compare-and-set.
+/// The outcome of a compare-and-set, an invitation or a founding.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Proposal {
     /// Taken.
@@ -32,72 +48,53 @@ pub enum Proposal {
     Conflict(Option<Record>),
 }
 
+/// Why an operator changes something, for the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// In words.
+    pub note: String,
+    /// A ticket of the operator's own; may be empty.
+    pub ticket: String,
+}
+
+impl Note {
+    /// In words, without a ticket.
+    pub fn new(note: impl Into<String>) -> Self {
+        Self { note: note.into(), ticket: String::new() }
+    }
+}
+
 /// Agents, as the manager sees them.
 #[async_trait]
 pub trait Agents: Send + Sync {
-    /// How it is now.
-    async fn status(&self, agent: &AgentInfo) -> Result<AgentStatus, AgentError>;
+    /// How an agent's own node is now.
+    async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError>;
 
-    /// How it is when it is another than `seen`, or after `within` whatever it is by then. Without `seen`: at once.
-    async fn next(
+    /// How the whole cluster is when it is another than `seen`, or after `within` whatever it is by then. Without `seen`: at
+    /// once. Any agent can be asked; one that does not lead asks the leader.
+    async fn observe(
         &self,
         agent: &AgentInfo,
-        seen: Option<&AgentStatus>,
+        seen: Option<&ClusterStatus>,
         within: Duration,
-    ) -> Result<AgentStatus, AgentError>;
+    ) -> Result<ClusterStatus, AgentError>;
 
-    /// Founds a cluster: proposes its first Record.
-    async fn found(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError>;
+    /// Tells an agent of which cluster it is to be. It may be told otherwise as long as it belongs to no group; after that, it
+    /// is a conflict with the Record that it has.
+    async fn invite(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError>;
+
+    /// Founds the group of all agents that have the invitation of this epoch. A group that exists already is a success.
+    async fn found(&self, agent: &AgentInfo, epoch: Epoch) -> Result<Proposal, AgentError>;
 
     /// Proposes `after` in place of `before`.
-    async fn propose(&self, agent: &AgentInfo, before: &Record, after: &Record) -> Result<Proposal, AgentError>;
-}
+    async fn propose(
+        &self,
+        agent: &AgentInfo,
+        before: &Record,
+        after: &Record,
+        note: &Note,
+    ) -> Result<Proposal, AgentError>;
 
-/// Why a call to an agent failed, by what the caller can do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AgentError {
-    /// It does not know our operator key, or it is not the agent whose key we know.
-    #[error("it does not accept the operator key")]
-    Denied,
-    /// It could not be asked; nothing happened.
-    #[error("{0}")]
-    Unreachable(String),
-    /// It was asked and did not answer: nobody knows whether it did what it was asked for.
-    #[error("no answer: {0}")]
-    NoAnswer(String),
-    /// It refused.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl AgentError {
-    /// Whether a change may have been made all the same.
-    pub fn outcome_unknown(&self) -> bool {
-        matches!(self, Self::NoAnswer(_))
-    }
-
-    /// As a failure for users.
-    pub fn failure(&self, agent: &AgentInfo) -> Failure {
-        self.failure_of(&agent.claim.node)
-    }
-
-    /// As a failure for users, about the agent of a node.
-    pub fn failure_of(&self, node: &NodeId) -> Failure {
-        match self {
-            Self::Denied => Failure::new(
-                "Operator key not accepted",
-                format!("The agent of {node} does not know the operator key that this provider uses."),
-            )
-            .hint(
-                "Use the key that made the cluster: the provider's `operator_key`, JUSTMANAGE_OPERATOR_KEY, or \
-                 ~/.config/justmanage/operator.key. If it is lost, put the public key of a new one into the agent's \
-                 order.json on the machine itself, and restart the agent.",
-            ),
-            Self::Unreachable(why) | Self::NoAnswer(why) => {
-                Failure::new("Agent not reachable", format!("The agent of {node} could not be asked: {why}."))
-                    .next("Nothing is known to have changed. Try again when the machine can be reached.")
-            }
-            Self::Refused(why) => Failure::new("Agent refused", format!("The agent of {node} refused: {why}.")),
-        }
-    }
+    /// What happened at an agent's node after the entry with this number, oldest first; 0: all that is kept.
+    async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError>;
 }

@@ -1,10 +1,16 @@
 //! What a cluster looks like to its user.
 
+mod nodes;
+
 use std::net::SocketAddr;
 
-use justmanage_model::{Record, Waiting};
+use justmanage_model::{NodeId, Phase, Record, Seat, SlotSet, Waiting};
+use justmanage_platforms::{Machine, MachineState};
 
 use crate::Locator;
+use crate::agents::ClusterStatus;
+
+pub use nodes::{NodeState, NodeView, RoleView};
 
 /// A cluster as it is at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,15 +22,96 @@ pub struct ClusterView {
     /// Everything is as it is wanted.
     pub converged: bool,
     /// It is not, and the agents alone will not get there: somebody has to apply. A server that the agent is about to start
-    /// again is not such a case; an agent that does not run, or that is stuck, is.
+    /// again is not such a case; a machine that is gone, an agent that does not run or one that is stuck, is.
     pub needs_apply: bool,
     /// Why it is not, in sentences for users; empty when it is converged.
     pub waiting_on: Vec<String>,
-    /// What its servers run; `None` when none could be asked.
+    /// The lowest version that its servers run; `None` when none could be asked.
     pub version_actual: Option<String>,
+    /// Its nodes in the order of their seats.
+    pub nodes: Vec<NodeView>,
+    /// Whose agent leads; `None` when nobody does.
+    pub leader: Option<NodeId>,
+    /// Members whose machines do not exist any more: an apply replaces them.
+    pub missing: Vec<(NodeId, Seat)>,
+    /// Changes that wait for their window, in sentences.
+    pub pending: Vec<String>,
+    /// Known holes of what runs, which later patches close.
+    pub known_vulnerabilities: Vec<String>,
 }
 
 impl ClusterView {
+    /// A cluster whose agents have not answered yet.
+    pub(crate) fn unseen(id: Locator) -> Self {
+        Self {
+            id,
+            record: None,
+            converged: false,
+            needs_apply: true,
+            waiting_on: vec!["its agents have not answered yet".into()],
+            version_actual: None,
+            nodes: Vec::new(),
+            leader: None,
+            missing: Vec::new(),
+            pending: Vec::new(),
+            known_vulnerabilities: Vec::new(),
+        }
+    }
+
+    /// A cluster as its agents describe it.
+    pub(crate) fn of(mut id: Locator, status: &ClusterStatus) -> Self {
+        let mut waiting_on: Vec<String> = status.waiting.iter().map(ToString::to_string).collect();
+        let Some(record) = &status.record else {
+            // A cluster without a Record was never founded, and no agent founds one.
+            return Self { waiting_on: vec!["It was never founded.".into()], ..Self::unseen(id) };
+        };
+        id.cluster = Some(record.cluster);
+        if !status.converged && waiting_on.is_empty() {
+            waiting_on.push("Its agents are at work.".into());
+        }
+        let nodes = nodes::of(record, &status.observation);
+        let version_actual = nodes.iter().filter_map(|node| node.version).min().map(|version| version.to_string());
+        Self {
+            id,
+            converged: status.converged,
+            needs_apply: !status.converged && status.waiting.iter().any(needs_somebody),
+            waiting_on: if status.converged { Vec::new() } else { waiting_on },
+            version_actual,
+            nodes,
+            leader: status.leader,
+            missing: Vec::new(),
+            pending: Vec::new(),
+            known_vulnerabilities: Vec::new(),
+            record: Some(record.clone()),
+        }
+    }
+
+    /// The same together with what the platform says of its machines.
+    pub(crate) fn with_machines(mut self, machines: &[Machine]) -> Self {
+        let of = |node: NodeId| machines.iter().find(|machine| machine.claim.node == node);
+        let mut lacking = Vec::new();
+        for node in &mut self.nodes {
+            let (state, what) = match of(node.node).map(|machine| &machine.state) {
+                Some(MachineState::Running(_)) => continue,
+                Some(MachineState::Stopped) => (NodeState::AgentStopped, "its agent does not run; an apply starts it"),
+                None => (NodeState::Missing, "its machine does not exist any more; an apply replaces it"),
+            };
+            if state == NodeState::Missing {
+                self.missing.push((node.node, node.seat));
+            }
+            node.state = state;
+            let Seat { shard, ordinal } = node.seat;
+            lacking.push(format!("Node {} (shard {shard}, node {ordinal}): {what}.", node.node));
+        }
+        if !lacking.is_empty() {
+            lacking.append(&mut self.waiting_on);
+            self.waiting_on = lacking;
+            self.converged = false;
+            self.needs_apply = true;
+        }
+        self
+    }
+
     /// Where clients reach the servers, in the order of the seats.
     pub fn endpoints(&self) -> Vec<SocketAddr> {
         let Some(record) = &self.record else { return Vec::new() };
@@ -32,27 +119,26 @@ impl ClusterView {
         members.sort_by_key(|member| member.seat);
         members.iter().map(|member| member.client).collect()
     }
+
+    /// Which slots each shard serves, as its primary says; a shard whose primary is not seen serves none that is known.
+    pub fn slots(&self) -> Vec<(u16, SlotSet)> {
+        let Some(record) = &self.record else { return Vec::new() };
+        (0..record.spec.shards)
+            .map(|shard| {
+                let primaries = self.nodes.iter().filter(|node| node.seat.shard == shard);
+                let slots = primaries.fold(SlotSet::default(), |slots, node| slots.union(&node.slots));
+                (shard, slots)
+            })
+            .collect()
+    }
+
+    /// Whether the cluster has served, so that it holds data.
+    pub fn is_formed(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
+    }
 }
 
 /// Whether this reason goes away only when somebody acts.
-pub(crate) fn needs_somebody(waiting: &Waiting) -> bool {
+fn needs_somebody(waiting: &Waiting) -> bool {
     matches!(waiting, Waiting::Stuck { .. } | Waiting::MembersMissing { .. })
-}
-
-/// A reason to wait, as a sentence.
-pub fn sentence(waiting: &Waiting) -> String {
-    match waiting {
-        Waiting::NodeUnknown { node, since, why } => format!("{node} has not been seen since {since}: {why}"),
-        Waiting::ServerStarting { node, since } => format!("the server of {node} has been starting since {since}"),
-        Waiting::RestartBackoff { node, retry_at, why } => {
-            format!("the server of {node} ended ({why}) and will be started again at {retry_at}")
-        }
-        Waiting::ServerHung { node, since } => format!("the server of {node} has not answered since {since}"),
-        Waiting::OtherRelease { node, running, wanted } => {
-            format!("{node} runs {running} where {wanted} is wanted")
-        }
-        Waiting::ClusterNotOk { node } => format!("the server of {node} does not report cluster_state:ok yet"),
-        Waiting::MembersMissing { have, want } => format!("{have} of {want} nodes exist; an apply makes the others"),
-        Waiting::Stuck { what, since, hint } => format!("no progress since {since}: {what}. {hint}"),
-    }
 }

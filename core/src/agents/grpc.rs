@@ -1,39 +1,49 @@
 //! Calls to agents over gRPC and mutual TLS.
 
+mod codec;
+
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use justmanage_agent_proto::v1::agent_client::AgentClient;
-use justmanage_agent_proto::v1::{FoundRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest};
+use justmanage_agent_proto::v1::{
+    FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, StatusRequest,
+};
 use justmanage_identity::connect;
+use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Pin, Record};
-use serde::de::DeserializeOwned;
+use justmanage_model::{Epoch, Pin, Record};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::{Request, Status};
 
-use super::{AgentError, AgentStatus, Agents, Proposal};
+use super::{AgentError, Agents, ClusterStatus, NodeReply, Note, Proposal};
 use crate::OperatorKey;
 
-/// Longest time for an answer to a call that does not wait for anything. An agent answers within milliseconds; one that is
-/// busy with its disk may need a second or two.
+/// Longest time for an answer beyond the time that the agent may wait itself. An agent answers within milliseconds; one that
+/// asks the leader, or is busy with its disk, may need a second or two; a write that needs a majority is given up by the agents
+/// themselves after 5 s.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// Longest wait of one status call: shorter than what firewalls keep an idle connection for.
+/// The same for a look at the cluster, which changes nothing and can be asked of another agent.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+/// Founding waits until every voter answers and has elected its leader: some seconds on a busy machine.
+const FOUND_LIMIT: Duration = Duration::from_secs(30);
+/// Longest wait of one look at the cluster: shorter than what firewalls keep an idle connection for.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Agents that are reached over the network, with one connection to each.
 pub struct GrpcAgents {
     operator: Arc<OperatorKey>,
-    connections: Mutex<HashMap<(std::net::SocketAddr, Pin), Connection>>,
+    connections: Mutex<HashMap<(SocketAddr, Pin), Connection>>,
 }
 
 /// A connection, and the number of the last status that came over it.
 #[derive(Clone)]
 struct Connection {
     channel: Channel,
-    last: Arc<Mutex<Option<(u64, AgentStatus)>>>,
+    last: Arc<Mutex<Option<(u64, ClusterStatus)>>>,
 }
 
 impl GrpcAgents {
@@ -55,58 +65,78 @@ impl GrpcAgents {
         Ok(connection)
     }
 
-    async fn ask(&self, agent: &AgentInfo, seen: u64, wait: Duration) -> Result<AgentStatus, AgentError> {
-        let connection = self.connection(agent)?;
-        let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-        let mut request = Request::new(StatusRequest { seen, wait_ms });
-        request.set_timeout(wait + ANSWER_LIMIT);
-        let call = async { AgentClient::new(connection.channel.clone()).status(request).await };
-        let reply = limited(wait + ANSWER_LIMIT, call).await?;
-        let version = reply.version;
-        let status = status(reply)?;
-        *connection.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, status.clone()));
-        Ok(status)
+    fn client(&self, agent: &AgentInfo) -> Result<AgentClient<Channel>, AgentError> {
+        Ok(AgentClient::new(self.connection(agent)?.channel))
     }
 }
 
 #[async_trait]
 impl Agents for GrpcAgents {
-    async fn status(&self, agent: &AgentInfo) -> Result<AgentStatus, AgentError> {
-        self.ask(agent, 0, Duration::ZERO).await
+    async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
+        let mut client = self.client(agent)?;
+        let request = StatusRequest { seen: 0, wait_ms: 0, epoch: String::new() };
+        codec::node(limited(LOOK_LIMIT, async { client.status(request).await }).await?)
     }
 
-    async fn next(
+    async fn observe(
         &self,
         agent: &AgentInfo,
-        seen: Option<&AgentStatus>,
+        seen: Option<&ClusterStatus>,
         within: Duration,
-    ) -> Result<AgentStatus, AgentError> {
+    ) -> Result<ClusterStatus, AgentError> {
         let connection = self.connection(agent)?;
         let last = connection.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Only what the caller has seen counts: if more came over this connection since, it is to be told at once.
-        let version = match (last, seen) {
+        let seen = match (last, seen) {
             (Some((version, status)), Some(seen)) if status == *seen => version,
             _ => 0,
         };
-        self.ask(agent, version, within.min(WAIT_LIMIT)).await
+        let wait = within.min(WAIT_LIMIT);
+        let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        let mut request = Request::new(ObserveRequest { seen, wait_ms, epoch: String::new(), passed_on: 0 });
+        request.set_timeout(wait + LOOK_LIMIT);
+        let mut client = AgentClient::new(connection.channel.clone());
+        let reply = limited(wait + LOOK_LIMIT, async { client.observe(request).await }).await?;
+        let version = reply.version;
+        let status = codec::cluster(reply)?;
+        *connection.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, status.clone()));
+        Ok(status)
     }
 
-    async fn found(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
-        let channel = self.connection(agent)?.channel;
-        let request = FoundRequest { record: encode(record)? };
-        let call = async { AgentClient::new(channel).found(request).await };
-        proposal(limited(ANSWER_LIMIT, call).await?)
+    async fn invite(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
+        let mut client = self.client(agent)?;
+        let request = InviteRequest { record: codec::encode(record)? };
+        codec::proposal(limited(ANSWER_LIMIT, async { client.invite(request).await }).await?)
     }
 
-    async fn propose(&self, agent: &AgentInfo, before: &Record, after: &Record) -> Result<Proposal, AgentError> {
-        let channel = self.connection(agent)?.channel;
+    async fn found(&self, agent: &AgentInfo, epoch: Epoch) -> Result<Proposal, AgentError> {
+        let mut client = self.client(agent)?;
+        let request = FoundRequest { epoch: epoch.to_string() };
+        codec::proposal(limited(FOUND_LIMIT, async { client.found(request).await }).await?)
+    }
+
+    async fn propose(
+        &self,
+        agent: &AgentInfo,
+        before: &Record,
+        after: &Record,
+        note: &Note,
+    ) -> Result<Proposal, AgentError> {
+        let mut client = self.client(agent)?;
         let request = ProposeRequest {
             epoch: before.epoch.to_string(),
             expected_generation: before.generation.get(),
-            record: encode(after)?,
+            record: codec::encode(after)?,
+            note: note.note.clone(),
+            ticket: note.ticket.clone(),
         };
-        let call = async { AgentClient::new(channel).propose(request).await };
-        proposal(limited(ANSWER_LIMIT, call).await?)
+        codec::proposal(limited(ANSWER_LIMIT, async { client.propose(request).await }).await?)
+    }
+
+    async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {
+        let mut client = self.client(agent)?;
+        let reply = limited(LOOK_LIMIT, async { client.journal(JournalRequest { after, limit: 0 }).await }).await?;
+        codec::decode(&reply.entries)
     }
 }
 
@@ -117,71 +147,7 @@ async fn limited<T>(
 ) -> Result<T, AgentError> {
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(reply)) => Ok(reply.into_inner()),
-        Ok(Err(status)) => Err(error(&status)),
+        Ok(Err(status)) => Err(codec::error(&status)),
         Err(_) => Err(AgentError::NoAnswer(format!("nothing within {} s", limit.as_secs()))),
     }
-}
-
-fn error(status: &Status) -> AgentError {
-    let chain = causes(status);
-    match status.code() {
-        Code::PermissionDenied | Code::Unauthenticated => AgentError::Denied,
-        // The TLS alert of a peer that does not know our key, or our own refusal of a key that we do not expect.
-        _ if chain.iter().any(|cause| refused_certificate(cause)) => AgentError::Denied,
-        Code::Unavailable if chain.iter().any(|cause| cause.contains("onnection refused")) => {
-            AgentError::Unreachable("connection refused".into())
-        }
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
-            AgentError::NoAnswer(chain.into_iter().next_back().unwrap_or_else(|| status.message().to_owned()))
-        }
-        _ => AgentError::Refused(status.message().to_owned()),
-    }
-}
-
-fn refused_certificate(cause: &str) -> bool {
-    ["AccessDenied", "ApplicationVerificationFailure", "CertificateRequired", "BadCertificate", "CertificateUnknown"]
-        .iter()
-        .any(|alert| cause.contains(alert))
-}
-
-/// The whole chain of causes as text, outermost first.
-fn causes(status: &Status) -> Vec<String> {
-    let mut texts = vec![status.message().to_owned()];
-    let mut cause = std::error::Error::source(status);
-    while let Some(error) = cause {
-        texts.push(error.to_string());
-        cause = error.source();
-    }
-    texts
-}
-
-fn status(reply: StatusReply) -> Result<AgentStatus, AgentError> {
-    Ok(AgentStatus {
-        record: optional(&reply.record)?,
-        node: decode(&reply.node)?,
-        converged: reply.converged,
-        waiting: decode(&reply.waiting)?,
-    })
-}
-
-fn proposal(reply: ProposalReply) -> Result<Proposal, AgentError> {
-    let record = optional(&reply.record)?;
-    match (reply.applied, record) {
-        (true, Some(record)) => Ok(Proposal::Applied(record)),
-        (true, None) => Err(AgentError::Refused("it took a Record and shows none".into())),
-        (false, record) => Ok(Proposal::Conflict(record)),
-    }
-}
-
-fn encode(record: &Record) -> Result<Vec<u8>, AgentError> {
-    serde_json::to_vec(record).map_err(|error| AgentError::Refused(error.to_string()))
-}
-
-fn optional<T: DeserializeOwned>(json: &[u8]) -> Result<Option<T>, AgentError> {
-    if json.is_empty() { Ok(None) } else { decode(json).map(Some) }
-}
-
-fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, AgentError> {
-    serde_json::from_slice(json)
-        .map_err(|error| AgentError::Refused(format!("it answered in a way that this version does not read: {error}")))
 }

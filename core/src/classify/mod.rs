@@ -1,9 +1,13 @@
 //! What is to become of what already exists under a cluster's name: one pure function decides.
 
-use std::collections::BTreeSet;
+mod verdict;
 
-use justmanage_model::{ClusterId, ClusterSpec, Failure, FieldPath, NodeId, Phase, Pin, Record};
+use std::collections::BTreeMap;
+
+use justmanage_model::{ClusterId, ClusterSpec, Failure, FieldPath, NodeId, Pin, Record, Seat};
 use justmanage_platforms::MachineRef;
+
+use verdict::{Kind, Refusal, Verdict};
 
 /// A machine that bears the name, and what its agent knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +18,8 @@ pub struct Found {
     pub cluster: ClusterId,
     /// Its node, as its claim says.
     pub node: NodeId,
+    /// Its seat, as its claim says.
+    pub seat: Seat,
     /// What its agent answered.
     pub agent: FoundAgent,
 }
@@ -23,9 +29,11 @@ pub struct Found {
 pub enum FoundAgent {
     /// It does not run.
     Stopped,
-    /// It runs and has no Record yet.
-    Unfounded,
-    /// It runs and has this Record.
+    /// It runs and nobody has told it anything yet.
+    Uninvited,
+    /// It was told of which cluster it is to be. Nothing was founded, as far as it knows.
+    Invited(Box<Record>),
+    /// It belongs to a group that was founded, and has this Record.
     Founded(Box<Record>),
     /// It does not know our operator key.
     Denied,
@@ -40,95 +48,70 @@ pub enum Existing {
     Nothing,
     /// These agents do not run, so nobody knows what is there: start them and look again.
     Wake(Vec<NodeId>),
-    /// An earlier create of the same cluster was cut short: go on with it.
+    /// An earlier create of the same cluster was cut short before anything was founded: its machines are used.
     Resume(ClusterId),
-    /// An earlier create was cut short and something else is wanted now. It never held data: remove and make anew.
-    Replace(Vec<MachineRef>),
+    /// An earlier create was cut short after its agents were founded as a group: go on with their Record.
+    GoOn(Box<Record>),
     /// A create that was killed before Terraform could save its state: take it, it is ours.
-    Adopt(ClusterId),
+    Adopt(Box<Record>),
+    /// These never held data and are of no use: remove them and look again.
+    Remove(Vec<MachineRef>),
     /// Hands off.
     Refuse(Box<Failure>),
 }
 
 /// Decides what a create of `wanted`, by the operator with key `operator`, does about what was found under `name`.
 pub fn classify(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found]) -> Existing {
-    if found.is_empty() {
-        return Existing::Nothing;
+    let mut clusters: BTreeMap<ClusterId, Vec<&Found>> = BTreeMap::new();
+    for one in found {
+        clusters.entry(one.cluster).or_default().push(one);
     }
-    if found.iter().any(|f| f.agent == FoundAgent::Denied) {
-        return refuse(
-            name,
-            "belongs to another operator",
-            "use the operator key that made it, or choose another name",
-        );
+    let verdicts: Vec<Verdict> = clusters.values().map(|machines| verdict::of(wanted, operator, machines)).collect();
+    let mut asleep = Vec::new();
+    for verdict in &verdicts {
+        match &verdict.kind {
+            Kind::Refuse(why) => return refuse(name, why),
+            Kind::Asleep(nodes) => asleep.extend(nodes),
+            _ => {}
+        }
     }
-    if let Some(why) = found.iter().find_map(|f| match &f.agent {
-        FoundAgent::Silent(why) => Some(why),
-        _ => None,
-    }) {
-        return refuse(name, &format!("exists, and its agent does not answer ({why})"), "apply again when it does");
+    if !asleep.is_empty() {
+        return Existing::Wake(asleep);
     }
-    let clusters: BTreeSet<&ClusterId> = found.iter().map(|f| &f.cluster).collect();
-    let records: Vec<&Record> = found
-        .iter()
-        .filter_map(|f| match &f.agent {
-            FoundAgent::Founded(record) => Some(record.as_ref()),
-            _ => None,
-        })
-        .collect();
-    if let Some(record) = records.iter().max_by_key(|record| record.generation) {
-        return by_record(name, wanted, operator, found, record);
+    // What is furthest is kept. Of two that nobody ever had, neither is better than the other; and two with data are nobody's
+    // to choose from.
+    let best = verdicts.iter().map(Verdict::rank).max().unwrap_or_default();
+    let only_one = verdicts.iter().filter(|verdict| verdict.rank() == best).count() == 1;
+    if best == Verdict::FORMED && !only_one {
+        return refuse(name, &Refusal::TWICE);
     }
-    let stopped: Vec<NodeId> = found.iter().filter(|f| f.agent == FoundAgent::Stopped).map(|f| f.node).collect();
-    if !stopped.is_empty() {
-        return Existing::Wake(stopped);
+    let kept = |verdict: &Verdict| only_one && verdict.rank() == best;
+    let useless: Vec<MachineRef> = verdicts.iter().flat_map(|verdict| verdict.to_remove(kept(verdict))).collect();
+    if !useless.is_empty() {
+        return Existing::Remove(useless);
     }
-    // Nobody has a Record, so nothing was founded and nothing holds data.
-    match clusters.into_iter().collect::<Vec<_>>().as_slice() {
-        [one] => Existing::Resume(*(*one)),
-        _ => Existing::Replace(found.iter().map(|f| f.machine.clone()).collect()),
+    match verdicts.into_iter().find(kept).map(|verdict| verdict.kind) {
+        Some(Kind::Adopt(record)) => Existing::Adopt(record),
+        Some(Kind::GoOn(record)) => Existing::GoOn(record),
+        Some(Kind::Resume(cluster)) => Existing::Resume(cluster),
+        _ => Existing::Nothing,
     }
 }
 
-fn by_record(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found], record: &Record) -> Existing {
-    if !record.operators.contains(&operator) {
-        return refuse(
-            name,
-            "belongs to another operator",
-            "use the operator key that made it, or choose another name",
-        );
-    }
-    match record.phase {
-        Phase::Forming if record.spec == *wanted => Existing::Resume(record.cluster),
-        Phase::Forming | Phase::Leaving => Existing::Replace(found.iter().map(|f| f.machine.clone()).collect()),
-        Phase::Formed if record.unclaimed && record.spec == *wanted => Existing::Adopt(record.cluster),
-        Phase::Formed if record.unclaimed => refuse(
-            name,
-            "was made by a create whose state was never saved, from another configuration",
-            &format!(
-                "put the configuration back to what it was and apply, or bring it under Terraform with `terraform import \
-                 justmanage_redis_cluster.NAME local/{name}`"
-            ),
-        ),
-        Phase::Formed => refuse(
-            name,
-            "exists already and holds data",
-            &format!(
-                "bring it under Terraform with `terraform import justmanage_redis_cluster.NAME local/{name}`, or choose another name"
-            ),
-        ),
-    }
-}
-
-fn refuse(name: &str, what: &str, next: &str) -> Existing {
+fn refuse(name: &str, why: &Refusal) -> Existing {
     Existing::Refuse(Box::new(
         Failure::at(
             FieldPath::of("name"),
             "Cluster exists already",
-            format!("A cluster named \"{name}\" {what}. Nothing was changed."),
+            format!("A cluster named \"{name}\" {}. Nothing was changed.", why.what),
         )
-        .next(format!("To go on: {next}.")),
+        .next(format!("To go on: {}.", why.next.replace('%', name))),
     ))
+}
+
+/// The newest of some Records.
+pub(crate) fn newest<'a>(records: impl Iterator<Item = &'a Record>) -> Option<&'a Record> {
+    records.max_by_key(|record| record.generation)
 }
 
 #[cfg(test)]

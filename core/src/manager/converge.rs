@@ -1,70 +1,153 @@
 //! Watching until everything is as it is wanted.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, Generation, ServerState};
+use justmanage_model::{Failure, Generation, NodeObservation, Role, Seen, ServerState};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Manager, Unfinished};
-use crate::agents::AgentStatus;
-use crate::view::{needs_somebody, sentence};
+use crate::agents::{AgentError, ClusterStatus};
 use crate::{ClusterView, Locator};
+
+/// Longest wait of one look. Short, so that an agent that falls silent in the middle of it is soon given up for another.
+const LOOK: Duration = Duration::from_secs(5);
+/// Pause before the next agent is asked when one could not answer, or knows of no leader.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A watch over a cluster through its agents, one at a time.
+pub(super) struct Watch<'a> {
+    manager: &'a Manager,
+    cancel: &'a CancellationToken,
+    agents: Vec<AgentInfo>,
+    /// Whom to ask.
+    at: usize,
+    /// What was said last.
+    pub(super) last: Option<ClusterStatus>,
+    /// Why the last one who was asked did not answer.
+    silence: Option<Failure>,
+    progressed: Instant,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(manager: &'a Manager, agents: Vec<AgentInfo>, cancel: &'a CancellationToken) -> Self {
+        Self { manager, cancel, agents, at: 0, last: None, silence: None, progressed: Instant::now() }
+    }
+
+    /// Waits for news, or for a while. Another agent is asked when one does not answer, or knows of no leader.
+    ///
+    /// # Errors
+    /// Stopped by the user; or nothing has moved for the manager's patience, or nobody has answered for so long.
+    pub(super) async fn next(&mut self) -> Result<ClusterStatus, Failure> {
+        loop {
+            let count = self.agents.len().max(1);
+            let Some(agent) = self.agents.get(self.at % count) else { return Err(super::ask::no_majority()) };
+            let within = LOOK.min(self.manager.patience);
+            let look = self.manager.agents.observe(agent, self.last.as_ref(), within);
+            let answer = tokio::select! {
+                answer = look => answer,
+                () = self.cancel.cancelled() => return Err(cancelled()),
+            };
+            let stuck = self.progressed.elapsed() >= self.manager.patience;
+            match answer {
+                Ok(status) => {
+                    let alone = status.leader.is_none() && count > 1;
+                    let moved = self.last.as_ref().is_none_or(|last| progress(last, &status));
+                    if moved {
+                        self.progressed = Instant::now();
+                    }
+                    self.silence = None;
+                    self.last = Some(status.clone());
+                    if !moved && stuck {
+                        return Err(no_progress(&status));
+                    }
+                    if alone {
+                        self.turn().await;
+                    }
+                    return Ok(status);
+                }
+                Err(error @ (AgentError::Denied | AgentError::Refused(_))) if count == 1 => {
+                    return Err(error.failure(agent));
+                }
+                Err(error) => {
+                    self.silence = Some(error.failure(agent));
+                    if stuck {
+                        return Err(self.silence.take().unwrap_or_else(super::ask::no_majority));
+                    }
+                    self.turn().await;
+                }
+            }
+        }
+    }
+
+    /// Turns to the next agent, after a pause.
+    async fn turn(&mut self) {
+        self.at += 1;
+        tokio::time::sleep(PAUSE.min(self.manager.patience)).await;
+    }
+}
 
 impl Manager {
     /// Waits until the agents have made the Record of `generation`, or a later one, so.
     ///
     /// # Errors
-    /// [`Unfinished`] with the cluster as it is: no progress for [`super::PATIENCE`], cancelled, or an agent that fell silent.
+    /// [`Unfinished`] with the cluster as it is: no progress for [`super::PATIENCE`], cancelled, or nobody answers any more.
     pub(super) async fn converge(
         &self,
         locator: &Locator,
         generation: Generation,
-        agents: &[AgentInfo],
+        agents: Vec<AgentInfo>,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
-        let mut view = ClusterView::unseen(locator.clone());
-        for agent in agents {
-            let mut last: Option<AgentStatus> = None;
-            let mut progressed = Instant::now();
-            loop {
-                let next = tokio::select! {
-                    status = self.agents.next(agent, last.as_ref(), self.patience) => status,
-                    () = cancel.cancelled() => return Err(Unfinished { failure: cancelled(), view: Some(view) }),
-                };
-                let status = match next {
-                    Ok(status) => status,
-                    Err(error) => return Err(Unfinished { failure: error.failure(agent), view: Some(view) }),
-                };
-                view = ClusterView::of(locator.clone(), &status);
-                if status.converged && status.record.as_ref().is_some_and(|record| record.generation >= generation) {
-                    break;
+        let mut watch = Watch::new(self, agents, cancel);
+        let mut said = String::new();
+        loop {
+            let status = match watch.next().await {
+                Ok(status) => status,
+                Err(failure) => {
+                    let view = watch.last.as_ref().map(|status| ClusterView::of(locator.clone(), status));
+                    let view = view.unwrap_or_else(|| ClusterView::unseen(locator.clone()));
+                    return Err(Unfinished { failure, view: Some(view) });
                 }
-                if last.as_ref().is_none_or(|last| progress(last, &status)) {
-                    progressed = Instant::now();
-                    info!(node = %agent.claim.node, waiting_on = view.waiting_on.join("; "), "not converged yet");
-                } else if progressed.elapsed() >= self.patience {
-                    return Err(Unfinished { failure: no_progress(&view), view: Some(view) });
-                }
-                last = Some(status);
+            };
+            let view = ClusterView::of(locator.clone(), &status);
+            if status.converged && status.record.is_some_and(|record| record.generation >= generation) {
+                info!(id = %locator, "converged");
+                return Ok(view);
+            }
+            let waiting_on = view.waiting_on.join(" ");
+            if waiting_on != said {
+                info!(waiting_on, "not converged yet");
+                said = waiting_on;
             }
         }
-        info!(id = %locator, "converged");
-        Ok(view)
     }
 }
 
-/// Whether something moved from one status to the next; figures that always move, such as memory in use, do not count,
-/// except while a server loads its data: then they are the progress.
-fn progress(before: &AgentStatus, after: &AgentStatus) -> bool {
-    let generation = |status: &AgentStatus| status.record.as_ref().map(|record| record.generation);
-    if generation(before) != generation(after) || before.waiting != after.waiting {
-        return true;
-    }
-    match (&before.node.server, &after.node.server) {
-        (ServerState::Running(a), ServerState::Running(b)) => b.loading && a.used_memory != b.used_memory,
-        (a, b) => std::mem::discriminant(a) != std::mem::discriminant(b),
+/// Whether something moved from one status to the next. Figures that always move, such as memory in use, do not count, except
+/// while a server loads its data or receives a copy: then they are the progress.
+fn progress(before: &ClusterStatus, after: &ClusterStatus) -> bool {
+    let generation = |status: &ClusterStatus| status.record.as_ref().map(|record| record.generation);
+    generation(before) != generation(after)
+        || before.waiting != after.waiting
+        || before.leader != after.leader
+        || after.observation.nodes.iter().any(|(node, now)| match (before.observation.nodes.get(node), now) {
+            (Some(Seen::Known(before)), Seen::Known(now)) => node_progress(before, now),
+            (Some(Seen::Unknown { .. }), Seen::Unknown { .. }) => false,
+            _ => true,
+        })
+}
+
+fn node_progress(before: &NodeObservation, after: &NodeObservation) -> bool {
+    match (&before.server, &after.server) {
+        (ServerState::Running(before), ServerState::Running(after)) => {
+            let role = after.bus.as_ref().map(|bus| &bus.role);
+            let copying = matches!(role, Some(Role::Replica { link, .. }) if link.syncing);
+            let figures = before.used_memory != after.used_memory || before.offset != after.offset;
+            before.loading != after.loading || ((after.loading || copying) && figures)
+        }
+        (before, after) => std::mem::discriminant(before) != std::mem::discriminant(after),
     }
 }
 
@@ -73,40 +156,11 @@ pub(super) fn cancelled() -> Failure {
         .next("The agents go on with what is theirs. Apply again to see it through.")
 }
 
-fn no_progress(view: &ClusterView) -> Failure {
-    Failure::new("Cluster makes no progress", format!("Waiting on: {}.", view.waiting_on.join("; ")))
+fn no_progress(status: &ClusterStatus) -> Failure {
+    let mut reasons: Vec<String> = status.waiting.iter().map(ToString::to_string).collect();
+    if reasons.is_empty() {
+        reasons.push("The agents say that they are at work.".into());
+    }
+    Failure::new("Cluster makes no progress", format!("Waiting on: {}", reasons.join(" ")))
         .next("What exists stays as it is. Apply again when the cause is gone.")
-}
-
-impl ClusterView {
-    /// A cluster whose agents have not answered yet.
-    pub(super) fn unseen(id: Locator) -> Self {
-        Self {
-            id,
-            record: None,
-            converged: false,
-            needs_apply: true,
-            waiting_on: vec!["its agents have not answered yet".into()],
-            version_actual: None,
-        }
-    }
-
-    /// A cluster as one agent describes it.
-    pub(super) fn of(mut id: Locator, status: &AgentStatus) -> Self {
-        if let Some(record) = &status.record {
-            id.cluster = Some(record.cluster);
-        }
-        let version_actual = match &status.node.server {
-            ServerState::Running(server) => Some(server.release.version.to_string()),
-            _ => None,
-        };
-        let mut waiting_on: Vec<String> = status.waiting.iter().map(sentence).collect();
-        if !status.converged && waiting_on.is_empty() {
-            waiting_on.push("the agent is at work".into());
-        }
-        // A cluster without a Record was never founded, and no agent founds one.
-        let needs_apply = status.record.is_none() || status.waiting.iter().any(needs_somebody);
-        let (record, converged) = (status.record.clone(), status.converged);
-        Self { id, record, converged, needs_apply: needs_apply && !converged, waiting_on, version_actual }
-    }
 }

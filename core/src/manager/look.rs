@@ -1,12 +1,13 @@
-//! Looking at what exists: machines by their claims, and what their agents know.
+//! Looking at what exists: machines by their claims, and what their agents say of themselves.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, Pin};
+use justmanage_model::{ClusterId, Failure, Pin};
 use justmanage_platforms::{ClaimQuery, Machine, MachineOrder, MachineState};
 use tracing::debug;
 
-use super::{Manager, from_platform};
-use crate::agents::{AgentError, AgentStatus};
+use super::{Manager, from_platform, together};
+use crate::Locator;
+use crate::agents::{AgentError, NodeReply};
 use crate::classify::{Found, FoundAgent};
 
 /// A machine and what its agent answered.
@@ -18,7 +19,7 @@ pub(super) struct Looked {
 /// What an agent answered.
 pub(super) enum Answer {
     Stopped,
-    Status(AgentInfo, Box<AgentStatus>),
+    Reply(AgentInfo, Box<NodeReply>),
     Failed(AgentError),
 }
 
@@ -27,18 +28,32 @@ impl Looked {
     pub(super) fn found(&self) -> Found {
         let agent = match &self.answer {
             Answer::Stopped => FoundAgent::Stopped,
-            Answer::Status(_, status) => match &status.record {
-                Some(record) => FoundAgent::Founded(Box::new(record.clone())),
-                None => FoundAgent::Unfounded,
+            Answer::Reply(_, reply) => match (&reply.record, reply.founded) {
+                (Some(record), true) => FoundAgent::Founded(Box::new(record.clone())),
+                (Some(record), false) => FoundAgent::Invited(Box::new(record.clone())),
+                (None, _) => FoundAgent::Uninvited,
             },
             Answer::Failed(AgentError::Denied) => FoundAgent::Denied,
             Answer::Failed(error) => FoundAgent::Silent(error.to_string()),
         };
-        Found {
-            machine: self.machine.reference.clone(),
-            cluster: self.machine.claim.cluster,
-            node: self.machine.claim.node,
-            agent,
+        let claim = &self.machine.claim;
+        let machine = self.machine.reference.clone();
+        Found { machine, cluster: claim.cluster, node: claim.node, seat: claim.seat, agent }
+    }
+
+    /// Why its agent did not answer, if it runs and did not.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        match &self.answer {
+            Answer::Failed(error) => Some(error.failure_of(&self.machine.claim.node)),
+            Answer::Stopped | Answer::Reply(..) => None,
+        }
+    }
+
+    /// Its agent and what that said, if it said something.
+    pub(super) fn reply(&self) -> Option<(&AgentInfo, &NodeReply)> {
+        match &self.answer {
+            Answer::Reply(info, reply) => Some((info, reply)),
+            Answer::Stopped | Answer::Failed(_) => None,
         }
     }
 }
@@ -51,32 +66,66 @@ impl Manager {
             // Without a key nobody can be asked, and that is no fault of theirs.
             self.operator.existing()?;
         }
-        let mut looked = Vec::with_capacity(machines.len());
-        for machine in machines {
-            let answer = self.ask(&machine).await;
-            debug!(node = %machine.claim.node, stopped = matches!(answer, Answer::Stopped), "looked at a machine");
-            looked.push(Looked { machine, answer });
-        }
-        Ok(looked)
+        Ok(together(machines, |machine| self.look_at(machine)).await)
     }
 
-    async fn ask(&self, machine: &Machine) -> Answer {
-        if machine.state == MachineState::Stopped {
-            return Answer::Stopped;
-        }
-        let info = match self.platform.reach(machine).await {
-            Ok(connector) => connector.agent,
-            Err(error) => return Answer::Failed(AgentError::Unreachable(error.to_string())),
+    /// A machine with its agent's answer.
+    pub(super) async fn look_at(&self, machine: Machine) -> Looked {
+        let answer = match self.door(&machine).await {
+            None => Answer::Stopped,
+            Some(Err(error)) => Answer::Failed(error),
+            Some(Ok(info)) => match self.agents.status(&info).await {
+                Ok(reply) => Answer::Reply(info, Box::new(reply)),
+                Err(error) => Answer::Failed(error),
+            },
         };
-        match self.agents.status(&info).await {
-            Ok(status) => Answer::Status(info, Box::new(status)),
-            Err(error) => Answer::Failed(error),
-        }
+        debug!(node = %machine.claim.node, stopped = matches!(answer, Answer::Stopped), "looked at a machine");
+        Looked { machine, answer }
     }
 
-    /// Makes a machine's agent run, with this operator among those that it obeys if it is new.
-    pub(super) async fn wake(&self, machine: &Machine, operator: Pin) -> Result<Machine, Failure> {
-        let order = MachineOrder { claim: machine.claim.clone(), operators: [operator].into() };
-        self.platform.ensure(&order).await.map_err(|error| from_platform(&error))
+    /// How to reach a machine's agent; `None`: it does not run.
+    async fn door(&self, machine: &Machine) -> Option<Result<AgentInfo, AgentError>> {
+        if machine.state == MachineState::Stopped {
+            return None;
+        }
+        let reached = self.platform.reach(machine).await;
+        Some(reached.map(|connector| connector.agent).map_err(|error| AgentError::Unreachable(error.to_string())))
     }
+
+    /// The machines of one cluster in the order of their seats, and the agents among them that run. Where the locator names no
+    /// cluster, there must be one of that name and no more.
+    pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Vec<Machine>, Vec<AgentInfo>), Failure> {
+        let mut machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
+        if let Some(other) =
+            machines.iter().map(|machine| machine.claim.cluster).find(|c| *c != machines[0].claim.cluster)
+        {
+            return Err(ambiguous(locator, [machines[0].claim.cluster, other]));
+        }
+        machines.sort_by_key(|machine| (machine.claim.seat, machine.claim.node));
+        let mut agents = Vec::new();
+        for machine in &machines {
+            if let Some(Ok(info)) = self.door(machine).await {
+                agents.push(info);
+            }
+        }
+        if !agents.is_empty() {
+            self.operator.existing()?;
+        }
+        Ok((machines, agents))
+    }
+
+    /// Makes machines' agents run, with this operator among those that they obey if they are new. What is there stays.
+    pub(super) async fn wake(&self, machines: Vec<Machine>, operator: Pin) -> Vec<Result<Machine, Failure>> {
+        let woken = together(machines, |machine| async move {
+            let order = MachineOrder { claim: machine.claim, operators: [operator].into() };
+            self.platform.ensure(&order).await.map_err(|error| from_platform(&error))
+        });
+        woken.await
+    }
+}
+
+fn ambiguous(locator: &Locator, clusters: [ClusterId; 2]) -> Failure {
+    let [one, other] = clusters;
+    Failure::new("Name not unique", format!("There are two clusters {locator}: {one} and {other}."))
+        .hint(format!("Name the one that you mean by its whole id: {locator}/{one}."))
 }

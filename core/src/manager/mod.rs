@@ -1,9 +1,20 @@
 //! [`Manager`]: apply, observe, destroy, users.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
+//! | `machines`, `found`, `heal` | machines for seats; a group of agents; members whose machines are gone |
+//! | `create`, `update`, `users`, `observe`, `destroy` | what a user asks for, made of the above |
+//! | `converge` | watching until it is so |
 
+mod ask;
 mod converge;
 mod create;
 mod destroy;
+mod found;
+mod heal;
 mod look;
+mod machines;
 mod observe;
 mod update;
 mod users;
@@ -12,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use justmanage_model::{Failure, FieldPath};
 use justmanage_platform_local::{AgentBinary, Local, Root};
 use justmanage_platforms::{Platform, PlatformError};
@@ -27,6 +39,11 @@ pub use users::hash_password;
 /// Longest wait without any progress before a change is given up. A server that loads its data reports that it does, and
 /// loading counts as progress; what remains takes seconds, so that a minute of silence is a fault.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many machines are made, asked or removed at the same time. Making one is mostly waiting (for a process, or a cloud); 16 are
+/// enough for the waiting to overlap, and few enough for the small machine that runs all nodes of a local cluster, and for the
+/// rate limits of clouds' APIs.
+const HANDS: usize = 16;
 
 /// Makes, inspects, changes and removes the clusters of one place, in the name of one operator.
 pub struct Manager {
@@ -93,6 +110,15 @@ impl Manager {
     pub fn platform(&self) -> &dyn Platform {
         self.platform.as_ref()
     }
+}
+
+/// Does the same for many things, [`HANDS`] at a time, and answers in their order. Everything is tried, also after a failure.
+pub(crate) async fn together<T, R, F: Future<Output = R>>(
+    things: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> F,
+) -> Vec<R> {
+    let all: Vec<F> = things.into_iter().map(work).collect();
+    futures_util::stream::iter(all).buffered(HANDS).collect().await
 }
 
 /// A platform's error as its user reads it.

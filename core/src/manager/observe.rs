@@ -1,11 +1,13 @@
 //! Inspecting a cluster.
 
+use justmanage_model::node::AgentInfo;
 use justmanage_model::{Failure, Phase};
+use justmanage_platforms::Machine;
 use tracing::debug;
 
 use super::Manager;
-use super::look::{Answer, Looked};
-use crate::agents::AgentError;
+use super::ask::{LOOK_PATIENCE, Said, no_majority};
+use crate::agents::{AgentError, Note};
 use crate::{ClusterView, Locator};
 
 /// What a look at a cluster gave.
@@ -20,47 +22,63 @@ pub enum Observed {
 }
 
 impl Manager {
-    /// How a cluster is. Whoever looks presents its id: a cluster that was not presented before becomes a claimed one.
+    /// How a cluster is, as its majority sees it. Whoever looks presents its id: a cluster that was not presented before becomes
+    /// a claimed one.
     ///
     /// # Errors
     /// The platform could not be asked, or the agents do not obey this operator.
     pub async fn observe(&self, locator: &Locator) -> Result<Observed, Failure> {
-        let looked = self.look(&locator.query()).await?;
-        let Some(first) = looked.first() else { return Ok(Observed::Gone) };
+        let (machines, agents) = self.machines_of(locator).await?;
+        let Some(first) = machines.first() else { return Ok(Observed::Gone) };
         let mut id = locator.clone();
-        id.cluster = Some(first.machine.claim.cluster);
-        if let Some((info, status)) = looked.iter().find_map(|l| match &l.answer {
-            Answer::Status(info, status) => Some((info, status)),
-            _ => None,
-        }) {
-            if status.record.as_ref().is_some_and(|r| r.unclaimed && r.phase == Phase::Formed) {
-                debug!(%id, "presented for the first time");
-                self.change(info, |record| record.unclaimed = false).await?;
+        id.cluster = Some(first.claim.cluster);
+        if agents.is_empty() {
+            return Ok(Observed::Here(Box::new(stopped(id, machines.len()))));
+        }
+        let here = |view: ClusterView| Ok(Observed::Here(Box::new(view.with_machines(&machines))));
+        match self.ask(&agents, LOOK_PATIENCE.min(self.patience)).await {
+            Some(Ok(said)) if said.status.leader.is_some() => {
+                self.present(&agents, &said).await;
+                here(ClusterView::of(id, &said.status))
             }
-            return Ok(Observed::Here(Box::new(ClusterView::of(id, status))));
+            // Never founded: nobody will ever lead it.
+            Some(Ok(said)) if said.status.record.is_none() => here(ClusterView::of(id, &said.status)),
+            // Nobody leads. If machines are gone or agents stopped, an apply has something to mend; otherwise nothing is known.
+            Some(Ok(said)) => {
+                let view = ClusterView::of(id, &said.status).with_machines(&machines);
+                if lacks(&view, &machines) {
+                    return Ok(Observed::Here(Box::new(view)));
+                }
+                Ok(Observed::Unreachable(no_majority()))
+            }
+            Some(Err(silence)) if silence.error == AgentError::Denied => Err(silence.failure()),
+            Some(Err(silence)) => Ok(Observed::Unreachable(silence.failure())),
+            None => Ok(Observed::Unreachable(no_majority())),
         }
-        if looked.iter().all(|l| matches!(l.answer, Answer::Stopped)) {
-            return Ok(Observed::Here(Box::new(stopped(id, looked.len()))));
+    }
+
+    /// Notes that somebody has saved the id of a cluster. It is not worth failing for: the next look does it.
+    async fn present(&self, agents: &[AgentInfo], said: &Said) {
+        if said.status.record.as_ref().is_none_or(|record| !record.unclaimed || record.phase != Phase::Formed) {
+            return;
         }
-        match looked.iter().find_map(failure) {
-            Some((AgentError::Denied, one)) => Err(AgentError::Denied.failure_of(&one.machine.claim.node)),
-            Some((error, one)) => Ok(Observed::Unreachable(error.failure_of(&one.machine.claim.node))),
-            None => Ok(Observed::Here(Box::new(ClusterView::unseen(id)))),
+        let note = Note::new("Its id was presented for the first time.");
+        if let Err(failure) = self.change(agents, &note, |record| record.unclaimed = false).await {
+            debug!(%failure, "could not note that the cluster was presented");
         }
     }
 }
 
-fn failure(looked: &Looked) -> Option<(&AgentError, &Looked)> {
-    match &looked.answer {
-        Answer::Failed(error) => Some((error, looked)),
-        _ => None,
-    }
+/// Whether the platform knows of something that an apply can mend.
+fn lacks(view: &ClusterView, machines: &[Machine]) -> bool {
+    use justmanage_platforms::MachineState;
+    !view.missing.is_empty() || machines.iter().any(|machine| machine.state == MachineState::Stopped)
 }
 
 /// All its machines are there and none of its agents runs: this machine was restarted.
 fn stopped(id: Locator, nodes: usize) -> ClusterView {
     ClusterView {
-        waiting_on: vec![format!("the agents of {nodes} node(s) do not run; an apply starts them again")],
+        waiting_on: vec![format!("The agents of {nodes} node(s) do not run; an apply starts them again.")],
         ..ClusterView::unseen(id)
     }
 }

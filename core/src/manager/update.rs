@@ -1,20 +1,27 @@
-//! Changing a cluster that exists, and bringing it back after its machine was restarted.
+//! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{ClusterSpec, Failure, FieldPath, Record};
-use justmanage_platforms::MachineState;
 use tokio_util::sync::CancellationToken;
 
-use super::look::Answer;
-use super::{Manager, Unfinished};
-use crate::agents::Proposal;
+use super::ask::unfounded;
+use super::look::{Answer, Looked};
+use super::{Manager, Unfinished, together};
+use crate::agents::Note;
+use crate::classify::newest;
 use crate::{ClusterView, Locator};
 
-/// How often a compare-and-set is tried again after somebody else was first.
-const TRIES: usize = 8;
+/// What a cluster is to become.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// What its user asks for.
+    pub(super) spec: &'a ClusterSpec,
+    /// Somebody has saved its id: it is claimed.
+    pub(super) presented: bool,
+}
 
 impl Manager {
-    /// Makes an existing cluster as `spec` says.
+    /// Makes an existing cluster as `spec` says, starts its agents that do not run, and replaces its machines that are gone.
     ///
     /// # Errors
     /// [`Unfinished`] with the cluster as it is.
@@ -24,74 +31,89 @@ impl Manager {
         spec: &ClusterSpec,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
+        self.bring(locator, Wanted { spec, presented: true }, cancel).await
+    }
+
+    /// Brings a cluster from what it is to what is wanted.
+    pub(super) async fn bring(
+        &self,
+        locator: &Locator,
+        wanted: Wanted<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<ClusterView, Unfinished> {
         let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
-        let agents = self.awake(locator).await.map_err(unfinished)?;
-        let first = agents.first().ok_or_else(|| Unfinished::nothing(gone(locator)))?;
-        let status = self.agents.status(first).await.map_err(|error| unfinished(error.failure(first)))?;
-        let view = ClusterView::of(locator.clone(), &status);
-        let stay = |failure| Unfinished { failure, view: Some(view.clone()) };
-        let Some(before) = &status.record else { return Err(stay(unfounded(locator))) };
-        if let Some(refusal) = refuse_change(&before.spec, spec) {
+        let Awake { looked, failed } = self.awake(locator).await.map_err(unfinished)?;
+        if looked.is_empty() && failed.is_none() {
+            return Err(Unfinished::nothing(gone(locator)));
+        }
+        let known = known(&looked).map_err(|failure| unfinished(failed.clone().unwrap_or(failure)))?;
+        let stay = |failure: Failure| {
+            let waiting_on = vec![failure.detail.clone()];
+            let view = ClusterView { record: Some(known.clone()), waiting_on, ..ClusterView::unseen(locator.clone()) };
+            Unfinished { failure, view: Some(view) }
+        };
+        if let Some(refusal) = refuse_change(&known.spec, wanted.spec) {
             return Err(stay(refusal));
         }
+        self.introduce(&known, &looked).await.map_err(stay)?;
+        let agents = by_use(&looked);
         let record = self
-            .change(first, |record| {
-                record.unclaimed = false;
-                record.spec = spec.clone();
+            .change(&agents, &Note::new("The cluster's configuration was applied."), |record| {
+                record.unclaimed &= !wanted.presented;
+                record.spec = wanted.spec.clone();
             })
             .await
             .map_err(stay)?;
-        self.converge(locator, record.generation, &agents, cancel).await
+        let (record, agents) = self.heal(record, &looked, agents, cancel).await.map_err(stay)?;
+        match failed {
+            // All that could be done without it is done; what keeps it from starting is what the user has to hear.
+            Some(failure) => Err(stay(failure)),
+            None => self.converge(locator, record.generation, agents, cancel).await,
+        }
     }
 
-    /// The agents of all machines of a cluster; those that do not run are started.
-    pub(super) async fn awake(&self, locator: &Locator) -> Result<Vec<AgentInfo>, Failure> {
-        let looked = self.look(&locator.query()).await?;
-        if looked.is_empty() {
-            return Err(gone(locator));
+    /// All machines of a cluster with their agents' answers; agents that do not run are started first.
+    ///
+    /// # Errors
+    /// The machines could not be looked at. An agent that could not be started is no error here.
+    pub(super) async fn awake(&self, locator: &Locator) -> Result<Awake, Failure> {
+        let all = self.look(&locator.query()).await?;
+        let (mut looked, asleep): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
+        if asleep.is_empty() {
+            return Ok(Awake { looked, failed: None });
         }
         let operator = self.operator.existing()?.pin();
-        let mut agents = Vec::new();
-        for one in looked {
-            match one.answer {
-                Answer::Status(info, _) => agents.push(info),
-                Answer::Failed(error) => return Err(error.failure_of(&one.machine.claim.node)),
-                Answer::Stopped => match self.wake(&one.machine, operator).await?.state {
-                    MachineState::Running(info) => agents.push(*info),
-                    MachineState::Stopped => return Err(gone(locator)),
-                },
-            }
-        }
-        Ok(agents)
+        let woken = self.wake(asleep.into_iter().map(|one| one.machine).collect(), operator).await;
+        let (machines, failed): (Vec<_>, Vec<_>) = woken.into_iter().partition(Result::is_ok);
+        looked.extend(together(machines.into_iter().flatten(), |machine| self.look_at(machine)).await);
+        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err) })
     }
+}
 
-    /// Changes the Record by compare-and-set: reads, changes, proposes; somebody who was first only means looking again.
-    /// A change that changes nothing proposes nothing.
-    pub(super) async fn change(&self, agent: &AgentInfo, change: impl Fn(&mut Record)) -> Result<Record, Failure> {
-        let mut current = self.agents.status(agent).await.map_err(|error| error.failure(agent))?.record;
-        for _ in 0..TRIES {
-            let Some(before) = current else {
-                return Err(Failure::new("Cluster not founded", "Its agent has no Record yet.").next("Apply again."));
-            };
-            let mut after = before.clone();
-            change(&mut after);
-            if after == before {
-                return Ok(before);
-            }
-            after.generation = before.generation.next();
-            current = match self.agents.propose(agent, &before, &after).await {
-                Ok(Proposal::Applied(record)) => return Ok(record),
-                Ok(Proposal::Conflict(record)) => record,
-                // Nobody knows whether it was taken. Reading tells: if it was, the next round finds nothing to change.
-                Err(error) if error.outcome_unknown() => {
-                    self.agents.status(agent).await.map_err(|error| error.failure(agent))?.record
-                }
-                Err(error) => return Err(error.failure(agent)),
-            };
-        }
-        Err(Failure::new("Cluster is being changed by somebody else", "Somebody else was first each time.")
-            .next("Apply again when the other run has ended."))
+/// A cluster whose agents were started.
+pub(super) struct Awake {
+    /// The machines whose agents run, with their answers.
+    pub(super) looked: Vec<Looked>,
+    /// Why one could not be started, if one could not.
+    pub(super) failed: Option<Failure>,
+}
+
+/// The agents that answer, those that belong to the group first: a machine that an earlier apply left may know of none.
+pub(super) fn by_use(looked: &[Looked]) -> Vec<AgentInfo> {
+    let mut agents: Vec<_> = looked.iter().filter_map(Looked::reply).collect();
+    agents.sort_by_key(|(info, reply)| (!reply.founded, info.claim.seat));
+    agents.into_iter().map(|(info, _)| info.clone()).collect()
+}
+
+/// The newest Record that anybody knows.
+fn known(looked: &[Looked]) -> Result<Record, Failure> {
+    let replies = || looked.iter().filter_map(Looked::reply).map(|(_, reply)| reply);
+    let founded = replies().filter(|reply| reply.founded).filter_map(|reply| reply.record.as_ref());
+    if let Some(record) = newest(founded) {
+        return Ok(record.clone());
     }
+    Err(looked.iter().find_map(Looked::failure).unwrap_or_else(unfounded))
 }
 
 /// Why a running cluster cannot be changed from one spec to another, if it cannot.
@@ -105,31 +127,26 @@ pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
         .hint("Put the old value back; or make a second cluster under another name and move over to it.")
         .next("Nothing was changed.")
     };
-    if from.engine != to.engine {
-        return Some(field("engine", from.engine.to_string(), to.engine.to_string()));
+    let changes = [
+        ("engine", from.engine.to_string(), to.engine.to_string()),
+        ("version", from.version.to_string(), to.version.to_string()),
+        ("shards", from.shards.to_string(), to.shards.to_string()),
+        ("replicas_per_shard", from.replicas_per_shard.to_string(), to.replicas_per_shard.to_string()),
+    ];
+    if let Some((name, from, to)) = changes.into_iter().find(|(_, from, to)| from != to) {
+        return Some(field(name, from, to));
     }
-    if from.version != to.version {
-        return Some(field("version", from.version.to_string(), to.version.to_string()));
-    }
-    if from.shards != to.shards {
-        return Some(field("shards", from.shards.to_string(), to.shards.to_string()));
-    }
-    if from.replicas_per_shard != to.replicas_per_shard {
-        return Some(field(
-            "replicas_per_shard",
-            from.replicas_per_shard.to_string(),
-            to.replicas_per_shard.to_string(),
-        ));
-    }
-    None
+    (from.testing != to.testing).then(|| {
+        Failure::new(
+            "Testing switches differ",
+            "The cluster was made with other switches in the provider's `testing` than those that are set now.",
+        )
+        .hint("Set `testing` of the provider to what it was when the cluster was made.")
+        .next("Nothing was changed.")
+    })
 }
 
 pub(super) fn gone(locator: &Locator) -> Failure {
     Failure::new("Cluster not found", format!("There is no cluster {locator} any more."))
         .next("Plan again: Terraform will then propose to make it anew.")
-}
-
-fn unfounded(locator: &Locator) -> Failure {
-    Failure::new("Cluster not founded", format!("The agents of {locator} run, but the cluster was never founded."))
-        .next("Remove it with `terraform destroy` and apply again; it holds no data.")
 }

@@ -1,0 +1,108 @@
+//! Between what travels and what is meant.
+
+use justmanage_agent_proto::v1::{ObserveReply, ProposalReply, StatusReply};
+use justmanage_model::Record;
+use serde::de::DeserializeOwned;
+use tonic::{Code, Status};
+
+use crate::agents::{AgentError, ClusterStatus, NodeReply, Proposal};
+
+pub(super) fn node(reply: StatusReply) -> Result<NodeReply, AgentError> {
+    Ok(NodeReply { record: optional(&reply.record)?, node: decode(&reply.node)?, founded: reply.founded })
+}
+
+pub(super) fn cluster(reply: ObserveReply) -> Result<ClusterStatus, AgentError> {
+    let leader = match reply.leader.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|error| unreadable(&error))?),
+    };
+    Ok(ClusterStatus {
+        record: optional(&reply.record)?,
+        observation: decode(&reply.observation)?,
+        converged: reply.converged,
+        waiting: decode(&reply.waiting)?,
+        leader,
+    })
+}
+
+pub(super) fn proposal(reply: ProposalReply) -> Result<Proposal, AgentError> {
+    match (reply.applied, optional(&reply.record)?) {
+        (true, Some(record)) => Ok(Proposal::Applied(record)),
+        (true, None) => Err(AgentError::Refused("it took a Record and shows none".into())),
+        (false, record) => Ok(Proposal::Conflict(record)),
+    }
+}
+
+pub(super) fn encode(record: &Record) -> Result<Vec<u8>, AgentError> {
+    serde_json::to_vec(record).map_err(|error| AgentError::Refused(error.to_string()))
+}
+
+pub(super) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, AgentError> {
+    serde_json::from_slice(json).map_err(|error| unreadable(&error))
+}
+
+fn optional<T: DeserializeOwned>(json: &[u8]) -> Result<Option<T>, AgentError> {
+    if json.is_empty() { Ok(None) } else { decode(json).map(Some) }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> AgentError {
+    AgentError::Refused(format!("it answered in a way that this version does not read: {error}"))
+}
+
+/// What a failed call means for its caller.
+pub(super) fn error(status: &Status) -> AgentError {
+    let chain = causes(status);
+    // What the agent itself answered has no cause on our side.
+    let answered = chain.len() == 1;
+    match status.code() {
+        Code::PermissionDenied | Code::Unauthenticated => AgentError::Denied,
+        // The TLS alert of a peer that does not know our key, or our own refusal of a key that we do not expect.
+        _ if chain.iter().any(|cause| refused_certificate(cause)) => AgentError::Denied,
+        Code::Unavailable if chain.iter().any(|cause| cause.contains("onnection refused")) => {
+            AgentError::Unreachable("connection refused".into())
+        }
+        Code::Unavailable if answered => AgentError::NotNow(status.message().to_owned()),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
+            AgentError::NoAnswer(chain.into_iter().next_back().unwrap_or_else(|| status.message().to_owned()))
+        }
+        _ => AgentError::Refused(status.message().to_owned()),
+    }
+}
+
+fn refused_certificate(cause: &str) -> bool {
+    ["AccessDenied", "ApplicationVerificationFailure", "CertificateRequired", "BadCertificate", "CertificateUnknown"]
+        .iter()
+        .any(|alert| cause.contains(alert))
+}
+
+/// The whole chain of causes as text, outermost first.
+fn causes(status: &Status) -> Vec<String> {
+    let mut texts = vec![status.message().to_owned()];
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_answers_is_told_from_what_the_network_does() {
+        for (status, expected) in [
+            (Status::unavailable("no majority"), AgentError::NotNow("no majority".into())),
+            (Status::unknown("may have been taken"), AgentError::NoAnswer("may have been taken".into())),
+            (Status::deadline_exceeded("late"), AgentError::NoAnswer("late".into())),
+            (Status::permission_denied("who are you"), AgentError::Denied),
+            (Status::invalid_argument("too large"), AgentError::Refused("too large".into())),
+            (Status::failed_precondition("another epoch"), AgentError::Refused("another epoch".into())),
+        ] {
+            assert_eq!(error(&status), expected, "{status:?}");
+        }
+        let broken = Status::from_error(Box::new(std::io::Error::other("broken pipe")));
+        assert_eq!(error(&broken), AgentError::NoAnswer("broken pipe".into()), "{broken:?}");
+    }
+}

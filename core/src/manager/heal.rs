@@ -1,0 +1,151 @@
+//! Members whose machines are gone get new ones, each in the seat of the old; and what an earlier try left finds its use.
+
+use std::collections::BTreeSet;
+
+use justmanage_model::node::AgentInfo;
+use justmanage_model::{Claim, Failure, NodeId, Record, Seat};
+use justmanage_platforms::{ClaimQuery, MachineRef};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::look::{Answer, Looked};
+use super::machines::{member, new_node, seats};
+use super::{Manager, from_platform};
+use crate::agents::Note;
+
+/// A seat that needs a machine, and the member that had it, if one did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Vacancy {
+    seat: Seat,
+    gone: Option<NodeId>,
+}
+
+impl Manager {
+    /// Replaces members whose machines the platform says do not exist: a machine in the same seat, then one compare-and-set for
+    /// each that takes the old member out and the new one in, then the new agents are invited. Answers with the Record and the
+    /// agents as they are then.
+    ///
+    /// `looked` are all machines of the cluster whose agents run; those that could not be started are in it as well.
+    ///
+    /// # Errors
+    /// What kept it from being done. Calling again goes on: a machine that is no member yet is found by its claim and used.
+    pub(super) async fn heal(
+        &self,
+        record: Record,
+        looked: &[Looked],
+        mut agents: Vec<AgentInfo>,
+        cancel: &CancellationToken,
+    ) -> Result<(Record, Vec<AgentInfo>), Failure> {
+        let there: BTreeSet<NodeId> = self.still_there(&record).await?;
+        let vacancies = vacancies(&record, &there);
+        let claims =
+            vacancies.iter().map(|vacancy| claim(&record, vacancy.seat, looked)).collect::<Result<Vec<_>, _>>()?;
+        let used: BTreeSet<NodeId> = claims.iter().map(|claim| claim.node).collect();
+        let operator = self.operator.existing()?.pin();
+        let new = self.ensure(claims, operator, cancel).await?;
+        let mut record = record;
+        for (vacancy, info) in vacancies.iter().zip(&new) {
+            record = self.replace(&agents, *vacancy, info).await?;
+        }
+        let (joined, late): (Vec<_>, Vec<_>) =
+            new.into_iter().partition(|info| record.members.contains_key(&info.claim.node));
+        self.invite(joined.iter(), &record).await?;
+        agents.extend(joined);
+        let late = late.into_iter().map(|info| info.claim.node);
+        self.clear(&record, looked, &used, late.collect()).await?;
+        Ok((record, agents))
+    }
+
+    /// Takes a new node into the Record in the place of the old one, unless somebody else has filled the seat meanwhile.
+    async fn replace(&self, agents: &[AgentInfo], vacancy: Vacancy, new: &AgentInfo) -> Result<Record, Failure> {
+        let node = new.claim.node;
+        let why = match vacancy.gone {
+            Some(old) => format!("The machine of node {old} does not exist any more; node {node} takes its place."),
+            None => format!("Node {node} takes an empty seat."),
+        };
+        info!(%node, shard = vacancy.seat.shard, ordinal = vacancy.seat.ordinal, "a new node takes its seat");
+        self.change(agents, &Note::new(why), |record| {
+            let holder = record.members.iter().find(|(_, member)| member.seat == vacancy.seat).map(|(node, _)| *node);
+            if holder != vacancy.gone {
+                return;
+            }
+            if let Some(old) = vacancy.gone {
+                record.members.remove(&old);
+                // A node that died with its grant keeps it until it is removed; that is now.
+                record.grant.take_if(|grant| grant.nodes.contains(&old));
+            }
+            record.members.insert(node, member(new));
+        })
+        .await
+    }
+
+    /// Removes machines that never belonged to the cluster and are of no use to it. One that did, by an old Record, may hold the
+    /// only copy of something, so it stays for a person to look at.
+    async fn clear(
+        &self,
+        record: &Record,
+        looked: &[Looked],
+        used: &BTreeSet<NodeId>,
+        late: BTreeSet<NodeId>,
+    ) -> Result<(), Failure> {
+        let mut useless: Vec<MachineRef> = Vec::new();
+        for one in looked {
+            let node = one.machine.claim.node;
+            if record.members.contains_key(&node) || (used.contains(&node) && !late.contains(&node)) {
+                continue;
+            }
+            match &one.answer {
+                Answer::Reply(_, reply) if !reply.founded || !knows_itself(reply.record.as_ref(), node) => {
+                    useless.push(one.machine.reference.clone());
+                }
+                Answer::Reply(..) | Answer::Failed(_) | Answer::Stopped => {
+                    warn!(%node, "a machine bears the cluster's claim and is no member any more; look at its data, then remove it");
+                }
+            }
+        }
+        if !late.is_empty() {
+            let machines = self.platform.find(&query(record)).await.map_err(|error| from_platform(&error))?;
+            let late = machines.into_iter().filter(|machine| late.contains(&machine.claim.node));
+            useless.extend(late.map(|machine| machine.reference));
+        }
+        useless.sort();
+        useless.dedup();
+        self.remove(useless).await
+    }
+
+    /// The nodes whose machines exist at this moment.
+    async fn still_there(&self, record: &Record) -> Result<BTreeSet<NodeId>, Failure> {
+        let machines = self.platform.find(&query(record)).await.map_err(|error| from_platform(&error))?;
+        Ok(machines.into_iter().map(|machine| machine.claim.node).collect())
+    }
+}
+
+fn query(record: &Record) -> ClaimQuery {
+    ClaimQuery { name: record.name.clone(), cluster: Some(record.cluster) }
+}
+
+/// Whether a node counts itself among the members.
+fn knows_itself(record: Option<&Record>, node: NodeId) -> bool {
+    record.is_some_and(|record| record.members.contains_key(&node))
+}
+
+/// The seats whose machine is gone, or that nobody ever had, in their order.
+fn vacancies(record: &Record, there: &BTreeSet<NodeId>) -> Vec<Vacancy> {
+    let holder = |seat| record.members.iter().find(|(_, member)| member.seat == seat).map(|(node, _)| *node);
+    seats(&record.spec)
+        .map(|seat| Vacancy { seat, gone: holder(seat) })
+        .filter(|vacancy| vacancy.gone.is_none_or(|node| !there.contains(&node)))
+        .collect()
+}
+
+/// The claim for a seat: of a machine that an earlier try made for it, or a new one.
+fn claim(record: &Record, seat: Seat, looked: &[Looked]) -> Result<Claim, Failure> {
+    let left = looked.iter().find(|one| {
+        let unused = matches!(&one.answer, Answer::Reply(_, reply) if !reply.founded);
+        one.machine.claim.seat == seat && unused && !record.members.contains_key(&one.machine.claim.node)
+    });
+    match left {
+        Some(one) => Ok(one.machine.claim.clone()),
+        None => Ok(Claim { cluster: record.cluster, name: record.name.clone(), node: new_node()?, seat }),
+    }
+}

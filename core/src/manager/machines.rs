@@ -1,0 +1,82 @@
+//! Machines for the seats of a cluster: many at once, each found again by its claim.
+
+use justmanage_model::node::AgentInfo;
+use justmanage_model::{Claim, ClusterSpec, Failure, Member, NodeId, Pin, Seat};
+use justmanage_platforms::{MachineOrder, MachineRef, MachineState};
+use tokio_util::sync::CancellationToken;
+
+use super::converge::cancelled;
+use super::{Manager, from_platform, together};
+
+impl Manager {
+    /// Makes the machines of these claims exist and their agents run, side by side. After a stop no further one is begun.
+    ///
+    /// # Errors
+    /// The first that was met; what was made by then is found again by its claim.
+    pub(super) async fn ensure(
+        &self,
+        claims: Vec<Claim>,
+        operator: Pin,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<AgentInfo>, Failure> {
+        let made = together(claims, |claim| async move {
+            if cancel.is_cancelled() {
+                return Err(cancelled());
+            }
+            let order = MachineOrder { claim, operators: [operator].into() };
+            let machine = self.platform.ensure(&order).await.map_err(|error| from_platform(&error))?;
+            match machine.state {
+                MachineState::Running(info) => Ok(*info),
+                MachineState::Stopped => {
+                    let node = order.claim.node;
+                    Err(Failure::new("Machine not running", format!("{node} was made but its agent does not run."))
+                        .next("It is found again by its claim: apply again to go on."))
+                }
+            }
+        });
+        made.await.into_iter().collect()
+    }
+
+    /// Removes machines, side by side.
+    ///
+    /// # Errors
+    /// The first that was met, after every machine was tried; calling again continues.
+    pub(super) async fn remove(&self, machines: Vec<MachineRef>) -> Result<(), Failure> {
+        let removed = together(machines, |machine| async move { self.platform.remove(&machine).await });
+        removed.await.into_iter().collect::<Result<_, _>>().map_err(|error| from_platform(&error))
+    }
+}
+
+/// Every place in the shape that the spec asks for.
+pub(super) fn seats(spec: &ClusterSpec) -> impl Iterator<Item = Seat> + use<> {
+    let (shards, nodes) = (spec.shards, spec.replicas_per_shard + 1);
+    (0..shards).flat_map(move |shard| (0..nodes).map(move |ordinal| Seat { shard, ordinal }))
+}
+
+/// An agent as a member of its cluster.
+pub(super) fn member(agent: &AgentInfo) -> Member {
+    Member {
+        seat: agent.claim.seat,
+        pin: agent.pin,
+        sealing: agent.sealing,
+        agent: agent.agent,
+        client: agent.client,
+        bus_port: agent.bus_port,
+        bus_id: None,
+    }
+}
+
+/// A new node's id.
+pub(super) fn new_node() -> Result<NodeId, Failure> {
+    Ok(NodeId::from_entropy(entropy()?))
+}
+
+/// Random bytes from the operating system.
+pub(super) fn entropy<const N: usize>() -> Result<[u8; N], Failure> {
+    use ring::rand::SecureRandom;
+    let mut bytes = [0; N];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Failure::new("No randomness", "The operating system gave no random numbers."))?;
+    Ok(bytes)
+}

@@ -1,0 +1,184 @@
+//! A cluster's nodes, one by one.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use justmanage_model::{
+    BusId, Bytes, Member, NodeId, NodeObservation, Observation, Record, Role, Seat, ServerObservation, ServerState,
+    SlotSet, Version,
+};
+
+/// One node of a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView {
+    /// Which.
+    pub node: NodeId,
+    /// Its place in the cluster's shape, for life.
+    pub seat: Seat,
+    /// What it is in its shard at this moment.
+    pub role: RoleView,
+    /// Where clients reach it.
+    pub client: SocketAddr,
+    /// How it is.
+    pub state: NodeState,
+    /// What runs.
+    pub version: Option<Version>,
+    /// Of a replica: how many bytes of what its primary wrote it had not acknowledged yet, as the primary says.
+    pub lag: Option<Bytes>,
+    /// `used_memory` of the server.
+    pub memory: Option<Bytes>,
+    /// The slots that it owns.
+    pub slots: SlotSet,
+    /// What limits the server's memory and processor time, or why nothing does: sentences.
+    pub limits: Vec<String>,
+}
+
+/// What a node is in its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleView {
+    /// It takes the shard's writes.
+    Primary,
+    /// It copies a primary; which one, if it is a member that is known.
+    Replica {
+        /// The primary.
+        of: Option<NodeId>,
+    },
+    /// Nobody could see.
+    Unknown,
+}
+
+/// How a node is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// Its server answers, and a replica is linked to its primary.
+    Running,
+    /// Its server is about to answer, or reads its data.
+    Starting,
+    /// A replica that receives its first copy.
+    Copying,
+    /// A replica without a link to its primary.
+    Unlinked,
+    /// It is not part of the cluster yet.
+    Joining,
+    /// Its server does not run, and is not meant to yet.
+    Stopped,
+    /// Its server ended by itself.
+    Down,
+    /// Its server does not answer.
+    Hung,
+    /// Its agent could not be asked.
+    Unknown,
+    /// Its machine is there, and its agent does not run.
+    AgentStopped,
+    /// Its machine does not exist any more.
+    Missing,
+}
+
+impl NodeState {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Copying => "copying",
+            Self::Unlinked => "unlinked",
+            Self::Joining => "joining",
+            Self::Stopped => "stopped",
+            Self::Down => "down",
+            Self::Hung => "hung",
+            Self::Unknown => "unknown",
+            Self::AgentStopped => "agent-stopped",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// Every member in the order of the seats, with what is seen of it.
+pub(super) fn of(record: &Record, observation: &Observation) -> Vec<NodeView> {
+    let ids = bus_ids(record, observation);
+    let mut nodes: Vec<NodeView> = record
+        .members
+        .iter()
+        .map(|(node, member)| one(*node, member, observation.known(*node), observation, &ids))
+        .collect();
+    nodes.sort_by_key(|node| node.seat);
+    nodes
+}
+
+/// Whose server has which id on the bus: as the server says itself, else as the Record remembers.
+fn bus_ids(record: &Record, observation: &Observation) -> BTreeMap<BusId, NodeId> {
+    let remembered = record.members.iter().filter_map(|(node, member)| Some((member.bus_id?, *node)));
+    let said =
+        record.members.keys().filter_map(|node| Some((server(observation.known(*node)?)?.bus.as_ref()?.id, *node)));
+    remembered.chain(said).collect()
+}
+
+fn server(seen: &NodeObservation) -> Option<&ServerObservation> {
+    match &seen.server {
+        ServerState::Running(server) => Some(server),
+        _ => None,
+    }
+}
+
+fn one(
+    node: NodeId,
+    member: &Member,
+    seen: Option<&NodeObservation>,
+    observation: &Observation,
+    ids: &BTreeMap<BusId, NodeId>,
+) -> NodeView {
+    let server = seen.and_then(server);
+    let bus = server.and_then(|server| server.bus.as_ref());
+    let role = match bus.map(|bus| &bus.role) {
+        Some(Role::Primary { .. }) => RoleView::Primary,
+        Some(Role::Replica { of, .. }) => RoleView::Replica { of: ids.get(of).copied() },
+        None => RoleView::Unknown,
+    };
+    let lag = match role {
+        RoleView::Replica { of } => of.and_then(|primary| lag(observation.known(primary)?, member.client)),
+        RoleView::Primary | RoleView::Unknown => None,
+    };
+    NodeView {
+        node,
+        seat: member.seat,
+        role,
+        client: member.client,
+        state: state(member, seen),
+        version: server.map(|server| server.release.version),
+        lag,
+        memory: server.map(|server| server.used_memory),
+        slots: bus.map(|bus| bus.slots.clone()).unwrap_or_default(),
+        limits: seen.map(|seen| seen.limits.clone()).unwrap_or_default(),
+    }
+}
+
+/// What a primary says of the replica at an address.
+fn lag(primary: &NodeObservation, replica: SocketAddr) -> Option<Bytes> {
+    match &server(primary)?.bus.as_ref()?.role {
+        Role::Primary { replicas } => {
+            replicas.iter().find(|link| link.at == replica && link.online).map(|link| Bytes::new(link.lag_bytes))
+        }
+        Role::Replica { .. } => None,
+    }
+}
+
+fn state(member: &Member, seen: Option<&NodeObservation>) -> NodeState {
+    let Some(seen) = seen else { return NodeState::Unknown };
+    let server = match &seen.server {
+        ServerState::Stopped => return NodeState::Stopped,
+        ServerState::Starting { .. } => return NodeState::Starting,
+        ServerState::Down { .. } => return NodeState::Down,
+        ServerState::Hung { .. } => return NodeState::Hung,
+        ServerState::Running(server) if server.loading => return NodeState::Starting,
+        ServerState::Running(server) => server,
+    };
+    if member.bus_id.is_none() {
+        return NodeState::Joining;
+    }
+    match server.bus.as_ref().map(|bus| &bus.role) {
+        Some(Role::Replica { link, .. }) if link.syncing => NodeState::Copying,
+        Some(Role::Replica { link, .. }) if !link.up => NodeState::Unlinked,
+        Some(_) => NodeState::Running,
+        None => NodeState::Starting,
+    }
+}
