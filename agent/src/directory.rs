@@ -18,10 +18,11 @@ use serde::de::DeserializeOwned;
 /// | `agent.json` | how to reach the agent that runs | the agent, when it listens |
 /// | `agent.log`, `server.log` | logs | agent and server |
 /// | `ports.json` | the node's ports | the agent, once |
-/// | `record.json` | its copy of the Record | the agent |
+/// | `record/` | the Record: the agent's copy, and what it keeps of the group that agrees on it | the agent |
 /// | `secrets/` | private keys and passwords | the agent |
 /// | `server.json` | which process is the server | the agent, before the server runs |
 /// | `started.json` | the generation and the configuration keys that the server was started with | the agent |
+/// | `last.json` | what the server was when it was last seen | the agent |
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +60,10 @@ impl Directory {
         agent_log = "agent.log";
         /// The node's ports.
         ports = "ports.json";
-        /// The agent's copy of the Record.
-        record = "record.json";
+        /// The Record.
+        record = "record";
+        /// What the server was when it was last seen.
+        last_role = "last.json";
         /// Private keys and passwords.
         secrets = "secrets";
         /// Which process is the server.

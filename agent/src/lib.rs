@@ -12,9 +12,11 @@
 //! | [`server`] | the database process: started, adopted, watched, stopped |
 //! | [`process`] | processes that are recognised again |
 //! | [`node`] | the node's ports |
-//! | [`store`] | the Record |
+//! | [`peers`] | the other agents of the cluster |
+//! | [`failover`] | taking over from a primary whose process is dead |
 //! | [`authority`] | the cluster's certificates |
-//! | [`secrets`] | the agent's own password |
+//! | [`secrets`] | the agent's own password, and the cluster's secrets |
+//! | [`journal`] | what happened at the node |
 //! | [`api`], [`status`] | what operators ask and are told |
 //! | [`log`] | the agent's log |
 
@@ -22,6 +24,8 @@ pub mod api;
 pub mod authority;
 pub mod commands;
 pub mod directory;
+pub mod failover;
+pub mod journal;
 pub mod log;
 pub mod node;
 pub mod process;
@@ -29,7 +33,7 @@ pub mod secrets;
 pub mod serve;
 pub mod server;
 pub mod status;
-pub mod store;
+pub mod peers;
 pub mod turn;
 
 pub use directory::Directory;

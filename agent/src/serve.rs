@@ -11,20 +11,22 @@ use justmanage_engine::acl::AGENT_USER;
 use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Phase, Pin, Record, Timestamp};
+use justmanage_record::{Group, GroupConfig, RecordStore};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::directory::Directory;
+use crate::journal::Journal;
 use crate::node::Berth;
+use crate::peers::Peers;
 use crate::process;
-use crate::secrets;
-use crate::server::{Supervisor, SupervisorError};
+use crate::secrets::{self, Secrets};
+use crate::server::{ServerAccess, Supervisor, SupervisorError};
 use crate::status::Publisher;
-use crate::store::{RecordStore, SingleCopy};
-use crate::turn::Turn;
+use crate::turn::{self, Turn};
 
 /// How long a node that never held data stays without an operator: a create that died will not come back after that, and
 /// one that does makes a new node.
@@ -72,37 +74,69 @@ pub async fn serve(
     listener: TcpListener,
 ) -> Result<End, ServeError> {
     let key = own_key(&directory)?;
+    let secrets = Secrets::open(&directory, order.claim.node)?;
     let login = Login { user: AGENT_USER.to_owned(), password: secrets::agent_password(&directory)? };
-    let store = Arc::new(SingleCopy::open(directory.clone())?);
+    let info = info(&order, &berth, &key, &secrets)?;
+    let journal = Arc::new(Journal::open(&directory, order.claim.node)?);
+    let group = Group::open(GroupConfig {
+        directory: directory.record(),
+        node: order.claim.node,
+        key: own_key(&directory)?,
+    })
+    .await?;
     // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
     // adopted yet.
     let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now)?;
 
-    let info = info(&order, &berth, &key)?;
-    let operators = store.get().map_or_else(|| order.operators.clone(), |record| record.operators);
-    let allowed = Allowed::new(operators);
+    let allowed = Allowed::new(welcome(group.get().as_ref(), &order.operators));
     listener.set_nonblocking(true)?;
     let incoming = Incoming::new(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
 
-    let publisher = Publisher::new(first_number()?);
+    let (node, cluster) = (Publisher::new(first_number()?), Publisher::new(first_number()?));
     let contact = watch::Sender::new(Instant::now());
-    let api = Api::new(info.clone(), store.clone(), publisher.subscribe(), contact.clone()).into_server();
-    let turn = Turn::new(info.clone(), directory.clone(), store.clone(), supervisor, login, publisher, Timestamp::now);
+    let peers = Peers::new(key);
+    let access = ServerAccess::new(info.client, login);
+    let api = Api::new(api::Tools {
+        info: info.clone(),
+        first_operators: order.operators.clone(),
+        group: group.clone(),
+        node: node.subscribe(),
+        cluster: cluster.subscribe(),
+        contact: contact.clone(),
+        peers: peers.clone(),
+        access: access.clone(),
+        journal: journal.clone(),
+        clock: Timestamp::now,
+    });
+    let tools = turn::Tools {
+        info: info.clone(),
+        directory: directory.clone(),
+        store: group.clone(),
+        supervisor,
+        access,
+        secrets,
+        peers,
+        journal,
+        clock: Timestamp::now,
+    };
+    let turn = Turn::new(tools, node, cluster);
 
     let (finish, finished) = watch::channel(false);
     let mut over = finished.clone();
-    let serving =
-        tonic::transport::Server::builder().add_service(api).serve_with_incoming_shutdown(incoming, async move {
+    let serving = tonic::transport::Server::builder()
+        .add_service(api.into_server())
+        .add_service(group.service())
+        .serve_with_incoming_shutdown(incoming, async move {
             let _ = over.wait_for(|end| *end).await;
         });
     let mut serving = tokio::spawn(serving);
     let mut turning = tokio::spawn(turn.run(finished));
-    let guarding = tokio::spawn(keep_allowed(store.watch(), allowed, order.operators.clone()));
+    let guarding = tokio::spawn(keep_allowed(group.watch(), allowed, order.operators.clone()));
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
     let end = tokio::select! {
-        end = ended(store.as_ref(), contact.subscribe(), FORSAKEN) => end?,
+        end = ended(group.as_ref(), contact.subscribe(), FORSAKEN) => end?,
         // An agent that answers and no longer acts, or acts and no longer answers, is worse than one that is seen to be gone.
         _ = &mut turning => return Err(ServeError::Died("to look after its node")),
         _ = &mut serving => return Err(ServeError::Died("to answer")),
@@ -111,23 +145,31 @@ pub async fn serve(
     finish.send_replace(true);
     guarding.abort();
     let _ = turning.await;
+    group.shutdown().await;
     // Streams that wait for a change end with the process: an operator asks again.
     let _ = tokio::time::timeout(Duration::from_millis(500), serving).await;
     Ok(end)
 }
 
-/// Lets in whom the Record names, from the moment it names them; before there is a Record, the first operators.
+/// Whose connections are let in: whom the Record names, and before there is one, the first operators. What each of them may
+/// do is another question ([`crate::api`]).
+fn welcome(record: Option<&Record>, first_operators: &BTreeSet<Pin>) -> BTreeSet<Pin> {
+    let Some(record) = record else { return first_operators.clone() };
+    let members = record.members.values().map(|member| member.pin);
+    record.operators.iter().copied().chain(members).chain(record.spec.metrics_readers.iter().copied()).collect()
+}
+
+/// Lets in whom the Record names, from the moment it names them.
 async fn keep_allowed(mut records: watch::Receiver<Option<Record>>, allowed: Allowed, first: BTreeSet<Pin>) {
     let mut before = BTreeSet::new();
     loop {
-        let operators = records.borrow_and_update().as_ref().map(|record| record.operators.clone());
-        let operators = operators.unwrap_or_else(|| first.clone());
-        if !before.is_subset(&operators) {
-            allowed.set(before.union(&operators).copied().collect());
+        let now = welcome(records.borrow_and_update().as_ref(), &first);
+        if !before.is_subset(&now) {
+            allowed.set(before.union(&now).copied().collect());
             tokio::time::sleep(FAREWELL).await;
         }
-        allowed.set(operators.clone());
-        before = operators;
+        allowed.set(now.clone());
+        before = now;
         if records.changed().await.is_err() {
             return;
         }
@@ -170,10 +212,11 @@ fn own_key(directory: &Directory) -> Result<KeyPair, IdentityError> {
     if path.exists() { KeyPair::load(&path) } else { KeyPair::create(&path) }
 }
 
-fn info(order: &NodeOrder, berth: &Berth, key: &KeyPair) -> io::Result<AgentInfo> {
+fn info(order: &NodeOrder, berth: &Berth, key: &KeyPair, secrets: &Secrets) -> io::Result<AgentInfo> {
     Ok(AgentInfo {
         claim: order.claim.clone(),
         pin: key.pin(),
+        sealing: secrets.public(),
         agent: (order.address, berth.agent_port()).into(),
         client: (order.address, berth.client_port()).into(),
         bus_port: berth.bus_port(),

@@ -1,44 +1,71 @@
-//! The agent's API: what operators ask and tell.
+//! The agent's API: what operators and other agents ask and tell.
 
+mod caller;
+mod convert;
+mod observe;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
-use justmanage_agent_proto::v1::{FoundRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest};
+use justmanage_agent_proto::v1::{
+    FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
+    ObserveRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest,
+};
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Generation, Record, Waiting};
-use serde::Serialize;
+use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
+use justmanage_record::{Group, RecordStore, Standing, StoreError};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
 
-use crate::status::Numbered;
-use crate::store::{RecordStore, StoreError};
+use crate::failover;
+use crate::journal::Journal;
+use crate::peers::{MESSAGE_LIMIT, Peers};
+use crate::server::ServerAccess;
+use crate::status::{ClusterStatus, NodeStatus, Numbered};
+use caller::Caller;
+use convert::{decode, encode, encode_record, proposal, refused};
 
 /// Longest wait of one status call.
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a caller waits for an agent that has just started and not looked at its node yet: that takes milliseconds.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(2);
-/// Largest message: a Record of 64 KiB and what goes with it, with room.
-const MESSAGE_LIMIT: usize = 1024 * 1024;
+
+/// What the API works with.
+pub struct Tools {
+    /// Who we are.
+    pub info: AgentInfo,
+    /// The operators before there is a Record.
+    pub first_operators: BTreeSet<Pin>,
+    /// The Record.
+    pub group: Arc<Group>,
+    /// How the node is.
+    pub node: watch::Receiver<Option<Numbered<NodeStatus>>>,
+    /// How the cluster is.
+    pub cluster: watch::Receiver<Option<Numbered<ClusterStatus>>>,
+    /// Learns when an operator was last here.
+    pub contact: watch::Sender<Instant>,
+    /// The other agents.
+    pub peers: Peers,
+    /// How to call the server.
+    pub access: ServerAccess,
+    /// What happened here.
+    pub journal: Arc<Journal>,
+    /// What time it is.
+    pub clock: fn() -> Timestamp,
+}
 
 /// The API of one agent.
 pub struct Api {
-    info: AgentInfo,
-    store: Arc<dyn RecordStore>,
-    status: watch::Receiver<Option<Numbered>>,
-    contact: watch::Sender<Instant>,
+    tools: Tools,
 }
 
 impl Api {
-    /// The API of the agent that is described by `info`. `contact` learns when an operator was last here.
-    pub fn new(
-        info: AgentInfo,
-        store: Arc<dyn RecordStore>,
-        status: watch::Receiver<Option<Numbered>>,
-        contact: watch::Sender<Instant>,
-    ) -> Self {
-        Self { info, store, status, contact }
+    /// The API of an agent.
+    pub fn new(tools: Tools) -> Self {
+        Self { tools }
     }
 
     /// As a service for a tonic server.
@@ -46,91 +73,142 @@ impl Api {
         AgentServer::new(self).max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT)
     }
 
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let record = self.tools.group.get();
+        let caller = caller::of(request, record.as_ref(), &self.tools.first_operators)?;
+        if matches!(caller, Caller::Operator(_)) {
+            self.tools.contact.send_replace(Instant::now());
+        }
+        Ok(caller)
+    }
+
+    /// Refuses a call that means another founding of the cluster. Before there is a Record there is nothing to mix up.
+    fn check_epoch(&self, epoch: &str) -> Result<(), Status> {
+        let Some(record) = self.tools.group.get().filter(|_| !epoch.is_empty()) else { return Ok(()) };
+        match parse::<Epoch>(epoch)? == record.epoch {
+            true => Ok(()),
+            false => Err(refused(&StoreError::OtherEpoch)),
+        }
+    }
+
     /// Whether a first Record is about this node at all.
     fn about_us(&self, record: &Record) -> Result<(), Status> {
-        let claim = &self.info.claim;
+        let claim = &self.tools.info.claim;
         if record.cluster != claim.cluster || record.name != claim.name {
             return Err(Status::invalid_argument("the Record is of another cluster than this node's claim"));
         }
         match record.members.get(&claim.node) {
-            Some(member) if member.pin == self.info.pin && member.client == self.info.client => Ok(()),
+            Some(member) if member.pin == self.tools.info.pin && member.client == self.tools.info.client => Ok(()),
             Some(_) => Err(Status::invalid_argument("the Record has another key or address for this node")),
             None => Err(Status::invalid_argument("the Record does not have this node among its members")),
         }
     }
 
-    async fn set(
-        &self,
-        expected: Option<(justmanage_model::Epoch, Generation)>,
-        next: Record,
-    ) -> Result<Response<ProposalReply>, Status> {
-        let generation = next.generation;
-        let reply = |applied, record: Option<&Record>| {
-            let record = record.map(encode).transpose()?.unwrap_or_default();
-            Ok(Response::new(ProposalReply { applied, record }))
-        };
-        match self.store.compare_and_set(expected, next.clone()).await {
-            Ok(()) => {
-                info!(%generation, "an operator changed the Record");
-                reply(true, Some(&next))
-            }
-            Err(StoreError::Conflict(record)) => reply(false, record.as_deref()),
-            Err(error @ StoreError::OtherEpoch) => Err(Status::failed_precondition(error.to_string())),
-            Err(error @ StoreError::Invalid(_)) => Err(Status::invalid_argument(error.to_string())),
-            Err(error @ StoreError::Unknown(_)) => Err(Status::unknown(error.to_string())),
-        }
+    fn founded(&self) -> bool {
+        !matches!(&*self.tools.group.standing().borrow(), Standing::Uninvited | Standing::Invited)
     }
+}
+
+fn parse<T: std::str::FromStr<Err = justmanage_model::Invalid>>(text: &str) -> Result<T, Status> {
+    text.parse().map_err(|error: justmanage_model::Invalid| Status::invalid_argument(error.to_string()))
 }
 
 #[tonic::async_trait]
 impl Agent for Api {
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
-        self.contact.send_replace(Instant::now());
-        let StatusRequest { seen, wait_ms } = request.into_inner();
-        let wait = Duration::from_millis(wait_ms.into()).min(WAIT_LIMIT);
-        let mut statuses = self.status.clone();
-        let different = statuses.wait_for(|status| status.as_ref().is_some_and(|(number, _)| *number != seen));
-        // When the time is up, what there is by then is the answer.
-        let limit = if seen == 0 { FIRST_LOOK_LIMIT } else { wait };
-        let _ = tokio::time::timeout(limit, different).await;
-        let current = statuses.borrow().clone();
-        let Some((version, status)) = current else {
-            return Err(Status::unavailable("the agent is still starting"));
-        };
-        // A Record that was taken after the agent's last turn: "converged" would be said of the one before.
-        let newest = self.store.get();
-        let fresh = newest == status.record;
+        self.caller(&request)?;
+        let StatusRequest { seen, wait_ms, epoch } = request.into_inner();
+        self.check_epoch(&epoch)?;
+        let (version, status) = observe::newer(self.tools.node.clone(), seen, wait_ms).await?;
         Ok(Response::new(StatusReply {
             version,
-            record: newest.as_ref().map(encode).transpose()?.unwrap_or_default(),
+            record: encode_record(self.tools.group.get().as_ref())?,
             node: encode(&status.node)?,
-            converged: status.converged && fresh,
-            waiting: if fresh { encode(&status.waiting)? } else { encode::<[Waiting; 0]>(&[])? },
+            founded: self.founded(),
         }))
     }
 
-    async fn found(&self, request: Request<FoundRequest>) -> Result<Response<ProposalReply>, Status> {
-        self.contact.send_replace(Instant::now());
+    async fn observe(&self, request: Request<ObserveRequest>) -> Result<Response<ObserveReply>, Status> {
+        self.caller(&request)?;
+        let request = request.into_inner();
+        self.check_epoch(&request.epoch)?;
+        self.cluster(request).await.map(Response::new)
+    }
+
+    async fn invite(&self, request: Request<InviteRequest>) -> Result<Response<ProposalReply>, Status> {
+        self.caller(&request)?.operator()?;
         let record: Record = decode(&request.into_inner().record)?;
         self.about_us(&record)?;
-        self.set(None, record).await
+        let generation = record.generation;
+        let invited = self.tools.group.invite(record.clone()).await;
+        if invited.is_ok() {
+            info!(%generation, "an operator invited this node to its cluster");
+        }
+        proposal(invited, &record)
+    }
+
+    async fn found(&self, request: Request<FoundRequest>) -> Result<Response<ProposalReply>, Status> {
+        self.caller(&request)?.operator()?;
+        let epoch = request.into_inner().epoch;
+        let record = self.tools.group.get();
+        let record = record.ok_or_else(|| Status::failed_precondition("this node was not invited to a cluster"))?;
+        self.check_epoch(&epoch)?;
+        proposal(self.tools.group.found().await, &self.tools.group.get().unwrap_or(record))
     }
 
     async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposalReply>, Status> {
-        self.contact.send_replace(Instant::now());
+        let operator = self.caller(&request)?.operator()?;
         let request = request.into_inner();
-        let epoch = request.epoch.parse().map_err(|error| Status::invalid_argument(format!("{error}")))?;
-        let record: Record = decode(&request.record)?;
-        self.about_us(&record)?;
-        self.set(Some((epoch, Generation::new(request.expected_generation))), record).await
+        let epoch: Epoch = parse(&request.epoch)?;
+        let next: Record = decode(&request.record)?;
+        let before = self.tools.group.get();
+        let expected = (epoch, Generation::new(request.expected_generation));
+        let taken = self.tools.group.compare_and_set(expected, next.clone()).await;
+        if taken.is_ok() {
+            info!(generation = %next.generation, "an operator changed the Record");
+        }
+        let (note, ticket) = (request.note, request.ticket);
+        self.tools.journal.proposed((self.tools.clock)(), operator, before.as_ref(), &next, (note, ticket), &taken);
+        proposal(taken, &next)
+    }
+
+    async fn failover(&self, request: Request<FailoverRequest>) -> Result<Response<FailoverReply>, Status> {
+        let caller = self.caller(&request)?.member()?;
+        let request = request.into_inner();
+        self.check_epoch(&request.epoch)?;
+        // Only its own agent can know that a server's process is dead.
+        if parse::<NodeId>(&request.dead)? != caller {
+            return Err(Status::permission_denied("an agent speaks for its own server only"));
+        }
+        let answer = self.take_over(parse(&request.dead_bus_id)?).await;
+        let why = answer.as_ref().err().cloned().unwrap_or_default();
+        Ok(Response::new(FailoverReply { promoted: answer.is_ok(), why }))
+    }
+
+    async fn journal(&self, request: Request<JournalRequest>) -> Result<Response<JournalReply>, Status> {
+        self.caller(&request)?.operator()?;
+        let JournalRequest { after, limit } = request.into_inner();
+        let entries = self.tools.journal.page(after, limit).map_err(|error| Status::internal(error.to_string()))?;
+        Ok(Response::new(JournalReply { entries: encode(&entries)? }))
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Status> {
-    serde_json::to_vec(value).map_err(|error| Status::internal(error.to_string()))
-}
-
-fn decode(json: &[u8]) -> Result<Record, Status> {
-    serde_json::from_slice(json)
-        .map_err(|error| Status::invalid_argument(format!("the Record cannot be read: {error}")))
+impl Api {
+    /// Makes this node's server take over from a primary whose process is dead.
+    async fn take_over(&self, dead: BusId) -> Result<(), String> {
+        let record = self.tools.group.get().ok_or("there is no cluster")?;
+        let last = self.tools.node.borrow().as_ref().map(|(_, status)| status.node.clone());
+        let last = last.ok_or("its agent has just started")?;
+        if let Some(why) = failover::why_not(&last, dead, (self.tools.clock)()) {
+            return Err(why);
+        }
+        let work = async {
+            let mut server = self.tools.access.connect(&record).await?;
+            failover::take_over(&mut server).await
+        };
+        match tokio::time::timeout(failover::LIMIT, work).await {
+            Ok(done) => done.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("it was not elected within {} ms", failover::LIMIT.as_millis())),
+        }
+    }
 }

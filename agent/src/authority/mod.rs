@@ -5,7 +5,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use justmanage_model::{ClusterId, NodeId, Timestamp};
+use justmanage_model::{ClusterId, NodeId, Secret, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -20,9 +20,6 @@ const AUTHORITY_DAYS: i64 = 3650;
 const SERVER_DAYS: i64 = 90;
 /// Certificates are valid from this many hours before they are made: the clocks of clients may be behind.
 const BACKDATED_HOURS: i64 = 24;
-
-/// The key of the authority, in the node's secrets.
-const AUTHORITY_KEY: &str = "ca.key";
 
 /// The files that the server reads.
 ///
@@ -45,49 +42,48 @@ pub fn server_files(directory: &Directory) -> ServerFiles {
     ServerFiles { certificate: pair.clone(), key: pair, authority: tls.join("ca.crt") }
 }
 
-/// Makes the authority, and returns its certificate (PEM). Its key is on disk before anybody knows the certificate; a key
-/// that is there from a try that was cut short is taken.
+/// A new authority: its certificate and its private key, both PEM. Nothing is kept: the key goes sealed into the Record.
 ///
 /// # Errors
-/// The disk, or no randomness.
-pub fn found(directory: &Directory, cluster: &ClusterId, now: Timestamp) -> io::Result<String> {
-    directory.make(&directory.secrets())?;
-    let path = directory.secrets().join(AUTHORITY_KEY);
-    let key = match load(&path)? {
-        Some(key) => key,
-        None => {
-            let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(io::Error::other)?;
-            directory.write_bytes(&path, key.serialize_pem().as_bytes())?;
-            key
-        }
-    };
+/// No randomness.
+pub fn found(cluster: &ClusterId, now: Timestamp) -> io::Result<(String, Secret<String>)> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(io::Error::other)?;
     let certificate = authority(cluster, now).and_then(|parameters| parameters.self_signed(&key));
-    Ok(certificate.map_err(io::Error::other)?.pem())
+    Ok((certificate.map_err(io::Error::other)?.pem(), Secret::new(key.serialize_pem())))
+}
+
+/// The authority of a cluster.
+pub struct Authority<'a> {
+    /// The cluster.
+    pub cluster: &'a ClusterId,
+    /// Its certificate, PEM.
+    pub certificate: &'a str,
+    /// Its private key, PEM.
+    pub key: &'a Secret<String>,
 }
 
 /// Issues the server's certificate anew, with a new key, and writes it and the authority's certificate.
 ///
 /// # Errors
-/// The disk; or this node does not have the authority's key.
+/// The disk; or the key is none.
 pub fn issue(
     directory: &Directory,
-    cluster: &ClusterId,
+    by: &Authority<'_>,
     node: &NodeId,
     address: IpAddr,
-    authority_certificate: &str,
     now: Timestamp,
 ) -> io::Result<()> {
-    let authority_key = load(&directory.secrets().join(AUTHORITY_KEY))?
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "this node does not have the key of the authority"))?;
+    let none = || io::Error::new(io::ErrorKind::InvalidData, "the key of the authority is no private key");
+    let authority_key = KeyPair::from_pem(by.key.expose()).map_err(|_| none())?;
     // Only the name and the key of the issuer go into what it signs; its dates do not.
-    let issuer = Issuer::new(authority(cluster, now).map_err(io::Error::other)?, authority_key);
+    let issuer = Issuer::new(authority(by.cluster, now).map_err(io::Error::other)?, authority_key);
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(io::Error::other)?;
     let parameters = server(node, address, now).map_err(io::Error::other)?;
     let certificate = parameters.signed_by(&key, &issuer).map_err(io::Error::other)?;
 
     let files = server_files(directory);
     directory.make(&directory.tls())?;
-    directory.write_bytes(&files.authority, authority_certificate.as_bytes())?;
+    directory.write_bytes(&files.authority, by.certificate.as_bytes())?;
     directory.write_bytes(&files.certificate, format!("{}{}", certificate.pem(), key.serialize_pem()).as_bytes())
 }
 
@@ -126,16 +122,6 @@ fn valid(parameters: &mut CertificateParams, now: Timestamp, days: i64) {
     };
     parameters.not_before = day(-BACKDATED_HOURS);
     parameters.not_after = day(days * 24);
-}
-
-fn load(path: &std::path::Path) -> io::Result<Option<KeyPair>> {
-    match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-        Ok(pem) => KeyPair::from_pem(&pem)
-            .map(Some)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{} is no private key", path.display()))),
-    }
 }
 
 #[cfg(test)]

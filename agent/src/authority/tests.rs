@@ -18,16 +18,18 @@ struct Made {
     _place: tempfile::TempDir,
     directory: Directory,
     authority: String,
+    key: Secret<String>,
 }
 
 fn made() -> Made {
     let place = tempfile::tempdir().expect("temporary directory");
     let directory = Directory::new(place.path());
     let cluster = ClusterId::from_entropy([1; 10]);
-    let authority = found(&directory, &cluster, now()).expect("found");
+    let (authority, key) = found(&cluster, now()).expect("found");
     let node = NodeId::from_entropy([1; 10]);
-    issue(&directory, &cluster, &node, "127.0.0.1".parse().expect("address"), &authority, now()).expect("issue");
-    Made { _place: place, directory, authority }
+    let by = Authority { cluster: &cluster, certificate: &authority, key: &key };
+    issue(&directory, &by, &node, "127.0.0.1".parse().expect("address"), now()).expect("issue");
+    Made { _place: place, directory, authority, key }
 }
 
 /// What a client that trusts `authority` says of the server's certificate, under this name, at this moment.
@@ -74,41 +76,35 @@ fn it_is_valid_from_a_day_ago_for_ninety_days() {
 }
 
 #[test]
-fn a_founding_that_was_cut_short_goes_on_with_the_key_that_is_there() {
+fn whoever_holds_the_key_issues_for_the_same_authority_later() {
     let made = made();
-    let key = std::fs::read(made.directory.secrets().join(AUTHORITY_KEY)).expect("key");
-    let cluster = ClusterId::from_entropy([1; 10]);
-    let again = found(&made.directory, &cluster, days(1)).expect("again");
-    assert_eq!(std::fs::read(made.directory.secrets().join(AUTHORITY_KEY)).expect("key"), key);
-    judge(&made, &again, "127.0.0.1", days(1)).expect("what was signed before holds");
+    issue_again(&made, &made.key, days(30)).expect("issue");
+    judge(&made, &made.authority, "127.0.0.1", days(100)).expect("from then on");
 }
 
 #[test]
-fn a_node_without_the_authoritys_key_says_so() {
+fn a_key_that_is_none_is_refused() {
     let made = made();
-    std::fs::remove_file(made.directory.secrets().join(AUTHORITY_KEY)).expect("lose it");
-    let (cluster, node) = (ClusterId::from_entropy([1; 10]), NodeId::from_entropy([1; 10]));
-    let address = "127.0.0.1".parse().expect("address");
-    let error = issue(&made.directory, &cluster, &node, address, &made.authority, now()).expect_err("no key");
+    let before = std::fs::read(server_files(&made.directory).key).expect("key");
+    let error = issue_again(&made, &Secret::new("nothing".to_owned()), now()).expect_err("no key");
     assert!(error.to_string().contains("key of the authority"), "{error}");
+    assert_eq!(std::fs::read(server_files(&made.directory).key).expect("key"), before, "nothing was changed");
+}
+
+fn issue_again(made: &Made, key: &Secret<String>, at: Timestamp) -> io::Result<()> {
+    let (cluster, node) = (ClusterId::from_entropy([1; 10]), NodeId::from_entropy([1; 10]));
+    let by = Authority { cluster: &cluster, certificate: &made.authority, key };
+    issue(&made.directory, &by, &node, "127.0.0.1".parse().expect("address"), at)
 }
 
 #[test]
 fn keys_are_for_their_owner_alone_and_each_issue_has_a_new_one() {
     use std::os::unix::fs::PermissionsExt;
     let made = made();
-    let files = server_files(&made.directory);
-    for path in [files.key.clone(), made.directory.secrets().join(AUTHORITY_KEY)] {
-        assert_eq!(
-            std::fs::metadata(&path).expect("metadata").permissions().mode() & 0o777,
-            0o600,
-            "{}",
-            path.display()
-        );
-    }
-    let before = std::fs::read(&files.key).expect("key");
-    let (cluster, node) = (ClusterId::from_entropy([1; 10]), NodeId::from_entropy([1; 10]));
-    issue(&made.directory, &cluster, &node, "127.0.0.1".parse().expect("address"), &made.authority, now())
-        .expect("again");
-    assert_ne!(std::fs::read(&files.key).expect("key"), before);
+    let path = server_files(&made.directory).key;
+    let mode = std::fs::metadata(&path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{}", path.display());
+    let before = std::fs::read(&path).expect("key");
+    issue_again(&made, &made.key, now()).expect("again");
+    assert_ne!(std::fs::read(&path).expect("key"), before);
 }

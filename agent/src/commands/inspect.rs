@@ -9,6 +9,8 @@ use tokio::task::JoinSet;
 
 use super::CommandError;
 
+mod package;
+
 /// The server programs among these files, in their order, all asked at once. A file that is none, or that cannot be read or
 /// run, is left out: whoever asks has only guessed where one might be.
 pub(super) fn inspect(files: Vec<PathBuf>) -> Result<Vec<ServerProgram>, CommandError> {
@@ -31,7 +33,9 @@ async fn program(file: &Path) -> Option<ServerProgram> {
     let path = std::path::absolute(file).ok()?;
     let server = justmanage_engine::inspect(&path).await.ok()?;
     let sha256 = sha256(&path).await.ok()?;
-    Some(ServerProgram { path, release: server.release, tls: server.tls, sha256 })
+    let mut release = server.release;
+    release.package = package::package_of(&path).filter(|package| package::is_of(package, release.version));
+    Some(ServerProgram { path, release, tls: server.tls, sha256 })
 }
 
 async fn sha256(path: &Path) -> std::io::Result<String> {

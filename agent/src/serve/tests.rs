@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use justmanage_model::{Bytes, ClusterId, Epoch, Generation};
+use justmanage_record::{Standing, StoreError};
 
 use super::*;
-use crate::store::StoreError;
 
 /// A store that has this Record for ever.
 struct Fixed(watch::Sender<Option<Record>>);
@@ -15,12 +15,20 @@ impl RecordStore for Fixed {
         self.0.borrow().clone()
     }
 
-    async fn compare_and_set(&self, _: Option<(Epoch, Generation)>, _: Record) -> Result<(), StoreError> {
+    async fn read(&self) -> Result<Option<Record>, StoreError> {
+        Ok(self.get())
+    }
+
+    async fn compare_and_set(&self, _: (Epoch, Generation), _: Record) -> Result<(), StoreError> {
         Err(StoreError::OtherEpoch)
     }
 
     fn watch(&self) -> watch::Receiver<Option<Record>> {
         self.0.subscribe()
+    }
+
+    fn standing(&self) -> watch::Receiver<Standing> {
+        watch::Sender::new(Standing::Uninvited).subscribe()
     }
 }
 

@@ -4,6 +4,7 @@
 //! dies between them leaves a server without a note; the next one finds it by its working directory and the lock that it
 //! holds there. Whether and when to start again is not decided here, but by the planner: this module says how it is.
 
+mod access;
 mod backoff;
 mod held;
 mod logs;
@@ -15,6 +16,7 @@ use std::io;
 use crate::directory::Directory;
 use crate::process::{Watched, find_by_cwd};
 
+pub use access::ServerAccess;
 pub use backoff::{LONGEST, after_end};
 pub(crate) use held::end_leftovers;
 pub use logs::{rotate, tail};

@@ -4,14 +4,17 @@ use std::io;
 use std::time::Duration;
 
 use justmanage_engine::{CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config};
-use justmanage_model::{NodeStep, Phase, Record, RecordChange, SlotSet, Step};
+use justmanage_identity::seal::SealError;
+use justmanage_model::{
+    AskedFailover, BusId, Member, NodeId, NodeStep, Record, SlotSet, Step,
+};
+use justmanage_record::StoreError;
 use justmanage_releases::drift;
 
 use super::{Started, Turn};
-use crate::authority;
+use crate::authority::{self, Authority};
 use crate::secrets;
 use crate::server::{Process, SupervisorError};
-use crate::store::StoreError;
 
 /// How long a server may take to save its data and end. An append-only file is synced within milliseconds; a snapshot of
 /// some gigabytes takes tens of seconds.
@@ -32,19 +35,28 @@ pub(super) enum StepError {
     /// The server's configuration.
     #[error("{0}")]
     Config(#[from] RenderError),
+    /// The cluster's secrets.
+    #[error("{0}")]
+    Secrets(#[from] SealError),
     /// The Record.
     #[error("{0}")]
     Record(#[from] StoreError),
     /// It is another node's to do.
     #[error("the step is for another node")]
     NotOurs,
+    /// The plan names a node that is no member.
+    #[error("node {0} is no member")]
+    NoMember(NodeId),
+    /// The server does not know the other one yet.
+    #[error("the server does not know the server of node {0} yet")]
+    NotIntroduced(NodeId),
 }
 
 impl Turn {
     /// Does one step.
     pub(super) async fn act(&mut self, record: &Record, step: &Step) -> Result<(), StepError> {
         match step {
-            Step::Node(node, step) if *node == self.info.claim.node => self.node(record, step).await,
+            Step::Node(node, step) if *node == self.tools.info.claim.node => self.node(record, step).await,
             Step::Node(..) => Err(StepError::NotOurs),
             Step::Record(change) => self.record(record, change).await,
         }
@@ -55,96 +67,135 @@ impl Turn {
             NodeStep::StartServer => self.start(record),
             NodeStep::StopServer => self.stop(record).await,
             NodeStep::AssignSlots(slots) => self.assign(record, slots).await,
+            NodeStep::SetConfigEpoch(epoch) => {
+                let mut server = self.server(record).await?;
+                server.cluster_set_config_epoch(*epoch).await?;
+                self.put_back(server)
+            }
+            NodeStep::Meet(nodes) => self.meet(record, nodes).await,
+            NodeStep::Replicate(node) => self.replicate(record, *node).await,
+            NodeStep::Forget(ids) => self.forget(record, ids).await,
+            NodeStep::AskFailover(replica) => self.ask_failover(record, *replica).await,
+            NodeStep::Sever => self.sever(record).await,
+            NodeStep::TakeOver => {
+                let mut server = self.server(record).await?;
+                server.cluster_failover_takeover().await?;
+                self.put_back(server)
+            }
             NodeStep::ApplyConfig => self.apply_config(record).await,
             NodeStep::ApplyUsers => self.apply_users(record).await,
             NodeStep::RenewCertificate => self.renew(record).await,
         }
     }
 
-    async fn record(&mut self, record: &Record, change: &RecordChange) -> Result<(), StepError> {
-        let mut next = record.clone();
-        match change {
-            RecordChange::FoundAuthority => {
-                let certificate = authority::found(&self.directory, &record.cluster, (self.clock)())?;
-                next.ca_certificate = Some(certificate);
-            }
-            RecordChange::Formed => next.phase = Phase::Formed,
-            RecordChange::Give(grant) => next.grant = Some(grant.clone()),
-            RecordChange::ClearGrant => next.grant = None,
-        }
-        if next == *record {
-            return Ok(());
-        }
-        next.generation = record.generation.next();
-        match self.store.compare_and_set(Some((record.epoch, record.generation)), next).await {
-            // Somebody was first: the next turn looks again.
-            Ok(()) | Err(StoreError::Conflict(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn start(&mut self, record: &Record) -> Result<(), StepError> {
-        if matches!(self.supervisor.state(), Process::Running { .. }) {
+        if matches!(self.tools.supervisor.state(), Process::Running { .. }) {
             return Ok(());
         }
-        self.directory.make(&self.directory.data())?;
-        if !authority::server_files(&self.directory).certificate.exists() {
+        let directory = &self.tools.directory;
+        directory.make(&directory.data())?;
+        if !record.spec.testing.plaintext && !authority::server_files(directory).certificate.exists() {
             self.issue(record)?;
         }
         self.write_config(record)?;
         self.write_users(record)?;
         let started = Started { generation: record.generation, keys: record.spec.config.keys().cloned().collect() };
-        self.directory.write(&self.directory.started(), &started)?;
-        let config = self.directory.server_config();
-        self.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
+        directory.write(&directory.started(), &started)?;
+        let config = directory.server_config();
+        self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
         Ok(())
     }
 
     async fn stop(&mut self, record: &Record) -> Result<(), StepError> {
         let Ok(mut connection) = self.server(record).await else {
-            return Ok(self.supervisor.stop(STOP_LIMIT).await?);
+            return Ok(self.tools.supervisor.stop(STOP_LIMIT).await?);
         };
         connection.set_limit(STOP_LIMIT);
         // Asked politely it says why it cannot save; the signal that follows only makes sure.
         let asked = async { connection.shutdown().await.map_err(StepError::from) };
-        self.supervisor.stop_asking(asked, STOP_LIMIT).await
+        self.tools.supervisor.stop_asking(asked, STOP_LIMIT).await
     }
 
     async fn assign(&mut self, record: &Record, slots: &SlotSet) -> Result<(), StepError> {
-        let mut connection = self.server(record).await?;
-        connection.assign_slots(slots).await?;
-        self.connection = Some(connection);
+        let mut server = self.server(record).await?;
+        server.assign_slots(slots).await?;
+        self.put_back(server)
+    }
+
+    async fn meet(&mut self, record: &Record, nodes: &[NodeId]) -> Result<(), StepError> {
+        let mut server = self.server(record).await?;
+        for node in nodes {
+            let member = record.members.get(node).ok_or(StepError::NoMember(*node))?;
+            server.cluster_meet(member.client, member.bus_port).await?;
+        }
+        self.put_back(server)
+    }
+
+    async fn replicate(&mut self, record: &Record, node: NodeId) -> Result<(), StepError> {
+        let member = record.members.get(&node).ok_or(StepError::NoMember(node))?;
+        let mut server = self.server(record).await?;
+        let primary = bus_id(&mut server, member).await?.ok_or(StepError::NotIntroduced(node))?;
+        server.cluster_replicate(primary).await?;
+        self.put_back(server)
+    }
+
+    async fn forget(&mut self, record: &Record, ids: &[BusId]) -> Result<(), StepError> {
+        let mut server = self.server(record).await?;
+        for id in ids {
+            server.cluster_forget(*id).await?;
+        }
+        self.put_back(server)
+    }
+
+    /// Whatever the answer is, the question was asked, and the planner goes on from the answer.
+    async fn ask_failover(&mut self, record: &Record, replica: NodeId) -> Result<(), StepError> {
+        let own = self.tools.info.claim.node;
+        let member = record.members.get(&replica).ok_or(StepError::NoMember(replica))?;
+        let id = record.members.get(&own).and_then(|member| member.bus_id).ok_or(StepError::NoMember(own))?;
+        let at = (self.tools.clock)();
+        let answer = self.tools.peers.ask_failover(member, record.epoch, own, id).await;
+        match &answer {
+            Ok(()) => tracing::info!(%replica, "a replica has taken over from our dead server"),
+            Err(why) => tracing::warn!(%replica, why, "a replica did not take over from our dead server"),
+        }
+        self.memory.asked = Some(AskedFailover { of: replica, at, answer });
         Ok(())
+    }
+
+    async fn sever(&mut self, record: &Record) -> Result<(), StepError> {
+        let mut server = self.server(record).await?;
+        server.sever_primary_link().await?;
+        self.memory.severed = Some((self.tools.clock)());
+        self.put_back(server)
     }
 
     /// First the file, then the server: a server that is started in between has the new values, too.
     async fn apply_config(&mut self, record: &Record) -> Result<(), StepError> {
         self.write_config(record)?;
-        let mut connection = self.server(record).await?;
+        let mut server = self.server(record).await?;
         let spec = &record.spec;
-        let keys: Vec<&str> = spec.config.keys().map(String::as_str).chain(["maxmemory"]).collect();
-        let now = connection.config_get(&keys).await?;
+        let wanted = record.wanted_config(self.tools.info.claim.seat.shard);
+        let keys: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
+        let now = server.config_get(&keys).await?;
         let (engine, line) = (record.release.engine, record.release.version.line());
         // What only a restart can change waits for the planner to grant one.
-        connection.config_set(&drift(engine, line, &spec.config, spec.memory, &now).live).await?;
-        self.connection = Some(connection);
-        Ok(())
+        server.config_set(&drift(engine, line, &wanted, spec.memory, &now).live).await?;
+        self.put_back(server)
     }
 
     async fn apply_users(&mut self, record: &Record) -> Result<(), StepError> {
-        self.write_users(record)?;
-        let mut connection = self.server(record).await?;
-        self.applied = Some(connection.apply_users(&record.users).await?);
-        self.connection = Some(connection);
-        Ok(())
+        let replication = self.write_users(record)?;
+        let mut server = self.server(record).await?;
+        self.applied = Some(server.apply_users(&record.users, &replication).await?);
+        self.put_back(server)
     }
 
     async fn renew(&mut self, record: &Record) -> Result<(), StepError> {
         self.issue(record)?;
-        let files = authority::server_files(&self.directory);
-        let mut connection = self.server(record).await?;
+        let files = authority::server_files(&self.tools.directory);
+        let mut server = self.server(record).await?;
         let (certificate, key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
-        connection.reload_certificate(&certificate, &key).await?;
+        server.reload_certificate(&certificate, &key).await?;
         // The next turn connects anew, and so sees the certificate that is shown now.
         Ok(())
     }
@@ -154,41 +205,67 @@ impl Turn {
     async fn server(&mut self, record: &Record) -> Result<Connection, CallError> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => self.connect(record).await,
+            None => self.tools.access.connect(record).await,
         }
     }
 
+    fn put_back(&mut self, server: Connection) -> Result<(), StepError> {
+        self.connection = Some(server);
+        Ok(())
+    }
+
     fn issue(&self, record: &Record) -> Result<(), StepError> {
-        let authority = record.ca_certificate.as_deref().unwrap_or_default();
-        let (node, address) = (&self.info.claim.node, self.info.client.ip());
-        Ok(authority::issue(&self.directory, &record.cluster, node, address, authority, (self.clock)())?)
+        let secrets = self.tools.secrets.of(record)?;
+        let authority = Authority {
+            cluster: &record.cluster,
+            certificate: record.ca_certificate.as_deref().unwrap_or_default(),
+            key: &secrets.authority_key,
+        };
+        let (node, address) = (&self.tools.info.claim.node, self.tools.info.client.ip());
+        Ok(authority::issue(&self.tools.directory, &authority, node, address, (self.tools.clock)())?)
     }
 
     fn write_config(&self, record: &Record) -> Result<(), StepError> {
-        let files = authority::server_files(&self.directory);
+        let (directory, info) = (&self.tools.directory, &self.tools.info);
+        let files = authority::server_files(directory);
         let files = NodeFiles {
-            data: self.directory.data(),
-            log: self.directory.server_log(),
-            acl: self.directory.users(),
+            data: directory.data(),
+            log: directory.server_log(),
+            acl: directory.users(),
             certificate: files.certificate,
             key: files.key,
             ca: files.authority,
         };
+        let secrets = self.tools.secrets.of(record)?;
         let node = NodeConfig {
             release: &record.release,
-            address: self.info.client.ip(),
-            client_port: self.info.client.port(),
-            bus_port: self.info.bus_port,
+            address: info.client.ip(),
+            client_port: info.client.port(),
+            bus_port: info.bus_port,
             memory: record.spec.memory,
-            config: &record.spec.config,
+            config: &record.wanted_config(info.claim.seat.shard),
+            replication_password: &secrets.replication_password,
+            plaintext: record.spec.testing.plaintext,
             files: &files,
         };
         let text = config::render(&node)?;
-        Ok(self.directory.write_bytes(&self.directory.server_config(), text.as_bytes())?)
+        Ok(directory.write_bytes(&directory.server_config(), text.as_bytes())?)
     }
 
-    fn write_users(&self, record: &Record) -> Result<(), StepError> {
-        let text = acl::render(&record.users, &secrets::hash(&self.login.password));
-        Ok(self.directory.write_bytes(&self.directory.users(), text.as_bytes())?)
+    /// Writes the file of users, and returns the hash of the replication user's password.
+    fn write_users(&self, record: &Record) -> Result<justmanage_model::PasswordHash, StepError> {
+        let replication = secrets::hash(&self.tools.secrets.of(record)?.replication_password);
+        let agent = secrets::hash(self.tools.access.password());
+        let text = acl::render(&record.users, &agent, &replication);
+        let directory = &self.tools.directory;
+        directory.write_bytes(&directory.users(), text.as_bytes())?;
+        Ok(replication)
     }
+}
+
+/// The id of a member's server, as the server knows it.
+async fn bus_id(server: &mut Connection, member: &Member) -> Result<Option<BusId>, CallError> {
+    let view = server.bus_view().await?;
+    let known = member.bus_id.filter(|id| view.peer(*id).is_some());
+    Ok(known.or_else(|| view.peer_at(member.client).filter(|peer| !peer.handshake).map(|peer| peer.id)))
 }

@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use justmanage_engine::connection::TrustError;
-use justmanage_engine::{CallError, Connection, Trust, observe};
+use justmanage_engine::{CallError, observe};
 use justmanage_model::{Record, ServerState, Timestamp};
 use tracing::{debug, warn};
 
 use super::{Started, Turn};
 use crate::server::Process;
 
-/// Longest time for one answer of the server. A command of a client that takes longer blocks the server for everybody:
-/// that is worth being seen as hung.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// How long a server may take until it accepts connections: it binds its ports before it reads its data. A minute covers a
 /// machine that is busy with starting everything else after a reboot.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -21,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 impl Turn {
     /// How the server is.
     pub(super) async fn look(&mut self, record: Option<&Record>) -> ServerState {
-        let process = self.supervisor.state();
+        let process = self.tools.supervisor.state();
         let since = match process {
             Process::Running { since, .. } => since,
             Process::Stopped => return self.gone(ServerState::Stopped),
@@ -44,37 +40,31 @@ impl Turn {
         self.connection = None;
         self.applied = None;
         self.silent = None;
+        self.memory.gone();
         state
     }
 
     async fn ask(&mut self, record: &Record) -> Result<ServerState, CallError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect(record).await?,
+            None => self.tools.access.connect(record).await?,
         };
         // Also what the server was started with and nobody wants any more: the planner has to know that it is still in force.
-        let started: Option<Started> = self.directory.read(&self.directory.started()).ok().flatten();
+        let directory = &self.tools.directory;
+        let started: Option<Started> = directory.read(&directory.started()).ok().flatten();
         let before = started.iter().flat_map(|started| &started.keys);
-        let keys: BTreeSet<&str> = record.spec.config.keys().chain(before).map(String::as_str).collect();
+        let wanted = record.wanted_config(self.tools.info.claim.seat.shard);
+        let keys: BTreeSet<&str> = wanted.keys().chain(before).map(String::as_str).collect();
         let mut seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
         seen.started = started.map(|started| started.generation);
+        self.memory.saw(&mut seen, directory, (self.tools.clock)());
         self.connection = Some(connection);
         Ok(ServerState::Running(Box::new(seen)))
     }
 
-    /// A new connection to the server, logged in as the agent.
-    pub(super) async fn connect(&self, record: &Record) -> Result<Connection, CallError> {
-        let authority = record.ca_certificate.as_deref().unwrap_or_default();
-        let trust = Trust::from_pem(authority).map_err(|error: TrustError| CallError::Refused {
-            call: "the connection".to_owned(),
-            said: error.to_string(),
-        })?;
-        Connection::open(self.info.client, &trust, &self.login, ANSWER_LIMIT).await
-    }
-
     /// A process that does not answer: it is starting, or it hangs.
     fn silence(&mut self, error: CallError, started: Timestamp) -> ServerState {
-        let now = (self.clock)();
+        let now = (self.tools.clock)();
         let answered_before = self.connection.is_some() || self.applied.is_some();
         self.connection = None;
         let age = now.duration_since(started);

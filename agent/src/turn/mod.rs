@@ -1,53 +1,78 @@
 //! The agent's turn: look, plan, do, and say how it is; then wait until there is a reason to look again.
 //!
-//! What is decided is decided by `justmanage_planner::plan` alone. Here are the eyes ([`look`]) and the hands ([`act`]).
+//! What is decided is decided by `justmanage_planner::plan` alone. Here are the eyes ([`look`]), the memory ([`memory`]) and
+//! the hands ([`act`], [`change`]). Every agent sees to its own node; the one that leads the group also looks at the others
+//! ([`crate::peers`]), and it alone changes the Record, except for what only the agent of a dead server can know.
 
 mod act;
+mod change;
+mod chronicle;
 mod look;
+mod memory;
+mod rest;
 mod trouble;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use justmanage_engine::{AppliedUsers, Connection, Login};
+use justmanage_engine::{AppliedUsers, Connection};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
-    Generation, NodeObservation, Observation, Plan, Record, Seen, ServerState, Step, Timestamp, Waiting,
+    Generation, NodeId, NodeObservation, Observation, Plan, Record, RecordChange, Seen, Step, Timestamp, Waiting,
 };
+use justmanage_record::{RecordStore, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::directory::Directory;
-use crate::server::Supervisor;
-use crate::status::{Publisher, Status};
-use crate::store::RecordStore;
+use crate::journal::Journal;
+use crate::peers::{Gathered, Gatherer, Peers};
+use crate::secrets::Secrets;
+use crate::server::{ServerAccess, Supervisor};
+use crate::status::{ClusterStatus, NodeStatus, Publisher};
+use chronicle::Chronicle;
+use memory::Memory;
 use trouble::Trouble;
 
-/// How often a node that is as it is wanted is looked at. A server's death, a change of the Record and an operator's call
-/// are noticed at once; this finds what nobody announces, such as a configuration changed by hand.
-const CALM: Duration = Duration::from_secs(5);
-/// How often a node that waits for something is looked at.
-const WAITING: Duration = Duration::from_millis(500);
-/// How often a server that is starting is looked at: it answers after some 30 ms, and somebody waits for it.
-const STARTING: Duration = Duration::from_millis(10);
+/// What a turn works with.
+pub struct Tools {
+    /// Who we are.
+    pub info: AgentInfo,
+    /// The node's files.
+    pub directory: Directory,
+    /// The Record.
+    pub store: Arc<dyn RecordStore>,
+    /// The server's process.
+    pub supervisor: Supervisor,
+    /// How to call the server.
+    pub access: ServerAccess,
+    /// The cluster's secrets.
+    pub secrets: Secrets,
+    /// The other agents.
+    pub peers: Peers,
+    /// What happened here.
+    pub journal: Arc<Journal>,
+    /// What time it is.
+    pub clock: fn() -> Timestamp,
+}
 
 /// The agent's mind: everything that it knows besides what is on disk.
 pub struct Turn {
-    info: AgentInfo,
-    directory: Directory,
-    store: Arc<dyn RecordStore>,
-    supervisor: Supervisor,
-    login: Login,
-    publisher: Publisher,
-    clock: fn() -> Timestamp,
+    tools: Tools,
+    node: Publisher<NodeStatus>,
+    cluster: Publisher<ClusterStatus>,
+    gatherer: Gatherer,
+    gathered: watch::Receiver<Gathered>,
     /// The connection to the server, kept from turn to turn.
     connection: Option<Connection>,
     /// What the server said of its users after they were applied by this process.
     applied: Option<AppliedUsers>,
     /// Since when the server has not answered.
     silent: Option<Timestamp>,
+    memory: Memory,
+    chronicle: Chronicle,
     trouble: Trouble,
     settled: Option<Generation>,
     last_said: String,
@@ -72,26 +97,19 @@ enum Outcome {
 
 impl Turn {
     /// The mind of a node's agent.
-    pub fn new(
-        info: AgentInfo,
-        directory: Directory,
-        store: Arc<dyn RecordStore>,
-        supervisor: Supervisor,
-        login: Login,
-        publisher: Publisher,
-        clock: fn() -> Timestamp,
-    ) -> Self {
+    pub fn new(tools: Tools, node: Publisher<NodeStatus>, cluster: Publisher<ClusterStatus>) -> Self {
+        let gatherer = Gatherer::new(tools.peers.clone(), tools.info.claim.node, tools.clock);
         Self {
-            info,
-            directory,
-            store,
-            supervisor,
-            login,
-            publisher,
-            clock,
+            gathered: gatherer.watch(),
+            gatherer,
+            memory: Memory::load(&tools.directory),
+            tools,
+            node,
+            cluster,
             connection: None,
             applied: None,
             silent: None,
+            chronicle: Chronicle::default(),
             trouble: Trouble::default(),
             settled: None,
             last_said: String::new(),
@@ -100,12 +118,16 @@ impl Turn {
 
     /// Turn after turn, until the receiver says that it is enough.
     pub async fn run(mut self, mut end: watch::Receiver<bool>) {
-        let mut records = self.store.watch();
-        let mut processes = self.supervisor.watch();
+        let mut records = self.tools.store.watch();
+        let mut standings = self.tools.store.standing();
+        let mut processes = self.tools.supervisor.watch();
+        let mut gathered = self.gathered.clone();
         loop {
             // Seen before the turn looks: what changes during the turn wakes the next one.
             records.mark_unchanged();
+            standings.mark_unchanged();
             processes.mark_unchanged();
+            gathered.mark_unchanged();
             let rest = tokio::select! {
                 outcome = self.once() => match outcome {
                     Outcome::Acted => continue,
@@ -116,46 +138,86 @@ impl Turn {
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
                 _ = records.changed() => {}
+                _ = standings.changed() => {}
                 _ = processes.changed() => {}
+                _ = gathered.changed() => {}
                 _ = end.wait_for(|end| *end) => return,
             }
         }
     }
 
     async fn once(&mut self) -> Outcome {
-        let record = self.store.get();
+        let record = self.tools.store.get();
+        let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
+        self.gatherer.ask(record.as_ref().filter(|_| leads));
         let server = self.look(record.as_ref()).await;
-        let now = (self.clock)();
-        let node = NodeObservation { agent_version: self.info.version.clone(), settled: self.settled, server };
-        let Some(record) = record else {
-            self.say(None, node, false, Vec::new());
-            return Outcome::Rest(CALM);
+        let now = (self.tools.clock)();
+        let node = NodeObservation {
+            agent_version: self.tools.info.version.clone(),
+            settled: self.settled,
+            server,
+            last: self.memory.last(),
+            promoted: self.memory.promoted(),
+            asked: self.memory.asked.clone(),
+            severed: self.memory.severed,
+            limits: Vec::new(),
         };
-        let nodes = BTreeMap::from([(self.info.claim.node, Seen::Known(node.clone()))]);
-        match justmanage_planner::plan(&record, &Observation { nodes }, now) {
-            Plan::Converged => {
-                self.settled = Some(record.generation);
-                self.trouble.forget();
-                self.say(Some(record), NodeObservation { settled: self.settled, ..node }, true, Vec::new());
-                Outcome::Rest(CALM)
-            }
-            Plan::Wait(reasons) => {
-                let rest = rest_of(&node.server, &reasons, now);
-                self.say(Some(record), node, false, reasons);
-                Outcome::Rest(rest)
-            }
-            Plan::Act(steps) => self.act_on(record, node, &steps, now).await,
+        let Some(record) = record else {
+            self.node.publish(NodeStatus { record: None, node });
+            self.say(None, Observation::default(), false, Vec::new(), leads);
+            return Outcome::Rest(rest::CALM);
+        };
+        self.chronicle(&record, &node, self.leader(leads));
+        let mut nodes = if leads { self.gathered.borrow().clone() } else { Gathered::new() };
+        let own = self.tools.info.claim.node;
+        nodes.insert(own, Seen::Known(node.clone()));
+        let observation = Observation { nodes };
+        let plan = justmanage_planner::plan(&record, &observation, now);
+        let (steps, waiting) = match plan {
+            Plan::Converged => (Vec::new(), Vec::new()),
+            Plan::Wait(waiting) => (Vec::new(), waiting),
+            Plan::Act(steps, waiting) => (steps, waiting),
+        };
+        if !steps.iter().any(|step| matches!(step, Step::Node(node, _) if *node == own)) {
+            self.settled = Some(record.generation);
+        }
+        let converged = leads && steps.is_empty() && waiting.is_empty();
+        self.node.publish(NodeStatus {
+            record: Some(record.clone()),
+            node: NodeObservation { settled: self.settled, ..node.clone() },
+        });
+        let ours: Vec<Step> = steps.into_iter().filter(|step| self.is_ours(step, leads)).collect();
+        let rest = rest::after(&record, &node.server, &waiting, now, leads);
+        let mut said = waiting;
+        said.extend(self.trouble.reasons());
+        said.extend(self.no_majority());
+        self.say(Some(record.clone()), observation, converged, said, leads);
+        if ours.is_empty() {
+            self.trouble.forget();
+            return Outcome::Rest(rest);
+        }
+        self.act_on(record, &ours, now).await
+    }
+
+    /// Whether a step is for these hands: our own node's, and, if we lead, the Record. That our own server is dead, and held
+    /// back for whoever takes over, nobody else can say.
+    fn is_ours(&self, step: &Step, leads: bool) -> bool {
+        let own = self.tools.info.claim.node;
+        match step {
+            Step::Node(node, _) => *node == own,
+            Step::Record(RecordChange::TakeOver(_, takeover)) if takeover.from == own && takeover.cleared => true,
+            Step::Record(_) => leads,
         }
     }
 
     /// Does what the plan says, one step after the other; the first that fails ends the turn.
-    async fn act_on(&mut self, record: Record, node: NodeObservation, steps: &[Step], now: Timestamp) -> Outcome {
-        self.say(Some(record.clone()), node, false, self.trouble.reasons());
+    async fn act_on(&mut self, record: Record, steps: &[Step], now: Timestamp) -> Outcome {
         if let Some(rest) = self.trouble.must_rest(steps, now) {
             return Outcome::Rest(rest);
         }
         for step in steps {
             let done = self.act(&record, step).await;
+            self.chronicle_step(&record, step, done.as_ref().map(|()| ()).map_err(ToString::to_string));
             match done {
                 Ok(()) => info!(generation = %record.generation, ?step, "done"),
                 Err(error) => {
@@ -168,36 +230,59 @@ impl Turn {
         Outcome::Acted
     }
 
-    /// Publishes the status; one sentence in the log when it changed.
-    fn say(&mut self, record: Option<Record>, node: NodeObservation, converged: bool, waiting: Vec<Waiting>) {
+    /// Who leads the group, as far as is known here.
+    fn leader(&self, leads: bool) -> Option<NodeId> {
+        match &*self.tools.store.standing().borrow() {
+            Standing::Follower { leader } => *leader,
+            // It hears of the Record from somebody, and that is enough to know that there is a leader.
+            Standing::Observer { from } => *from,
+            _ => leads.then_some(self.tools.info.claim.node),
+        }
+    }
+
+    fn no_majority(&self) -> Option<Waiting> {
+        match &*self.tools.store.standing().borrow() {
+            Standing::NoMajority { .. } => {
+                Some(Waiting::NoMajority { why: "this agent reaches no majority of those that vote".to_owned() })
+            }
+            Standing::Broken { why } => Some(Waiting::NoMajority { why: why.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Publishes how the cluster is; one sentence in the log when it changed.
+    fn say(
+        &mut self,
+        record: Option<Record>,
+        observation: Observation,
+        converged: bool,
+        waiting: Vec<Waiting>,
+        leads: bool,
+    ) {
         let generation = record.as_ref().map_or_else(|| "none".to_owned(), |record| record.generation.to_string());
         let sentence = match (converged, waiting.is_empty()) {
             (true, _) => format!("generation {generation}: converged"),
             (false, true) if record.is_none() => "waiting for an operator to found the cluster".to_owned(),
+            _ if !leads => format!("generation {generation}: another agent leads"),
             (false, true) => format!("generation {generation}: at work"),
-            (false, false) => format!("generation {generation}: waiting: {}", reasons(&waiting)),
+            (false, false) => format!("generation {generation}: waiting: {}", kinds(&waiting)),
         };
         if sentence != self.last_said {
             info!("{sentence}");
             self.last_said = sentence;
         }
-        self.publisher.publish(Status { record, node, converged, waiting });
+        let leader = leads.then_some(self.tools.info.claim.node);
+        self.cluster.publish(ClusterStatus { record, observation, converged, waiting, leader });
     }
 }
 
-/// How long to rest while waiting: until the moment that is waited for, but never long.
-fn rest_of(server: &ServerState, waiting: &[Waiting], now: Timestamp) -> Duration {
-    if matches!(server, ServerState::Starting { .. }) {
-        return STARTING;
+/// The reasons in short, for the log; their details are in the status.
+fn kinds(waiting: &[Waiting]) -> String {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for reason in waiting {
+        let text = format!("{reason:?}");
+        let kind = text.split([' ', '{', '(']).next().unwrap_or_default().to_owned();
+        *kinds.entry(kind).or_default() += 1;
     }
-    let until = waiting.iter().filter_map(|reason| match reason {
-        Waiting::RestartBackoff { retry_at, .. } => Duration::try_from(retry_at.duration_since(now)).ok(),
-        _ => None,
-    });
-    until.min().unwrap_or(WAITING).clamp(STARTING, WAITING)
-}
-
-/// The kinds of reasons, for the log; their details are in the status.
-fn reasons(waiting: &[Waiting]) -> String {
-    waiting.iter().map(|reason| format!("{reason:?}")).collect::<Vec<_>>().join("; ")
+    kinds.into_iter().map(|(kind, count)| format!("{kind} ({count})")).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! The API: founding, compare-and-set, and everything that is refused.
 
-use justmanage_agent_proto::v1::{FoundRequest, ProposeRequest};
+use justmanage_agent_proto::v1::{InviteRequest, ProposeRequest};
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{ClusterId, Epoch, Generation, Phase, Record};
 use tonic::Code;
@@ -47,7 +47,7 @@ async fn a_record_that_is_not_for_this_node_is_refused() {
         assert_eq!(code(operator.found(&record).await), Code::InvalidArgument, "wrong number {number}");
     }
     for garbage in [&b""[..], b"{}", b"null", b"\xff\xfe"] {
-        let call = operator.client.found(FoundRequest { record: garbage.to_vec() }).await;
+        let call = operator.client.invite(InviteRequest { record: garbage.to_vec() }).await;
         assert_eq!(call.expect_err("refused").code(), Code::InvalidArgument);
     }
     assert_eq!(operator.status().await.expect("a status").record, None);
@@ -96,12 +96,14 @@ async fn a_change_must_be_of_this_founding_and_the_next_generation() {
         operator.propose(before.epoch, next.generation, &leap).await.expect("an answer"),
         Answer::Conflict(Some(there)) if there == before
     ));
-    let request = ProposeRequest { epoch: "abc".into(), expected_generation: 1, record: Vec::new() };
+    let request =
+        ProposeRequest { epoch: "abc".into(), expected_generation: 1, record: Vec::new(), ..Default::default() };
     assert_eq!(operator.client.propose(request).await.expect_err("refused").code(), Code::InvalidArgument);
     let huge = ProposeRequest {
         epoch: before.epoch.to_string(),
         expected_generation: before.generation.get(),
-        record: vec![b' '; 2 << 20],
+        record: vec![b' '; 20 << 20],
+        ..Default::default()
     };
     assert_eq!(operator.client.propose(huge).await.expect_err("refused").code(), Code::OutOfRange);
     assert_eq!(operator.converged().await.record(), before, "nothing of it was taken");

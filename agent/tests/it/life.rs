@@ -25,7 +25,8 @@ async fn whole_life(server: &Path) {
     let record = said.record();
     assert_eq!((record.phase, said.node.settled), (Phase::Formed, Some(record.generation)));
     let seen = said.server().expect("a server that runs");
-    assert_eq!((seen.slots.clone(), seen.cluster_ok), (SlotSet::all(), true));
+    let bus = seen.bus.as_ref().expect("its view of the cluster");
+    assert_eq!((bus.slots.clone(), bus.ok), (SlotSet::all(), true));
     assert!(seen.release.agrees_with(&node.program.release));
     assert_eq!(node.redis(&["SET", "kept", "yes"]), "OK");
     let first = node.noted_server().expect("a note");

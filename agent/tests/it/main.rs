@@ -1,9 +1,12 @@
 //! The agent as its platform and its operators know it: the real program, real servers, real signals, real TLS.
 
 mod api;
+mod cluster;
 mod commands;
 mod crashes;
 mod damage;
+mod forming;
+mod healing;
 mod idle;
 mod life;
 mod node;
@@ -18,3 +21,4 @@ mod servers;
 mod strangers;
 mod tuning;
 mod wait;
+mod writer;

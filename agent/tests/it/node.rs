@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use justmanage_identity::KeyPair;
 use justmanage_model::node::{AgentInfo, NodeOrder, NodeStatus, ProcessIdentity, ServerProgram};
@@ -22,11 +23,11 @@ pub(crate) const APP_PASSWORD: &str = "app-password";
 
 /// A node; whatever runs in it ends with it.
 pub(crate) struct Node {
-    /// Gone with the node.
-    _home: TempDir,
+    /// Gone with the last node in it.
+    home: Arc<TempDir>,
     pub(crate) path: PathBuf,
     pub(crate) order: NodeOrder,
-    pub(crate) operator: KeyPair,
+    pub(crate) operator: Arc<KeyPair>,
     /// The directory of its server's programs.
     server: PathBuf,
     pub(crate) program: ServerProgram,
@@ -35,14 +36,20 @@ pub(crate) struct Node {
 impl Node {
     /// A directory with an order in it, and nothing started.
     pub(crate) fn new(server: &Path) -> Self {
-        let home = tempfile::tempdir().expect("a directory");
+        let home = Arc::new(tempfile::tempdir().expect("a directory"));
         let operator = KeyPair::generate().expect("a key");
-        let claim = Claim {
-            cluster: ClusterId::from_entropy(random()),
-            name: "demo".parse().expect("a name"),
-            node: NodeId::from_entropy(random()),
-            seat: Seat { shard: 0, ordinal: 0 },
-        };
+        let cluster = ClusterId::from_entropy(random());
+        Self::make(home, Arc::new(operator), cluster, Seat { shard: 0, ordinal: 0 }, server)
+    }
+
+    /// Another node of the same cluster, in another seat.
+    pub(crate) fn beside(&self, seat: Seat) -> Self {
+        Self::make(self.home.clone(), self.operator.clone(), self.order.claim.cluster, seat, &self.server)
+    }
+
+    fn make(home: Arc<TempDir>, operator: Arc<KeyPair>, cluster: ClusterId, seat: Seat, server: &Path) -> Self {
+        let claim =
+            Claim { cluster, name: "demo".parse().expect("a name"), node: NodeId::from_entropy(random()), seat };
         let order = NodeOrder { claim, operators: [operator.pin()].into(), address: [127, 0, 0, 1].into() };
         // A blank in the path: whoever writes paths into files has to quote them.
         let path = home.path().join("a demo").join(order.claim.node.to_string());
@@ -50,7 +57,7 @@ impl Node {
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(path.join("order.json"));
         file.as_mut().expect("a file").write_all(&serde_json::to_vec(&order).expect("JSON")).expect("an order");
         let program = inspect(&servers::program(server));
-        Self { _home: home, path, order, operator, server: server.to_owned(), program }
+        Self { home, path, order, operator, server: server.to_owned(), program }
     }
 
     /// A file in its directory.

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use justmanage_agent::secrets;
 use justmanage_agent_proto::v1::agent_client::AgentClient;
-use justmanage_agent_proto::v1::{FoundRequest, ProposeRequest, StatusRequest};
+use justmanage_agent_proto::v1::{FoundRequest, InviteRequest, ObserveRequest, ProposeRequest, StatusRequest};
 use justmanage_identity::{KeyPair, connect};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Bytes, ClusterSpec, Epoch, Generation, Member, NodeObservation, Phase, Place, Record, ReleaseTarget,
-    Secret, ServerObservation, ServerState, User, Waiting,
+    Artefact, Bytes, ClusterSpec, Epoch, Generation, Member, NodeId, NodeObservation, Observation, OnCrash, Phase, Place,
+    Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -29,7 +29,11 @@ pub(crate) struct Operator {
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
     pub(crate) record: Option<Record>,
+    /// Its own node.
     pub(crate) node: NodeObservation,
+    /// All nodes, as the leader sees them.
+    pub(crate) cluster: Observation,
+    pub(crate) leader: Option<NodeId>,
     pub(crate) converged: bool,
     pub(crate) waiting: Vec<Waiting>,
 }
@@ -73,12 +77,17 @@ impl Operator {
         self.ask(0, 0).await.map(|(_, said)| said)
     }
 
+    /// How the cluster is; its node's own state comes from the agent itself.
     async fn ask(&mut self, seen: u64, wait_ms: u32) -> Result<(u64, Said), tonic::Status> {
-        let reply = self.client.status(StatusRequest { seen, wait_ms }).await?.into_inner();
+        let request = ObserveRequest { seen, wait_ms, ..Default::default() };
+        let reply = self.client.observe(request).await?.into_inner();
         let record = (!reply.record.is_empty()).then(|| serde_json::from_slice(&reply.record).expect("a Record"));
-        let node = serde_json::from_slice(&reply.node).expect("an observation");
+        let cluster = serde_json::from_slice(&reply.observation).expect("an observation");
         let waiting = serde_json::from_slice(&reply.waiting).expect("reasons");
-        Ok((reply.version, Said { record, node, converged: reply.converged, waiting }))
+        let leader = (!reply.leader.is_empty()).then(|| reply.leader.parse().expect("a node id"));
+        let own = self.client.status(StatusRequest::default()).await?.into_inner();
+        let node = serde_json::from_slice(&own.node).expect("an observation");
+        Ok((reply.version, Said { record, node, cluster, leader, converged: reply.converged, waiting }))
     }
 
     /// Waits until the node is so, as an apply does: every change of the status is looked at.
@@ -99,9 +108,24 @@ impl Operator {
         self.until("converged", |said| said.converged).await
     }
 
-    pub(crate) async fn found(&mut self, record: &Record) -> Result<Answer, tonic::Status> {
+    /// Invites the agent to the cluster of a Record.
+    pub(crate) async fn invite(&mut self, record: &Record) -> Result<Answer, tonic::Status> {
         let record = serde_json::to_vec(record).expect("JSON");
-        self.client.found(FoundRequest { record }).await.map(|reply| answer(reply.into_inner()))
+        self.client.invite(InviteRequest { record }).await.map(|reply| answer(reply.into_inner()))
+    }
+
+    /// Invites the only agent of a cluster, and founds it.
+    pub(crate) async fn found(&mut self, record: &Record) -> Result<Answer, tonic::Status> {
+        match self.invite(record).await? {
+            Answer::Applied(_) => self.found_group(record.epoch).await,
+            conflict @ Answer::Conflict(_) => Ok(conflict),
+        }
+    }
+
+    /// Founds the group from the invitations that all have.
+    pub(crate) async fn found_group(&mut self, epoch: Epoch) -> Result<Answer, tonic::Status> {
+        let request = FoundRequest { epoch: epoch.to_string() };
+        self.client.found(request).await.map(|reply| answer(reply.into_inner()))
     }
 
     pub(crate) async fn propose(
@@ -111,7 +135,7 @@ impl Operator {
         next: &Record,
     ) -> Result<Answer, tonic::Status> {
         let (epoch, record) = (epoch.to_string(), serde_json::to_vec(next).expect("JSON"));
-        let request = ProposeRequest { epoch, expected_generation: expected.get(), record };
+        let request = ProposeRequest { epoch, expected_generation: expected.get(), record, ..Default::default() };
         self.client.propose(request).await.map(|reply| answer(reply.into_inner()))
     }
 
@@ -146,12 +170,16 @@ pub(crate) fn refused(status: &tonic::Status) -> bool {
 
 /// The first Record of a cluster of one node.
 pub(crate) fn first_record(node: &Node, agent: &AgentInfo) -> Record {
+    record_of(&[(node, agent)], 1, 0)
+}
+
+/// The first Record of a cluster of these nodes.
+pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per_shard: u16) -> Record {
+    let (node, _) = nodes.first().expect("a node");
     let claim = &node.order.claim;
-    let member =
-        Member { seat: claim.seat, pin: agent.pin, agent: agent.agent, client: agent.client, bus_port: agent.bus_port };
     let release = node.program.release.clone();
     let app = User {
-        acl: "~* &* +@read +@write +@connection".parse().expect("rules"),
+        acl: "~* &* +@read +@write +@connection +cluster|slots +cluster|shards +cluster|nodes +wait".parse().expect("rules"),
         passwords: vec![secrets::hash(&Secret::new(APP_PASSWORD.to_owned()))],
     };
     Record {
@@ -165,19 +193,39 @@ pub(crate) fn first_record(node: &Node, agent: &AgentInfo) -> Record {
         spec: ClusterSpec {
             engine: release.engine,
             version: ReleaseTarget::Exactly(release.version),
-            shards: 1,
-            replicas_per_shard: 0,
+            shards,
+            replicas_per_shard,
             memory: Bytes::mib(64),
             config: BTreeMap::new(),
             place: Place::Local,
+            on_crash: OnCrash::default(),
+            cpus: None,
+            metrics_readers: Default::default(),
+            testing: Default::default(),
         },
         release,
         artefact: Artefact::new(&node.program.path, &node.program.sha256).expect("an artefact"),
         operators: node.order.operators.clone(),
-        members: BTreeMap::from([(claim.node, member)]),
+        members: nodes.iter().map(|(node, agent)| (node.order.claim.node, member(node, agent))).collect(),
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
         ca_certificate: None,
         grant: None,
+        vault: None,
+        fences: BTreeMap::new(),
+        takeovers: BTreeMap::new(),
+    }
+}
+
+/// A node as it stands in the Record.
+pub(crate) fn member(node: &Node, agent: &AgentInfo) -> Member {
+    Member {
+        seat: node.order.claim.seat,
+        pin: agent.pin,
+        sealing: agent.sealing,
+        agent: agent.agent,
+        client: agent.client,
+        bus_port: agent.bus_port,
+        bus_id: None,
     }
 }
 

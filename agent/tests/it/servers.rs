@@ -4,27 +4,28 @@ use std::path::{Path, PathBuf};
 
 /// A Redis; see [`find`].
 pub(crate) fn redis() -> PathBuf {
-    find("redis")
+    find("redis-7.0.")
 }
 
 /// A Valkey; see [`find`].
 pub(crate) fn valkey() -> PathBuf {
-    find("valkey")
+    find("valkey-8.0.")
 }
 
-/// The directory of an unpacked server, named `ENGINE-VERSION` with `bin/` inside: under `JUSTMANAGE_TEST_SERVERS`, or where
-/// `cargo xtask servers` puts them. Fails if there is none: a test that skips what it needs proves nothing.
-fn find(engine: &str) -> PathBuf {
+/// The directory of an unpacked server of a release line, named `ENGINE-VERSION` with `bin/` inside: under
+/// `JUSTMANAGE_TEST_SERVERS`, or where `cargo xtask servers` puts them. Fails if there is none: a test that skips what it
+/// needs proves nothing.
+///
+/// These two lines are the usual ones; how the others differ is what the engine's own tests look at.
+pub(crate) fn find(line: &str) -> PathBuf {
     let directory = std::env::var_os("JUSTMANAGE_TEST_SERVERS").map_or_else(cache, PathBuf::from);
     let help = "run `cargo xtask servers`, or set JUSTMANAGE_TEST_SERVERS";
     let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{directory:?}: {error}; {help}"));
-    let mut found: Vec<PathBuf> = entries
+    let mut found = entries
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{engine}-"))))
-        .filter(|path| program(path).is_file())
-        .collect();
-    found.sort();
-    found.pop().unwrap_or_else(|| panic!("no {engine}-* in {directory:?}; {help}"))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(line)))
+        .filter(|path| program(path).is_file());
+    found.next().unwrap_or_else(|| panic!("no {line}* in {directory:?}; {help}"))
 }
 
 fn cache() -> PathBuf {

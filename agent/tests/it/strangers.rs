@@ -67,7 +67,7 @@ async fn only_the_holder_of_the_operator_key_is_heard() {
     let home = tempfile::tempdir().expect("a directory");
     let path = home.path().join("operator.key");
     let mut node = Node::new(&redis());
-    node.operator = KeyPair::create(&path).expect("a key");
+    node.operator = Arc::new(KeyPair::create(&path).expect("a key"));
     node.order.operators = [node.operator.pin()].into();
     std::fs::write(node.file("order.json"), serde_json::to_vec(&node.order).expect("JSON")).expect("an order");
     let agent = node.start();

@@ -121,7 +121,7 @@ pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
             put(key, &value.split(' ').collect::<Vec<_>>());
         }
     }
-    for (key, value) in node.config {
+    for (key, value) in node.config.iter().filter(|(key, _)| *key != NODE_TIMEOUT_KEY) {
         if let KeyCheck::Ours { why } = check_config_key(node.release.engine, node.release.version.line(), key) {
             return Err(RenderError::Ours { key: key.clone(), why });
         }
@@ -129,6 +129,13 @@ pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
         put(key, &[value]);
     }
     Ok(text)
+}
+
+/// Of the keys that are not the user's, the one that is ours to change while the server runs.
+const NODE_TIMEOUT_KEY: &str = "cluster-node-timeout";
+
+fn node_timeout() -> String {
+    NODE_TIMEOUT.as_millis().to_string()
 }
 
 /// One setting: key and arguments.
@@ -158,7 +165,7 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
         one("cluster-announce-ip", &address),
         // A machine can have several addresses, and its primary is to see the replica at the one that the cluster knows.
         one("replica-announce-ip", &address),
-        one("cluster-node-timeout", &NODE_TIMEOUT.as_millis()),
+        (NODE_TIMEOUT_KEY, vec![node.config.get(NODE_TIMEOUT_KEY).cloned().unwrap_or_else(node_timeout)]),
         one("cluster-replica-validity-factor", &VALIDITY_FACTOR),
         // Which node is whose replica is the planner's; a server that moves itself would undo a step under way.
         one("cluster-allow-replica-migration", &"no"),

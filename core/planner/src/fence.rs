@@ -3,13 +3,17 @@
 //! The majority of agents decides instead, and the primary is fenced: it takes no writes that too few replicas receive. What is in
 //! the Record is what may be relied on; see [`Fence`] for why closing goes in two steps.
 
-use justmanage_model::record::NODE_TIMEOUT;
 use justmanage_model::{
     Fence, Generation, NodeId, Phase, RecordChange, Role, ServerState, Takeover, Timestamp, Waiting,
 };
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
+
+/// How long a primary may be out of sight until its replicas cut their links to it, which begins the takeover. Cutting hurts
+/// nothing: a primary that is only slow takes its replicas in again at once, and the takeover is off. A second is more than an
+/// agent ever takes to answer, and two are more than one that is busy starting.
+pub const TAKEOVER_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 
 /// Opens and closes fences, and lets a replica take over from a primary that cannot be reached.
 pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
@@ -65,7 +69,7 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     }
     let best = replicas().filter(|one| old_primary(view, *one) == Some(from) && draft.is_free(one.node));
     let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
-    if view.age(since) < patience() {
+    if view.age(since) < TAKEOVER_PATIENCE {
         return draft.wait(Waiting::NoPrimary { shard });
     }
     let takeover = Takeover { by: by.node, from, cleared: false, at: view.now };
@@ -88,9 +92,4 @@ fn lost_since(view: &View<'_>, node: NodeId) -> Option<Timestamp> {
         ServerState::Hung { since } => Some(*since),
         _ => None,
     }
-}
-
-/// As long as the servers themselves wait before they call one of them failing.
-fn patience() -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(NODE_TIMEOUT).unwrap_or(jiff::SignedDuration::MAX)
 }

@@ -38,6 +38,7 @@ mod view;
 use justmanage_model::{Observation, Plan, Record, Timestamp};
 
 use draft::Draft;
+pub use fence::TAKEOVER_PATIENCE;
 pub use heal::{HANG_PATIENCE, START_FAILURES_STUCK, START_PATIENCE};
 pub use revive::{FAILOVER_LAG_MAX, LAST_LOOK_MAX};
 pub use settle::FENCE_PATIENCE;

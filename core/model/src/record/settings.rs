@@ -10,6 +10,11 @@ use super::{Fence, Phase, Record};
 /// a slow disk) looks like death.
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same while the cluster forms. Every server asks every other at least once in half of this time, and so hears who is what;
+/// with the later five seconds, agreeing on that would be what creating a cluster waits for longest. A server that is called
+/// failing by mistake then has nothing to lose yet.
+pub const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How many seconds a fenced primary goes on taking writes after its replica last spoke (`min-replicas-max-lag`). Replicas
 /// report once a second, so three seconds is two reports lost; it bounds what a takeover can lose to that many seconds.
 pub const FENCE_LAG_S: u64 = 3;
@@ -25,8 +30,12 @@ impl Record {
             }
         };
         // While the cluster forms, nobody else will ask for a copy a moment later: waiting for them costs five seconds.
-        let delay = if self.phase == Phase::Forming { "0" } else { "5" };
+        let (delay, patience) = match self.phase {
+            Phase::Forming => ("0", FORMING_NODE_TIMEOUT),
+            Phase::Formed | Phase::Leaving => ("5", NODE_TIMEOUT),
+        };
         set("repl-diskless-sync-delay", delay.to_owned());
+        set("cluster-node-timeout", patience.as_millis().to_string());
         if self.fenced() {
             let closed = self.fence(shard) != Fence::Open;
             set("min-replicas-to-write", if closed { self.fence_replicas() } else { 0 }.to_string());

@@ -1,0 +1,67 @@
+//! The replica's side of a failover that a dead primary's own agent asks for.
+//!
+//! The servers alone need seven to nine seconds to agree that a primary is dead. Its agent sees the process end within a
+//! millisecond, holds the restart, and asks here: so writes go on after a tenth of a second.
+
+use std::time::Duration;
+
+use justmanage_engine::{CallError, Connection};
+use justmanage_model::record::NODE_TIMEOUT;
+use justmanage_model::{BusId, BusView, Engine, NodeObservation, Release, Role, ServerState, Timestamp, Version};
+
+/// How long taking over may take, all in all. It takes 50 to 150 ms; a vote that is not won within two seconds is not won
+/// before the servers try again by themselves, and restarting the dead one is faster then.
+pub const LIMIT: Duration = Duration::from_millis(2000);
+/// How often the server is asked whether it has won.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Why this node's server must not take over, by what its agent last saw of it.
+pub(crate) fn why_not(seen: &NodeObservation, dead: BusId, now: Timestamp) -> Option<String> {
+    let ServerState::Running(server) = &seen.server else { return Some("its server does not run".to_owned()) };
+    let Some(bus) = &server.bus else { return Some("its server is reading its data".to_owned()) };
+    match &bus.role {
+        Role::Replica { of, .. } if *of != dead => return Some("its server is a replica of another one".to_owned()),
+        // The link may have been seen down already: that is how a primary's death looks from here.
+        Role::Replica { link, .. } if !link.up && !link.down_since.is_some_and(|since| within(since, now, LINK_LOSS)) => {
+            return Some("its server was not linked to the primary".to_owned());
+        }
+        Role::Replica { .. } => {}
+        Role::Primary { .. } => return Some("its server is a primary".to_owned()),
+    }
+    let stale = seen.promoted.filter(|at| votes_go_stale(&server.release) && within(*at, now, NODE_TIMEOUT * 4));
+    stale.map(|at| format!("its server won an election at {at}, and this release would use the old votes again"))
+}
+
+/// How long before the question the link may have been seen to break: the primary's death and the question are milliseconds
+/// apart, and a link that broke seconds earlier broke for another reason.
+const LINK_LOSS: Duration = Duration::from_secs(2);
+
+fn within(since: Timestamp, now: Timestamp, limit: Duration) -> bool {
+    Duration::try_from(now.duration_since(since)).is_ok_and(|age| age < limit)
+}
+
+/// Servers that, asked to take over within four node timeouts after an election that they won, hold no new one
+/// (all of Redis; Valkey until 8.1, see valkey-io/valkey pull requests 1274 and 1711).
+fn votes_go_stale(release: &Release) -> bool {
+    release.engine == Engine::Redis || release.version < Version::new(8, 1, 0)
+}
+
+/// Takes over by a vote of the primaries, and waits until the server says that it is the primary.
+///
+/// # Errors
+/// It could not be asked, or did not win in time: then it may still win later, and nothing may be concluded.
+pub(crate) async fn take_over(server: &mut Connection) -> Result<(), CallError> {
+    let before = server.bus_view().await?.epoch;
+    server.cluster_failover_force().await?;
+    loop {
+        let view = server.bus_view().await?;
+        if owns(&view) && view.epoch > before {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn owns(view: &BusView) -> bool {
+    view.is_primary() && !view.slots.is_empty()
+}

@@ -1,0 +1,54 @@
+//! How much of what was written: for monitoring.
+
+use std::collections::BTreeMap;
+
+use justmanage_model::journal::{Entry, Event, Outcome};
+
+/// What was written since the agent began to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    events: BTreeMap<(&'static str, bool), u64>,
+    failed: u64,
+    lost: u64,
+}
+
+impl Tally {
+    /// How often each kind of event happened: its name, whether it was planned, how often.
+    pub fn events(&self) -> impl Iterator<Item = (&'static str, bool, u64)> {
+        self.events.iter().map(|((event, planned), count)| (*event, *planned, *count))
+    }
+
+    /// Entries whose outcome is a failure.
+    pub const fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// Entries that were not kept, because the disk did not take those before them.
+    pub const fn not_kept(&self) -> u64 {
+        self.lost
+    }
+
+    pub(super) fn count(&mut self, entry: &Entry) {
+        *self.events.entry((kind(&entry.what), entry.planned)).or_default() += 1;
+        self.failed += u64::from(matches!(entry.outcome, Outcome::Failed(_)));
+    }
+
+    pub(super) const fn lost(&mut self) {
+        self.lost += 1;
+    }
+}
+
+/// The name of a kind of event, as its JSON has it.
+const fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::AgentStarted => "agent_started",
+        Event::Up => "up",
+        Event::Down => "down",
+        Event::Promoted => "promoted",
+        Event::Demoted => "demoted",
+        Event::RecordChanged(_) => "record_changed",
+        Event::Step(_) => "step",
+        Event::StartedEmpty => "started_empty",
+        Event::Leader(_) => "leader",
+    }
+}

@@ -1,0 +1,125 @@
+//! What the agent that leads knows of the other nodes: each is asked all the time, and unknown is not absent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use justmanage_model::{Epoch, Member, NodeId, NodeObservation, Record, Seen, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::debug;
+
+use super::Peers;
+
+/// How long a member is asked to wait with its answer while nothing changes. A machine that is frozen or cut off is noticed
+/// when the answer does not come; a second is a fifth of what the servers themselves give each other.
+const WAIT: Duration = Duration::from_secs(1);
+/// Rest after a member could not be asked.
+const REST: Duration = Duration::from_millis(200);
+
+/// What is known of the other members.
+pub type Gathered = BTreeMap<NodeId, Seen<NodeObservation>>;
+
+/// Asks the other members as long as the agent leads.
+pub struct Gatherer {
+    peers: Peers,
+    own: NodeId,
+    clock: fn() -> Timestamp,
+    known: watch::Sender<Gathered>,
+    tasks: BTreeMap<NodeId, (Member, Epoch, Asking)>,
+}
+
+/// A task that ends with its handle.
+struct Asking(JoinHandle<()>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Gatherer {
+    /// Asks nobody yet.
+    pub fn new(peers: Peers, own: NodeId, clock: fn() -> Timestamp) -> Self {
+        Self { peers, own, clock, known: watch::Sender::new(Gathered::new()), tasks: BTreeMap::new() }
+    }
+
+    /// What is known, now and from now on.
+    pub fn watch(&self) -> watch::Receiver<Gathered> {
+        self.known.subscribe()
+    }
+
+    /// Asks the other members of this Record, and nobody else; without one, nobody.
+    pub fn ask(&mut self, record: Option<&Record>) {
+        let members = record.map(|record| (&record.members, record.epoch));
+        let wanted = |node: &NodeId| members.and_then(|(members, epoch)| Some((members.get(node)?, epoch)));
+        let stays = |node: &NodeId, member: &Member, epoch: Epoch| {
+            wanted(node).is_some_and(|(now, of)| of == epoch && now.agent == member.agent && now.pin == member.pin)
+        };
+        self.tasks.retain(|node, (member, epoch, _)| stays(node, member, *epoch));
+        let tasks = &self.tasks;
+        self.known.send_if_modified(|known| {
+            let before = known.len();
+            known.retain(|node, _| tasks.contains_key(node));
+            before != known.len()
+        });
+        let Some((members, epoch)) = members else { return };
+        for (node, member) in members.iter().filter(|(node, _)| **node != self.own) {
+            if !self.tasks.contains_key(node) {
+                let since = (self.clock)();
+                let unknown = Seen::Unknown { since, why: "its agent has not been asked yet".to_owned() };
+                self.known.send_modify(|known| drop(known.insert(*node, unknown)));
+                let asking = ask(self.peers.clone(), *node, member.clone(), epoch, self.known.clone(), self.clock);
+                self.tasks.insert(*node, (member.clone(), epoch, Asking(tokio::spawn(asking))));
+            }
+        }
+    }
+}
+
+/// Asks one member for ever.
+async fn ask(
+    peers: Peers,
+    node: NodeId,
+    member: Member,
+    epoch: Epoch,
+    known: watch::Sender<Gathered>,
+    clock: fn() -> Timestamp,
+) {
+    let mut seen = 0;
+    loop {
+        let asked = clock();
+        let answer = peers.status(&member, epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
+        let answer = answer.and_then(|reply| {
+            let read = serde_json::from_slice::<NodeObservation>(&reply.node);
+            read.map(|node| (reply.version, node)).map_err(|error| error.to_string())
+        });
+        match answer {
+            Ok((version, observation)) => {
+                seen = version;
+                put(&known, node, Seen::Known(observation));
+            }
+            Err(why) => {
+                debug!(%node, why, "a member cannot be asked");
+                seen = 0;
+                let unknown = |since| Seen::Unknown { since, why: format!("its agent does not answer ({why})") };
+                known.send_if_modified(|known| match known.get(&node) {
+                    // Since when it has not been seen, not since when it was asked last.
+                    Some(Seen::Unknown { why: before, .. }) if before.contains(&why) => false,
+                    Some(Seen::Unknown { since, .. }) => {
+                        let since = *since;
+                        known.insert(node, unknown(since));
+                        true
+                    }
+                    _ => {
+                        known.insert(node, unknown(asked));
+                        true
+                    }
+                });
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+fn put(known: &watch::Sender<Gathered>, node: NodeId, seen: Seen<NodeObservation>) {
+    known.send_if_modified(|known| known.insert(node, seen.clone()).as_ref() != Some(&seen));
+}

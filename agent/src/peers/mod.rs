@@ -1,0 +1,123 @@
+//! The other agents of the cluster: calls to them, and what they say of their nodes.
+
+mod gather;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use justmanage_agent_proto::v1::agent_client::AgentClient;
+use justmanage_agent_proto::v1::{FailoverRequest, ObserveReply, ObserveRequest, StatusReply, StatusRequest};
+use justmanage_identity::{KeyPair, connect};
+use justmanage_model::{BusId, Epoch, Member, NodeId, Pin};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+pub use gather::{Gathered, Gatherer};
+
+/// Largest message: what an agent sees of a hundred nodes is some hundreds of kilobytes.
+pub const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+/// How much longer than it may wait a call may take: the way there and back, and a busy machine.
+const ON_THE_WAY: Duration = Duration::from_millis(1500);
+
+/// Calls to other agents, over one connection to each.
+#[derive(Clone)]
+pub struct Peers {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: KeyPair,
+    channels: Mutex<HashMap<(SocketAddr, Pin), Channel>>,
+}
+
+impl Peers {
+    /// Calls in the name of the agent with this key.
+    pub fn new(key: KeyPair) -> Self {
+        Self { inner: Arc::new(Inner { key, channels: Mutex::default() }) }
+    }
+
+    fn client(&self, member: &Member) -> Result<AgentClient<Channel>, Status> {
+        let mut channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (member.agent, member.pin);
+        let channel = match channels.get(&at) {
+            Some(channel) => channel.clone(),
+            None => {
+                let made = connect(member.agent, member.pin, &self.inner.key);
+                let channel = made.map_err(|error| Status::internal(error.to_string()))?;
+                channels.insert(at, channel.clone());
+                channel
+            }
+        };
+        Ok(AgentClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT))
+    }
+
+    /// How a member's node is, when it is another than `seen` or the time is up.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not answer in time.
+    pub async fn status(
+        &self,
+        member: &Member,
+        epoch: Epoch,
+        seen: u64,
+        wait: Duration,
+    ) -> Result<StatusReply, Status> {
+        let mut client = self.client(member)?;
+        let request = StatusRequest { seen, wait_ms: millis(wait), epoch: epoch.to_string() };
+        limited(wait, client.status(Request::new(request))).await
+    }
+
+    /// Passes the question on how the cluster is.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not answer in time.
+    pub async fn observe(&self, next: &Member, epoch: Epoch, question: &ObserveRequest) -> Result<ObserveReply, Status> {
+        let mut client = self.client(next)?;
+        let request = ObserveRequest {
+            epoch: epoch.to_string(),
+            passed_on: question.passed_on.saturating_add(1),
+            ..question.clone()
+        };
+        limited(Duration::from_millis(question.wait_ms.into()), client.observe(Request::new(request))).await
+    }
+
+    /// Asks a replica's agent to take over from our own server, which is dead.
+    ///
+    /// # Errors
+    /// Why it did not, in a sentence.
+    pub async fn ask_failover(
+        &self,
+        replica: &Member,
+        epoch: Epoch,
+        dead: NodeId,
+        dead_bus_id: BusId,
+    ) -> Result<(), String> {
+        let ask = async {
+            let mut client = self.client(replica)?;
+            let request = FailoverRequest {
+                epoch: epoch.to_string(),
+                dead: dead.to_string(),
+                dead_bus_id: dead_bus_id.to_string(),
+            };
+            limited(crate::failover::LIMIT, client.failover(Request::new(request))).await
+        };
+        match ask.await {
+            Ok(reply) if reply.promoted => Ok(()),
+            Ok(reply) => Err(reply.why),
+            Err(status) => Err(format!("its agent could not be asked: {}", status.message())),
+        }
+    }
+}
+
+fn millis(wait: Duration) -> u32 {
+    u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)
+}
+
+async fn limited<T>(wait: Duration, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(wait + ON_THE_WAY, call).await {
+        Ok(reply) => reply.map(Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded("it did not answer in time")),
+    }
+}

@@ -1,0 +1,139 @@
+//! What the turn writes into the journal: what is different from the last look.
+
+use std::collections::BTreeSet;
+
+use justmanage_model::journal::{Event, Outcome, Who};
+use justmanage_model::{NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step};
+
+use super::Turn;
+use crate::journal::Draft;
+
+/// What was seen last.
+#[derive(Debug, Default)]
+pub(super) struct Chronicle {
+    server: Option<Being>,
+    leader: Option<Option<NodeId>>,
+    record: Option<Record>,
+}
+
+/// A server in one word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Being {
+    Up(Part),
+    Down(String),
+    Stopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Primary,
+    Replica,
+    None,
+}
+
+impl Turn {
+    /// Writes down what is different from the last look.
+    pub(super) fn chronicle(&mut self, record: &Record, node: &NodeObservation, leader: Option<NodeId>) {
+        self.chronicle_server(record, node);
+        if self.chronicle.leader != Some(leader) {
+            let why = leader.map_or("no majority can be reached", |_| "");
+            self.write(record, Who::Agent(self.tools.info.claim.node), Event::Leader(leader), why, true);
+            self.chronicle.leader = Some(leader);
+        }
+        let sections = self.chronicle.record.as_ref().map(|before| sections(before, record)).unwrap_or_default();
+        if !sections.is_empty() {
+            let who = Who::Agent(self.tools.info.claim.node);
+            self.write(record, who, Event::RecordChanged(sections), "this node has heard of it", true);
+        }
+        if self.chronicle.record.as_ref() != Some(record) {
+            self.chronicle.record = Some(record.clone());
+        }
+    }
+
+    fn chronicle_server(&mut self, record: &Record, node: &NodeObservation) {
+        let Some(now) = being(node) else { return };
+        let before = self.chronicle.server.replace(now.clone());
+        if before.as_ref() == Some(&now) {
+            return;
+        }
+        let part_before = match &before {
+            Some(Being::Up(part)) => Some(*part),
+            _ => None,
+        };
+        match (&now, part_before) {
+            (Being::Up(_), None) => self.write(record, Who::Server, Event::Up, "", true),
+            (Being::Up(Part::Primary), Some(Part::Replica)) => self.write(record, Who::Server, Event::Promoted, "", false),
+            (Being::Up(Part::Replica), Some(Part::Primary)) => {
+                self.write(record, Who::Server, Event::Demoted, "another server of its shard is the primary now", false);
+            }
+            (Being::Up(_), Some(_)) => {}
+            (Being::Down(why), _) => self.write(record, Who::Server, Event::Down, why, false),
+            (Being::Stopped, Some(_)) => self.write(record, Who::Server, Event::Down, "it was stopped", true),
+            (Being::Stopped, None) => {}
+        }
+    }
+
+    /// Writes down what our hands did, or could not do.
+    pub(super) fn chronicle_step(&mut self, record: &Record, step: &Step, outcome: Result<(), String>) {
+        let (text, planned) = match step {
+            Step::Node(_, step) => (format!("{step:?}"), !heals(step)),
+            Step::Record(RecordChange::Formed(_)) => ("the cluster is formed".to_owned(), true),
+            Step::Record(change) => (format!("{change:?}"), !matches!(change, RecordChange::TakeOver(..))),
+        };
+        let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Done);
+        let who = Who::Agent(self.tools.info.claim.node);
+        self.put(record, Draft { who, what: Event::Step(text), why: String::new(), outcome, planned, ..Draft::default() });
+    }
+
+    fn write(&mut self, record: &Record, who: Who, what: Event, why: &str, planned: bool) {
+        let why = why.to_owned();
+        self.put(record, Draft { who, what, why, outcome: Outcome::Done, planned, ..Draft::default() });
+    }
+
+    fn put(&mut self, record: &Record, draft: Draft) {
+        let draft = Draft { generation: Some(record.generation), ..draft };
+        self.tools.journal.write((self.tools.clock)(), draft);
+    }
+}
+
+/// Steps that answer what befell the cluster.
+const fn heals(step: &NodeStep) -> bool {
+    matches!(step, NodeStep::AskFailover(_) | NodeStep::TakeOver | NodeStep::Sever | NodeStep::Forget(_))
+}
+
+/// What a server is, if that can be said.
+fn being(node: &NodeObservation) -> Option<Being> {
+    match &node.server {
+        ServerState::Running(server) => {
+            let bus = server.bus.as_ref()?;
+            Some(Being::Up(match &bus.role {
+                Role::Replica { .. } => Part::Replica,
+                Role::Primary { .. } if bus.slots.is_empty() => Part::None,
+                Role::Primary { .. } => Part::Primary,
+            }))
+        }
+        ServerState::Down { why, .. } => Some(Being::Down(why.clone())),
+        ServerState::Hung { .. } => Some(Being::Down("it does not answer".to_owned())),
+        ServerState::Stopped => Some(Being::Stopped),
+        ServerState::Starting { .. } => None,
+    }
+}
+
+/// The sections of the Record that differ, by name.
+fn sections(before: &Record, after: &Record) -> Vec<String> {
+    let names = [
+        ("phase", before.phase != after.phase),
+        ("spec", before.spec != after.spec),
+        ("release", before.release != after.release || before.artefact != after.artefact),
+        ("operators", before.operators != after.operators),
+        ("members", before.members != after.members),
+        ("users", before.users != after.users),
+        ("authority", before.ca_certificate != after.ca_certificate || before.vault != after.vault),
+        ("grant", before.grant != after.grant),
+        ("fences", before.fences != after.fences),
+        ("takeovers", before.takeovers != after.takeovers),
+        ("epoch", before.epoch != after.epoch),
+    ];
+    let changed: BTreeSet<&str> = names.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect();
+    changed.into_iter().map(str::to_owned).collect()
+}

@@ -1,0 +1,202 @@
+//! What heals without anybody: processes that die, machines that freeze, agents that are killed, one or all at once.
+
+use std::path::Path;
+
+use justmanage_model::{Fence, NodeId, OnCrash, Record, Role};
+
+use crate::cluster::{Cluster, primary, server};
+use crate::node::{kill, signal};
+use crate::operator::Said;
+use crate::servers::{redis, valkey};
+use crate::writer::Writer;
+
+/// Waits until a node is the primary of a shard, and everything is at rest.
+async fn led_by(cluster: &Cluster, from: usize, shard: u16, wanted: impl Fn(NodeId) -> bool) -> Said {
+    let at_rest = |said: &Said| said.converged && primary(said, shard).is_some_and(&wanted);
+    cluster.operator(from).until("another primary, and everything at rest", at_rest).await
+}
+
+fn is_replica(said: &Said, node: NodeId) -> bool {
+    let bus = server(said, node).and_then(|server| server.bus.as_ref());
+    bus.is_some_and(|bus| matches!(bus.role, Role::Replica { .. }))
+}
+
+/// The position of the primary of shard 0, and of another node to ask.
+async fn first_primary(cluster: &Cluster) -> (NodeId, usize, usize) {
+    let said = cluster.operator(0).converged().await;
+    let node = primary(&said, 0).expect("a primary");
+    let position = cluster.position(node);
+    (node, position, (position + 1) % cluster.nodes.len())
+}
+
+/// Waits until the fences are closed, in a cluster that has them.
+async fn fenced(cluster: &Cluster, from: usize, shards: u16) {
+    let closed = |fence: &&Fence| **fence == Fence::Closed;
+    let all = |said: &Said| said.record().fences.values().filter(closed).count() == usize::from(shards);
+    if shards < 3 {
+        cluster.operator(from).until("the fences are closed", all).await;
+    }
+}
+
+async fn process_of_a_primary_dies(server: &Path, shards: u16, replicas: u16) {
+    let cluster = Cluster::formed(server, shards, replicas, |_| {}).await;
+    let (old, position, other) = first_primary(&cluster).await;
+    fenced(&cluster, other, shards).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    kill(&cluster.nodes[position].noted_server().expect("a server"));
+    writer.goes_on(100).await;
+    let said = led_by(&cluster, other, 0, |node| node != old).await;
+    assert!(is_replica(&said, old), "who was dead comes back as a replica");
+    assert!(said.record().takeovers.is_empty());
+    let (report, held) = writer.end().await;
+    eprintln!("{shards} x {replicas}: writes resumed after {:?}; lost {}", report.gap, report.acknowledged.saturating_sub(held));
+    assert!(held >= report.acknowledged, "the lag of an idle machine is no write: {held} of {}", report.acknowledged);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_at_once_when_its_primarys_process_dies_redis() {
+    process_of_a_primary_dies(&redis(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_at_once_when_its_primarys_process_dies_valkey() {
+    process_of_a_primary_dies(&valkey(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn so_it_does_in_a_cluster_of_one_shard() {
+    process_of_a_primary_dies(&redis(), 1, 2).await;
+}
+
+#[tokio::test]
+async fn so_it_does_in_a_cluster_of_two_shards() {
+    process_of_a_primary_dies(&valkey(), 2, 1).await;
+}
+
+#[tokio::test]
+async fn on_crash_restart_starts_it_where_it_is() {
+    let wanted = |record: &mut Record| record.spec.on_crash = OnCrash::Restart;
+    let cluster = Cluster::formed(&redis(), 3, 1, wanted).await;
+    let (old, position, other) = first_primary(&cluster).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    let dead = cluster.nodes[position].noted_server().expect("a server");
+    kill(&dead);
+    writer.goes_on(100).await;
+    let said = led_by(&cluster, other, 0, |node| node == old).await;
+    assert_ne!(server(&said, old).expect("a server").pid, dead.pid);
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged, "an append-only file keeps what a failover may lose");
+}
+
+#[tokio::test]
+async fn a_primary_without_persistence_never_comes_back_empty() {
+    let unpersisted = |record: &mut Record| {
+        record.spec.on_crash = OnCrash::Restart;
+        record.spec.config.insert("appendonly".to_owned(), "no".to_owned());
+        record.spec.config.insert("save".to_owned(), String::new());
+    };
+    let cluster = Cluster::formed(&redis(), 3, 1, unpersisted).await;
+    let (old, position, other) = first_primary(&cluster).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    kill(&cluster.nodes[position].noted_server().expect("a server"));
+    writer.goes_on(100).await;
+    let said = led_by(&cluster, other, 0, |node| node != old).await;
+    assert!(is_replica(&said, old));
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged);
+}
+
+/// The machine of a primary stands still, and goes on later.
+async fn machine_freezes(server: &Path, shards: u16, replicas: u16) {
+    let cluster = Cluster::formed(server, shards, replicas, |_| {}).await;
+    let (old, position, other) = first_primary(&cluster).await;
+    fenced(&cluster, other, shards).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    let server = cluster.nodes[position].noted_server().expect("a server").pid;
+    let agent = cluster.agents[&old].process.pid;
+    signal(server, "-STOP");
+    signal(agent, "-STOP");
+    writer.goes_on(100).await;
+    signal(agent, "-CONT");
+    signal(server, "-CONT");
+    let said = led_by(&cluster, other, 0, |node| node != old).await;
+    assert!(is_replica(&said, old), "who stood still comes back as a replica");
+    let (report, held) = writer.end().await;
+    eprintln!("{shards} x {replicas} frozen: writes resumed after {:?}; lost {}", report.gap, report.acknowledged.saturating_sub(held));
+    assert!(held >= report.acknowledged, "{held} of {}", report.acknowledged);
+}
+
+#[tokio::test]
+async fn another_takes_over_from_a_machine_that_stands_still() {
+    machine_freezes(&redis(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn also_in_a_cluster_of_one_shard() {
+    machine_freezes(&valkey(), 1, 2).await;
+}
+
+#[tokio::test]
+async fn also_in_a_cluster_of_two_shards() {
+    machine_freezes(&redis(), 2, 1).await;
+}
+
+#[tokio::test]
+async fn agent_and_server_of_a_primary_die_together() {
+    let mut cluster = Cluster::formed(&valkey(), 3, 1, |_| {}).await;
+    let (old, position, other) = first_primary(&cluster).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    let server = cluster.nodes[position].noted_server().expect("a server");
+    cluster.nodes[position].kill_agent();
+    kill(&server);
+    // The servers' own election; nobody was there to ask for one.
+    writer.goes_on(100).await;
+    cluster.restart_agent(position);
+    let said = led_by(&cluster, other, 0, |node| node != old).await;
+    assert!(is_replica(&said, old));
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged);
+}
+
+#[tokio::test]
+async fn everything_dies_at_once_and_comes_back_with_its_data() {
+    let mut cluster = Cluster::formed(&redis(), 3, 1, |_| {}).await;
+    let (_, position, _) = first_primary(&cluster).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    // An append-only file is synced once a second; what was written a moment ago may be lost with a machine, but not with
+    // its processes.
+    let servers: Vec<_> = cluster.nodes.iter().map(|node| node.noted_server().expect("a server")).collect();
+    for node in &cluster.nodes {
+        node.kill_agent();
+    }
+    for server in &servers {
+        kill(server);
+    }
+    for position in 0..cluster.nodes.len() {
+        cluster.restart_agent(position);
+    }
+    cluster.operator(position).converged().await;
+    writer.goes_on(10).await;
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged, "{held} of {}", report.acknowledged);
+}
+
+#[tokio::test]
+async fn the_agent_that_leads_is_killed_and_another_leads() {
+    let mut cluster = Cluster::formed(&redis(), 3, 1, |_| {}).await;
+    let said = cluster.operator(0).converged().await;
+    let leader = said.leader.expect("a leader");
+    let position = cluster.position(leader);
+    let other = (position + 1) % cluster.nodes.len();
+    let generation = said.record().generation;
+    let server = cluster.nodes[position].noted_server().expect("a server");
+    cluster.nodes[position].kill_agent();
+    let led = |said: &Said| said.leader.is_some_and(|now| now != leader);
+    cluster.operator(other).until("another leader", led).await;
+    let taken = cluster.operator(other).change(|record| record.unclaimed = false).await;
+    assert!(taken.generation > generation, "the others can still decide");
+    cluster.restart_agent(position);
+    let said = cluster.operator(position).converged().await;
+    assert!(said.record().generation >= taken.generation);
+    assert_eq!(cluster.nodes[position].noted_server(), Some(server), "its server was never disturbed");
+}
