@@ -20,14 +20,28 @@ impl Server {
     }
 }
 
-/// The newest `redis` or `valkey` of the cache.
+/// The `redis` or `valkey` that everything is tried with: of a line that runs on the machine's own libraries. (The cache has
+/// other lines, too.)
 ///
 /// # Panics
 /// When there is none, with what to do.
-pub fn newest(engine: &str) -> Server {
+pub fn usual(engine: &str) -> Server {
+    let line = match engine {
+        "redis" => "7.0",
+        "valkey" => "8.0",
+        other => panic!("{other} is no engine"),
+    };
+    of_line(engine, line)
+}
+
+/// The newest server of a release line in the cache.
+///
+/// # Panics
+/// When there is none, with what to do.
+pub fn of_line(engine: &str, line: &str) -> Server {
     let folder = folder();
-    newest_in(&folder, engine).unwrap_or_else(|| {
-        panic!("no {engine} in {}: run `cargo xtask servers` (or `cargo xtask test`)", folder.display())
+    newest_in(&folder, &format!("{engine}-{line}.")).unwrap_or_else(|| {
+        panic!("no {engine} {line} in {}: run `cargo xtask servers` (or `cargo xtask test`)", folder.display())
     })
 }
 
@@ -37,13 +51,13 @@ pub fn folder() -> PathBuf {
     cache.unwrap_or_else(|| env::home_dir().expect("a home directory").join(".cache")).join("justmanage/servers")
 }
 
-fn newest_in(folder: &Path, engine: &str) -> Option<Server> {
+fn newest_in(folder: &Path, line: &str) -> Option<Server> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     let versions = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        let version = name.strip_prefix(engine)?.strip_prefix('-')?.to_owned();
-        let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-        Some((numbers, Server { version, bin: entry.path().join("bin") }))
+        let patch: u32 = name.strip_prefix(line)?.parse().ok()?;
+        let version = name.split_once('-')?.1.to_owned();
+        Some((patch, Server { version, bin: entry.path().join("bin") }))
     });
     versions.max().map(|(_, server)| server)
 }
@@ -53,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn newest_is_by_number_and_per_engine() {
+    fn a_line_is_found_with_its_newest_patch() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["redis-7.0.9", "redis-7.0.15", "redis-6.2.20", "valkey-8.0.1", ".making-redis-9.0.0"] {
+        for name in ["redis-7.0.9", "redis-7.0.15", "redis-7.2.20", "valkey-8.0.1", ".making-redis-7.0.99"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let redis = newest_in(folder.path(), "redis").unwrap();
+        let redis = newest_in(folder.path(), "redis-7.0.").unwrap();
         assert_eq!((redis.version.as_str(), redis.line()), ("7.0.15", "7.0"));
-        assert_eq!(newest_in(folder.path(), "valkey").unwrap().version, "8.0.1");
-        assert_eq!(newest_in(folder.path(), "other"), None);
+        assert_eq!(newest_in(folder.path(), "valkey-8.0.").unwrap().version, "8.0.1");
+        assert_eq!(newest_in(folder.path(), "valkey-8.1."), None);
     }
 }

@@ -78,16 +78,16 @@ impl Workspace {
         made
     }
 
-    /// A workspace whose `provider.tf` finds the cache's servers. `settings` are further lines of the provider block.
+    /// A workspace whose `provider.tf` finds the two usual servers. `settings` are further lines of the provider block.
     pub fn with_provider(settings: &str) -> Self {
         let workspace = Self::new();
-        let servers = crate::servers::folder();
+        let directory = |engine| format!("{{ directory = \"{}\" }}", crate::servers::usual(engine).bin.display());
+        let servers = ["redis", "valkey"].map(directory).join(", ");
         workspace.write(
             "provider.tf",
             &format!(
                 "terraform {{\n  required_providers {{\n    justmanage = {{\n      source = \"justmanage/justmanage\"\n    }}\n  }}\n}}\n\n\
-                 provider \"justmanage\" {{\n  artifacts = [{{ directory = \"{}\" }}]\n{settings}\n}}\n",
-                servers.display()
+                 provider \"justmanage\" {{\n  artifacts = [{servers}]\n{settings}\n}}\n"
             ),
         );
         workspace

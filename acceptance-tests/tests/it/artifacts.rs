@@ -35,14 +35,14 @@ fn another_version_than_there_is_names_what_there_is() {
     let workspace = Workspace::with_provider("");
     workspace.write("main.tf", &cluster("redis", "7.2", ""));
     let run = workspace.plan().fails();
-    let found = servers::newest("redis").version;
+    let found = servers::usual("redis").version;
     assert!(run.error("version", "Server program not found").detail.contains(&found), "{run}");
 }
 
 #[test]
 fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
     // The Debian build finds its libraries beside itself; a program that is fetched has to bring none.
-    let server = servers::newest("redis");
+    let server = servers::usual("redis");
     let workspace = Workspace::new();
     let program = workspace.root().join("redis-server");
     fs::copy(server.bin.join("redis-server"), &program).expect("a copy");

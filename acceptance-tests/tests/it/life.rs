@@ -12,7 +12,7 @@ fn whole_life(engine: &str) {
     assert_eq!(cluster["waiting_on"], serde_json::json!([]));
     let id = text(&cluster["id"]);
     assert!(id.starts_with("local/cache/jmc"), "{id}");
-    let version = acceptance_tests::servers::newest(engine).version;
+    let version = acceptance_tests::servers::usual(engine).version;
     assert_eq!(text(&cluster["version_actual"]), version);
     assert_eq!(text(&workspace.resource(USER)["id"]), format!("{id}/app"));
 

@@ -7,9 +7,9 @@ use crate::world::{applied, cluster};
 /// A good cluster with one line changed or added.
 fn with(from: &str, to: &str) -> Workspace {
     let workspace = Workspace::with_provider("");
-    let good = cluster("redis", servers::newest("redis").line(), "");
+    let good = cluster("redis", servers::usual("redis").line(), "");
     let text =
-        if from.is_empty() { cluster("redis", servers::newest("redis").line(), to) } else { good.replace(from, to) };
+        if from.is_empty() { cluster("redis", servers::usual("redis").line(), to) } else { good.replace(from, to) };
     assert_ne!(text, good, "the test changes something");
     workspace.write("main.tf", &text);
     workspace

@@ -51,10 +51,8 @@ resource "justmanage_redis_user" "app" {{
 pub(crate) fn prepared(engine: &str) -> Workspace {
     let mut workspace = Workspace::with_provider("");
     workspace.set("TF_VAR_app_password", PASSWORD);
-    workspace.write(
-        "main.tf",
-        &(cluster(engine, servers::newest(engine).line(), "") + &user("~app:* +@all -@dangerous", 1)),
-    );
+    workspace
+        .write("main.tf", &(cluster(engine, servers::usual(engine).line(), "") + &user("~app:* +@all -@dangerous", 1)));
     workspace
 }
 

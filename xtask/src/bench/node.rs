@@ -65,7 +65,10 @@ struct Side(Terraform);
 impl Side {
     fn new(folder: &Path, binaries: &Path, text: &str) -> Result<Self> {
         let terraform = Terraform::new(folder, binaries, Install::Override)?;
-        let redis = servers::ensure()?.into_iter().rfind(|server| server.engine == "redis").context("no Redis")?;
+        let redis = servers::ensure(servers::Need::Usual)?
+            .into_iter()
+            .rfind(|server| server.engine == "redis")
+            .context("no Redis")?;
         let line = redis.version.rsplit_once('.').map_or(&*redis.version, |(line, _)| line);
         let provider = format!(
             "terraform {{\n  required_providers {{\n    justmanage = {{ source = \"{SOURCE}\" }}\n  }}\n}}\n\

