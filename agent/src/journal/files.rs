@@ -59,12 +59,11 @@ impl Files {
 
     /// The number of the next entry.
     pub(super) fn next(&self) -> io::Result<u64> {
-        for named in list(&self.folder)?.iter().rev() {
-            // What is damaged had at least the number that its name says.
-            let last = entries(&named.path)?.map(|entry| entry.number).max().unwrap_or(0).max(named.first);
-            return Ok(last + 1);
-        }
-        Ok(1)
+        let files = list(&self.folder)?;
+        let Some(newest) = files.last() else { return Ok(1) };
+        // What is damaged had at least the number that its name says.
+        let last = entries(&newest.path)?.map(|entry| entry.number).max().unwrap_or(0).max(newest.first);
+        Ok(last + 1)
     }
 
     /// Appends entries in their order. Says how many are written, and why not all of them.

@@ -81,8 +81,13 @@ impl Journal {
 
     fn in_folder(folder: &Path, node: NodeId) -> io::Result<Self> {
         let files = Files::open(folder)?;
-        let desk =
-            Desk { next: files.next()?, waiting: VecDeque::new(), tally: Tally::default(), closing: false, closed: false };
+        let desk = Desk {
+            next: files.next()?,
+            waiting: VecDeque::new(),
+            tally: Tally::default(),
+            closing: false,
+            closed: false,
+        };
         let shared = Shared { folder: folder.to_owned(), desk: Mutex::new(desk), changed: Condvar::new() };
         let shared = Arc::new(shared);
         let writer = shared.clone();
@@ -177,8 +182,7 @@ impl Shared {
     /// Carries entries to disk until the journal is closed.
     fn carry(&self, mut files: Files) {
         let mut trouble = false;
-        loop {
-            let Some(batch) = self.batch() else { break };
+        while let Some(batch) = self.batch() {
             let (written, error) = files.append(&batch);
             let mut desk = self.desk();
             desk.waiting.drain(..written);

@@ -180,3 +180,47 @@ fn long_texts_are_cut_between_characters() {
     }
     assert!(serde_json::to_string(&entry).expect("json").len() < 20_000);
 }
+
+fn record(generation: u64, phase: &str) -> Record {
+    let record = serde_json::json!({
+        "layout": 1, "epoch": "0101010101010101", "generation": generation, "cluster": "jmc0000000000000000",
+        "name": "cache", "phase": phase, "unclaimed": false,
+        "spec": {
+            "engine": "redis", "version": "7.0", "shards": 1, "replicas_per_shard": 0, "memory": 1 << 26,
+            "config": {}, "place": "local",
+        },
+        "release": { "engine": "redis", "version": "7.0.15", "package": null },
+        "artefact": { "server": "/usr/bin/redis-server", "sha256": "0".repeat(64) },
+        "operators": [], "members": {}, "users": {}, "ca_certificate": null, "grant": null,
+    });
+    serde_json::from_value(record).expect("a Record")
+}
+
+#[test]
+fn what_an_operator_proposed_is_told_with_their_words_and_what_became_of_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let journal = open(&home);
+    let operator = Pin::from_digest([3; 32]);
+    let words = || ("no longer needed".to_owned(), "OPS-7".to_owned());
+    let (first, second) = (record(1, "formed"), record(2, "leaving"));
+    journal.proposed(now(), operator, None, &first, words(), &Ok::<_, String>(()));
+    journal.proposed(now(), operator, Some(&first), &second, words(), &Err("somebody was first"));
+    let mut more = second.clone();
+    more.spec.shards = 2;
+    more.release.version = "7.2.5".parse().expect("a version");
+    journal.proposed(now(), operator, Some(&first), &more, words(), &Ok::<_, String>(()));
+    let entries = journal.page(0, 0).expect("a page");
+    let told: Vec<_> =
+        entries.iter().map(|entry| (entry.what.clone(), entry.generation.map(Generation::get))).collect();
+    let changed = |sections: &[&str]| Event::RecordChanged(sections.iter().map(|name| (*name).to_owned()).collect());
+    let expected = [
+        (changed(&["all"]), Some(1)),
+        (changed(&["phase"]), Some(1)),
+        (changed(&["phase", "release", "spec"]), Some(2)),
+    ];
+    assert_eq!(told, expected);
+    assert!(entries.iter().all(|entry| entry.who == Who::Operator(operator) && entry.planned));
+    assert!(entries.iter().all(|entry| entry.note == "no longer needed" && entry.ticket == "OPS-7"));
+    assert_eq!(entries[1].outcome, Outcome::Failed("somebody was first".to_owned()));
+    assert_eq!(entries[2].outcome, Outcome::Done);
+}

@@ -142,7 +142,9 @@ Version: 5:7.0.14-1";
     fn the_last_paragraph_counts_and_architectures_are_told_apart() {
         let machine = Machine::new(&[("redis-server.list", "PROGRAM")]);
         assert_eq!(machine.package(&machine.program).as_deref(), Some("5:7.0.14-1"));
-        for (list, revision) in [("redis-tools:amd64.list", Some("5:7.0.15-1~deb12u10")), ("redis-tools:i386.list", None)] {
+        for (list, revision) in
+            [("redis-tools:amd64.list", Some("5:7.0.15-1~deb12u10")), ("redis-tools:i386.list", None)]
+        {
             let machine = Machine::new(&[(list, "PROGRAM\n")]);
             assert_eq!(machine.package(&machine.program).as_deref(), revision, "{list}");
         }

@@ -119,7 +119,8 @@ fn what_is_kept_is_bounded_also_within_a_day() {
         let (written, error) = files.append(&[long(number)]);
         assert!(written == 1 && error.is_none(), "{error:?}");
     }
-    let bytes: u64 = fs::read_dir(home.path()).expect("a folder").map(|e| e.expect("e").metadata().expect("m").len()).sum();
+    let bytes: u64 =
+        fs::read_dir(home.path()).expect("a folder").map(|e| e.expect("e").metadata().expect("m").len()).sum();
     assert!(bytes <= BYTES_MAX, "{bytes}");
     assert!(bytes > BYTES_MAX - 3 * FILE_MAX, "no more is deleted than must be: {bytes}");
     let kept = numbers(&home, 0, 1000);
