@@ -1,0 +1,304 @@
+//! What an agent keeps of the group on disk: one file, where the log and the vote are synced before anybody hears of them.
+
+mod rows;
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use justmanage_model::Record;
+use justmanage_model::record::LAYOUT;
+use redb::{Builder, Database};
+use ring::rand::{SecureRandom, SystemRandom};
+
+pub(crate) use rows::{Row, entries, key, last_entry, store, value};
+
+/// The file's page cache. Everything in it (a log of at most 80 entries, three Records) is read once at the start and then
+/// hardly ever; the default of the library is 1 GiB.
+const CACHE_BYTES: usize = 512 * 1024;
+
+/// Room kept on the disk. One change takes a few pages (the largest Record twice, in the log and in a snapshot, and the
+/// pages around it): some 200 KiB; the file grows by up to twice that at a time.
+const BALLAST_BYTES: usize = 1024 * 1024;
+
+/// Why the disk cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DiskError {
+    /// There is no room.
+    #[error("the disk is full: free some space, the agent then goes on by itself")]
+    Full,
+    /// This agent voted before, and what it voted for is gone.
+    #[error(
+        "its copy of the Record is lost: this agent has voted before, and may not vote again without knowing how; replace \
+         the node by a new one"
+    )]
+    Lost,
+    /// It is there, and makes no sense.
+    #[error("its copy of the Record is damaged ({0}); replace the node by a new one")]
+    Damaged(String),
+    /// A newer agent wrote it.
+    #[error("its copy of the Record has layout {0}, and this agent knows layouts up to {LAYOUT}: run a newer agent")]
+    NewerLayout(u32),
+    /// Anything else; it may pass.
+    #[error("its copy of the Record cannot be read or written: {0}")]
+    Failed(String),
+}
+
+/// The file, opened and closed as often as need be. Clones are the same file.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    shelf: Arc<Shelf>,
+}
+
+struct Shelf {
+    /// `record.redb`.
+    path: PathBuf,
+    /// Outside of the file's directory: says which file this agent voted with.
+    marker: PathBuf,
+    open: Mutex<Option<Arc<Open>>>,
+    /// What went wrong last, since the library's errors are texts.
+    fault: Mutex<Option<DiskError>>,
+}
+
+struct Open {
+    db: Database,
+    /// Drawn when the file was made.
+    id: String,
+    /// `marker` names this file.
+    marked: Mutex<bool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here is left half done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Disk {
+    /// The file in a directory, which is made; nothing is opened yet.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub(crate) fn new(directory: &Path, marker: PathBuf) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let path = directory.join("record.redb");
+        let shelf = Shelf { path, marker, open: Mutex::new(None), fault: Mutex::new(None) };
+        Ok(Self { shelf: Arc::new(shelf) })
+    }
+
+    /// Opens the file; makes it if there is none.
+    pub(crate) fn open(&self) -> Result<(), DiskError> {
+        self.close();
+        *lock(&self.shelf.fault) = None;
+        let opened = self.open_file();
+        self.noted(opened)
+    }
+
+    fn open_file(&self) -> Result<(), DiskError> {
+        // Made for the owner alone: user rules and sealed secrets are in it.
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.shelf.path)?;
+        let db = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
+        self.shelve(db)
+    }
+
+    /// Puts an opened database in use.
+    fn shelve(&self, db: Database) -> Result<(), DiskError> {
+        let marked = match fs::read_to_string(&self.shelf.marker) {
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let id = match value::<String>(&db, key::ID)? {
+            Some(id) => id,
+            None if marked.is_some() => return Err(DiskError::Lost),
+            None => {
+                let id = format!("{:016x}", random()?);
+                store(&db, vec![Row::put(key::ID, &id)?], true)?;
+                // The name of a new file is on disk when its directory is.
+                if let Some(directory) = self.shelf.path.parent() {
+                    File::open(directory)?.sync_all()?;
+                }
+                id
+            }
+        };
+        if marked.as_ref().is_some_and(|marked| *marked != id) {
+            return Err(DiskError::Lost);
+        }
+        let open = Open { db, id, marked: Mutex::new(marked.is_some()) };
+        *lock(&self.shelf.open) = Some(Arc::new(open));
+        Ok(())
+    }
+
+    /// Closes the file, so that it can be opened again; whoever still uses it gets an error next time.
+    pub(crate) fn close(&self) {
+        *lock(&self.shelf.open) = None;
+    }
+
+    /// What went wrong last, if anything did since the file was opened.
+    pub(crate) fn fault(&self) -> Option<DiskError> {
+        lock(&self.shelf.fault).clone()
+    }
+
+    /// One value.
+    pub(crate) fn get<T: serde::de::DeserializeOwned>(&self, key: &'static str) -> Result<Option<T>, DiskError> {
+        let read = self.opened().and_then(|open| value(&open.db, key));
+        self.noted(read)
+    }
+
+    /// Reads a Record; one with a newer layout is not guessed at.
+    pub(crate) fn record(&self, key: &'static str) -> Result<Option<Record>, DiskError> {
+        /// All that is known of a layout that is not known.
+        #[derive(serde::Deserialize)]
+        struct Outline {
+            layout: u32,
+        }
+        match self.get::<Outline>(key)? {
+            Some(outline) if outline.layout > LAYOUT => Err(DiskError::NewerLayout(outline.layout)),
+            _ => self.get(key),
+        }
+    }
+
+    /// One value that is written without a sync: it is on disk with the next thing that is synced.
+    pub(crate) fn put_lazily<T: serde::Serialize>(&self, key: &'static str, value: &T) -> Result<(), DiskError> {
+        let put = || store(&self.opened()?.db, vec![Row::put(key, value)?], false);
+        self.noted(put())
+    }
+
+    /// Values that are on disk when this returns. It waits for the disk away from the runtime's own threads.
+    pub(crate) async fn put(&self, rows: Vec<Row>) -> Result<(), DiskError> {
+        self.synced(move |db| store(db, rows, true)).await
+    }
+
+    /// Whoever votes or appends calls this first: from now on this agent is known to have voted with this file.
+    pub(crate) async fn mark(&self) -> Result<(), DiskError> {
+        let open = self.opened()?;
+        let marker = self.shelf.marker.clone();
+        if *lock(&open.marked) {
+            return Ok(());
+        }
+        let marked = unblocked(move || {
+            let mut done = lock(&open.marked);
+            if !*done {
+                write_synced(&marker, open.id.as_bytes())?;
+                *done = true;
+            }
+            Ok(())
+        });
+        self.noted(marked.await)
+    }
+
+    /// Runs what waits for the disk.
+    pub(crate) async fn synced<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        let open = self.opened()?;
+        self.noted(unblocked(move || work(&open.db)).await)
+    }
+
+    /// Runs what only reads, and that from memory as a rule.
+    pub(crate) fn reading<T>(&self, work: impl FnOnce(&Database) -> Result<T, DiskError>) -> Result<T, DiskError> {
+        let read = self.opened().and_then(|open| work(&open.db));
+        self.noted(read)
+    }
+
+    /// Makes room on a full disk, for what this agent must still be able to write: that it was removed, for instance.
+    pub(crate) fn release_ballast(&self) {
+        let _ = fs::remove_file(self.ballast());
+    }
+
+    /// Keeps some room for [`Disk::release_ballast`]. Without it everything works as well, until the disk is full.
+    pub(crate) fn keep_ballast(&self) {
+        if fs::metadata(self.ballast()).is_ok_and(|there| there.len() == BALLAST_BYTES as u64) {
+            return;
+        }
+        let made = write_synced(&self.ballast(), &vec![0; BALLAST_BYTES]);
+        if made.is_err() {
+            self.release_ballast();
+        }
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.shelf.path.with_file_name("ballast")
+    }
+
+    fn opened(&self) -> Result<Arc<Open>, DiskError> {
+        lock(&self.shelf.open).clone().ok_or_else(|| DiskError::Failed("the file is closed".to_owned()))
+    }
+
+    /// Keeps in mind what went wrong: the first fault, since those after it are its consequences.
+    fn noted<T>(&self, result: Result<T, DiskError>) -> Result<T, DiskError> {
+        if let Err(fault) = &result {
+            lock(&self.shelf.fault).get_or_insert_with(|| fault.clone());
+        }
+        result
+    }
+}
+
+/// Runs `work` where it may wait.
+async fn unblocked<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
+) -> Result<T, DiskError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(DiskError::Failed(format!("a task for the disk ended: {error}"))))
+}
+
+/// Writes a small file: whole or not at all, on disk when this returns, for the owner alone.
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), DiskError> {
+    let unfinished = path.with_extension("new");
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// 64 random bits.
+pub(crate) fn random() -> Result<u64, DiskError> {
+    let mut bytes = [0; 8];
+    let drawn = SystemRandom::new().fill(&mut bytes);
+    drawn.map_err(|_| DiskError::Failed("the operating system gave no random numbers".to_owned()))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+impl From<io::Error> for DiskError {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// The library has an error type for each of its verbs, and one that they all become.
+impl<E> From<E> for DiskError
+where
+    redb::Error: From<E>,
+    E: IsOfTheFile,
+{
+    fn from(error: E) -> Self {
+        match redb::Error::from(error) {
+            redb::Error::Io(error) => error.into(),
+            redb::Error::Corrupted(why) => Self::Damaged(why),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+/// Errors of the library below.
+trait IsOfTheFile {}
+impl IsOfTheFile for redb::DatabaseError {}
+impl IsOfTheFile for redb::TransactionError {}
+impl IsOfTheFile for redb::TableError {}
+impl IsOfTheFile for redb::StorageError {}
+impl IsOfTheFile for redb::CommitError {}
+impl IsOfTheFile for redb::SetDurabilityError {}
+
+#[cfg(test)]
+mod tests;
