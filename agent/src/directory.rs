@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 /// | `secrets/` | private keys and passwords | the agent |
 /// | `server.json` | which process is the server | the agent, before the server runs |
 /// | `started.json` | the generation and the configuration keys that the server was started with | the agent |
+/// | `agent.voted` | the agent has voted, so an empty `record/` is a loss | the agent, once |
 /// | `last.json` | what the server was when it was last seen | the agent |
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
 /// | `data/` | the server's data, and its working directory | the server |
@@ -62,6 +63,8 @@ impl Directory {
         ports = "ports.json";
         /// The Record.
         record = "record";
+        /// This agent has voted in the group that agrees on the Record.
+        voted = "agent.voted";
         /// What the server was when it was last seen.
         last_role = "last.json";
         /// Private keys and passwords.

@@ -10,7 +10,7 @@ use justmanage_engine::Login;
 use justmanage_engine::acl::AGENT_USER;
 use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
-use justmanage_model::{Phase, Pin, Record, Timestamp};
+use justmanage_model::{Phase, Pin, Timestamp};
 use justmanage_record::{Group, GroupConfig, RecordStore};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
@@ -73,22 +73,23 @@ pub async fn serve(
     berth: Berth,
     listener: TcpListener,
 ) -> Result<End, ServeError> {
-    let key = own_key(&directory)?;
+    let key = Arc::new(own_key(&directory)?);
     let secrets = Secrets::open(&directory, order.claim.node)?;
     let login = Login { user: AGENT_USER.to_owned(), password: secrets::agent_password(&directory)? };
     let info = info(&order, &berth, &key, &secrets)?;
     let journal = Arc::new(Journal::open(&directory, order.claim.node)?);
     let group = Group::open(GroupConfig {
         directory: directory.record(),
+        marker: directory.voted(),
         node: order.claim.node,
-        key: own_key(&directory)?,
+        key: key.clone(),
     })
     .await?;
     // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
     // adopted yet.
     let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now)?;
 
-    let allowed = Allowed::new(welcome(group.get().as_ref(), &order.operators));
+    let allowed = Allowed::new(welcome(&group, &order.operators));
     listener.set_nonblocking(true)?;
     let incoming = Incoming::new(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
 
@@ -131,7 +132,7 @@ pub async fn serve(
         });
     let mut serving = tokio::spawn(serving);
     let mut turning = tokio::spawn(turn.run(finished));
-    let guarding = tokio::spawn(keep_allowed(group.watch(), allowed, order.operators.clone()));
+    let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
@@ -151,26 +152,37 @@ pub async fn serve(
     Ok(end)
 }
 
-/// Whose connections are let in: whom the Record names, and before there is one, the first operators. What each of them may
-/// do is another question ([`crate::api`]).
-fn welcome(record: Option<&Record>, first_operators: &BTreeSet<Pin>) -> BTreeSet<Pin> {
-    let Some(record) = record else { return first_operators.clone() };
-    let members = record.members.values().map(|member| member.pin);
-    record.operators.iter().copied().chain(members).chain(record.spec.metrics_readers.iter().copied()).collect()
+/// Whose connections are let in: whom the Record names, or what this agent was invited with; before there is either, the first
+/// operators. What each of them may do is another question ([`crate::api`]).
+fn welcome(group: &Group, first_operators: &BTreeSet<Pin>) -> BTreeSet<Pin> {
+    let record = group.get().or_else(|| group.invitation());
+    let mut pins = group.pins().borrow().clone();
+    match record {
+        Some(record) => pins.extend(record.operators.iter().chain(&record.spec.metrics_readers)),
+        None => pins.extend(first_operators),
+    }
+    pins
 }
 
 /// Lets in whom the Record names, from the moment it names them.
-async fn keep_allowed(mut records: watch::Receiver<Option<Record>>, allowed: Allowed, first: BTreeSet<Pin>) {
+async fn keep_allowed(group: Arc<Group>, allowed: Allowed, first: BTreeSet<Pin>) {
+    let (mut records, mut pins) = (group.watch(), group.pins());
     let mut before = BTreeSet::new();
     loop {
-        let now = welcome(records.borrow_and_update().as_ref(), &first);
+        records.mark_unchanged();
+        pins.mark_unchanged();
+        let now = welcome(&group, &first);
         if !before.is_subset(&now) {
             allowed.set(before.union(&now).copied().collect());
             tokio::time::sleep(FAREWELL).await;
         }
         allowed.set(now.clone());
         before = now;
-        if records.changed().await.is_err() {
+        let changed = tokio::select! {
+            changed = records.changed() => changed,
+            changed = pins.changed() => changed,
+        };
+        if changed.is_err() {
             return;
         }
     }

@@ -15,7 +15,7 @@ use justmanage_agent_proto::v1::{
 };
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
-use justmanage_record::{Group, RecordStore, Standing, StoreError};
+use justmanage_record::{Group, RecordStore, StoreError};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
@@ -73,8 +73,13 @@ impl Api {
         AgentServer::new(self).max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT)
     }
 
+    /// The Record, or what this agent was invited with.
+    fn record(&self) -> Option<Record> {
+        self.tools.group.get().or_else(|| self.tools.group.invitation())
+    }
+
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let record = self.tools.group.get();
+        let record = self.record();
         let caller = caller::of(request, record.as_ref(), &self.tools.first_operators)?;
         if matches!(caller, Caller::Operator(_)) {
             self.tools.contact.send_replace(Instant::now());
@@ -84,7 +89,7 @@ impl Api {
 
     /// Refuses a call that means another founding of the cluster. Before there is a Record there is nothing to mix up.
     fn check_epoch(&self, epoch: &str) -> Result<(), Status> {
-        let Some(record) = self.tools.group.get().filter(|_| !epoch.is_empty()) else { return Ok(()) };
+        let Some(record) = self.record().filter(|_| !epoch.is_empty()) else { return Ok(()) };
         match parse::<Epoch>(epoch)? == record.epoch {
             true => Ok(()),
             false => Err(refused(&StoreError::OtherEpoch)),
@@ -103,10 +108,6 @@ impl Api {
             None => Err(Status::invalid_argument("the Record does not have this node among its members")),
         }
     }
-
-    fn founded(&self) -> bool {
-        !matches!(&*self.tools.group.standing().borrow(), Standing::Uninvited | Standing::Invited)
-    }
 }
 
 fn parse<T: std::str::FromStr<Err = justmanage_model::Invalid>>(text: &str) -> Result<T, Status> {
@@ -122,9 +123,9 @@ impl Agent for Api {
         let (version, status) = observe::newer(self.tools.node.clone(), seen, wait_ms).await?;
         Ok(Response::new(StatusReply {
             version,
-            record: encode_record(self.tools.group.get().as_ref())?,
+            record: encode_record(self.record().as_ref())?,
             node: encode(&status.node)?,
-            founded: self.founded(),
+            founded: self.tools.group.get().is_some(),
         }))
     }
 
@@ -150,7 +151,7 @@ impl Agent for Api {
     async fn found(&self, request: Request<FoundRequest>) -> Result<Response<ProposalReply>, Status> {
         self.caller(&request)?.operator()?;
         let epoch = request.into_inner().epoch;
-        let record = self.tools.group.get();
+        let record = self.record();
         let record = record.ok_or_else(|| Status::failed_precondition("this node was not invited to a cluster"))?;
         self.check_epoch(&epoch)?;
         proposal(self.tools.group.found().await, &self.tools.group.get().unwrap_or(record))

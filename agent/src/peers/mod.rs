@@ -28,13 +28,13 @@ pub struct Peers {
 }
 
 struct Inner {
-    key: KeyPair,
+    key: Arc<KeyPair>,
     channels: Mutex<HashMap<(SocketAddr, Pin), Channel>>,
 }
 
 impl Peers {
     /// Calls in the name of the agent with this key.
-    pub fn new(key: KeyPair) -> Self {
+    pub fn new(key: Arc<KeyPair>) -> Self {
         Self { inner: Arc::new(Inner { key, channels: Mutex::default() }) }
     }
 

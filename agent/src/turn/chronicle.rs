@@ -1,12 +1,10 @@
 //! What the turn writes into the journal: what is different from the last look.
 
-use std::collections::BTreeSet;
-
 use justmanage_model::journal::{Event, Outcome, Who};
 use justmanage_model::{NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step};
 
 use super::Turn;
-use crate::journal::Draft;
+use crate::journal::{Draft, sections};
 
 /// What was seen last.
 #[derive(Debug, Default)]
@@ -40,7 +38,7 @@ impl Turn {
             self.write(record, Who::Agent(self.tools.info.claim.node), Event::Leader(leader), why, true);
             self.chronicle.leader = Some(leader);
         }
-        let sections = self.chronicle.record.as_ref().map(|before| sections(before, record)).unwrap_or_default();
+        let sections = self.chronicle.record.as_ref().map(|before| sections(Some(before), record)).unwrap_or_default();
         if !sections.is_empty() {
             let who = Who::Agent(self.tools.info.claim.node);
             self.write(record, who, Event::RecordChanged(sections), "this node has heard of it", true);
@@ -117,23 +115,4 @@ fn being(node: &NodeObservation) -> Option<Being> {
         ServerState::Stopped => Some(Being::Stopped),
         ServerState::Starting { .. } => None,
     }
-}
-
-/// The sections of the Record that differ, by name.
-fn sections(before: &Record, after: &Record) -> Vec<String> {
-    let names = [
-        ("phase", before.phase != after.phase),
-        ("spec", before.spec != after.spec),
-        ("release", before.release != after.release || before.artefact != after.artefact),
-        ("operators", before.operators != after.operators),
-        ("members", before.members != after.members),
-        ("users", before.users != after.users),
-        ("authority", before.ca_certificate != after.ca_certificate || before.vault != after.vault),
-        ("grant", before.grant != after.grant),
-        ("fences", before.fences != after.fences),
-        ("takeovers", before.takeovers != after.takeovers),
-        ("epoch", before.epoch != after.epoch),
-    ];
-    let changed: BTreeSet<&str> = names.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect();
-    changed.into_iter().map(str::to_owned).collect()
 }

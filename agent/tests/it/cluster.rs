@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{NodeId, Record, Role, Seat, Seen, ServerObservation, ServerState};
-use tonic::transport::Channel;
 
 use crate::node::Node;
 use crate::operator::{Operator, Said, record_of};
@@ -65,11 +63,6 @@ impl Cluster {
     pub(crate) fn operator(&self, position: usize) -> Operator {
         let node = &self.nodes[position];
         Operator::of(node, &self.agents[&node.order.claim.node])
-    }
-
-    /// The client of the agent of a node.
-    pub(crate) fn client(&self, position: usize) -> AgentClient<Channel> {
-        self.operator(position).client
     }
 
     /// The position of a node.

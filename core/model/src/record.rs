@@ -14,7 +14,7 @@ mod check;
 mod settings;
 
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
-pub use settings::{FENCE_LAG_S, NODE_TIMEOUT};
+pub use settings::{FENCE_LAG_S, FORMING_NODE_TIMEOUT, NODE_TIMEOUT};
 
 /// What is wanted, who belongs, how far it is, and who may be disturbed now.
 ///
