@@ -51,9 +51,9 @@ pub enum Existing {
     /// An earlier create of the same cluster was cut short before anything was founded: its machines are used.
     Resume(ClusterId),
     /// An earlier create was cut short after its agents were founded as a group: go on with their Record.
-    GoOn(Box<Record>),
+    GoOn(ClusterId),
     /// A create that was killed before Terraform could save its state: take it, it is ours.
-    Adopt(Box<Record>),
+    Adopt(ClusterId),
     /// These never held data and are of no use: remove them and look again.
     Remove(Vec<MachineRef>),
     /// Hands off.
@@ -85,14 +85,14 @@ pub fn classify(name: &str, wanted: &ClusterSpec, operator: Pin, found: &[Found]
     if best == Verdict::FORMED && !only_one {
         return refuse(name, &Refusal::TWICE);
     }
-    let kept = |verdict: &Verdict| only_one && verdict.rank() == best;
+    let kept = |verdict: &Verdict| best > 0 && only_one && verdict.rank() == best;
     let useless: Vec<MachineRef> = verdicts.iter().flat_map(|verdict| verdict.to_remove(kept(verdict))).collect();
     if !useless.is_empty() {
         return Existing::Remove(useless);
     }
     match verdicts.into_iter().find(kept).map(|verdict| verdict.kind) {
-        Some(Kind::Adopt(record)) => Existing::Adopt(record),
-        Some(Kind::GoOn(record)) => Existing::GoOn(record),
+        Some(Kind::Adopt(cluster)) => Existing::Adopt(cluster),
+        Some(Kind::GoOn(cluster)) => Existing::GoOn(cluster),
         Some(Kind::Resume(cluster)) => Existing::Resume(cluster),
         _ => Existing::Nothing,
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use justmanage_model::record::LAYOUT;
-use justmanage_model::{Artefact, Engine, Epoch, Generation, Place, Release};
+use justmanage_model::{
+    Artefact, Engine, Epoch, Generation, Member, OnCrash, Phase, Place, Release, SealingKey, Testing,
+};
 
 use super::*;
 
@@ -15,18 +17,50 @@ fn cluster(number: u8) -> ClusterId {
     ClusterId::from_entropy([number; 10])
 }
 
+fn node(number: u8) -> NodeId {
+    NodeId::from_entropy([number; 10])
+}
+
+fn machine(number: u8) -> MachineRef {
+    MachineRef(format!("machine {number}"))
+}
+
+/// Two shards without replicas.
 fn spec() -> ClusterSpec {
     ClusterSpec {
         engine: Engine::Redis,
         version: "7.0".parse().expect("version"),
-        shards: 1,
+        shards: 2,
         replicas_per_shard: 0,
         memory: "64MiB".parse().expect("memory"),
         config: BTreeMap::new(),
         place: Place::Local,
+        on_crash: OnCrash::default(),
+        cpus: None,
+        metrics_readers: std::collections::BTreeSet::new(),
+        testing: Testing::default(),
     }
 }
 
+fn member(number: u8) -> Member {
+    let port = |base: u16| ([127, 0, 0, 1], base + u16::from(number)).into();
+    Member {
+        seat: seat(number),
+        pin: operator(100 + number),
+        sealing: SealingKey::new([number; 32]),
+        agent: port(19000),
+        client: port(21000),
+        bus_port: 31000 + u16::from(number),
+        bus_id: None,
+    }
+}
+
+/// Nodes 0 and 1 have the two seats.
+fn seat(number: u8) -> Seat {
+    Seat { shard: u16::from(number % 10), ordinal: 0 }
+}
+
+/// The Record of cluster 1, with the nodes 0 and 1.
 fn record(phase: Phase, unclaimed: bool) -> Record {
     Record {
         layout: LAYOUT,
@@ -40,109 +74,176 @@ fn record(phase: Phase, unclaimed: bool) -> Record {
         release: Release { engine: Engine::Redis, version: "7.0.15".parse().expect("version"), package: None },
         artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("artefact"),
         operators: [operator(1)].into(),
-        members: BTreeMap::new(),
+        members: [0, 1].map(|number| (node(number), member(number))).into(),
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        vault: None,
+        fences: BTreeMap::new(),
+        takeovers: BTreeMap::new(),
     }
 }
 
+/// The Record of a cluster that wants something else.
+fn otherwise(phase: Phase, unclaimed: bool) -> Record {
+    let mut record = record(phase, unclaimed);
+    record.spec.memory = "128MiB".parse().expect("memory");
+    record
+}
+
+/// A machine of cluster 1.
 fn found(number: u8, agent: FoundAgent) -> Found {
-    Found {
-        machine: MachineRef(format!("machine {number}")),
-        cluster: cluster(number),
-        node: NodeId::from_entropy([number; 10]),
-        agent,
-    }
+    Found { machine: machine(number), cluster: cluster(1), node: node(number), seat: seat(number), agent }
 }
 
-fn founded(record: Record) -> Found {
-    found(1, FoundAgent::Founded(Box::new(record)))
+/// A machine of cluster 2.
+fn foreign(number: u8, agent: FoundAgent) -> Found {
+    Found { cluster: cluster(2), ..found(number, agent) }
+}
+
+fn invited(record: Record) -> FoundAgent {
+    FoundAgent::Invited(Box::new(record))
+}
+
+fn founded(record: Record) -> FoundAgent {
+    FoundAgent::Founded(Box::new(record))
+}
+
+fn silent() -> FoundAgent {
+    FoundAgent::Silent("connection refused".into())
 }
 
 fn decide(found: &[Found]) -> Existing {
     classify("cache", &spec(), operator(1), found)
 }
 
+use FoundAgent::{Denied, Stopped, Uninvited};
+use Phase::{Formed, Forming, Leaving};
+
 #[test]
-fn nothing_there_is_made() {
-    assert_eq!(decide(&[]), Existing::Nothing);
+fn what_never_was_a_group_is_used_if_it_fits_and_goes_if_it_does_not() {
+    let remove = |numbers: &[u8]| Existing::Remove(numbers.iter().map(|number| machine(*number)).collect());
+    let forming = || record(Forming, true);
+    let cases: Vec<(&str, Vec<Found>, Existing)> = vec![
+        ("nothing", vec![], Existing::Nothing),
+        ("one machine", vec![found(0, Uninvited)], Existing::Resume(cluster(1))),
+        ("both", vec![found(0, Uninvited), found(1, Uninvited)], Existing::Resume(cluster(1))),
+        ("one of them invited", vec![found(0, invited(forming())), found(1, Uninvited)], Existing::Resume(cluster(1))),
+        (
+            "invited to something else",
+            vec![found(0, invited(otherwise(Forming, true))), found(1, Uninvited)],
+            remove(&[0, 1]),
+        ),
+        ("a seat that is not wanted any more", vec![found(0, Uninvited), found(5, Uninvited)], remove(&[5])),
+        ("only such", vec![found(5, Uninvited)], remove(&[5])),
+        ("two in one seat", vec![found(0, Uninvited), found(10, Uninvited)], remove(&[10])),
+        ("of two tries", vec![found(0, Uninvited), foreign(1, Uninvited)], remove(&[0, 1])),
+    ];
+    for (case, found, expected) in cases {
+        assert_eq!(decide(&found), expected, "{case}");
+    }
 }
 
 #[test]
-fn a_cluster_that_was_never_founded_is_resumed() {
-    assert_eq!(decide(&[found(1, FoundAgent::Unfounded)]), Existing::Resume(cluster(1)));
+fn who_has_not_said_anything_may_know_of_a_group() {
+    let cases: Vec<(&str, Vec<Found>, Existing)> = vec![
+        ("stopped", vec![found(0, Stopped), found(1, Uninvited)], Existing::Wake(vec![node(0)])),
+        ("stopped, of another try", vec![found(0, Uninvited), foreign(1, Stopped)], Existing::Wake(vec![node(1)])),
+        (
+            "stopped, beside one that is of no use",
+            vec![found(0, founded(otherwise(Forming, true))), found(1, Stopped)],
+            Existing::Wake(vec![node(1)]),
+        ),
+    ];
+    for (case, found, expected) in cases {
+        assert_eq!(decide(&found), expected, "{case}");
+    }
+    for (case, found, says) in [
+        ("silent", vec![found(0, silent()), found(1, Uninvited)], "connection refused"),
+        ("silent and stopped", vec![found(0, silent()), found(1, Stopped)], "connection refused"),
+        ("denied", vec![found(0, Denied), found(1, Uninvited)], "another operator"),
+        (
+            "silent, beside one of no use",
+            vec![found(0, founded(otherwise(Forming, true))), found(1, silent())],
+            "refused",
+        ),
+    ] {
+        let Existing::Refuse(failure) = decide(&found) else { panic!("{case}: not refused") };
+        assert!(failure.detail.contains(says), "{case}: {failure}");
+    }
 }
 
 #[test]
-fn leftovers_of_two_tries_that_were_never_founded_are_replaced() {
-    let both = [found(1, FoundAgent::Unfounded), found(2, FoundAgent::Unfounded)];
-    let machines = vec![MachineRef("machine 1".into()), MachineRef("machine 2".into())];
-    assert_eq!(decide(&both), Existing::Replace(machines));
+fn a_group_that_never_held_data_goes_on_or_is_made_anew() {
+    let all = |numbers: &[u8]| Existing::Remove(numbers.iter().map(|number| machine(*number)).collect());
+    let on = || founded(record(Forming, true));
+    let cases: Vec<(&str, Vec<Found>, Existing)> = vec![
+        ("as wanted", vec![found(0, on()), found(1, on())], Existing::GoOn(cluster(1))),
+        ("one was not told", vec![found(0, on()), found(1, Uninvited)], Existing::GoOn(cluster(1))),
+        ("one does not run", vec![found(0, on()), found(1, Stopped)], Existing::GoOn(cluster(1))),
+        ("one does not answer", vec![found(0, on()), found(1, silent())], Existing::GoOn(cluster(1))),
+        ("with a machine too many", vec![found(0, on()), found(1, on()), found(5, Uninvited)], all(&[5])),
+        ("a machine of it is gone", vec![found(0, on())], all(&[0])),
+        (
+            "something else is wanted",
+            vec![found(0, founded(otherwise(Forming, true))), found(1, Uninvited)],
+            all(&[0, 1]),
+        ),
+        ("leaving", vec![found(0, founded(record(Leaving, false))), found(1, Uninvited)], all(&[0, 1])),
+        ("beside an earlier try", vec![found(0, on()), found(1, on()), foreign(7, Uninvited)], all(&[7])),
+    ];
+    for (case, found, expected) in cases {
+        assert_eq!(decide(&found), expected, "{case}");
+    }
 }
 
 #[test]
-fn agents_that_do_not_run_are_started_before_anything_is_decided() {
-    let node = NodeId::from_entropy([1; 10]);
-    assert_eq!(decide(&[found(1, FoundAgent::Stopped)]), Existing::Wake(vec![node]));
+fn the_newest_record_decides() {
+    let newer = Record { generation: Generation::new(9), ..record(Formed, true) };
+    let both = [found(0, founded(otherwise(Forming, true))), found(1, founded(newer))];
+    assert_eq!(decide(&both), Existing::Adopt(cluster(1)));
 }
 
 #[test]
-fn a_forming_cluster_of_the_same_configuration_is_resumed() {
-    assert_eq!(decide(&[founded(record(Phase::Forming, true))]), Existing::Resume(cluster(1)));
-}
-
-#[test]
-fn a_forming_cluster_of_another_configuration_is_replaced_since_it_never_held_data() {
-    let mut other = record(Phase::Forming, true);
-    other.spec.memory = "128MiB".parse().expect("memory");
-    assert_eq!(decide(&[founded(other)]), Existing::Replace(vec![MachineRef("machine 1".into())]));
-}
-
-#[test]
-fn a_cluster_that_is_leaving_is_replaced() {
-    assert_eq!(
-        decide(&[founded(record(Phase::Leaving, false))]),
-        Existing::Replace(vec![MachineRef("machine 1".into())])
-    );
-}
-
-#[test]
-fn a_formed_cluster_whose_create_was_killed_before_its_state_was_saved_is_adopted() {
-    assert_eq!(decide(&[founded(record(Phase::Formed, true))]), Existing::Adopt(cluster(1)));
+fn a_formed_cluster_that_nobody_saved_is_adopted_whatever_machines_it_lacks() {
+    let formed = || founded(record(Formed, true));
+    for (case, found) in [
+        ("whole", vec![found(0, formed()), found(1, formed())]),
+        ("a machine is gone", vec![found(0, formed())]),
+        ("an agent is silent", vec![found(0, formed()), found(1, silent())]),
+        ("known from an invitation alone", vec![found(0, invited(record(Formed, true)))]),
+    ] {
+        assert_eq!(decide(&found), Existing::Adopt(cluster(1)), "{case}");
+    }
+    let beside = [found(0, formed()), found(1, formed()), foreign(7, Uninvited)];
+    assert_eq!(decide(&beside), Existing::Remove(vec![machine(7)]), "an earlier try goes");
 }
 
 #[test]
 fn a_formed_cluster_is_never_touched_otherwise() {
-    let mut changed = record(Phase::Formed, true);
-    changed.spec.memory = "128MiB".parse().expect("memory");
-    let mut others = record(Phase::Formed, true);
-    others.operators = [operator(2)].into();
+    let others = Record { operators: [operator(2)].into(), ..record(Formed, true) };
     for (case, record, says) in [
-        ("presented before", record(Phase::Formed, false), "holds data"),
-        ("made from another configuration", changed, "another configuration"),
+        ("presented before", record(Formed, false), "holds data"),
+        ("made from another configuration", otherwise(Formed, true), "another configuration"),
         ("of another operator", others, "another operator"),
     ] {
-        let Existing::Refuse(failure) = decide(&[founded(record)]) else { panic!("{case}: not refused") };
+        let Existing::Refuse(failure) = decide(&[found(0, founded(record))]) else { panic!("{case}: not refused") };
         assert!(failure.detail.contains(says), "{case}: {failure}");
         assert_eq!(failure.about, FieldPath::of("name"), "{case}");
+        assert!(!failure.to_string().contains('%'), "{failure}");
     }
 }
 
 #[test]
-fn agents_that_refuse_or_keep_silent_stop_a_create() {
-    for (agent, says) in [
-        (FoundAgent::Denied, "another operator"),
-        (FoundAgent::Silent("connection refused".into()), "connection refused"),
-    ] {
-        let Existing::Refuse(failure) = decide(&[found(1, agent)]) else { panic!("{says}: not refused") };
-        assert!(failure.detail.contains(says), "{failure}");
-    }
+fn two_of_one_name_that_hold_data_are_nobodys_to_choose_from() {
+    let second = Record { cluster: cluster(2), ..record(Formed, true) };
+    let both = [found(0, founded(record(Formed, true))), foreign(7, founded(second))];
+    let Existing::Refuse(failure) = decide(&both) else { panic!("not refused") };
+    assert!(failure.detail.contains("exists twice"), "{failure}");
 }
 
 #[test]
 fn a_forming_cluster_of_another_operator_is_not_removed() {
-    let mut others = record(Phase::Forming, true);
-    others.operators = [operator(2)].into();
-    assert!(matches!(decide(&[founded(others)]), Existing::Refuse(_)));
+    let others = Record { operators: [operator(2)].into(), ..record(Forming, true) };
+    assert!(matches!(decide(&[found(0, founded(others))]), Existing::Refuse(_)));
 }

@@ -19,9 +19,9 @@ pub(super) struct Verdict {
 
 pub(super) enum Kind {
     /// It holds data and is ours to take.
-    Adopt(Box<Record>),
+    Adopt(ClusterId),
     /// It was founded and never held data.
-    GoOn(Box<Record>),
+    GoOn(ClusterId),
     /// It was never founded.
     Resume(ClusterId),
     /// It never held data, and is not what is wanted.
@@ -152,12 +152,12 @@ fn by_record<'a>(wanted: &ClusterSpec, operator: Pin, found: &[&'a Found], recor
         Phase::Forming if record.spec == *wanted && record.members.keys().all(there) => {
             let stranger = |one: &&Found| !record.members.contains_key(&one.node) && is_new(one);
             let strangers = found.iter().copied().filter(stranger).collect();
-            return (Kind::GoOn(Box::new(record.clone())), strangers);
+            return (Kind::GoOn(record.cluster), strangers);
         }
         // Of those who have not answered, one may know that it has formed since.
         Phase::Forming | Phase::Leaving => not_all_known(found).unwrap_or(Kind::Useless),
         // Machines that are missing or too many are an update's to mend, and adopting is one.
-        Phase::Formed if record.unclaimed && record.spec == *wanted => Kind::Adopt(Box::new(record.clone())),
+        Phase::Formed if record.unclaimed && record.spec == *wanted => Kind::Adopt(record.cluster),
         Phase::Formed if record.unclaimed => Kind::Refuse(Refusal::OTHER_CONFIGURATION),
         Phase::Formed => Kind::Refuse(Refusal::DATA),
     };

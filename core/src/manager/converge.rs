@@ -43,7 +43,7 @@ impl<'a> Watch<'a> {
         loop {
             let count = self.agents.len().max(1);
             let Some(agent) = self.agents.get(self.at % count) else { return Err(super::ask::no_majority()) };
-            let within = LOOK.min(self.manager.patience);
+            let within = LOOK.min(self.manager.patience / 2);
             let look = self.manager.agents.observe(agent, self.last.as_ref(), within);
             let answer = tokio::select! {
                 answer = look => answer,

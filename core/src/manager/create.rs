@@ -73,9 +73,9 @@ impl Manager {
                     info!(%cluster, "going on with the machines that an earlier apply left");
                     return Ok(Ground::Machines(cluster, looked));
                 }
-                Existing::GoOn(record) | Existing::Adopt(record) => {
-                    info!(cluster = %record.cluster, "going on with the cluster that an earlier apply left");
-                    return Ok(Ground::Group(record.cluster));
+                Existing::GoOn(cluster) | Existing::Adopt(cluster) => {
+                    info!(%cluster, "going on with the cluster that an earlier apply left");
+                    return Ok(Ground::Group(cluster));
                 }
                 Existing::Wake(nodes) => {
                     let machines = looked.into_iter().map(|one| one.machine);

@@ -95,7 +95,7 @@ impl Manager {
                 continue;
             }
             match &one.answer {
-                Answer::Reply(_, reply) if !reply.founded || !knows_itself(reply.record.as_ref(), node) => {
+                Answer::Reply(reply) if !reply.1.founded || !knows_itself(reply.1.record.as_ref(), node) => {
                     useless.push(one.machine.reference.clone());
                 }
                 Answer::Reply(..) | Answer::Failed(_) | Answer::Stopped => {
@@ -141,7 +141,7 @@ fn vacancies(record: &Record, there: &BTreeSet<NodeId>) -> Vec<Vacancy> {
 /// The claim for a seat: of a machine that an earlier try made for it, or a new one.
 fn claim(record: &Record, seat: Seat, looked: &[Looked]) -> Result<Claim, Failure> {
     let left = looked.iter().find(|one| {
-        let unused = matches!(&one.answer, Answer::Reply(_, reply) if !reply.founded);
+        let unused = matches!(&one.answer, Answer::Reply(reply) if !reply.1.founded);
         one.machine.claim.seat == seat && unused && !record.members.contains_key(&one.machine.claim.node)
     });
     match left {

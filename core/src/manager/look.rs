@@ -19,7 +19,7 @@ pub(super) struct Looked {
 /// What an agent answered.
 pub(super) enum Answer {
     Stopped,
-    Reply(AgentInfo, Box<NodeReply>),
+    Reply(Box<(AgentInfo, NodeReply)>),
     Failed(AgentError),
 }
 
@@ -28,7 +28,7 @@ impl Looked {
     pub(super) fn found(&self) -> Found {
         let agent = match &self.answer {
             Answer::Stopped => FoundAgent::Stopped,
-            Answer::Reply(_, reply) => match (&reply.record, reply.founded) {
+            Answer::Reply(reply) => match (&reply.1.record, reply.1.founded) {
                 (Some(record), true) => FoundAgent::Founded(Box::new(record.clone())),
                 (Some(record), false) => FoundAgent::Invited(Box::new(record.clone())),
                 (None, _) => FoundAgent::Uninvited,
@@ -52,7 +52,7 @@ impl Looked {
     /// Its agent and what that said, if it said something.
     pub(super) fn reply(&self) -> Option<(&AgentInfo, &NodeReply)> {
         match &self.answer {
-            Answer::Reply(info, reply) => Some((info, reply)),
+            Answer::Reply(reply) => Some((&reply.0, &reply.1)),
             Answer::Stopped | Answer::Failed(_) => None,
         }
     }
@@ -75,7 +75,7 @@ impl Manager {
             None => Answer::Stopped,
             Some(Err(error)) => Answer::Failed(error),
             Some(Ok(info)) => match self.agents.status(&info).await {
-                Ok(reply) => Answer::Reply(info, Box::new(reply)),
+                Ok(reply) => Answer::Reply(Box::new((info, reply))),
                 Err(error) => Answer::Failed(error),
             },
         };

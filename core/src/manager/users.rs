@@ -80,7 +80,7 @@ impl Manager {
             let wanted = if now.users == record.users { wanted.clone() } else { user::fingerprint(&now.users) };
             match in_force(now, &status, &wanted) {
                 InForce::Everywhere => return Ok(()),
-                InForce::WhereSeen if begun.elapsed() >= UNSEEN_PATIENCE.min(self.patience) => {
+                InForce::WhereSeen if begun.elapsed() >= UNSEEN_PATIENCE.min(self.patience / 4) => {
                     warn!(id = %locator, "the users are in force on all nodes that can be seen, and not all can");
                     return Ok(());
                 }

@@ -5,11 +5,7 @@ use justmanage_core::manager::Observed;
 use justmanage_model::{Phase, Pin};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Behaviour, World, spec, summary};
-
-fn name() -> justmanage_model::ClusterName {
-    "cache".parse().expect("name")
-}
+use crate::world::{Behaviour, World, name, spec, summary};
 
 fn token() -> CancellationToken {
     CancellationToken::new()
@@ -105,7 +101,7 @@ async fn a_formed_cluster_that_nobody_claimed_is_adopted_and_a_claimed_one_refus
 async fn a_cluster_of_another_operator_is_refused() {
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
     world.manager(&home).create(&name(), &spec(), &token()).await.expect("create");
-    for record in world.inside().records.values_mut() {
+    for record in world.inside().groups.values_mut() {
         record.operators = [Pin::from_digest([7; 32])].into();
     }
     let refused = world.manager(&home).create(&name(), &spec(), &token()).await.expect_err("another operator");
@@ -131,7 +127,7 @@ async fn a_stop_ends_the_wait_and_tells_what_exists() {
     let name = name();
     let spec = spec();
     let (result, ()) = tokio::join!(manager.create(&name, &spec, &cancel), async {
-        while world.inside().records.is_empty() {
+        while world.inside().groups.is_empty() {
             tokio::task::yield_now().await;
         }
         cancel.cancel();

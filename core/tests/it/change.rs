@@ -1,8 +1,7 @@
 //! Changing, looking, removing: by compare-and-set, by claims, and after a restart of the machine.
 
-use justmanage_core::manager::{Observed, hash_password};
+use justmanage_core::manager::Observed;
 use justmanage_core::{ClusterView, Manager};
-use justmanage_model::{Secret, User, UserName};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Behaviour, World, spec, summary};
@@ -14,56 +13,6 @@ async fn made(world: &World, home: &tempfile::TempDir) -> (Manager, ClusterView)
     (manager, view)
 }
 
-fn user() -> (UserName, User) {
-    let password = hash_password(&Secret::new("correct horse".to_owned()));
-    ("app".parse().expect("name"), User { acl: "~app:* +@all".parse().expect("acl"), passwords: vec![password] })
-}
-
-#[tokio::test]
-async fn a_change_takes_whatever_somebody_else_changed_before_it() {
-    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
-    let (manager, view) = made(&world, &home).await;
-    world.inside().somebody_first = 3;
-    let (name, user) = user();
-    manager.put_user(&view.id, &name, &user, &CancellationToken::new()).await.expect("put");
-    assert_eq!(world.record().users.get(&name), Some(&user));
-}
-
-#[tokio::test]
-async fn an_answer_that_was_lost_is_looked_up_and_not_repeated() {
-    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
-    let (manager, view) = made(&world, &home).await;
-    let before = world.record().generation;
-    world.inside().lose_answers = 1;
-    let (name, user) = user();
-    manager.put_user(&view.id, &name, &user, &CancellationToken::new()).await.expect("put");
-    assert_eq!(world.record().generation, before.next(), "one change, one generation");
-}
-
-#[tokio::test]
-async fn somebody_who_is_always_first_is_an_error_and_not_an_endless_loop() {
-    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
-    let (manager, view) = made(&world, &home).await;
-    world.inside().somebody_first = u32::MAX;
-    let (name, user) = user();
-    let failed = manager.put_user(&view.id, &name, &user, &CancellationToken::new()).await.expect_err("never first");
-    assert_eq!(summary(&failed), "Cluster is being changed by somebody else");
-}
-
-#[tokio::test]
-async fn a_user_goes_and_one_that_is_gone_stays_gone() {
-    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
-    let (manager, view) = made(&world, &home).await;
-    let cancel = CancellationToken::new();
-    let (name, user) = user();
-    manager.put_user(&view.id, &name, &user, &cancel).await.expect("put");
-    manager.remove_user(&view.id, &name, &cancel).await.expect("remove");
-    assert!(world.record().users.is_empty());
-    manager.remove_user(&view.id, &name, &cancel).await.expect("again");
-    manager.destroy(&view.id).await.expect("destroy");
-    manager.remove_user(&view.id, &name, &cancel).await.expect("the cluster is gone, and the user with it");
-}
-
 #[tokio::test]
 async fn agents_that_do_not_run_show_as_unfinished_work_and_an_update_starts_them() {
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
@@ -72,6 +21,7 @@ async fn agents_that_do_not_run_show_as_unfinished_work_and_an_update_starts_the
     let Observed::Here(seen) = manager.observe(&view.id).await.expect("observe") else { panic!("not here") };
     assert!(!seen.converged && seen.record.is_none());
     assert!(seen.waiting_on[0].contains("an apply starts them"), "{:?}", seen.waiting_on);
+    assert!(seen.needs_apply);
 
     let after = manager.update(&view.id, &spec(), &CancellationToken::new()).await.expect("update");
     assert!(after.converged);

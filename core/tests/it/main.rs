@@ -3,4 +3,8 @@
 
 mod apply;
 mod change;
+mod cut;
+mod many;
+mod replace;
+mod users;
 mod world;

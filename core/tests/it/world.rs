@@ -1,24 +1,27 @@
-//! A small world: machines that exist or not, agents that converge, hesitate, refuse or keep silent.
+//! A small world: machines that exist or not, agents that know nothing, are invited or belong to a group, that converge,
+//! hesitate, refuse or keep silent; and the moment at which the one who asks is killed.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod agents;
+mod platform;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use justmanage_core::agents::{AgentError, AgentStatus, Agents, Proposal};
 use justmanage_core::artefacts::Artefacts;
 use justmanage_core::{Manager, OperatorKey};
-use justmanage_model::node::{AgentInfo, ProcessIdentity, ServerProgram};
+use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
-    ClusterSpec, Engine, Failure, NodeId, NodeObservation, Phase, Pin, Place, Record, Release, ServerState, Waiting,
+    Claim, ClusterId, ClusterName, ClusterSpec, Engine, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
+    ServerState,
 };
-use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
-};
+use justmanage_platforms::{Machine, MachineRef, MachineState};
+use tokio::sync::Notify;
+
+pub(crate) use agents::running;
 
 /// What an agent does.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Behaviour {
     /// It makes everything so, one look after it was asked.
     #[default]
@@ -33,34 +36,78 @@ pub(crate) enum Behaviour {
     Denies,
     /// It does not answer.
     Silent,
+    /// It takes every call and never answers.
+    Hangs,
+}
+
+/// When the one who asks is killed: at the call with this number, before or after it did what it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    pub(crate) at: u32,
+    pub(crate) after: bool,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Inside {
     pub(crate) machines: BTreeMap<NodeId, Machine>,
-    pub(crate) records: BTreeMap<NodeId, Record>,
+    /// What each agent was invited to.
+    pub(crate) invitations: BTreeMap<NodeId, Record>,
+    /// What agents have that know no newer Record than this.
+    pub(crate) stale: BTreeMap<NodeId, Record>,
+    /// The Record of each group that was founded.
+    pub(crate) groups: BTreeMap<ClusterId, Record>,
+    /// What all agents do.
     pub(crate) behaviour: Behaviour,
+    /// What single agents do instead.
+    pub(crate) odd: BTreeMap<NodeId, Behaviour>,
+    /// The servers of nodes that do not simply run.
+    pub(crate) servers: BTreeMap<NodeId, ServerState>,
     /// The next proposals are taken, but the answer is lost.
     pub(crate) lose_answers: u32,
     /// Before the next proposal somebody else makes one.
     pub(crate) somebody_first: u32,
     /// No new machine can be had.
     pub(crate) no_capacity: bool,
+    /// Machines whose agents do not start.
+    pub(crate) broken: BTreeSet<NodeId>,
     pub(crate) removed: Vec<MachineRef>,
+    /// The calls that change something, as they began.
+    pub(crate) calls: Vec<&'static str>,
+    pub(crate) cut: Option<Cut>,
+    /// How many machines were being made at the same time, at most.
+    pub(crate) most_at_once: usize,
+    at_once: usize,
+    /// Somebody else's machine appears when ours have been made.
+    pub(crate) rival: Option<Claim>,
+    ports: BTreeMap<NodeId, u16>,
 }
 
 /// The world; clones are the same one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct World(Arc<Mutex<Inside>>);
+pub(crate) struct World {
+    inside: Arc<Mutex<Inside>>,
+    /// The one who asks has been killed.
+    killed: Arc<Notify>,
+}
 
 impl World {
     pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().expect("no test panics inside")
+        self.inside.lock().expect("no test panics inside")
     }
 
     /// The only Record there is.
     pub(crate) fn record(&self) -> Record {
-        self.inside().records.values().next().expect("a record").clone()
+        let inside = self.inside();
+        assert_eq!(inside.groups.len(), 1, "one group");
+        inside.groups.values().next().expect("a group").clone()
+    }
+
+    /// The nodes of the only group, in the order of their seats.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        let record = self.record();
+        let mut nodes: Vec<_> = record.members.iter().map(|(node, member)| (member.seat, *node)).collect();
+        nodes.sort_unstable();
+        nodes.into_iter().map(|(_, node)| node).collect()
     }
 
     pub(crate) fn stop_agents(&self) {
@@ -69,174 +116,135 @@ impl World {
         }
     }
 
+    /// Takes a machine away, with everything on it.
+    pub(crate) fn lose(&self, node: NodeId) {
+        let mut inside = self.inside();
+        inside.machines.remove(&node).expect("a machine");
+        inside.invitations.remove(&node);
+    }
+
     /// A manager with a key of its own in `home`.
     pub(crate) fn manager(&self, home: &tempfile::TempDir) -> Manager {
         let operator = Arc::new(OperatorKey::at(home.path().join("operator.key")));
         Manager::new(Arc::new(self.clone()), Arc::new(self.clone()), Artefacts::default(), operator)
-            .with_patience(Duration::from_millis(50))
+            .with_patience(Duration::from_millis(200))
     }
 
-    /// An agent at work: as time passes, it gets somewhere.
-    fn work(&self, node: &NodeId) {
-        let mut inside = self.inside();
-        let works = matches!(inside.behaviour, Behaviour::Converges | Behaviour::FormsOnly);
-        if let Some(record) = inside.records.get_mut(node).filter(|_| works) {
-            record.phase = Phase::Formed;
-            record.ca_certificate = Some("certificate".into());
+    /// Runs what somebody asks for until they are killed at the cut; `None`: they were.
+    pub(crate) async fn cut_short<T>(&self, cut: Cut, work: impl Future<Output = T>) -> Option<T> {
+        {
+            let mut inside = self.inside();
+            inside.calls.clear();
+            inside.cut = Some(cut);
         }
-    }
-
-    fn status_of(&self, node: &NodeId) -> Result<AgentStatus, AgentError> {
-        let inside = self.inside();
-        match inside.behaviour {
-            Behaviour::Denies => return Err(AgentError::Denied),
-            Behaviour::Silent => return Err(AgentError::Unreachable("connection refused".into())),
-            _ => {}
-        }
-        let record = inside.records.get(node).cloned();
-        let formed = record.as_ref().is_some_and(|record| record.phase == Phase::Formed);
-        let converged = formed && inside.behaviour == Behaviour::Converges;
-        let waiting = match inside.behaviour {
-            _ if converged => Vec::new(),
-            Behaviour::Stuck => vec![stuck()],
-            _ => vec![Waiting::ClusterNotOk { node: *node }],
+        let ended = tokio::select! {
+            ended = work => Some(ended),
+            () = self.killed.notified() => None,
         };
-        let node = NodeObservation { agent_version: "0.1.0".into(), settled: None, server: ServerState::Stopped };
-        Ok(AgentStatus { record, node, converged, waiting })
+        self.inside().cut = None;
+        ended
+    }
+
+    /// A call that changes something: it does, unless the one who asks is killed before.
+    pub(crate) async fn act<T>(&self, call: &'static str, act: impl FnOnce(&mut Inside) -> T) -> T {
+        let (done, killed) = {
+            let mut inside = self.inside();
+            let number = u32::try_from(inside.calls.len()).expect("few calls");
+            inside.calls.push(call);
+            match inside.cut.filter(|cut| number >= cut.at) {
+                Some(cut) if number > cut.at || !cut.after => (None, true),
+                Some(_) => (Some(act(&mut inside)), true),
+                None => (Some(act(&mut inside)), false),
+            }
+        };
+        if killed {
+            self.killed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        done.expect("whoever lives has acted")
     }
 }
 
-fn stuck() -> Waiting {
-    let since = justmanage_model::Timestamp::UNIX_EPOCH;
-    Waiting::Stuck { what: "its data are gone".into(), since, hint: "Restore them.".into() }
+impl Inside {
+    pub(crate) fn behaviour_of(&self, node: NodeId) -> Behaviour {
+        self.odd.get(&node).copied().unwrap_or(self.behaviour)
+    }
+
+    /// Whether a node belongs to a group that was founded.
+    pub(crate) fn group_of(&self, node: NodeId) -> Option<&Record> {
+        let invitation = self.invitations.get(&node)?;
+        self.groups.get(&invitation.cluster).filter(|group| group.epoch == invitation.epoch)
+    }
+
+    /// The members of a group whose agents run and speak.
+    fn alive(&self, group: &Record) -> Vec<NodeId> {
+        let runs = |node: &NodeId| {
+            let running = self.machines.get(node).is_some_and(|machine| machine.state != MachineState::Stopped);
+            running && !matches!(self.behaviour_of(*node), Behaviour::Silent | Behaviour::Hangs)
+        };
+        let invited = |node: &NodeId| self.invitations.get(node).is_some_and(|record| record.epoch == group.epoch);
+        group.members.keys().copied().filter(|node| runs(node) && invited(node)).collect()
+    }
+
+    /// Who leads a group; nobody without a majority.
+    pub(crate) fn leader(&self, group: &Record) -> Option<NodeId> {
+        let alive = self.alive(group);
+        (alive.len() * 2 > group.members.len()).then(|| alive[0])
+    }
+
+    /// What an agent says of itself.
+    pub(crate) fn info(&mut self, claim: &Claim) -> AgentInfo {
+        let next = u16::try_from(self.ports.len()).expect("few nodes");
+        let port = *self.ports.entry(claim.node).or_insert(next);
+        let [low, high] = port.to_le_bytes();
+        AgentInfo {
+            claim: claim.clone(),
+            pin: Pin::from_digest([9, low, high].repeat(11)[..32].try_into().expect("32 bytes")),
+            sealing: SealingKey::new([low; 32]),
+            agent: ([127, 0, 0, 1], 19000 + port).into(),
+            client: ([127, 0, 0, 1], 21000 + port).into(),
+            bus_port: 31000 + port,
+            version: "0.1.0".into(),
+            process: ProcessIdentity { pid: 1, start_time: 1, boot_id: "boot".into() },
+        }
+    }
+
+    /// Agents at work: as time passes, a group gets somewhere.
+    pub(crate) fn work(&mut self, node: NodeId) {
+        let behaviour = self.behaviour_of(node);
+        let Some(group) = self.group_of(node).cloned() else { return };
+        if !matches!(behaviour, Behaviour::Converges | Behaviour::FormsOnly) || self.leader(&group).is_none() {
+            return;
+        }
+        let Some(group) = self.groups.get_mut(&group.cluster) else { return };
+        group.phase = Phase::Formed;
+        group.ca_certificate = Some("certificate".into());
+    }
 }
 
+pub(crate) fn name() -> ClusterName {
+    "cache".parse().expect("name")
+}
+
+/// One node.
 pub(crate) fn spec() -> ClusterSpec {
+    shape(1, 0)
+}
+
+/// A cluster of this shape.
+pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
     ClusterSpec {
         engine: Engine::Redis,
         version: "7.0".parse().expect("version"),
-        shards: 1,
-        replicas_per_shard: 0,
+        shards,
+        replicas_per_shard,
         memory: "64MiB".parse().expect("memory"),
         config: BTreeMap::new(),
         place: Place::Local,
-    }
-}
-
-fn info(order: &MachineOrder) -> AgentInfo {
-    AgentInfo {
-        claim: order.claim.clone(),
-        pin: Pin::from_digest([9; 32]),
-        agent: "127.0.0.1:19000".parse().expect("address"),
-        client: "127.0.0.1:21000".parse().expect("address"),
-        bus_port: 31000,
-        version: "0.1.0".into(),
-        process: ProcessIdentity { pid: 1, start_time: 1, boot_id: "boot".into() },
-    }
-}
-
-#[async_trait]
-impl Platform for World {
-    async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
-        Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
-    }
-
-    async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
-        let mut inside = self.inside();
-        if inside.no_capacity && !inside.machines.contains_key(&order.claim.node) {
-            return Err(PlatformError::Quota { what: "the disk is full".into(), hint: "Free some.".into() });
-        }
-        let machine = Machine {
-            reference: MachineRef(order.claim.node.to_string()),
-            claim: order.claim.clone(),
-            state: MachineState::Running(Box::new(info(order))),
-        };
-        inside.machines.insert(order.claim.node, machine.clone());
-        Ok(machine)
-    }
-
-    async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError> {
-        let mut inside = self.inside();
-        inside.machines.retain(|_, m| m.reference != *machine);
-        inside.records.retain(|node, _| node.to_string() != machine.0);
-        inside.removed.push(machine.clone());
-        Ok(())
-    }
-
-    async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
-        match &machine.state {
-            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
-            MachineState::Stopped => Err(PlatformError::NotFound { what: "the agent".into() }),
-        }
-    }
-
-    async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
-        let release = Release { engine, version: "7.0.15".parse().expect("version"), package: None };
-        let old = Release { engine, version: "7.0.11".parse().expect("version"), package: None };
-        let program =
-            |release, path: &str, tls| ServerProgram { path: path.into(), release, tls, sha256: "0".repeat(64) };
-        let newest = Release { engine, version: "7.0.16".parse().expect("version"), package: None };
-        Ok(vec![
-            program(old, "/old", true),
-            program(release, "/usr/bin/redis-server", true),
-            program(newest, "/bare", false),
-        ])
-    }
-
-    async fn store(&self, _program: &Download) -> Result<ServerProgram, PlatformError> {
-        Err(PlatformError::Denied { what: "nothing is stored here".into(), hint: String::new() })
-    }
-}
-
-#[async_trait]
-impl Agents for World {
-    async fn status(&self, agent: &AgentInfo) -> Result<AgentStatus, AgentError> {
-        self.status_of(&agent.claim.node)
-    }
-
-    async fn next(
-        &self,
-        agent: &AgentInfo,
-        seen: Option<&AgentStatus>,
-        within: Duration,
-    ) -> Result<AgentStatus, AgentError> {
-        self.work(&agent.claim.node);
-        let status = self.status_of(&agent.claim.node)?;
-        if seen == Some(&status) {
-            tokio::time::sleep(within).await;
-        }
-        Ok(status)
-    }
-
-    async fn found(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
-        let mut inside = self.inside();
-        match inside.records.get(&agent.claim.node) {
-            Some(there) => Ok(Proposal::Conflict(Some(there.clone()))),
-            None => {
-                inside.records.insert(agent.claim.node, record.clone());
-                Ok(Proposal::Applied(record.clone()))
-            }
-        }
-    }
-
-    async fn propose(&self, agent: &AgentInfo, before: &Record, after: &Record) -> Result<Proposal, AgentError> {
-        let mut inside = self.inside();
-        let there = inside.records.get(&agent.claim.node).expect("a record").clone();
-        if inside.somebody_first > 0 {
-            inside.somebody_first -= 1;
-            let other = Record { generation: there.generation.next(), ..there };
-            inside.records.insert(agent.claim.node, other.clone());
-            return Ok(Proposal::Conflict(Some(other)));
-        }
-        if there.generation != before.generation {
-            return Ok(Proposal::Conflict(Some(there)));
-        }
-        inside.records.insert(agent.claim.node, after.clone());
-        if inside.lose_answers > 0 {
-            inside.lose_answers -= 1;
-            return Err(AgentError::NoAnswer("the connection broke".into()));
-        }
-        Ok(Proposal::Applied(after.clone()))
+        on_crash: justmanage_model::OnCrash::default(),
+        cpus: None,
+        metrics_readers: BTreeSet::new(),
+        testing: justmanage_model::Testing::default(),
     }
 }
 

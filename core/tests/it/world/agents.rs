@@ -1,0 +1,213 @@
+//! The agents of the world.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use justmanage_core::agents::{AgentError, Agents, ClusterStatus, NodeReply, Note, Proposal};
+use justmanage_model::journal::Entry;
+use justmanage_model::node::AgentInfo;
+use justmanage_model::{
+    Bytes, Epoch, NodeId, NodeObservation, Observation, Phase, Record, Seen, ServerObservation, ServerState, Timestamp,
+    Waiting, user,
+};
+
+use super::{Behaviour, Inside, World};
+
+fn node_observation(server: ServerState) -> NodeObservation {
+    NodeObservation {
+        agent_version: "0.1.0".into(),
+        settled: None,
+        server,
+        last: None,
+        promoted: None,
+        asked: None,
+        severed: None,
+        limits: Vec::new(),
+    }
+}
+
+/// A server as the Record wants it.
+pub(crate) fn running(record: &Record) -> ServerState {
+    ServerState::Running(Box::new(ServerObservation {
+        release: record.release.clone(),
+        started: None,
+        pid: 2,
+        loading: false,
+        bus: None,
+        persistent: true,
+        offset: 0,
+        config: BTreeMap::new(),
+        users: user::fingerprint(&record.users),
+        used_memory: Bytes::mib(2),
+        certificate_expires: Timestamp::MAX,
+    }))
+}
+
+fn stuck() -> Waiting {
+    let since = Timestamp::UNIX_EPOCH;
+    Waiting::Stuck { what: "its data are gone.".into(), since, hint: "Restore them.".into() }
+}
+
+impl Inside {
+    /// What an agent answers to a look at the cluster.
+    fn cluster(&self, node: NodeId) -> ClusterStatus {
+        let Some(group) = self.group_of(node) else {
+            let record = self.invitations.get(&node).cloned();
+            return ClusterStatus {
+                record,
+                observation: Observation::default(),
+                converged: false,
+                waiting: Vec::new(),
+                leader: None,
+            };
+        };
+        let leader = self.leader(group);
+        let alive = self.alive(group);
+        let seen = |member: &NodeId| match alive.contains(member) && (leader.is_some() || *member == node) {
+            true => Seen::Known(node_observation(self.servers.get(member).cloned().unwrap_or_else(|| running(group)))),
+            false => Seen::Unknown { since: Timestamp::UNIX_EPOCH, why: "connection refused".into() },
+        };
+        let nodes: BTreeMap<_, _> = group.members.keys().map(|member| (*member, seen(member))).collect();
+        let behaviour = self.behaviour_of(node);
+        let unseen = nodes.iter().filter(|(_, seen)| seen.known().is_none()).map(|(node, _)| Waiting::NodeUnknown {
+            node: *node,
+            since: Timestamp::UNIX_EPOCH,
+            why: "connection refused".into(),
+        });
+        let mut waiting: Vec<Waiting> = unseen.collect();
+        let done = group.phase == Phase::Formed && leader.is_some() && behaviour == Behaviour::Converges;
+        match behaviour {
+            _ if done => {}
+            Behaviour::Stuck => waiting.push(stuck()),
+            _ => waiting.push(Waiting::ClusterNotOk { node }),
+        }
+        let converged = done && waiting.is_empty();
+        ClusterStatus { record: Some(group.clone()), observation: Observation { nodes }, converged, waiting, leader }
+    }
+}
+
+impl World {
+    /// Whether an agent can be asked at all.
+    async fn reach(&self, agent: &AgentInfo) -> Result<NodeId, AgentError> {
+        let node = agent.claim.node;
+        let behaviour = {
+            let inside = self.inside();
+            let running =
+                inside.machines.get(&node).is_some_and(|m| m.state != justmanage_platforms::MachineState::Stopped);
+            if running { inside.behaviour_of(node) } else { Behaviour::Silent }
+        };
+        match behaviour {
+            Behaviour::Denies => Err(AgentError::Denied),
+            Behaviour::Silent => Err(AgentError::Unreachable("connection refused".into())),
+            Behaviour::Hangs => std::future::pending().await,
+            _ => Ok(node),
+        }
+    }
+}
+
+#[async_trait]
+impl Agents for World {
+    async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
+        let node = self.reach(agent).await?;
+        let inside = self.inside();
+        let group = inside.group_of(node).map(|group| inside.stale.get(&node).unwrap_or(group));
+        Ok(NodeReply {
+            record: group.or_else(|| inside.invitations.get(&node)).cloned(),
+            node: node_observation(ServerState::Stopped),
+            founded: group.is_some(),
+        })
+    }
+
+    async fn observe(
+        &self,
+        agent: &AgentInfo,
+        seen: Option<&ClusterStatus>,
+        within: Duration,
+    ) -> Result<ClusterStatus, AgentError> {
+        let node = self.reach(agent).await?;
+        let status = {
+            let mut inside = self.inside();
+            inside.work(node);
+            inside.cluster(node)
+        };
+        if seen == Some(&status) {
+            tokio::time::sleep(within).await;
+        }
+        Ok(status)
+    }
+
+    async fn invite(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
+        let node = self.reach(agent).await?;
+        let member = &record.members[&node];
+        assert_eq!((member.pin, member.client), (agent.pin, agent.client), "the invitation is about this node");
+        Ok(self
+            .act("invite", |inside| match inside.group_of(node) {
+                Some(group) => Proposal::Conflict(Some(group.clone())),
+                None => {
+                    inside.invitations.insert(node, record.clone());
+                    Proposal::Applied(record.clone())
+                }
+            })
+            .await)
+    }
+
+    async fn found(&self, agent: &AgentInfo, epoch: Epoch) -> Result<Proposal, AgentError> {
+        let node = self.reach(agent).await?;
+        self.act("found", |inside| {
+            if let Some(group) = inside.group_of(node) {
+                return Ok(Proposal::Applied(group.clone()));
+            }
+            let invitation = inside.invitations.get(&node).cloned();
+            let record = invitation.ok_or_else(|| AgentError::Refused("not invited".into()))?;
+            if record.epoch != epoch {
+                return Err(AgentError::Refused("another epoch".into()));
+            }
+            let alike = |other: &NodeId| inside.invitations.get(other).is_some_and(|theirs| theirs.epoch == epoch);
+            if !record.members.keys().all(alike) {
+                return Err(AgentError::NotNow("a voter does not answer".into()));
+            }
+            inside.groups.insert(record.cluster, record.clone());
+            Ok(Proposal::Applied(record))
+        })
+        .await
+    }
+
+    async fn propose(
+        &self,
+        agent: &AgentInfo,
+        before: &Record,
+        after: &Record,
+        note: &Note,
+    ) -> Result<Proposal, AgentError> {
+        let node = self.reach(agent).await?;
+        assert!(!note.note.is_empty(), "every change says why");
+        self.act("propose", |inside| {
+            let there = inside.group_of(node).ok_or_else(|| AgentError::Refused("no group".into()))?.clone();
+            if inside.leader(&there).is_none() {
+                return Err(AgentError::NotNow("no majority".into()));
+            }
+            if inside.somebody_first > 0 {
+                inside.somebody_first -= 1;
+                let other = Record { generation: there.generation.next(), ..there };
+                inside.groups.insert(other.cluster, other.clone());
+                return Ok(Proposal::Conflict(Some(other)));
+            }
+            if there.generation != before.generation {
+                return Ok(Proposal::Conflict(Some(there)));
+            }
+            there.check_next(after).map_err(|fault| AgentError::Refused(fault.to_string()))?;
+            inside.groups.insert(after.cluster, after.clone());
+            if inside.lose_answers > 0 {
+                inside.lose_answers -= 1;
+                return Err(AgentError::NoAnswer("the connection broke".into()));
+            }
+            Ok(Proposal::Applied(after.clone()))
+        })
+        .await
+    }
+
+    async fn journal(&self, agent: &AgentInfo, _after: u64) -> Result<Vec<Entry>, AgentError> {
+        self.reach(agent).await.map(|_| Vec::new())
+    }
+}

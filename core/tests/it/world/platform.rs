@@ -1,0 +1,94 @@
+//! The machines of the world.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use justmanage_model::node::ServerProgram;
+use justmanage_model::{Engine, Release};
+use justmanage_platforms::{
+    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+};
+
+use super::{Inside, World};
+
+#[async_trait]
+impl Platform for World {
+    async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
+        Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
+    }
+
+    async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
+        {
+            let mut inside = self.inside();
+            if inside.no_capacity && !inside.machines.contains_key(&order.claim.node) {
+                return Err(PlatformError::Quota { what: "the disk is full".into(), hint: "Free some.".into() });
+            }
+            if inside.broken.contains(&order.claim.node) {
+                let hint = "Free it.".to_owned();
+                return Err(PlatformError::Failed { what: "the port is taken".into(), hint });
+            }
+            inside.at_once += 1;
+            inside.most_at_once = inside.most_at_once.max(inside.at_once);
+        }
+        // Making a machine takes its time; others are made meanwhile.
+        tokio::task::yield_now().await;
+        self.inside().at_once -= 1;
+        Ok(self
+            .act("ensure", |inside| {
+                if let Some(rival) = inside.rival.take() {
+                    add(inside, &rival);
+                }
+                add(inside, &order.claim)
+            })
+            .await)
+    }
+
+    async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError> {
+        self.act("remove", |inside| {
+            let nodes: Vec<_> =
+                inside.machines.iter().filter(|(_, m)| m.reference == *machine).map(|(node, _)| *node).collect();
+            for node in nodes {
+                inside.machines.remove(&node);
+                inside.invitations.remove(&node);
+            }
+            inside.removed.push(machine.clone());
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
+        match &machine.state {
+            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
+            MachineState::Stopped => Err(PlatformError::NotFound { what: "the agent".into() }),
+        }
+    }
+
+    async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
+        let program = |version: &str, path: &str, tls| ServerProgram {
+            path: path.into(),
+            release: Release { engine, version: version.parse().expect("version"), package: None },
+            tls,
+            sha256: "0".repeat(64),
+        };
+        Ok(vec![
+            program("7.0.11", "/old", true),
+            program("7.0.15", "/usr/bin/redis-server", true),
+            program("7.0.16", "/bare", false),
+        ])
+    }
+
+    async fn store(&self, _program: &Download) -> Result<ServerProgram, PlatformError> {
+        Err(PlatformError::Denied { what: "nothing is stored here".into(), hint: String::new() })
+    }
+}
+
+fn add(inside: &mut Inside, claim: &justmanage_model::Claim) -> Machine {
+    let machine = Machine {
+        reference: MachineRef(claim.node.to_string()),
+        claim: claim.clone(),
+        state: MachineState::Running(Box::new(inside.info(claim))),
+    };
+    inside.machines.insert(claim.node, machine.clone());
+    machine
+}
