@@ -12,6 +12,10 @@ use rcgen::PublicKeyData;
 use ring::digest;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+/// The name in every certificate. We never look at it; it is for clients that can only be told to trust a certificate under
+/// a name, such as Prometheus (`server_name` beside `ca_file`).
+pub const NAME: &str = "justmanage";
+
 /// A private key with its public half. Debug shows only the pin.
 pub struct KeyPair {
     key: rcgen::KeyPair,
@@ -95,7 +99,8 @@ impl KeyPair {
 
     /// A certificate around the key, and the key as TLS wants it.
     pub(crate) fn credentials(&self) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), IdentityError> {
-        let parameters = rcgen::CertificateParams::new(Vec::new()).map_err(|e| IdentityError::Crypto(e.to_string()))?;
+        let names = vec![NAME.to_owned()];
+        let parameters = rcgen::CertificateParams::new(names).map_err(|e| IdentityError::Crypto(e.to_string()))?;
         let certificate = parameters.self_signed(&self.key).map_err(|e| IdentityError::Crypto(e.to_string()))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         Ok((certificate.into(), key))

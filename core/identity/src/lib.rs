@@ -1,7 +1,7 @@
 //! Keys, pins, and the mutual TLS 1.3 between operators and agents.
 //!
 //! Who somebody is, is the SHA-256 of their public key: their [`Pin`](justmanage_model::Pin). Certificates are made in
-//! memory around a key and carry nothing that is looked at: no name, no date, no authority.
+//! memory around a key, the same at each start, and carry nothing that is looked at: no name, no date, no authority.
 //!
 //! The one invariant: **a connection exists only between two keys that each side expects, and each side has proven that it
 //! holds its key.** The proof is the TLS 1.3 handshake signature; without checking it, whoever has seen a certificate
@@ -25,6 +25,6 @@ pub mod tls;
 
 pub use allowed::Allowed;
 pub use client::connect;
-pub use key::{IdentityError, KeyPair};
+pub use key::{IdentityError, KeyPair, NAME};
 pub use seal::{SealError, SealingPair};
 pub use server::{Incoming, Peer};

@@ -41,9 +41,43 @@ impl Incoming {
     /// [`IdentityError::Crypto`].
     pub fn new(listener: TcpListener, key: &KeyPair, allowed: Allowed) -> Result<Self, IdentityError> {
         let acceptor = TlsAcceptor::from(Arc::new(tls::server(key, allowed.clone())?));
-        let (sender, connections) = mpsc::channel(1);
-        tokio::spawn(accept(listener, acceptor, allowed, sender));
+        let (http2, connections) = mpsc::channel(1);
+        tokio::spawn(accept(listener, acceptor, allowed, Takers { http2, http1: None }));
         Ok(Self { connections })
+    }
+
+    /// The same for HTTP/2 (first) and HTTP/1.1 (second) on one socket: each caller says in its handshake what it speaks
+    /// (ALPN), and who says nothing speaks HTTP/1.1.
+    ///
+    /// They come apart because an HTTP/2 server has to speak first, so that a caller who is refused hears why; a server
+    /// that does not know yet what is spoken would wait for the caller, who waits for it.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn with_http1(listener: TcpListener, key: &KeyPair, allowed: Allowed) -> Result<(Self, Self), IdentityError> {
+        let mut config = tls::server(key, allowed.clone())?;
+        config.alpn_protocols.push(tls::HTTP1.to_vec());
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (http2, connections) = mpsc::channel(1);
+        let (http1, others) = mpsc::channel(1);
+        tokio::spawn(accept(listener, acceptor, allowed, Takers { http2, http1: Some(http1) }));
+        Ok((Self { connections }, Self { connections: others }))
+    }
+}
+
+/// Who takes which connections.
+#[derive(Clone)]
+struct Takers {
+    http2: mpsc::Sender<Connection>,
+    http1: Option<mpsc::Sender<Connection>>,
+}
+
+impl Takers {
+    async fn give(&self, connection: Connection) {
+        let speaks_http2 = connection.stream.get_ref().1.alpn_protocol().is_some_and(|protocol| protocol != tls::HTTP1);
+        let taker = self.http1.as_ref().filter(|_| !speaks_http2).unwrap_or(&self.http2);
+        // Nobody takes it any more: it is closed.
+        let _ = taker.send(connection).await;
     }
 }
 
@@ -55,7 +89,7 @@ impl tokio_stream::Stream for Incoming {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, sender: mpsc::Sender<Connection>) {
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, takers: Takers) {
     let places = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -69,13 +103,13 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, 
                     continue;
                 }
             },
-            () = sender.closed() => return,
+            () = takers.http2.closed() => return,
         };
-        let (acceptor, allowed, sender) = (acceptor.clone(), allowed.clone(), sender.clone());
+        let (acceptor, allowed, takers) = (acceptor.clone(), allowed.clone(), takers.clone());
         tokio::spawn(async move {
             let handshake = handshake(tcp, acceptor, allowed);
             match tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
-                Ok(Ok(connection)) => drop(sender.send(connection).await),
+                Ok(Ok(connection)) => takers.give(connection).await,
                 Ok(Err(error)) => debug!(%error, "refused a connection"),
                 Err(_) => debug!("refused a connection: its handshake did not come to an end"),
             }
@@ -111,7 +145,8 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: StdPin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // An HTTP/2 server always has a read pending, so this is where a withdrawal is noticed.
+        // A server of HTTP/2 always has a read pending, and one of HTTP/1.1 between two requests, so this is where a
+        // withdrawal is noticed.
         if self.leave.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()));
         }

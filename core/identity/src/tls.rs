@@ -17,8 +17,10 @@ use webpki::EndEntityCert;
 use crate::key::pin_of;
 use crate::{Allowed, IdentityError, KeyPair};
 
-/// The only protocol that we speak over these connections.
+/// The protocol that we speak over these connections.
 const ALPN: &[u8] = b"h2";
+/// What others may speak where it is offered: readers of metrics.
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
 /// A server that shows `key` and lets in who is `allowed`.
 ///

@@ -1,6 +1,7 @@
 //! Who gets in and who does not, over real sockets; keys in real files; secrets and who can open them.
 
 mod channels;
+mod http1;
 mod keys;
 mod seals;
 mod strangers;
