@@ -22,7 +22,9 @@ pub(crate) fn why_not(seen: &NodeObservation, dead: BusId, now: Timestamp) -> Op
     match &bus.role {
         Role::Replica { of, .. } if *of != dead => return Some("its server is a replica of another one".to_owned()),
         // The link may have been seen down already: that is how a primary's death looks from here.
-        Role::Replica { link, .. } if !link.up && !link.down_since.is_some_and(|since| within(since, now, LINK_LOSS)) => {
+        Role::Replica { link, .. }
+            if !link.up && !link.down_since.is_some_and(|since| within(since, now, LINK_LOSS)) =>
+        {
             return Some("its server was not linked to the primary".to_owned());
         }
         Role::Replica { .. } => {}

@@ -28,12 +28,12 @@ pub mod failover;
 pub mod journal;
 pub mod log;
 pub mod node;
+pub mod peers;
 pub mod process;
 pub mod secrets;
 pub mod serve;
 pub mod server;
 pub mod status;
-pub mod peers;
 pub mod turn;
 
 pub use directory::Directory;

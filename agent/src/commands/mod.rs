@@ -27,7 +27,7 @@ justmanage-agent runs one Redis or Valkey node.
 
   justmanage-agent start --dir DIR     start the agent of a node in the background; prints how to reach it
   justmanage-agent run --dir DIR       run it in the foreground
-  justmanage-agent status --dir DIR    what runs in a node's directory
+  justmanage-agent status --dir DIR... what runs in nodes' directories; a line for each
   justmanage-agent remove --dir DIR    stop agent and server, and remove the directory
   justmanage-agent inspect FILE...     which of these files are server programs
   justmanage-agent --version
@@ -77,7 +77,7 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
     match verb.to_str() {
         Some("start") => answer(&start::start(&node(arguments)?)?),
         Some("run") => run::run(&node(arguments)?),
-        Some("status") => answer(&status::status(&node(arguments)?)?),
+        Some("status") => nodes(arguments)?.iter().try_for_each(|node| answer(&status::status(node)?)),
         Some("remove") => remove::remove(&node(arguments)?),
         Some("inspect") => answer(&inspect::inspect(files(arguments)?)?),
         Some("launch") => launch::launch(arguments),
@@ -85,20 +85,32 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
     }
 }
 
-/// `--dir DIR`.
-fn node(mut arguments: lexopt::Parser) -> Result<Directory, CommandError> {
-    let mut directory = None;
-    while let Some(argument) = arguments.next()? {
-        match argument {
-            Long("dir") if directory.is_none() => directory = Some(PathBuf::from(arguments.value()?)),
-            other => return Err(other.unexpected().into()),
-        }
+/// `--dir DIR`, once.
+fn node(arguments: lexopt::Parser) -> Result<Directory, CommandError> {
+    let mut nodes = nodes(arguments)?;
+    match (nodes.pop(), nodes.is_empty()) {
+        (Some(node), true) => Ok(node),
+        _ => Err(lexopt::Error::from("--dir can be given only once here").into()),
     }
-    let directory = directory.ok_or_else(|| lexopt::Error::from("--dir is missing"))?;
-    let absolute = std::path::absolute(&directory).map_err(|error| {
-        CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
-    })?;
-    Ok(Directory::new(absolute))
+}
+
+/// `--dir DIR`, once or more.
+fn nodes(mut arguments: lexopt::Parser) -> Result<Vec<Directory>, CommandError> {
+    let mut nodes = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        let directory = match argument {
+            Long("dir") => PathBuf::from(arguments.value()?),
+            other => return Err(other.unexpected().into()),
+        };
+        let absolute = std::path::absolute(&directory).map_err(|error| {
+            CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
+        })?;
+        nodes.push(Directory::new(absolute));
+    }
+    if nodes.is_empty() {
+        return Err(lexopt::Error::from("--dir is missing").into());
+    }
+    Ok(nodes)
 }
 
 fn files(mut arguments: lexopt::Parser) -> Result<Vec<PathBuf>, CommandError> {

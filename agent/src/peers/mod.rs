@@ -73,7 +73,12 @@ impl Peers {
     ///
     /// # Errors
     /// It cannot be reached, or does not answer in time.
-    pub async fn observe(&self, next: &Member, epoch: Epoch, question: &ObserveRequest) -> Result<ObserveReply, Status> {
+    pub async fn observe(
+        &self,
+        next: &Member,
+        epoch: Epoch,
+        question: &ObserveRequest,
+    ) -> Result<ObserveReply, Status> {
         let mut client = self.client(next)?;
         let request = ObserveRequest {
             epoch: epoch.to_string(),

@@ -1,7 +1,7 @@
 //! When an agent takes itself away, and when never.
 
 use async_trait::async_trait;
-use justmanage_model::{Bytes, ClusterId, Epoch, Generation};
+use justmanage_model::{Bytes, ClusterId, Epoch, Generation, Record};
 use justmanage_record::{Standing, StoreError};
 
 use super::*;

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use justmanage_engine::{CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config};
 use justmanage_identity::seal::SealError;
-use justmanage_model::{
-    AskedFailover, BusId, Member, NodeId, NodeStep, Record, SlotSet, Step,
-};
+use justmanage_model::{AskedFailover, BusId, Member, NodeId, NodeStep, Record, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 

@@ -1,12 +1,23 @@
 //! Changes of the Record, as the plan wants them.
 
-use justmanage_model::{Phase, Record, RecordChange};
+use std::collections::BTreeMap;
+
+use justmanage_model::{BusId, NodeId, Phase, Record, RecordChange};
 use justmanage_record::StoreError;
 
 use super::Turn;
 use super::act::StepError;
 use crate::authority;
 use crate::secrets::{ClusterSecrets, new_password};
+
+/// Enters the ids of servers.
+fn know(record: &mut Record, ids: &BTreeMap<NodeId, BusId>) {
+    for (node, id) in ids {
+        if let Some(member) = record.members.get_mut(node) {
+            member.bus_id = Some(*id);
+        }
+    }
+}
 
 impl Turn {
     /// Makes a change by compare-and-set.
@@ -33,19 +44,12 @@ impl Turn {
                 next.ca_certificate = Some(certificate);
             }
             RecordChange::SealSecrets => next.vault = Some(self.tools.secrets.reseal(next)?),
+            RecordChange::Introduce(ids) => know(next, ids),
             RecordChange::Formed(ids) => {
                 next.phase = Phase::Formed;
-                for (node, id) in ids {
-                    if let Some(member) = next.members.get_mut(node) {
-                        member.bus_id = Some(*id);
-                    }
-                }
+                know(next, ids);
             }
-            RecordChange::Joined(node, id) => {
-                if let Some(member) = next.members.get_mut(node) {
-                    member.bus_id = Some(*id);
-                }
-            }
+            RecordChange::Joined(node, id) => know(next, &BTreeMap::from([(*node, *id)])),
             RecordChange::Give(grant) => next.grant = Some(grant.clone()),
             RecordChange::ClearGrant => next.grant = None,
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),

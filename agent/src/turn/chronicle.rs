@@ -60,9 +60,17 @@ impl Turn {
         };
         match (&now, part_before) {
             (Being::Up(_), None) => self.write(record, Who::Server, Event::Up, "", true),
-            (Being::Up(Part::Primary), Some(Part::Replica)) => self.write(record, Who::Server, Event::Promoted, "", false),
+            (Being::Up(Part::Primary), Some(Part::Replica)) => {
+                self.write(record, Who::Server, Event::Promoted, "", false)
+            }
             (Being::Up(Part::Replica), Some(Part::Primary)) => {
-                self.write(record, Who::Server, Event::Demoted, "another server of its shard is the primary now", false);
+                self.write(
+                    record,
+                    Who::Server,
+                    Event::Demoted,
+                    "another server of its shard is the primary now",
+                    false,
+                );
             }
             (Being::Up(_), Some(_)) => {}
             (Being::Down(why), _) => self.write(record, Who::Server, Event::Down, why, false),
@@ -80,7 +88,10 @@ impl Turn {
         };
         let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Done);
         let who = Who::Agent(self.tools.info.claim.node);
-        self.put(record, Draft { who, what: Event::Step(text), why: String::new(), outcome, planned, ..Draft::default() });
+        self.put(
+            record,
+            Draft { who, what: Event::Step(text), why: String::new(), outcome, planned, ..Draft::default() },
+        );
     }
 
     fn write(&mut self, record: &Record, who: Who, what: Event, why: &str, planned: bool) {

@@ -71,7 +71,8 @@ impl Memory {
         };
         // A server that nobody has given a place yet was nothing.
         if primary || !bus.is_primary() {
-            self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, at: now });
+            let (persistent, config_epoch) = (server.persistent, bus.config_epoch);
+            self.kept.last = Some(LastRole { primary, persistent, replicas, config_epoch, at: now });
         }
         if outline(&before) != outline(&self.kept) {
             self.keep(directory);
@@ -96,8 +97,9 @@ impl Memory {
 }
 
 /// What is worth a write: not the figures, which change all the time.
-fn outline(kept: &Kept) -> (Option<(bool, bool, BTreeSet<SocketAddr>)>, Option<Timestamp>) {
+fn outline(kept: &Kept) -> (Option<(bool, bool, u64, BTreeSet<SocketAddr>)>, Option<Timestamp>) {
+    let replicas = |last: &LastRole| last.replicas.iter().map(|one| one.at).collect();
     let last = kept.last.as_ref();
-    let last = last.map(|last| (last.primary, last.persistent, last.replicas.iter().map(|one| one.at).collect()));
+    let last = last.map(|last| (last.primary, last.persistent, last.config_epoch, replicas(last)));
     (last, kept.promoted)
 }

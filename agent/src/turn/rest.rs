@@ -37,9 +37,10 @@ fn patience(reason: &Waiting, now: Timestamp) -> Duration {
         Waiting::RestartBackoff { retry_at, .. } => {
             Duration::try_from(retry_at.duration_since(now)).unwrap_or_default().clamp(STARTING, WAITING)
         }
-        Waiting::TakingOver { .. } | Waiting::HeldBack { .. } | Waiting::Joining { .. } | Waiting::NotIntroduced { .. } => {
-            BRISK
-        }
+        Waiting::TakingOver { .. }
+        | Waiting::HeldBack { .. }
+        | Waiting::Joining { .. }
+        | Waiting::NotIntroduced { .. } => BRISK,
         Waiting::LinkMissing { .. } | Waiting::ReplicaNotInSync { .. } | Waiting::ViewsDiffer => WAITING / 5,
         // A person has to come; what they do is announced.
         Waiting::Stuck { .. } | Waiting::MembersMissing { .. } => CALM,

@@ -12,7 +12,9 @@ async fn three_shards_with_a_replica_each() {
     let begun = Instant::now();
     let cluster = Cluster::formed(&redis(), 3, 1, |_| {}).await;
     eprintln!("formed after {:?}", begun.elapsed());
-    for node in &cluster.nodes { eprintln!("=== {:?}\n{}", node.order.claim.seat, node.log()); }
+    for node in &cluster.nodes {
+        eprintln!("=== {:?}\n{}", node.order.claim.seat, node.log());
+    }
     let said = cluster.operator(3).converged().await;
     assert_eq!(said.record().phase, Phase::Formed);
 }

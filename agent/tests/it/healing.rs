@@ -49,7 +49,11 @@ async fn process_of_a_primary_dies(server: &Path, shards: u16, replicas: u16) {
     assert!(is_replica(&said, old), "who was dead comes back as a replica");
     assert!(said.record().takeovers.is_empty());
     let (report, held) = writer.end().await;
-    eprintln!("{shards} x {replicas}: writes resumed after {:?}; lost {}", report.gap, report.acknowledged.saturating_sub(held));
+    eprintln!(
+        "{shards} x {replicas}: writes resumed after {:?}; lost {}",
+        report.gap,
+        report.acknowledged.saturating_sub(held)
+    );
     assert!(held >= report.acknowledged, "the lag of an idle machine is no write: {held} of {}", report.acknowledged);
 }
 
@@ -122,7 +126,11 @@ async fn machine_freezes(server: &Path, shards: u16, replicas: u16) {
     let said = led_by(&cluster, other, 0, |node| node != old).await;
     assert!(is_replica(&said, old), "who stood still comes back as a replica");
     let (report, held) = writer.end().await;
-    eprintln!("{shards} x {replicas} frozen: writes resumed after {:?}; lost {}", report.gap, report.acknowledged.saturating_sub(held));
+    eprintln!(
+        "{shards} x {replicas} frozen: writes resumed after {:?}; lost {}",
+        report.gap,
+        report.acknowledged.saturating_sub(held)
+    );
     assert!(held >= report.acknowledged, "{held} of {}", report.acknowledged);
 }
 

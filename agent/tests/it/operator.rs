@@ -10,8 +10,8 @@ use justmanage_identity::{KeyPair, connect};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Bytes, ClusterSpec, Epoch, Generation, Member, NodeId, NodeObservation, Observation, OnCrash, Phase, Place,
-    Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
+    Artefact, Bytes, ClusterSpec, Epoch, Generation, Member, NodeId, NodeObservation, Observation, OnCrash, Phase,
+    Place, Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -179,7 +179,9 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
     let claim = &node.order.claim;
     let release = node.program.release.clone();
     let app = User {
-        acl: "~* &* +@read +@write +@connection +cluster|slots +cluster|shards +cluster|nodes +wait".parse().expect("rules"),
+        acl: "~* &* +@read +@write +@connection +cluster|slots +cluster|shards +cluster|nodes +wait"
+            .parse()
+            .expect("rules"),
         passwords: vec![secrets::hash(&Secret::new(APP_PASSWORD.to_owned()))],
     };
     Record {

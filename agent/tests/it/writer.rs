@@ -84,8 +84,7 @@ impl Writer {
 async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisError> {
     let certificates = TlsCertificates { client_tls: None::<ClientTlsConfig>, root_cert: Some(ca.to_vec()) };
     let client = redis::Client::build_with_tls(endpoint, certificates)?;
-    let config =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 

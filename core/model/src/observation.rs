@@ -64,6 +64,9 @@ pub struct LastRole {
     pub persistent: bool,
     /// The replicas that hung on it.
     pub replicas: Vec<ReplicaLink>,
+    /// The epoch under which it (or its primary) had its slots.
+    #[serde(default)]
+    pub config_epoch: u64,
     /// When that was.
     pub at: Timestamp,
 }

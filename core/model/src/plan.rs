@@ -64,6 +64,8 @@ pub enum NodeStep {
 pub enum RecordChange {
     /// The cluster has its authority; whoever proposes this makes the key first.
     FoundAuthority,
+    /// Every server has its own epoch, and these are their ids: they may get to know each other.
+    Introduce(BTreeMap<NodeId, BusId>),
     /// The cluster serves, and its members' servers have these ids.
     Formed(BTreeMap<NodeId, BusId>),
     /// A member that came later has joined.

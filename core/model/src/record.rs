@@ -128,7 +128,8 @@ pub struct Member {
     pub client: SocketAddr,
     /// The cluster bus port at the same address as `client`.
     pub bus_port: u16,
-    /// Its server's id on the bus, once it has joined; a member without one is not part of the cluster yet. Writer: the agents.
+    /// Its server's id on the bus, once it may get to know the others (while the cluster forms) or has joined (later).
+    /// Writer: the agents.
     #[serde(default)]
     pub bus_id: Option<BusId>,
 }

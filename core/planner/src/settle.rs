@@ -87,6 +87,12 @@ fn in_vain(view: &View<'_>, one: Serving<'_>) -> Waiting {
     view.stuck(view.now, what, "Give another value, or remove the key.")
 }
 
+/// Whether a new primary's claim on its slots beats the old one's, as far as the old one's agent knows it.
+fn stronger(view: &View<'_>, new: Serving<'_>, old: NodeId) -> bool {
+    let last = view.observation.known(old).and_then(|seen| seen.last.as_ref());
+    last.is_none_or(|last| new.bus.config_epoch > last.config_epoch)
+}
+
 /// A replica takes over when its old primary can take no writes any more: its process is proven dead, or the fence has run out
 /// on it because so many replicas cut their links that the others are too few for its writes.
 fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
@@ -98,8 +104,15 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
     // Who is to take over and cannot be seen, or has died itself, is waited for: its agent may be doing it at this moment.
     let waiting = Waiting::TakingOver { shard, by };
     let replicas: Vec<Serving<'_>> = view.serving().filter(|one| one.member.seat.shard == shard).collect();
-    if replicas.iter().any(|one| one.node == by && one.owns()) {
-        return draft.change(RecordChange::EndTakeover(shard));
+    if let Some(one) = replicas.iter().find(|one| one.node == by && one.owns()) {
+        return match stronger(view, *one, takeover.from) {
+            true => draft.change(RecordChange::EndTakeover(shard)),
+            false => draft.wait(view.stuck(
+                takeover.at,
+                format!("Node {by} has taken shard {shard} over under the epoch that the old primary has, too."),
+                "The old primary is not started, since it would win and lose what was written since. Remove that node.",
+            )),
+        };
     }
     if takeover.cleared {
         return match replicas.iter().any(|one| one.node == by) {
