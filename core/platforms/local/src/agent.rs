@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use justmanage_model::node::{AgentInfo, NodeStatus, ServerProgram};
@@ -23,12 +24,22 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(2 * 65);
 #[derive(Clone, Debug)]
 pub struct AgentBinary {
     path: PathBuf,
+    /// The digest of the program, as it was when it was last read: one node after the other asks, within milliseconds.
+    digest: Arc<Mutex<Option<(Look, String)>>>,
+}
+
+/// What tells one build of a file from the next without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    length: u64,
+    changed: (i64, i64),
 }
 
 impl AgentBinary {
     /// The program at a path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), digest: Arc::default() }
     }
 
     /// A copy of the program in the root, so that a node outlives the provider's own installation. One file per build:
@@ -37,23 +48,40 @@ impl AgentBinary {
     /// # Errors
     /// [`PlatformError::Invalid`] when the provider was installed without its agent.
     pub fn install(&self, root: &Root, _lock: &RootLock) -> Result<PathBuf, PlatformError> {
-        let program = fs::read(&self.path).map_err(|error| self.missing(&error))?;
-        let digest = digest::digest(&digest::SHA256, &program);
-        let short: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let target = root.programs().join(format!("justmanage-agent-{short}"));
-        if fs::metadata(&target).is_ok_and(|found| found.len() == program.len() as u64) {
+        let look = self.look()?;
+        let digest = self.digest(&look)?;
+        let target = root.programs().join(format!("justmanage-agent-{digest}"));
+        if fs::metadata(&target).is_ok_and(|found| found.len() == look.length) {
             return Ok(target);
         }
         make_private(&root.programs())?;
         let unfinished = target.with_extension("new");
         let write = || -> io::Result<()> {
-            fs::write(&unfinished, &program)?;
+            fs::copy(&self.path, &unfinished)?;
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o700))?;
             File::open(&unfinished)?.sync_all()?;
             fs::rename(&unfinished, &target)
         };
         write().map_err(|error| denied(&target, &error))?;
         Ok(target)
+    }
+
+    fn look(&self) -> Result<Look, PlatformError> {
+        let found = fs::metadata(&self.path).map_err(|error| self.missing(&error))?;
+        Ok(Look { inode: found.ino(), length: found.len(), changed: (found.mtime(), found.mtime_nsec()) })
+    }
+
+    /// The first digits of the program's SHA-256.
+    fn digest(&self, look: &Look) -> Result<String, PlatformError> {
+        let mut known = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, digest)) = known.as_ref().filter(|(before, _)| before == look) {
+            return Ok(digest.clone());
+        }
+        let program = fs::read(&self.path).map_err(|error| self.missing(&error))?;
+        let digest = digest::digest(&digest::SHA256, &program);
+        let short: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        *known = Some((look.clone(), short.clone()));
+        Ok(short)
     }
 
     /// Starts the agent of a node from an installed copy, and returns when it listens. One that runs already stays.
@@ -64,13 +92,22 @@ impl AgentBinary {
         answer(installed, &verb(installed, "start", node).await?)
     }
 
-    /// What runs in a node's directory.
+    /// What runs in these nodes' directories, in their order: one run of the program for all of them.
     ///
     /// # Errors
     /// [`PlatformError::Failed`] with the agent's own words.
-    pub async fn status(&self, node: &Path) -> Result<NodeStatus, PlatformError> {
+    pub async fn status(&self, nodes: &[PathBuf]) -> Result<Vec<NodeStatus>, PlatformError> {
+        let Some(first) = nodes.first() else { return Ok(Vec::new()) };
         self.present()?;
-        answer(&self.path, &verb(&self.path, "status", node).await?)
+        let mut command = Command::new(&self.path);
+        command.arg("status");
+        for node in nodes {
+            command.arg("--dir").arg(node);
+        }
+        let printed = run(command).await.map_err(|why| failed("status", first, &why))?;
+        let lines = printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let statuses = lines.map(|line| answer(&self.path, line)).collect::<Result<Vec<NodeStatus>, _>>()?;
+        if statuses.len() == nodes.len() { Ok(statuses) } else { Err(unexpected(&self.path, &"too few lines")) }
     }
 
     /// Stops agent and server of a node and removes its directory. A node that is gone already is a success.
@@ -122,10 +159,14 @@ impl AgentBinary {
 async fn verb(program: &Path, verb: &str, node: &Path) -> Result<Vec<u8>, PlatformError> {
     let mut command = Command::new(program);
     command.arg(verb).arg("--dir").arg(node);
-    run(command).await.map_err(|why| PlatformError::Failed {
+    run(command).await.map_err(|why| failed(verb, node, &why))
+}
+
+fn failed(verb: &str, node: &Path, why: &str) -> PlatformError {
+    PlatformError::Failed {
         what: format!("`justmanage-agent {verb}` failed for {}: {why}", node.display()),
         hint: format!("Its log is {}; apply again when the cause is gone.", node.join("agent.log").display()),
-    })
+    }
 }
 
 /// Runs a command of the agent and returns what it printed, or why it failed.
@@ -159,8 +200,12 @@ fn last_words(stderr: &[u8]) -> String {
 }
 
 fn answer<T: DeserializeOwned>(program: &Path, stdout: &[u8]) -> Result<T, PlatformError> {
-    serde_json::from_slice(stdout).map_err(|error| PlatformError::Failed {
-        what: format!("{} answered something unexpected: {error}", program.display()),
+    serde_json::from_slice(stdout).map_err(|error| unexpected(program, &error))
+}
+
+fn unexpected(program: &Path, what: &dyn std::fmt::Display) -> PlatformError {
+    PlatformError::Failed {
+        what: format!("{} answered something unexpected: {what}", program.display()),
         hint: "Provider and agent are of different builds; install them from one archive.".into(),
-    })
+    }
 }

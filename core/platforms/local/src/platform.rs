@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use justmanage_model::node::{NodeOrder, ServerProgram};
+use justmanage_model::node::{NodeOrder, NodeStatus, ServerProgram};
 use justmanage_model::{Claim, Engine};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
@@ -12,6 +12,9 @@ use justmanage_platforms::{
 use tracing::debug;
 
 use crate::{AgentBinary, Root, programs};
+
+/// How often the nodes are looked at anew while somebody removes some of them: each look finds fewer.
+const LOOKS: usize = 5;
 
 /// Nodes as processes of this machine.
 #[derive(Clone, Debug)]
@@ -31,13 +34,22 @@ impl Local {
         &self.root
     }
 
-    async fn inspect(&self, directory: &Path, claim: Claim) -> Result<Machine, PlatformError> {
-        let status = self.agent.status(directory).await?;
-        let state = match status.agent {
-            Some(info) => MachineState::Running(Box::new(info)),
-            None => MachineState::Stopped,
+    /// The machines, by one run of the agent's program for all of them. The error says whether a directory went meanwhile.
+    async fn find_once(&self, query: &ClaimQuery) -> Result<Vec<Machine>, (PlatformError, bool)> {
+        let orders = self.root.orders(&query.name).map_err(|error| (error, false))?;
+        let (directories, claims): (Vec<PathBuf>, Vec<Claim>) = orders
+            .into_iter()
+            .filter(|(_, order)| query.matches(&order.claim))
+            .map(|(directory, order)| (directory, order.claim))
+            .unzip();
+        let statuses = self.agent.status(&directories).await;
+        let statuses = statuses.map_err(|error| (error, directories.iter().any(|directory| !directory.exists())))?;
+        let machine = |((directory, claim), status): ((&PathBuf, Claim), NodeStatus)| Machine {
+            reference: reference(directory),
+            claim,
+            state: status.agent.map_or(MachineState::Stopped, |info| MachineState::Running(Box::new(info))),
         };
-        Ok(Machine { reference: reference(directory), claim, state })
+        Ok(directories.iter().zip(claims).zip(statuses).map(machine).collect())
     }
 
     /// Makes directory and program under the root's lock; both are there, or neither is visible.
@@ -55,13 +67,14 @@ impl Local {
 #[async_trait]
 impl Platform for Local {
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
-        let mut machines = Vec::new();
-        for (directory, order) in self.root.orders(&query.name)? {
-            if query.matches(&order.claim) {
-                machines.push(self.inspect(&directory, order.claim).await?);
+        for _ in 1..LOOKS {
+            match self.find_once(query).await {
+                // Somebody removes nodes at this moment: between the look at their claims and the look at their processes.
+                Err((_, true)) => {}
+                found => return found.map_err(|(error, _)| error),
             }
         }
-        Ok(machines)
+        self.find_once(query).await.map_err(|(error, _)| error)
     }
 
     async fn ensure(&self, want: &MachineOrder) -> Result<Machine, PlatformError> {

@@ -4,7 +4,7 @@ echo "$1" >> "@CALLS@"
 dir="$3"
 info() {
     claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
-    printf '{"claim":%s,"pin":"sha256:%064d","agent":"127.0.0.1:19000","client":"127.0.0.1:21000","bus_port":31000,' "$claim" 7
+    printf '{"claim":%s,"pin":"sha256:%064d","agent":"127.0.0.1:19000","client":"127.0.0.1:21000","bus_port":31000,"sealing":"x25519:%064d",' "$claim" 7 8
     printf '"version":"0.1.0","process":{"pid":1,"start_time":1,"boot_id":"b"}}'
 }
 case "$1" in
@@ -14,9 +14,15 @@ start)
     info
     ;;
 status)
-    claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
-    if [ -e "$dir/running" ]; then agent=$(info); else agent=null; fi
-    printf '{"claim":%s,"agent":%s,"server_running":false}' "$claim" "$agent"
+    shift
+    while [ $# -gt 0 ]; do
+        dir="$2"
+        shift 2
+        [ -e "$dir/order.json" ] || { echo '{"error":"no order.json","hint":""}' >&2; exit 1; }
+        claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
+        if [ -e "$dir/running" ]; then agent=$(info); else agent=null; fi
+        printf '{"claim":%s,"agent":%s,"server_running":false}\n' "$claim" "$agent"
+    done
     ;;
 remove)
     rm -rf "$dir"

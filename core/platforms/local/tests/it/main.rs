@@ -22,9 +22,13 @@ impl Place {
         let directory = tempfile::tempdir().expect("temporary directory");
         let place = Self { directory };
         let script = include_str!("agent.sh").replace("@CALLS@", &place.calls_file().to_string_lossy());
-        fs::write(place.agent(), script).expect("write the agent");
-        fs::set_permissions(place.agent(), fs::Permissions::from_mode(0o755)).expect("make it a program");
+        place.install(&script);
         place
+    }
+
+    fn install(&self, script: &str) {
+        fs::write(self.agent(), script).expect("write the agent");
+        fs::set_permissions(self.agent(), fs::Permissions::from_mode(0o755)).expect("make it a program");
     }
 
     fn agent(&self) -> PathBuf {

@@ -56,6 +56,54 @@ async fn only_what_is_asked_for_is_found() {
     assert_eq!(local.find(&query("queue")).await.expect("find").len(), 1, "another cluster stays");
 }
 
+/// Each call on a thread of its own, as other processes would make it.
+fn alone<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(work)
+}
+
+#[test]
+fn many_nodes_are_made_at_once_and_found_by_one_call_of_the_agent() {
+    let place = Place::new();
+    let local = &place.local();
+    let orders: Vec<_> = (1..=6).map(|number| order("cache", number)).collect();
+    let mut made: Vec<_> = std::thread::scope(|scope| {
+        let run = |order| scope.spawn(move || alone(local.ensure(order)).expect("ensure"));
+        let runs: Vec<_> = orders.iter().map(run).collect();
+        runs.into_iter().map(|run| run.join().expect("no panic")).collect()
+    });
+    let before = place.calls().len();
+    let mut found = alone(local.find(&query("cache"))).expect("find");
+    assert_eq!(place.calls().len(), before + 1, "{:?}", place.calls());
+    found.sort_by(|a, b| a.reference.cmp(&b.reference));
+    made.sort_by(|a, b| a.reference.cmp(&b.reference));
+    assert_eq!(found, made);
+    let programs = fs::read_dir(place.root().programs()).expect("programs").count();
+    assert_eq!(programs, 1, "one copy of the agent's program, and nothing unfinished");
+
+    std::thread::scope(|scope| {
+        for machine in &made {
+            scope.spawn(|| alone(local.remove(&machine.reference)).expect("remove"));
+        }
+        // Whoever looks meanwhile sees some of them, and no error.
+        for _ in 0..20 {
+            assert!(alone(local.find(&query("cache"))).expect("find").len() <= 6);
+        }
+    });
+    assert!(!place.root().path().exists(), "the last one takes the root with it");
+}
+
+#[tokio::test]
+async fn a_newer_agent_stands_beside_the_one_that_runs() {
+    let place = Place::new();
+    let local = place.local();
+    local.ensure(&order("cache", 1)).await.expect("with the first");
+    let script = fs::read_to_string(place.agent()).expect("agent") + "# newer\n";
+    fs::remove_file(place.agent()).expect("remove");
+    place.install(&script);
+    local.ensure(&order("cache", 2)).await.expect("with the second");
+    assert_eq!(fs::read_dir(place.root().programs()).expect("programs").count(), 2);
+}
+
 #[tokio::test]
 async fn an_agent_that_does_not_run_is_a_machine_that_is_stopped() {
     let place = Place::new();
