@@ -12,12 +12,12 @@ use crate::view::{Serving, View};
 
 /// How long a primary may be out of sight until its replicas cut their links to it, which begins the takeover. Cutting hurts
 /// nothing: a primary that is only slow takes its replicas in again at once, and the takeover is off. A second is more than an
-/// agent ever takes to answer, and two are more than one that is busy starting.
-pub const TAKEOVER_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+/// agent ever takes to answer.
+pub const TAKEOVER_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// Opens and closes fences, and lets a replica take over from a primary that cannot be reached.
 pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
-    if !view.is(Phase::Formed) || !view.record.fenced() {
+    if !view.is(Phase::Formed) || view.record.spec.shards >= 3 {
         return;
     }
     for shard in 0..view.record.spec.shards {
@@ -30,6 +30,9 @@ pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
 fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
     let fence = view.record.fence(shard);
     let Some(primary) = view.primary_of(shard) else { return take_over(view, draft, shard, fence) };
+    if !view.record.fenced() {
+        return;
+    }
     let enough = followers(view, primary).count() >= usize::from(view.record.fence_replicas());
     match (fence, enough) {
         (Fence::Open, true) => {
@@ -62,12 +65,12 @@ fn obeys(view: &View<'_>, primary: Serving<'_>, since: Generation) -> bool {
 /// primary may have taken writes that nobody else has, and it is waited for.
 fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     let replicas = || view.serving().filter(|one| one.member.seat.shard == shard && !one.owns());
-    let Some(from) = replicas().find_map(|one| old_primary(view, one)) else { return };
+    let Some(from) = replicas().find_map(|one| view.primary_known_to(one)) else { return inherit(view, draft, shard) };
     let Some(since) = lost_since(view, from) else { return };
     if fence != Fence::Closed {
         return draft.wait(Waiting::NoPrimary { shard });
     }
-    let best = replicas().filter(|one| old_primary(view, *one) == Some(from) && draft.is_free(one.node));
+    let best = replicas().filter(|one| view.primary_known_to(*one) == Some(from) && draft.is_free(one.node));
     let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
     if view.age(since) < TAKEOVER_PATIENCE {
         return draft.wait(Waiting::NoPrimary { shard });
@@ -76,11 +79,20 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     draft.change(RecordChange::TakeOver(shard, takeover));
 }
 
-fn old_primary(view: &View<'_>, one: Serving<'_>) -> Option<NodeId> {
-    match &one.bus.role {
-        Role::Replica { of, .. } => view.member_of(*of),
-        Role::Primary { .. } => None,
+/// The primary was the server of a node that is no member any more: whoever took it out of the Record knows that it is gone for
+/// good. Whatever copy has come furthest takes over, once every member that may have one is seen.
+fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
+    let orphans = || {
+        let replica = |one: &Serving<'_>| matches!(one.bus.role, Role::Replica { .. });
+        view.serving().filter(move |one| one.member.seat.shard == shard && replica(one))
+    };
+    let joined = |node: NodeId| view.record.members.get(&node).is_some_and(|member| member.bus_id.is_some());
+    let Some(by) = orphans().max_by_key(|one| (one.server.offset, one.node)) else { return };
+    if view.shard(shard).any(|(node, _)| joined(node) && view.serving_at(node).is_none()) {
+        return draft.wait(Waiting::NoPrimary { shard });
     }
+    let takeover = Takeover { by: by.node, from: by.node, cleared: true, at: view.now };
+    draft.change(RecordChange::TakeOver(shard, takeover));
 }
 
 /// Since when a member has not been able to serve, other than by the death of its process, which its own agent sees to.

@@ -2,7 +2,7 @@
 
 use justmanage_model::{LastRole, NodeId, NodeObservation, OnCrash, Phase, Seen, ServerState, Takeover, Timestamp};
 
-use crate::view::View;
+use crate::view::{Serving, View};
 
 /// How far behind a replica may have been at the last look, in bytes of the replication stream, to take over from a primary
 /// that may still have everything on its disk. A mebibyte is some milliseconds of a busy primary's writes, and less than what a
@@ -11,6 +11,10 @@ pub const FAILOVER_LAG_MAX: u64 = 1 << 20;
 
 /// How old the last look may be to know by it who was in sync. Nodes are looked at every five seconds; three looks.
 pub const LAST_LOOK_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(15);
+
+/// How long the servers' own election may take before the majority of agents decides instead: four node timeouts, after which
+/// a replica that did not win stands again. Only where a primary without its data waits for a copy to take its place.
+pub const ELECTION_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(20);
 
 /// What is done about a dead server.
 pub(crate) enum Revival {
@@ -59,10 +63,25 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
     if last.persistent {
         return Revival::Start;
     }
-    match copy_elsewhere(view, shard, node) {
-        true => Revival::HoldBack("its data were not on disk, and a copy of them may be elsewhere.".to_owned()),
-        false => Revival::Start,
+    without_its_data(view, shard, node, since)
+}
+
+/// A dead primary whose data died with it. Whoever has a copy takes over, however far behind: there is nothing better. Where
+/// the servers elect somebody themselves, they are given the time for it.
+fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp) -> Revival {
+    if !copy_elsewhere(view, shard, node) {
+        return Revival::Start;
     }
+    let hold = Revival::HoldBack("its data were not on disk, and a copy of them may be elsewhere.".to_owned());
+    let unseen = view.shard(shard).any(|(other, _)| view.why_unseen(other).is_some());
+    if unseen || view.record.spec.shards >= 3 && view.age(since) < ELECTION_PATIENCE {
+        return hold;
+    }
+    let follows = |one: &Serving<'_>| one.member.seat.shard == shard && view.primary_known_to(*one) == Some(node);
+    let best = view.serving().filter(follows).max_by_key(|one| (one.server.offset, one.node));
+    best.map_or(hold, |best| {
+        Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, at: view.now })
+    })
 }
 
 /// The replica that had come furthest when the primary was last seen, if it was close enough.
@@ -81,6 +100,8 @@ fn copy_elsewhere(view: &View<'_>, shard: u16, dead: NodeId) -> bool {
         Some(Seen::Known(seen)) => match &seen.server {
             // Its data died with it, unless they are on disk.
             ServerState::Down { .. } | ServerState::Stopped => seen.last.as_ref().is_none_or(|last| last.persistent),
+            // It was started without data and has received none: its offset is 0, or 1 as Redis counts.
+            ServerState::Running(server) if server.bus.is_some() && !server.persistent => server.offset > 1,
             ServerState::Running(_) | ServerState::Starting { .. } | ServerState::Hung { .. } => true,
         },
         Some(Seen::Unknown { .. }) | None => true,

@@ -93,6 +93,13 @@ fn stronger(view: &View<'_>, new: Serving<'_>, old: NodeId) -> bool {
     last.is_none_or(|last| new.bus.config_epoch > last.config_epoch)
 }
 
+/// Whether it still is the replica that it was when the takeover was decided. Of a primary that is no member any more
+/// ([`crate::fence`]), nobody knows the server.
+fn may_take_over(view: &View<'_>, one: Serving<'_>, takeover: &Takeover) -> bool {
+    let follows = view.primary_known_to(one);
+    !one.bus.is_primary() && (follows == Some(takeover.from) || follows.is_none() && takeover.from == takeover.by)
+}
+
 /// A replica takes over when its old primary can take no writes any more: its process is proven dead, or the fence has run out
 /// on it because so many replicas cut their links that the others are too few for its writes.
 fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
@@ -104,8 +111,9 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
     // Who is to take over and cannot be seen, or has died itself, is waited for: its agent may be doing it at this moment.
     let waiting = Waiting::TakingOver { shard, by };
     let replicas: Vec<Serving<'_>> = view.serving().filter(|one| one.member.seat.shard == shard).collect();
-    if let Some(one) = replicas.iter().find(|one| one.node == by && one.owns()) {
-        return match stronger(view, *one, takeover.from) {
+    if let Some(one) = view.primary_of(shard).filter(|one| one.node != takeover.from) {
+        // Done; or somebody else has become the primary meanwhile.
+        return match one.node != by || stronger(view, one, takeover.from) {
             true => draft.change(RecordChange::EndTakeover(shard)),
             false => draft.wait(view.stuck(
                 takeover.at,
@@ -115,9 +123,11 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
         };
     }
     if takeover.cleared {
-        return match replicas.iter().any(|one| one.node == by) {
-            true => draft.act(by, NodeStep::TakeOver),
-            false => draft.wait(waiting),
+        return match replicas.iter().find(|one| one.node == by) {
+            // Only from whom it was decided: it may follow another one since, who has more.
+            Some(one) if may_take_over(view, *one, takeover) => draft.act(by, NodeStep::TakeOver),
+            Some(_) => draft.change(RecordChange::EndTakeover(shard)),
+            None => draft.wait(waiting),
         };
     }
     let mut cut_off = 0;

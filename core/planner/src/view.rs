@@ -101,6 +101,14 @@ impl<'a> View<'a> {
         self.by_bus.get(&id).copied()
     }
 
+    /// Whose replica a server says that it is, if that is a member's.
+    pub(crate) fn primary_known_to(&self, one: Serving<'_>) -> Option<NodeId> {
+        match &one.bus.role {
+            Role::Replica { of, .. } => self.member_of(*of),
+            Role::Primary { .. } => None,
+        }
+    }
+
     /// How a server sees the server of another member: by its id if that is known, else by its address.
     pub(crate) fn peer_of(&self, one: Serving<'a>, other: NodeId, member: &Member) -> Option<&'a Peer> {
         let by_id = self.by_bus.iter().find(|(_, node)| **node == other).and_then(|(id, _)| one.bus.peer(*id));

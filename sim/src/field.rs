@@ -1,0 +1,154 @@
+//! Everything physical: machines, servers, the network between them, the data, and the passing of time.
+
+use justmanage_model::{NodeId, Record, Seat};
+
+use crate::bus::gossip::Mail;
+use crate::bus::{Bus, Id};
+use crate::chance::Chance;
+use crate::history::History;
+use crate::network::Network;
+use crate::promises::Promises;
+use crate::server::{Node, Process, Server};
+use crate::shape::{Shape, node_id};
+use crate::{Ms, TICK};
+
+/// The physical world.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// What kind of cluster it is.
+    pub shape: Shape,
+    /// Milliseconds since the beginning.
+    pub now: Ms,
+    /// Where chance comes from.
+    pub chance: Chance,
+    /// Every machine that ever was.
+    pub nodes: Vec<Node>,
+    /// Who reaches whom.
+    pub network: Network,
+    /// Messages of the bus on their way.
+    pub(crate) mail: Vec<Mail>,
+    /// What each shard's clients wrote.
+    pub histories: Vec<History>,
+    /// What was promised, and what was broken.
+    pub promises: Promises,
+    /// What happened, if somebody wants to know.
+    pub trace: Option<Vec<(Ms, String)>>,
+    /// Clients write.
+    pub clients: bool,
+    ids: Id,
+}
+
+impl Field {
+    /// Machines, and nothing that runs.
+    #[must_use]
+    pub fn new(shape: Shape, chance: Chance) -> Self {
+        let shards = usize::from(shape.shards);
+        let mut field = Self {
+            now: 0,
+            chance,
+            nodes: Vec::new(),
+            network: Network::default(),
+            mail: Vec::new(),
+            histories: vec![History::default(); shards],
+            promises: Promises::default(),
+            trace: None,
+            clients: true,
+            ids: 0,
+            shape,
+        };
+        for number in 0..field.shape.nodes() {
+            field.add(field.shape.seat(number));
+        }
+        field
+    }
+
+    /// Another machine; its number.
+    pub fn add(&mut self, seat: Seat) -> usize {
+        let id = self.draw_id();
+        let server = Server::new(Bus::new(id, self.shape.shards));
+        self.nodes.push(Node { seat, on: true, gone: false, ahead: 0, broken: false, slow: false, server });
+        self.nodes.len() - 1
+    }
+
+    /// The number of the node with this id.
+    #[must_use]
+    pub fn number(&self, node: NodeId) -> Option<usize> {
+        (0..self.nodes.len()).find(|number| node_id(*number) == node)
+    }
+
+    pub(crate) fn draw_id(&mut self) -> Id {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// Writes into the trace, if there is one.
+    pub fn note(&mut self, what: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(trace) = &mut self.trace {
+            trace.push((now, what()));
+        }
+    }
+
+    /// A tick passes for machines, servers and clients.
+    pub fn tick(&mut self) {
+        self.now += TICK;
+        self.network.pass(self.now);
+        self.deliver();
+        for node in &mut self.nodes {
+            node.server.sent = node.server.data;
+        }
+        let mut order: Vec<usize> = (0..self.nodes.len()).filter(|node| !self.nodes[*node].gone).collect();
+        self.chance.shuffle(&mut order);
+        for node in order {
+            self.process(node);
+            if self.listens(node) {
+                self.bus_cron(node);
+                self.replicate(node);
+                self.feed(node);
+            }
+        }
+        if self.clients {
+            self.write();
+        }
+    }
+
+    /// Every shard's clients write to whoever takes it: also to an old primary that has not heard yet.
+    fn write(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.takes_writes(node) {
+                let (now, shard) = (self.now, usize::from(self.nodes[node].seat.shard));
+                let server = &mut self.nodes[node].server;
+                server.data = self.histories[shard].append(server.data, now, node);
+                server.acked_at = Some(now);
+                self.acknowledged(node);
+            }
+        }
+    }
+
+    /// Whether a node's server acknowledges writes to its shard now.
+    #[must_use]
+    pub fn takes_writes(&self, node: usize) -> bool {
+        let place = &self.nodes[node];
+        let server = &place.server;
+        let owner = server.bus.owners[usize::from(place.seat.shard)] == Some(server.bus.id);
+        let works = place.on && server.process == Process::Up && !server.hung;
+        works && owner && server.bus.ok && server.near >= server.setting("min-replicas-to-write")
+    }
+
+    /// The server that owns a shard's slots, by the highest epoch among those that say so.
+    #[must_use]
+    pub fn primary(&self, shard: u16) -> Option<usize> {
+        let owns = |node: &usize| {
+            let place = &self.nodes[*node];
+            place.seat.shard == shard && place.on && place.server.process == Process::Up && place.server.bus.owns()
+        };
+        (0..self.nodes.len()).filter(owns).max_by_key(|node| self.nodes[*node].server.bus.config_epoch)
+    }
+
+    /// The node that a Record has in a seat.
+    #[must_use]
+    pub fn seated(&self, record: &Record, seat: Seat) -> Option<usize> {
+        let found = record.members.iter().find(|(_, member)| member.seat == seat);
+        found.and_then(|(node, _)| self.number(*node))
+    }
+}

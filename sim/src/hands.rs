@@ -1,0 +1,228 @@
+//! What agents do: steps at their own node, and changes of the Record.
+
+use justmanage_model::{BusId, Fence, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
+
+use crate::bus::{Link, bus_id};
+use crate::replication::Stream;
+use crate::server::{FIXED, Process};
+use crate::shape::node_id;
+use crate::world::World;
+use crate::agent::Supervised;
+
+impl World {
+    /// Does a step at a node, as its agent does it with its copy of the Record.
+    pub(crate) fn act(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
+        match step {
+            NodeStep::StartServer => return self.start_server(node, record),
+            NodeStep::StopServer => return self.stop_server(node, record),
+            _ => {}
+        }
+        if !self.field.listens(node) {
+            return Err("its server does not answer".to_owned());
+        }
+        match step {
+            NodeStep::AssignSlots(slots) => self.assign(node, slots),
+            NodeStep::SetConfigEpoch(epoch) => {
+                let bus = &mut self.field.nodes[node].server.bus;
+                if !bus.peers.is_empty() || bus.config_epoch != 0 {
+                    return Err("the server knows somebody already".to_owned());
+                }
+                bus.config_epoch = *epoch;
+                bus.epoch = bus.epoch.max(*epoch);
+                Ok(())
+            }
+            NodeStep::Meet(nodes) => {
+                let others: Vec<usize> = nodes.iter().filter_map(|node| self.field.number(*node)).collect();
+                others.into_iter().for_each(|other| self.field.meet(node, other));
+                Ok(())
+            }
+            NodeStep::Replicate(primary) => self.replicate(node, *primary),
+            NodeStep::Forget(ids) => ids.iter().try_for_each(|id| self.forget(node, *id)),
+            NodeStep::Sever => {
+                let shard = self.field.nodes[node].seat.shard;
+                self.agents[node].memory.severed = record.takeovers.get(&shard).map(|takeover| takeover.at);
+                self.field.sever(node);
+                Ok(())
+            }
+            NodeStep::TakeOver => self.take_over(node, record),
+            NodeStep::ApplyConfig => {
+                let shard = self.field.nodes[node].seat.shard;
+                let memory = ("maxmemory".to_owned(), record.spec.memory.get().to_string());
+                let live = record.wanted_config(shard).into_iter().filter(|(key, _)| !FIXED.contains(&key.as_str()));
+                self.field.nodes[node].server.config.extend(live.chain([memory]));
+                self.field.nodes[node].server.heed();
+                Ok(())
+            }
+            NodeStep::ApplyUsers => {
+                self.field.nodes[node].server.users = user::fingerprint(&record.users);
+                Ok(())
+            }
+            NodeStep::RenewCertificate => {
+                let until = self.clock(node) + jiff::SignedDuration::from_hours(24 * 90);
+                self.field.nodes[node].server.certificate_expires = until;
+                Ok(())
+            }
+            NodeStep::StartServer | NodeStep::StopServer | NodeStep::AskFailover(_) => Ok(()),
+        }
+    }
+
+    fn start_server(&mut self, node: usize, record: &Record) -> Result<(), String> {
+        if record.vault.as_ref().is_none_or(|vault| !vault.keys.contains_key(&node_id(node))) {
+            return Err("there are no secrets for this node".to_owned());
+        }
+        let clock = self.clock(node);
+        if self.field.nodes[node].server.process == Process::Off {
+            self.field.start(node, record);
+            self.agents[node].supervised = Supervised::Running(clock);
+        }
+        self.agents[node].wanted = true;
+        Ok(())
+    }
+
+    /// The own agent looks once more whether it may; and nobody else is down by our hand.
+    fn stop_server(&mut self, node: usize, record: &Record) -> Result<(), String> {
+        let own = node_id(node);
+        let granted = |record: &Record| record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&own));
+        let leaving = record.phase == Phase::Leaving;
+        if !leaving && !granted(record) {
+            self.field.violation(format!("node {node} is stopped without a grant"));
+        }
+        if !leaving && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
+            self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
+        }
+        self.agents[node].wanted = false;
+        self.agents[node].ended = false;
+        if self.field.nodes[node].server.process == Process::Up {
+            self.counts.stops += 1;
+        }
+        self.field.nodes[node].server.hung = false;
+        self.field.stop(node);
+        Ok(())
+    }
+
+    fn assign(&mut self, node: usize, slots: &SlotSet) -> Result<(), String> {
+        if self.store.record.phase != Phase::Forming {
+            self.field.violation(format!("node {node} is given slots, and the cluster is formed"));
+        }
+        let shards = self.field.shape.shards;
+        let bus = &mut self.field.nodes[node].server.bus;
+        for (share, number) in (0..shards).enumerate() {
+            let wanted = SlotSet::share(number, shards).difference(slots).is_empty();
+            if wanted && bus.owners[share].is_some_and(|owner| owner != bus.id) {
+                return Err("a slot is busy".to_owned());
+            }
+            if wanted {
+                bus.owners[share] = Some(bus.id);
+            }
+        }
+        self.field.reconsider(node);
+        Ok(())
+    }
+
+    fn replicate(&mut self, node: usize, primary: NodeId) -> Result<(), String> {
+        let at = self.field.number(primary).ok_or("no such node")?;
+        let server = &self.field.nodes[node].server;
+        let known = server.bus.peers.iter().find(|(_, peer)| peer.at == at && !peer.handshake);
+        let (id, peer) = known.ok_or("the server does not know that one yet")?;
+        if peer.replica_of.is_some() {
+            return Err("that one is a replica".to_owned());
+        }
+        if server.bus.is_primary() && (server.bus.owns() || !server.data.is_empty()) {
+            return Err("To set a master the node must be empty and without assigned slots".to_owned());
+        }
+        let id = *id;
+        self.field.follow(node, id);
+        Ok(())
+    }
+
+    fn forget(&mut self, node: usize, id: BusId) -> Result<(), String> {
+        let peers = &self.field.nodes[node].server.bus.peers;
+        let found = peers.keys().copied().find(|peer| bus_id(*peer) == id);
+        self.field.forget(node, found.ok_or("unknown node")?)
+    }
+
+    fn take_over(&mut self, node: usize, record: &Record) -> Result<(), String> {
+        let shard = self.field.nodes[node].seat.shard;
+        let takeover = record.takeovers.get(&shard).cloned();
+        if self.field.nodes[node].server.bus.owns() {
+            return Ok(());
+        }
+        if takeover.as_ref().is_none_or(|takeover| takeover.by != node_id(node) || !takeover.cleared) {
+            self.field.violation(format!("node {node} takes over without the majority's word"));
+        }
+        let old = takeover.and_then(|takeover| self.field.number(takeover.from));
+        let fenced = self.store.record.fence(shard) == Fence::Closed;
+        self.field.taken_over(node, old, fenced);
+        self.field.take_over(node)
+    }
+
+    /// Why a replica's agent does not let its server take over from one that is dead, by what it last saw.
+    pub(crate) fn why_not_fail_over(&self, node: usize, dead: usize) -> Option<String> {
+        let server = &self.field.nodes[node].server;
+        let clock = self.clock(node);
+        if !self.field.listens(node) {
+            return Some("its server does not answer".to_owned());
+        }
+        if server.bus.replica_of != Some(self.field.nodes[dead].server.bus.id) {
+            return Some("its server is no replica of that one".to_owned());
+        }
+        let down = matches!(server.replication.state, Stream::Down(_) | Stream::Copying(..));
+        if down && self.field.now > server.replication.linked_at + crate::promises::LINK_LOSS {
+            return Some("its server was not linked to the primary".to_owned());
+        }
+        let promoted = self.agents[node].memory.kept.promoted;
+        let age = promoted.map(|at| clock.duration_since(at).as_secs());
+        let stale = self.field.shape.votes_go_stale() && age.is_some_and(|age| age < 20);
+        stale.then(|| "its server won an election a moment ago".to_owned())
+    }
+
+    /// The next Record after a change; `None` if it is so already.
+    pub(crate) fn changed(&mut self, record: &Record, change: &RecordChange, by: NodeId) -> Option<Record> {
+        let mut next = record.clone();
+        let sealed = |record: &Record| {
+            let keys = record.members.keys().map(|node| (*node, "a key".to_owned())).collect();
+            Some(Vault { content: "secrets".to_owned(), keys })
+        };
+        match change {
+            RecordChange::FoundAuthority => {
+                next.ca_certificate = Some(format!("a certificate made by {by}"));
+                next.vault = sealed(&next);
+            }
+            RecordChange::SealSecrets => next.vault = sealed(&next),
+            RecordChange::Introduce(ids) | RecordChange::Formed(ids) => {
+                if matches!(change, RecordChange::Formed(_)) {
+                    next.phase = Phase::Formed;
+                }
+                for (node, id) in ids {
+                    next.members.get_mut(node)?.bus_id = Some(*id);
+                }
+            }
+            RecordChange::Joined(node, id) => next.members.get_mut(node)?.bus_id = Some(*id),
+            RecordChange::Give(grant) => {
+                if next.grant.is_some() {
+                    self.field.violation("a grant is given while another is out");
+                }
+                next.grant = Some(grant.clone());
+            }
+            RecordChange::ClearGrant => next.grant = None,
+            RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),
+            RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),
+            RecordChange::EndTakeover(shard) => drop(next.takeovers.remove(shard)),
+        }
+        (next != *record).then(|| {
+            next.generation = record.generation.next();
+            next
+        })
+    }
+
+    /// Whether a server is linked to another over the bus, both ways.
+    #[must_use]
+    pub fn linked(&self, one: usize, other: usize) -> bool {
+        let up = |from: usize, to: usize| {
+            let id = self.field.nodes[to].server.bus.id;
+            let peer = self.field.nodes[from].server.bus.peers.get(&id);
+            peer.is_some_and(|peer| matches!(peer.link, Link::Up(_)))
+        };
+        up(one, other) && up(other, one)
+    }
+}

@@ -1,0 +1,79 @@
+//! What an agent remembers of its server from one look to the next, as `justmanage-agent` does; part of it outlives the agent.
+
+use justmanage_model::{AskedFailover, LastRole, Role, ServerObservation, Timestamp};
+
+/// What an agent remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// What outlives the agent, as it is in its mind.
+    pub kept: Kept,
+    /// The same, as it is on disk: written only when more than figures changed.
+    disk: Kept,
+    link_down: Option<Timestamp>,
+    /// For which takeover (by the moment in the Record) it cut its replica's link.
+    pub severed: Option<Timestamp>,
+    /// Whom it asked to take over.
+    pub asked: Option<AskedFailover>,
+    /// Since when the server has not answered.
+    pub silent: Option<Timestamp>,
+}
+
+/// What outlives the agent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// What the server was.
+    pub last: Option<LastRole>,
+    /// Since when it has been a primary by election or takeover.
+    pub promoted: Option<Timestamp>,
+}
+
+impl Memory {
+    /// The agent died, and another one begins with what is on disk.
+    pub fn forget(&mut self) {
+        *self = Self { kept: self.disk.clone(), disk: self.disk.clone(), ..Self::default() };
+    }
+
+    /// There is no process: what was known of its links is gone.
+    pub fn gone(&mut self) {
+        self.link_down = None;
+        self.silent = None;
+    }
+
+    /// The server was seen. Adds to the observation what only a memory knows.
+    pub fn saw(&mut self, server: &mut ServerObservation, now: Timestamp) {
+        self.asked = None;
+        self.silent = None;
+        let Some(bus) = &mut server.bus else { return };
+        if let Role::Replica { link, .. } = &mut bus.role
+            && !link.up
+        {
+            link.down_since = Some(*self.link_down.get_or_insert(now));
+        } else {
+            self.link_down = None;
+        }
+        let primary = bus.is_primary() && !bus.slots.is_empty();
+        if primary && self.kept.last.as_ref().is_some_and(|last| !last.primary) {
+            self.kept.promoted = Some(now);
+        } else if !primary {
+            self.kept.promoted = None;
+        }
+        let replicas = match &bus.role {
+            Role::Primary { replicas } => replicas.clone(),
+            Role::Replica { .. } => Vec::new(),
+        };
+        if primary || !bus.is_primary() {
+            let config_epoch = bus.config_epoch;
+            self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, config_epoch, at: now });
+        }
+        if outline(&self.kept) != outline(&self.disk) {
+            self.disk = self.kept.clone();
+        }
+    }
+}
+
+/// What is worth a write.
+fn outline(kept: &Kept) -> impl PartialEq + use<> {
+    let last = kept.last.as_ref();
+    let last = last.map(|last| (last.primary, last.persistent, last.replicas.iter().map(|one| one.at).collect::<Vec<_>>()));
+    (last, kept.promoted)
+}

@@ -1,0 +1,55 @@
+//! What people want in the meantime: other settings, other users, another machine for one that is lost.
+
+use justmanage_model::{OnCrash, Phase, User};
+
+use crate::world::World;
+
+/// Keys that operators change: the first two while the server runs, the others by a restart.
+const KEYS: [&str; 4] = ["maxmemory-policy", "timeout", "io-threads", "databases"];
+
+impl World {
+    /// Whether an operator finds an agent that has the majority behind it.
+    #[must_use]
+    pub fn can_operate(&self) -> bool {
+        self.voters().into_iter().any(|node| self.has_majority(node))
+    }
+
+    /// Somebody wants something else.
+    pub fn somebody_wants_something(&mut self) {
+        if !self.can_operate() || self.store.record.phase == Phase::Leaving {
+            return;
+        }
+        let chance = &mut self.field.chance;
+        let (what, value) = (chance.below(9), chance.between(1, 8));
+        let key = chance.pick(&KEYS).to_owned();
+        self.field.note(|| format!("an operator wants something ({what}, {key}, {value})"));
+        self.operate(|record| match what {
+            0..=3 => drop(record.spec.config.insert(key, value.to_string())),
+            4 => drop(record.spec.config.remove(&key)),
+            5 => record.spec.memory = justmanage_model::Bytes::mib(64 + value),
+            6 => {
+                record.spec.on_crash = match record.spec.on_crash {
+                    OnCrash::Failover => OnCrash::Restart,
+                    OnCrash::Restart => OnCrash::Failover,
+                };
+            }
+            _ => {
+                let user = User { acl: "~* +@read".parse().expect("rules"), passwords: vec![] };
+                record.users.insert(format!("user-{value}").parse().expect("a name"), user);
+            }
+        });
+    }
+
+    /// Machines that are lost for good are replaced.
+    pub fn replace_the_lost(&mut self) {
+        if !self.can_operate() {
+            return;
+        }
+        let lost = |world: &Self, node: &usize| {
+            world.field.nodes[*node].gone && world.store.record.members.contains_key(&crate::shape::node_id(*node))
+        };
+        for node in (0..self.field.nodes.len()).filter(|node| lost(self, node)).collect::<Vec<_>>() {
+            self.replace(node);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What must hold, whatever breaks: checked as it happens, and, for what clients were told, at the end.
+//!
+//! A write may be lost only for a reason that docs/guarantees.md names, and each such reason is entered here at the moment it
+//! arises: a fault destroyed the last copy; the servers' own election chose a replica that lagged; a primary's process died and
+//! a replica took over that had been linked until then; a fence ran out. Whatever else is missing at the end was lost by us.
+
+use justmanage_model::record::FENCE_LAG_S;
+
+use crate::field::Field;
+use crate::server::Process;
+use crate::{Ms, TICK};
+
+/// How long before a primary's death its replica's link may have been seen to break, and still be taken for unbroken: what the
+/// replica's agent allows.
+pub const LINK_LOSS: Ms = 2000;
+
+/// What was broken, and what may be missing.
+#[derive(Clone, Debug, Default)]
+pub struct Promises {
+    /// Each violation, in words.
+    pub broken: Vec<(Ms, String)>,
+    /// No fault is at work: agents and store do their best.
+    pub calm: bool,
+    excuses: Vec<Excuse>,
+}
+
+/// Writes that may be missing: those that a node acknowledged within a time.
+#[derive(Clone, Debug)]
+struct Excuse {
+    by: usize,
+    from: Ms,
+    to: Ms,
+}
+
+impl Field {
+    /// Something happened that must not.
+    pub fn violation(&mut self, what: impl Into<String>) {
+        let (now, what) = (self.now, what.into());
+        self.note(|| format!("VIOLATION: {what}"));
+        self.promises.broken.push((now, what));
+    }
+
+    pub(crate) fn excuse(&mut self, by: usize, from: Ms, to: Ms, why: &str) {
+        self.note(|| format!("what node {by} acknowledged from {from} to {to} may be lost: {why}"));
+        self.promises.excuses.push(Excuse { by, from, to });
+    }
+
+    /// A write was acknowledged.
+    pub(crate) fn acknowledged(&mut self, node: usize) {
+        if let Some(since) = self.nodes[node].server.superseded {
+            self.violation(format!("node {node} acknowledges a write, though another took over from it at {since}"));
+            self.nodes[node].server.superseded = None;
+        }
+    }
+
+    /// A fault destroyed data: what nobody else has is nobody's fault of ours.
+    pub(crate) fn destroyed(&mut self, node: usize, before: crate::history::Position) {
+        let shard = self.nodes[node].seat.shard;
+        let copies: Vec<_> = self.nodes.iter().filter(|other| other.seat.shard == shard).map(|other| other.server.data).collect();
+        let after = self.nodes[node].server.data;
+        if before == after {
+            return;
+        }
+        self.histories[usize::from(shard)].destroyed(before, &copies);
+    }
+
+    /// A replica won an election: by the servers' own hand, or because the agent of its dead primary asked for it.
+    pub(crate) fn elected(&mut self, node: usize, from: Option<u64>, by_hand: bool, stale: bool) {
+        let now = self.now;
+        if stale {
+            self.nodes[node].server.deluded = Some(now);
+            return;
+        }
+        let Some(old) = (0..self.nodes.len()).find(|old| Some(self.nodes[*old].server.bus.id) == from) else { return };
+        let replication = &self.nodes[node].server.replication;
+        let (level, fed) = (replication.level_at, replication.fed_at);
+        if !by_hand {
+            // Asynchronous replication, and an old primary that goes on until it notices: the servers' own terms.
+            return self.excuse(old, level.saturating_sub(TICK), now + crate::bus::NODE_TIMEOUT + 3000, "an election");
+        }
+        self.taken_from_the_dead(old, level, fed);
+    }
+
+    /// A replica takes over from a primary whose process is dead.
+    fn taken_from_the_dead(&mut self, old: usize, level: Ms, fed: Ms) {
+        let server = &self.nodes[old].server;
+        let (dead, died) = (server.process != Process::Up, server.ended_at);
+        if dead && fed + LINK_LOSS >= died {
+            self.excuse(old, level.saturating_sub(TICK), died, "the replication lag at its death");
+        }
+    }
+
+    /// A replica takes over by our word. Everybody else in the shard is to take no writes any more.
+    pub(crate) fn taken_over(&mut self, node: usize, old: Option<usize>, fenced: bool) {
+        let now = self.now;
+        let replication = &self.nodes[node].server.replication;
+        let (level, fed) = (replication.level_at, replication.fed_at);
+        if let Some(old) = old {
+            self.taken_from_the_dead(old, level, fed);
+            if fenced && let Some(acked) = self.nodes[old].server.acked_at {
+                let bound = (FENCE_LAG_S + 2) * 1000;
+                self.excuse(old, acked.saturating_sub(bound), acked, "the fence's lag");
+            }
+        }
+        let shard = self.nodes[node].seat.shard;
+        for (number, other) in self.nodes.iter_mut().enumerate() {
+            if number != node && other.seat.shard == shard && other.server.bus.is_primary() {
+                other.server.superseded = Some(now);
+            }
+        }
+        self.nodes[node].server.superseded = None;
+    }
+
+    /// A primary became a replica.
+    pub(crate) fn demoted(&mut self, node: usize) {
+        let now = self.now;
+        let server = &mut self.nodes[node].server;
+        server.superseded = None;
+        if let Some(since) = server.deluded.take() {
+            self.excuse(node, since, now, "votes of an earlier election");
+        }
+    }
+
+    /// A server that owns slots came back with what is on its disk.
+    pub(crate) fn returned(&mut self, node: usize) {
+        let place = &self.nodes[node];
+        let history = &self.histories[usize::from(place.seat.shard)];
+        let others = self.nodes.iter().enumerate().filter(|(number, other)| {
+            *number != node && other.seat.shard == place.seat.shard && !other.gone && other.on
+        });
+        let more: usize = others.map(|(_, other)| history.lacks(place.server.data, other.server.data)).max().unwrap_or(0);
+        let owner = self.primary(place.seat.shard) == Some(node);
+        if more > 0 && owner && place.server.data.is_empty() {
+            self.violation(format!("node {node} comes back as a primary without data, and another has {more} writes"));
+        }
+    }
+
+    /// A replica gives up its data for those of its primary.
+    pub(crate) fn replaced(&mut self, node: usize, from: usize) {
+        let shard = usize::from(self.nodes[node].seat.shard);
+        let (ours, theirs) = (self.nodes[node].server.data, self.nodes[from].server.data);
+        if theirs.is_empty() && self.histories[shard].lacks(theirs, ours) > 0 {
+            self.violation(format!("node {node} copies the emptiness of node {from}"));
+        }
+        // Whatever only this copy had is gone with it; whether that was right is judged at the end.
+    }
+
+    /// At rest: every write that was acknowledged is there, or there was a reason.
+    pub fn account(&mut self) {
+        for shard in 0..self.shape.shards {
+            let Some(primary) = self.primary(shard) else { continue };
+            let history = &self.histories[usize::from(shard)];
+            let data = self.nodes[primary].server.data;
+            let excused = |write: &crate::history::Write| {
+                let fits = |one: &Excuse| one.by == write.by && one.from <= write.at && write.at <= one.to;
+                write.destroyed || self.promises.excuses.iter().any(fits)
+            };
+            let lost: Vec<_> =
+                history.writes().iter().filter(|write| !history.holds(data, write) && !excused(write)).collect();
+            if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+                let (count, by) = (lost.len(), first.by);
+                let (from, to) = (first.at, last.at);
+                self.violation(format!(
+                    "{count} acknowledged writes of shard {shard} are lost without a reason: acknowledged by node {by} from {from} to {to}"
+                ));
+            }
+        }
+    }
+}

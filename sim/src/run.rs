@@ -1,0 +1,186 @@
+//! A seed from beginning to verdict: a cluster forms, things break, they are mended, and all must be well again.
+
+use justmanage_model::Phase;
+
+use crate::faults::{KINDS, Kind, Mending};
+use crate::server::Process;
+use crate::shape::Shape;
+use crate::world::{Counts, World};
+use crate::{Ms, TICK};
+use crate::chance::Chance;
+
+/// How long a cluster may take to be well again, once nothing is broken any more; and for each node that has to be restarted
+/// on top. The longest rest of a server that did not start is 30 s, and a node gets through its restart in some ten.
+pub const PATIENCE: Ms = 120_000;
+/// As above.
+pub const PATIENCE_PER_NODE: Ms = 15_000;
+
+/// What became of a seed.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The seed.
+    pub seed: u64,
+    /// What kind of cluster it drew.
+    pub shape: Shape,
+    /// What was done.
+    pub counts: Counts,
+    /// What was broken, if anything.
+    pub broken: Vec<(Ms, String)>,
+    /// What happened, if that was asked for.
+    pub trace: Vec<(Ms, String)>,
+}
+
+/// Runs a seed.
+#[must_use]
+pub fn run(seed: u64, traced: bool) -> Verdict {
+    let mut chance = Chance::new(seed);
+    let shape = Shape::any(&mut chance);
+    run_shape(seed, shape, chance, traced)
+}
+
+fn run_shape(seed: u64, shape: Shape, mut chance: Chance, traced: bool) -> Verdict {
+    let mut world = World::new(shape.clone(), chance.draw());
+    world.field.trace = traced.then(Vec::new);
+    let mut story = Story { kinds: weather(&mut chance), mending: Mending::default(), chance };
+    story.tell(&mut world);
+    Verdict {
+        seed,
+        shape,
+        counts: world.counts,
+        broken: world.field.promises.broken.clone(),
+        trace: world.field.trace.unwrap_or_default(),
+    }
+}
+
+/// What may happen in a seed: some kinds, so that each is sometimes alone.
+fn weather(chance: &mut Chance) -> Vec<Kind> {
+    let many = chance.pick(&[150, 350, 600]);
+    let some: Vec<Kind> = KINDS.into_iter().filter(|_| chance.per_mille(many)).collect();
+    if some.is_empty() { vec![Kind::ServerDies, Kind::Operator] } else { some }
+}
+
+struct Story {
+    kinds: Vec<Kind>,
+    mending: Mending,
+    chance: Chance,
+}
+
+impl Story {
+    fn tell(&mut self, world: &mut World) {
+        let kinds = self.kinds.clone();
+        world.field.note(|| format!("what may happen: {kinds:?}"));
+        // Most clusters are made in peace; a Forming one holds no data, and may be disturbed as well.
+        if !self.chance.per_mille(150) {
+            self.calm(world);
+        }
+        for _ in 0..self.chance.between(1, 3) {
+            if !world.field.promises.broken.is_empty() {
+                return;
+            }
+            self.trouble(world);
+            self.calm(world);
+        }
+        if world.field.promises.broken.is_empty() && self.chance.once_in(4) {
+            leave(world);
+        }
+    }
+
+    fn trouble(&mut self, world: &mut World) {
+        world.field.promises.calm = false;
+        world.deadly = self.chance.pick(&[0, 0, 5, 30]);
+        let every = self.chance.pick(&[15, 40, 100, 200]);
+        for _ in 0..self.chance.between(150, 900) {
+            if self.chance.once_in(every) {
+                let kind = self.chance.pick(&self.kinds);
+                world.break_something(kind, &mut self.mending);
+            }
+            // Agents that died by themselves come back, too.
+            for node in 0..world.agents.len() {
+                if world.field.nodes[node].on && !world.agents[node].alive && self.chance.once_in(200) {
+                    world.agent_begins(node);
+                }
+            }
+            world.mend_what_is_due(&mut self.mending);
+            world.tick();
+            if !world.field.promises.broken.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Nothing breaks any more: the cluster gets well within a time, and everything is accounted for.
+    fn calm(&mut self, world: &mut World) {
+        if !world.field.promises.broken.is_empty() {
+            return;
+        }
+        world.field.note(|| "from here on nothing breaks any more".to_owned());
+        world.field.promises.calm = true;
+        world.mend_everything(&mut self.mending);
+        let began = world.field.now;
+        let restarts = world.store.record.members.len() as u64;
+        let limit = began + PATIENCE + PATIENCE_PER_NODE * restarts;
+        while world.field.now < limit {
+            world.replace_the_lost();
+            world.tick();
+            if !world.field.promises.broken.is_empty() {
+                return;
+            }
+            let served = |shard| world.field.primary(shard).is_some_and(|primary| world.field.takes_writes(primary));
+            if world.converged() && (0..world.field.shape.shards).all(served) {
+                world.counts.slowest = world.counts.slowest.max(world.field.now - began);
+                return at_rest(world);
+            }
+        }
+        let why = why_not(world);
+        world.field.violation(format!("not well after {} s: {why}", (limit - began) / 1000));
+    }
+}
+
+/// Whoever says that all is well is right.
+fn at_rest(world: &mut World) {
+    for shard in 0..world.field.shape.shards {
+        let up = |node: &&crate::server::Node| {
+            node.seat.shard == shard && node.on && node.server.process == Process::Up && node.server.replication.is_up()
+        };
+        let replicas = world.field.nodes.iter().filter(|node| !node.server.bus.is_primary()).filter(up).count();
+        if replicas != usize::from(world.field.shape.replicas) {
+            world.field.violation(format!("the cluster converged, and shard {shard} has {replicas} replicas"));
+        }
+    }
+    if let Some(grant) = world.store.record.grant.clone() {
+        world.field.violation(format!("the cluster converged, and a grant is out: {grant:?}"));
+    }
+    world.field.account();
+}
+
+fn leave(world: &mut World) {
+    world.operate(|record| record.phase = Phase::Leaving);
+    let limit = world.field.now + 30_000;
+    let runs = |world: &World| world.field.nodes.iter().any(|node| node.on && node.server.process != Process::Off);
+    while world.field.now < limit && (runs(world) || !world.converged()) {
+        world.tick();
+    }
+    if runs(world) {
+        world.field.violation("a leaving cluster's servers still run after half a minute");
+    }
+}
+
+fn why_not(world: &World) -> String {
+    let Some(leader) = world.store.leader else { return "nobody leads".to_owned() };
+    let plan = world.agents[leader].last_plan.as_ref();
+    format!("node {leader} leads and says {plan:?}")
+}
+
+/// A trace as text, a line for each event, the last ones only.
+#[must_use]
+pub fn tell(verdict: &Verdict, last: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("seed {}: {}\n", verdict.seed, verdict.shape);
+    for (at, what) in verdict.trace.iter().skip(verdict.trace.len().saturating_sub(last)) {
+        let _ = writeln!(text, "{:>7}.{} {what}", at / 1000, at % 1000 / TICK);
+    }
+    for (at, what) in &verdict.broken {
+        let _ = writeln!(text, "VIOLATION at {}.{}: {what}", at / 1000, at % 1000 / TICK);
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! What kind of cluster is simulated, and its first Record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+
+use justmanage_model::{
+    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Generation, Member, NodeId, OnCrash, Phase, Pin, Place,
+    Record, Release, ReleaseTarget, SealingKey, Seat, Testing, Version,
+};
+
+use crate::chance::Chance;
+
+/// What kind of cluster it is.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Shards.
+    pub shards: u16,
+    /// Replicas of each.
+    pub replicas: u16,
+    /// What runs.
+    pub release: Release,
+    /// Whether data are kept on disk.
+    pub persistent: bool,
+    /// What happens when a primary's process dies.
+    pub on_crash: OnCrash,
+    /// How many bytes of the replication stream a write is.
+    pub write_bytes: u64,
+}
+
+impl Shape {
+    /// So many shards with so many replicas, with everything else as it is by default.
+    #[must_use]
+    pub fn of(shards: u16, replicas: u16) -> Self {
+        Self {
+            shards,
+            replicas,
+            release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+            persistent: true,
+            on_crash: OnCrash::Failover,
+            write_bytes: 1024,
+        }
+    }
+
+    /// One by chance.
+    pub fn any(chance: &mut Chance) -> Self {
+        let shards = chance.pick(&[1, 1, 1, 2, 2, 3, 3, 3, 4, 5]);
+        let most = if shards > 3 { 1 } else { 3 };
+        let release = chance.pick(&[
+            (Engine::Redis, Version::new(7, 0, 15)),
+            (Engine::Redis, Version::new(8, 2, 3)),
+            (Engine::Valkey, Version::new(8, 0, 1)),
+            (Engine::Valkey, Version::new(8, 1, 8)),
+        ]);
+        Self {
+            shards,
+            replicas: u16::try_from(chance.between(0, most).max(u64::from(chance.per_mille(800)))).unwrap_or(1),
+            release: Release::new(release.0, release.1),
+            persistent: chance.per_mille(600),
+            on_crash: if chance.per_mille(650) { OnCrash::Failover } else { OnCrash::Restart },
+            write_bytes: chance.pick(&[100, 10_000, 200_000]),
+        }
+    }
+
+    /// Whether a server of this release re-uses old votes when it is asked to take over soon after an election that it won
+    /// (all of Redis; Valkey before 8.1).
+    #[must_use]
+    pub fn votes_go_stale(&self) -> bool {
+        self.release.engine == Engine::Redis || self.release.version < Version::new(8, 1, 0)
+    }
+
+    /// How many nodes.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        usize::from(self.shards) * (1 + usize::from(self.replicas))
+    }
+
+    /// The place of the node with this number.
+    #[must_use]
+    pub fn seat(&self, number: usize) -> Seat {
+        let number = u16::try_from(number).unwrap_or_default();
+        Seat { shard: number % self.shards, ordinal: number / self.shards }
+    }
+
+    /// What the user asks for.
+    #[must_use]
+    pub fn spec(&self) -> ClusterSpec {
+        let persistence = [("appendonly", if self.persistent { "yes" } else { "no" })];
+        ClusterSpec {
+            engine: self.release.engine,
+            version: ReleaseTarget::Exactly(self.release.version),
+            shards: self.shards,
+            replicas_per_shard: self.replicas,
+            memory: Bytes::mib(64),
+            config: persistence.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            place: Place::Local,
+            on_crash: self.on_crash,
+            cpus: None,
+            metrics_readers: BTreeSet::new(),
+            testing: Testing::default(),
+        }
+    }
+
+    /// The Record of a cluster whose machines are there, and nothing else.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        Record {
+            layout: justmanage_model::record::LAYOUT,
+            epoch: Epoch::from_entropy([3; 8]),
+            generation: Generation::FIRST,
+            cluster: ClusterId::from_entropy([5; 10]),
+            name: "orders".parse().expect("a name"),
+            phase: Phase::Forming,
+            unclaimed: true,
+            spec: self.spec(),
+            release: self.release.clone(),
+            artefact: Artefact::new("/usr/bin/server", "0".repeat(64)).expect("an artefact"),
+            operators: BTreeSet::from([Pin::from_digest([2; 32])]),
+            members: (0..self.nodes()).map(|node| (node_id(node), member(node, self.seat(node)))).collect(),
+            users: BTreeMap::new(),
+            ca_certificate: None,
+            grant: None,
+            vault: None,
+            fences: BTreeMap::new(),
+            takeovers: BTreeMap::new(),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shards, replicas, release, on_crash, write_bytes, .. } = self;
+        let disk = if self.persistent { "append-only file" } else { "nothing on disk" };
+        write!(f, "{shards} x (1 + {replicas}), {release}, {disk}, {on_crash:?} on crash, {write_bytes} bytes a write")
+    }
+}
+
+/// The id of the node with this number.
+#[must_use]
+pub fn node_id(number: usize) -> NodeId {
+    let mut bytes = [0; 10];
+    bytes[2..].copy_from_slice(&(number as u64 + 1).to_be_bytes());
+    NodeId::from_entropy(bytes)
+}
+
+/// Where a node's server serves clients.
+#[must_use]
+pub fn client_at(number: usize) -> SocketAddr {
+    let [high, low] = u16::try_from(number).unwrap_or_default().to_be_bytes();
+    ([10, 0, high, low], 6379).into()
+}
+
+/// A node as the Record names it.
+#[must_use]
+pub fn member(number: usize, seat: Seat) -> Member {
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
+    let client = client_at(number);
+    Member {
+        seat,
+        pin: Pin::from_digest(digest),
+        sealing: SealingKey::new(digest),
+        agent: (client.ip(), 7000).into(),
+        client,
+        bus_port: 16379,
+        bus_id: None,
+    }
+}

@@ -1,0 +1,257 @@
+//! All of it together: the physical world, the agents, and the Record between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use justmanage_model::{NodeStep, Observation, Phase, Plan, Record, RecordChange, Seat, Seen, Step};
+use justmanage_planner::plan;
+
+use crate::agent::{Agent, Supervised};
+use crate::chance::Chance;
+use crate::field::Field;
+use crate::server::Process;
+use crate::shape::{Shape, member, node_id};
+use crate::store::Store;
+use crate::{Ms, TICK};
+
+/// The world.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Machines, servers, network, data.
+    pub field: Field,
+    /// The Record.
+    pub store: Store,
+    /// The agent of each node.
+    pub agents: Vec<Agent>,
+    /// What was done.
+    pub counts: Counts,
+    /// So many times in a thousand an agent dies before a step, and so many after it.
+    pub deadly: u64,
+    /// Whoever gathers turns the others' moments into its own clock's.
+    pub rebases: bool,
+    /// Nodes whose server was stopped by an agent, and is not back yet.
+    stopped: BTreeSet<usize>,
+    /// Nodes that a script hides from the planner.
+    pub hidden: BTreeMap<usize, Ms>,
+}
+
+/// What was done in a world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Ticks.
+    pub ticks: u64,
+    /// Times that the planner was asked.
+    pub plans: u64,
+    /// Steps that were carried out.
+    pub steps: u64,
+    /// Changes of the Record.
+    pub changes: u64,
+    /// Servers that were stopped by an agent.
+    pub stops: u64,
+    /// Faults that were injected.
+    pub faults: u64,
+    /// The longest time that it took to be well again.
+    pub slowest: Ms,
+}
+
+impl Counts {
+    /// Adds what was done elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.ticks += other.ticks;
+        self.plans += other.plans;
+        self.steps += other.steps;
+        self.changes += other.changes;
+        self.stops += other.stops;
+        self.faults += other.faults;
+        self.slowest = self.slowest.max(other.slowest);
+    }
+}
+
+impl World {
+    /// A cluster whose machines are there, and nothing else.
+    #[must_use]
+    pub fn new(shape: Shape, seed: u64) -> Self {
+        let record = shape.record();
+        let field = Field::new(shape, Chance::new(seed));
+        let agents = (0..field.nodes.len()).map(|_| Agent::new(record.clone())).collect();
+        Self {
+            field,
+            store: Store::new(record),
+            agents,
+            counts: Counts::default(),
+            deadly: 0,
+            rebases: true,
+            stopped: BTreeSet::new(),
+            hidden: BTreeMap::new(),
+        }
+    }
+
+    /// A tick with agents that do what they do by themselves.
+    pub fn tick(&mut self) {
+        self.counts.ticks += 1;
+        self.field.tick();
+        self.agree();
+        let mut order: Vec<usize> = (0..self.agents.len()).collect();
+        self.field.chance.shuffle(&mut order);
+        order.into_iter().for_each(|node| self.agent(node));
+        self.watch();
+    }
+
+    /// What must hold at every moment.
+    fn watch(&mut self) {
+        let nodes = &self.field.nodes;
+        let record = &self.store.record;
+        self.stopped.retain(|node| {
+            nodes[*node].server.process != Process::Up && record.members.contains_key(&node_id(*node))
+        });
+        for (node, agent) in self.agents.iter().enumerate() {
+            if matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted {
+                self.stopped.insert(node);
+            }
+        }
+        if self.stopped.len() > 1 && record.phase != Phase::Leaving {
+            let stopped = self.stopped.clone();
+            self.field.violation(format!("nodes {stopped:?} are down at once by our own hand"));
+            self.stopped.clear();
+        }
+    }
+
+    /// Whether the agent that leads says that all is as it is wanted, of the Record as it is now.
+    #[must_use]
+    pub fn converged(&self) -> bool {
+        let said = self.store.leader.and_then(|leader| self.agents[leader].last_plan.as_ref());
+        said.is_some_and(|(at, plan)| *at == self.store.record.generation && *plan == Plan::Converged)
+    }
+
+    /// Another machine with its agent, which has been told the Record.
+    pub fn add(&mut self, seat: Seat) -> usize {
+        let node = self.field.add(seat);
+        self.agents.push(Agent::new(self.store.record.clone()));
+        node
+    }
+
+    /// A new member takes a seat whose machine is gone for good.
+    pub fn replace(&mut self, old: usize) -> usize {
+        let seat = self.field.nodes[old].seat;
+        let new = self.add(seat);
+        self.operate(|record| {
+            record.members.remove(&node_id(old));
+            record.members.insert(node_id(new), member(new, seat));
+            if record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&node_id(old))) {
+                record.grant = None;
+            }
+        });
+        self.agents[new].copy = self.store.record.clone();
+        new
+    }
+
+    /// An operator changes the Record.
+    pub fn operate(&mut self, change: impl FnOnce(&mut Record)) {
+        let mut next = self.store.record.clone();
+        change(&mut next);
+        if next != self.store.record {
+            next.generation = self.store.record.generation.next();
+            self.commit(next);
+        }
+    }
+
+    // What follows is for scripts: one mind that sees everything at once, and hands that do at once what it says.
+
+    /// Time passes, and agents do nothing but watch.
+    pub fn pass(&mut self, time: Ms) {
+        for _ in 0..time / TICK {
+            self.field.tick();
+            (0..self.agents.len()).for_each(|node| self.supervise(node));
+            self.watch();
+        }
+    }
+
+    /// What is seen of all nodes.
+    pub fn observation(&mut self) -> Observation {
+        let members: Vec<usize> = self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
+        let mut nodes = BTreeMap::new();
+        for node in members {
+            let hidden = self.hidden.get(&node).copied().or((!self.agent_runs(node)).then_some(self.field.now));
+            let seen = match hidden {
+                Some(since) => {
+                    Seen::Unknown { since: crate::timestamp(since, 0), why: "its agent does not answer".to_owned() }
+                }
+                None => Seen::Known(self.look(node)),
+            };
+            nodes.insert(node_id(node), seen);
+        }
+        Observation { nodes }
+    }
+
+    /// What the planner says to that. Agents find that they have nothing to do.
+    pub fn plan(&mut self) -> Plan {
+        let copy = self.store.record.clone();
+        self.agents.iter_mut().for_each(|agent| agent.copy = copy.clone());
+        let now = crate::timestamp(self.field.now, 0);
+        let plan = |world: &mut Self| {
+            let observation = world.observation();
+            plan(&world.store.record, &observation, now)
+        };
+        let first = plan(self);
+        for node in 0..self.agents.len() {
+            let busy = |step: &Step| matches!(step, Step::Node(other, _) if *other == node_id(node));
+            let idle = !matches!(&first, Plan::Act(steps, _) if steps.iter().any(busy));
+            if idle && self.agent_runs(node) && !self.hidden.contains_key(&node) {
+                self.agents[node].settled = Some(self.store.record.generation);
+            }
+        }
+        plan(self)
+    }
+
+    /// Does what the plan says, one after the other.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn carry_out(&mut self, steps: &[Step]) -> Result<(), String> {
+        for step in steps {
+            self.counts.steps += 1;
+            match step {
+                Step::Node(node, step) => {
+                    let node = self.field.number(*node).ok_or("no such node")?;
+                    self.act_at_once(node, step)?;
+                }
+                Step::Record(change) => self.change(change),
+            }
+        }
+        Ok(())
+    }
+
+    fn act_at_once(&mut self, node: usize, step: &NodeStep) -> Result<(), String> {
+        let record = self.store.record.clone();
+        if let NodeStep::AskFailover(replica) = step {
+            return self.ask_at_once(node, self.field.number(*replica).ok_or("no such node")?);
+        }
+        self.act(node, step, &record)?;
+        while *step == NodeStep::StopServer && self.agents[node].supervised != Supervised::Stopped {
+            self.pass(TICK);
+        }
+        Ok(())
+    }
+
+    fn ask_at_once(&mut self, node: usize, replica: usize) -> Result<(), String> {
+        let at = self.clock(node);
+        let mut answer = self.why_not_fail_over(replica, node).map_or_else(|| self.field.fail_over(replica), Err);
+        for _ in 0..20 {
+            if answer.is_ok() && !self.field.nodes[replica].server.bus.owns() {
+                self.pass(TICK);
+            }
+        }
+        if answer.is_ok() && !self.field.nodes[replica].server.bus.owns() {
+            answer = Err("it did not take over in time".to_owned());
+        }
+        self.agents[node].memory.asked = Some(justmanage_model::AskedFailover { of: node_id(replica), at, answer });
+        Ok(())
+    }
+
+    /// Changes the Record as the planner wants it.
+    fn change(&mut self, change: &RecordChange) {
+        let record = self.store.record.clone();
+        if let Some(next) = self.changed(&record, change, node_id(0)) {
+            self.commit(next);
+        }
+    }
+}
