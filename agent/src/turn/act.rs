@@ -11,6 +11,7 @@ use justmanage_releases::drift;
 
 use super::{Started, Turn};
 use crate::authority::{self, Authority};
+use crate::failover;
 use crate::secrets;
 use crate::server::{Process, SupervisorError};
 
@@ -77,7 +78,7 @@ impl Turn {
             NodeStep::Sever => self.sever(record).await,
             NodeStep::TakeOver => {
                 let mut server = self.server(record).await?;
-                server.cluster_failover_takeover().await?;
+                failover::take_over_unvoted(&mut server).await?;
                 self.put_back(server)
             }
             NodeStep::ApplyConfig => self.apply_config(record).await,

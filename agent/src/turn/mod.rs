@@ -28,6 +28,7 @@ use tracing::{info, warn};
 
 use crate::directory::Directory;
 use crate::journal::Journal;
+use crate::metrics::Counts;
 use crate::peers::{Gathered, Gatherer, Peers};
 use crate::secrets::Secrets;
 use crate::server::{ServerAccess, Supervisor};
@@ -54,6 +55,8 @@ pub struct Tools {
     pub peers: Peers,
     /// What happened here.
     pub journal: Arc<Journal>,
+    /// What is counted for monitoring.
+    pub counts: Arc<Counts>,
     /// What time it is.
     pub clock: fn() -> Timestamp,
 }
@@ -147,6 +150,7 @@ impl Turn {
     }
 
     async fn once(&mut self) -> Outcome {
+        self.tools.counts.turn();
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         self.gatherer.ask(record.as_ref().filter(|_| leads));
@@ -164,7 +168,8 @@ impl Turn {
         };
         let Some(record) = record else {
             self.node.publish(NodeStatus { record: None, node });
-            self.say(None, Observation::default(), false, Vec::new(), leads);
+            let why = self.no_majority().into_iter().collect();
+            self.say(None, Observation::default(), false, why, leads);
             return Outcome::Rest(rest::CALM);
         };
         self.chronicle(&record, &node, self.leader(leads));

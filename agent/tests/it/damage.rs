@@ -4,7 +4,7 @@ use std::fs;
 
 use justmanage_model::Waiting;
 
-use crate::node::{Node, error, kill, lives};
+use crate::node::{Node, kill, lives};
 use crate::operator::{Operator, serving};
 use crate::servers::{redis, valkey};
 
@@ -55,7 +55,7 @@ async fn unfinished_files_of_a_crash_are_in_nobodys_way() {
     serving(&node).await;
     node.kill_agent();
     kill(&node.noted_server().expect("a note"));
-    for name in ["record.json", "server.json", "agent.json", "ports.json", "server.conf", "users.acl", "tls/server.pem"]
+    for name in ["last.json", "server.json", "agent.json", "ports.json", "server.conf", "users.acl", "tls/server.pem"]
     {
         fs::write(node.file(&format!("{name}.new")), "{\"torn").expect("written");
     }
@@ -106,18 +106,22 @@ async fn a_record_that_cannot_be_read_is_not_guessed() {
     serving(&node).await;
     let server = node.noted_server().expect("a note");
     node.kill_agent();
-    let record = fs::read_to_string(node.file("record.json")).expect("a Record");
-    for (damaged, says) in [
-        (record[..record.len() / 2].to_owned(), "record.json"),
-        (record.replace("\"layout\": 1", "\"layout\": 99"), "99"),
-    ] {
-        fs::write(node.file("record.json"), damaged).expect("written");
-        let (error, _) = error(&node.command("start"));
-        assert!(error.contains(says), "{error}");
+    let file = node.file("record/record.redb");
+    let good = fs::read(&file).expect("the file");
+    for damaged in [vec![0; good.len()], good[..good.len() / 3].to_vec(), Vec::new()] {
+        fs::write(&file, damaged).expect("written");
+        let mut operator = Operator::of(&node, &node.start());
+        let told = |said: &crate::operator::Said| {
+            said.waiting.iter().any(|reason| matches!(reason, Waiting::NoMajority { why } if why.contains("Record")))
+        };
+        let said = operator.until("the damage is told", told).await;
+        assert!(!said.converged);
         assert!(lives(&server), "the server is left as it is");
+        node.kill_agent();
     }
-    fs::write(node.file("record.json"), record).expect("written");
+    fs::write(&file, good).expect("written");
     Operator::of(&node, &node.start()).converged().await;
+    assert_eq!(node.noted_server(), Some(server));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Changes of the Record reach the running server: live where they can, by a granted restart where they must.
 
-use justmanage_agent::secrets;
-use justmanage_model::{Bytes, Secret, User};
+use justmanage_agent::{Directory, secrets};
+use justmanage_model::{Bytes, Record, Secret, User};
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 
 use crate::node::{Node, kill};
@@ -74,11 +74,12 @@ async fn users_come_change_and_go() {
 }
 
 /// A certificate of the cluster's authority with ten days left, as an agent that was away for long finds it.
-fn old_pair(node: &Node) -> String {
-    let authority = std::fs::read_to_string(node.file("secrets/ca.key")).expect("the authority's key");
+fn old_pair(node: &Node, record: &Record) -> String {
+    let secrets = secrets::Secrets::open(&Directory::new(&node.path), node.order.claim.node).expect("the sealing key");
+    let authority = secrets.of(record).expect("sealed for this node").authority_key;
     let mut name = CertificateParams::new(Vec::new()).expect("parameters");
     name.distinguished_name.push(DnType::CommonName, format!("Just Manage cluster {}", node.order.claim.cluster));
-    let issuer = Issuer::new(name, KeyPair::from_pem(&authority).expect("a key"));
+    let issuer = Issuer::new(name, KeyPair::from_pem(authority.expose()).expect("a key"));
     let mut parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
     let last = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 24);
     let last = last.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -92,10 +93,11 @@ fn old_pair(node: &Node) -> String {
 #[tokio::test]
 async fn a_certificate_that_runs_out_is_renewed_in_the_running_server() {
     let node = Node::new(&valkey());
-    serving(&node).await;
+    let (_, mut operator) = serving(&node).await;
+    let record = operator.status().await.expect("a status").record();
     node.kill_agent();
     kill(&node.noted_server().expect("a note"));
-    let old = old_pair(&node);
+    let old = old_pair(&node, &record);
     std::fs::write(node.file("tls/server.pem"), &old).expect("written");
     let mut operator = Operator::of(&node, &node.start());
     let in_days = |days: i64| jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
