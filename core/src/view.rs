@@ -2,9 +2,10 @@
 
 mod nodes;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use justmanage_model::{NodeId, Phase, Record, Seat, SlotSet, Waiting};
+use justmanage_model::{NodeId, Observation, Phase, Record, Release, Seat, ServerState, SlotSet, Waiting};
 use justmanage_platforms::{Machine, MachineState};
 
 use crate::Locator;
@@ -42,7 +43,7 @@ pub struct ClusterView {
 
 impl ClusterView {
     /// A cluster whose agents have not answered yet.
-    pub(crate) fn unseen(id: Locator) -> Self {
+    pub fn unseen(id: Locator) -> Self {
         Self {
             id,
             record: None,
@@ -81,7 +82,7 @@ impl ClusterView {
             leader: status.leader,
             missing: Vec::new(),
             pending: Vec::new(),
-            known_vulnerabilities: Vec::new(),
+            known_vulnerabilities: holes(record, &status.observation),
             record: Some(record.clone()),
         }
     }
@@ -136,6 +137,28 @@ impl ClusterView {
     pub fn is_formed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
     }
+}
+
+/// Known holes of everything that runs; of what would run, if nothing does. Servers do not know of which package they are, the
+/// Record does.
+fn holes(record: &Record, observation: &Observation) -> Vec<String> {
+    let runs = observation.nodes.values().filter_map(|node| match &node.known()?.server {
+        ServerState::Running(server) => Some(&server.release),
+        _ => None,
+    });
+    let mut releases: BTreeSet<&Release> =
+        runs.map(|release| if record.release.agrees_with(release) { &record.release } else { release }).collect();
+    if releases.is_empty() {
+        releases.insert(&record.release);
+    }
+    let known: BTreeSet<String> = releases
+        .into_iter()
+        .flat_map(|release| {
+            let known = justmanage_releases::vulnerabilities(release);
+            known.certain().iter().map(ToString::to_string).collect::<Vec<_>>()
+        })
+        .collect();
+    known.into_iter().collect()
 }
 
 /// Whether this reason goes away only when somebody acts.

@@ -8,10 +8,12 @@
 //! | `settings` | the provider block, and what it connects to |
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
+//! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
 mod diagnostics;
+mod lookup;
 mod process;
 mod settings;
 mod user;
@@ -26,6 +28,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
+        .data_source(lookup::Lookup)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use justmanage_core::artefacts::{Artefacts, Source};
 use justmanage_core::{Manager, OperatorKey};
-use justmanage_model::{Engine, Failure, Version};
+use justmanage_model::{Engine, Failure, Testing, Version};
 use tfkit::model::View;
 use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
 
@@ -31,6 +31,9 @@ pub(crate) struct Settings {
     /// Settings of clusters on this machine (`local = {}`).
     #[tf(optional)]
     local: Option<LocalSettings>,
+    /// Switches for tests of Just Manage itself. Each weakens something; none is for a cluster that anybody needs.
+    #[tf(optional)]
+    testing: Option<TestingSettings>,
 }
 
 /// A source of server programs.
@@ -62,13 +65,43 @@ pub(crate) struct LocalSettings {
     directory: Option<String>,
 }
 
+/// Switches for tests of Just Manage itself.
+#[derive(Model)]
+pub(crate) struct TestingSettings {
+    /// Servers speak without TLS, and server programs that were built without it are used.
+    #[tf(default = false)]
+    plaintext: bool,
+    /// Releases before Redis 7.0 are made.
+    #[tf(default = false)]
+    old_releases: bool,
+}
+
 /// What all calls share.
 pub(crate) struct Client {
     pub(crate) manager: Manager,
+    pub(crate) testing: Testing,
 }
 
 /// Checks what one attribute alone cannot say.
 pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
+    let switches = settings.testing.known();
+    let on = switches.into_iter().flat_map(|testing| {
+        [("plaintext", &testing.plaintext), ("old_releases", &testing.old_releases)]
+            .into_iter()
+            .filter(|(_, switch)| switch.known() == Some(&true))
+    });
+    for (switch, _) in on {
+        report.push(
+            Diagnostic::warning(
+                "Test switch is on",
+                format!(
+                    "`testing.{switch}` weakens every cluster of this provider, and what is made with it is not supported.\n\n\
+                     Take it out of the provider block, unless this is a test of Just Manage itself."
+                ),
+            )
+            .at(Path::attribute("testing").attr(switch)),
+        );
+    }
     let entries = settings.artifacts.known().map(Vec::as_slice).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
         if let Some(problem) = entry.known().and_then(faulty) {
@@ -112,7 +145,11 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
     let root = root(directory)
         .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("local").attr("directory")))?;
     let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
-    Ok(Client { manager: Manager::local(root, agent, Artefacts::new(sources), operator) })
+    let testing = settings.testing.map_or(Testing::default(), |switches| Testing {
+        plaintext: switches.plaintext,
+        old_releases: switches.old_releases,
+    });
+    Ok(Client { manager: Manager::local(root, agent, Artefacts::new(sources), operator), testing })
 }
 
 fn source(entry: Artifact) -> Result<Source, String> {

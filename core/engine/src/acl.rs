@@ -13,7 +13,7 @@ pub const AGENT_USER: &str = "justmanage-agent";
 /// Of commands with subcommands each is named. Before Redis 7.0 that is a rule about the first argument, which may be any
 /// word; since then a subcommand that the server does not know is refused with the whole file, so only what every server since
 /// 7.0 has is in here.
-pub const AGENT_RULES: &str = "resetkeys resetchannels -@all +ping +info +shutdown +bgsave +client|kill \
+pub const AGENT_RULES: &str = "resetkeys resetchannels -@all +ping +info +slowlog|len +shutdown +bgsave +client|kill \
     +config|get +config|set +acl|list +acl|setuser +acl|deluser \
     +cluster|info +cluster|nodes +cluster|links +cluster|myid +cluster|addslots +cluster|addslotsrange \
     +cluster|set-config-epoch +cluster|meet +cluster|replicate +cluster|failover +cluster|forget";

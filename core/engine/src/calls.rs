@@ -28,30 +28,73 @@ impl Connection {
         self.text(&["INFO"]).await.map(|text| Fields::parse(&text))
     }
 
+    /// `INFO` with what it does not say unasked: how often each command was called, and what that took.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn info_all(&mut self) -> Result<Fields, CallError> {
+        self.text(&["INFO", "all"]).await.map(|text| Fields::parse(&text))
+    }
+
+    /// How many entries the log of slow commands has now.
+    ///
+    /// # Errors
+    /// As every call; [`CallError::Denied`] by a server that an agent of an earlier release has started.
+    pub async fn slowlog_len(&mut self) -> Result<u64, CallError> {
+        let reply = self.call(&["SLOWLOG", "LEN"]).await?;
+        let length = if let Reply::Number(length) = reply { u64::try_from(length).ok() } else { None };
+        length.ok_or_else(|| unexpected("SLOWLOG LEN", format!("{reply:?}")))
+    }
+
     /// The values in force of these keys; a key that the server does not know has none.
     ///
     /// # Errors
     /// As every call.
     pub async fn config_get(&mut self, keys: &[&str]) -> Result<BTreeMap<String, String>, CallError> {
-        if keys.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let mut arguments = vec!["CONFIG", "GET"];
-        arguments.extend(keys);
-        let list = self.texts(&arguments).await?;
+        let list = match keys {
+            [] => Vec::new(),
+            [_] => self.config_get_at_once(keys).await?,
+            _ => match self.config_get_at_once(keys).await {
+                Err(CallError::Refused { said, .. }) if wants_one_by_one(&said) => {
+                    let mut list = Vec::new();
+                    for key in keys {
+                        list.extend(self.config_get_at_once(&[key]).await?);
+                    }
+                    list
+                }
+                other => other?,
+            },
+        };
         Ok(list.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
     }
 
-    /// Sets these keys: all, or none if one is refused.
+    async fn config_get_at_once(&mut self, keys: &[&str]) -> Result<Vec<String>, CallError> {
+        let arguments: Vec<&str> = ["CONFIG", "GET"].iter().chain(keys).copied().collect();
+        self.texts(&arguments).await
+    }
+
+    /// Sets these keys: all, or none if one is refused. (Before Redis 7.0: one after the other, until one is refused.)
     ///
     /// # Errors
     /// [`CallError::Refused`] for a key that is unknown or cannot change, or a value that is not possible.
     pub async fn config_set(&mut self, values: &BTreeMap<String, String>) -> Result<(), CallError> {
-        if values.is_empty() {
+        let pairs: Vec<&str> = values.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]).collect();
+        if pairs.is_empty() {
             return Ok(());
         }
-        let mut arguments = vec!["CONFIG", "SET"];
-        arguments.extend(values.iter().flat_map(|(key, value)| [key.as_str(), value.as_str()]));
+        match self.config_set_at_once(&pairs).await {
+            Err(CallError::Refused { said, .. }) if values.len() > 1 && wants_one_by_one(&said) => {
+                for pair in pairs.chunks_exact(2) {
+                    self.config_set_at_once(pair).await?;
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn config_set_at_once(&mut self, pairs: &[&str]) -> Result<(), CallError> {
+        let arguments: Vec<&str> = ["CONFIG", "SET"].iter().chain(pairs).copied().collect();
         self.call(&arguments).await.map(|_| ())
     }
 
@@ -152,6 +195,11 @@ impl Connection {
             })
             .collect()
     }
+}
+
+/// Before Redis 7.0, `CONFIG GET` and `CONFIG SET` take one key each.
+fn wants_one_by_one(said: &str) -> bool {
+    said.contains("wrong number of arguments")
 }
 
 fn unexpected(call: &str, said: String) -> CallError {

@@ -22,6 +22,11 @@ impl Fields {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Those whose names begin so, in the order of their names: what follows in the name, and the value.
+    pub fn beginning<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
+    }
+
     /// One field that is a number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
@@ -60,5 +65,7 @@ mod tests {
         assert_eq!(redis.used_memory(), Some(Bytes::new(1024)));
         assert_eq!(redis.get("config_file"), Some("/a:b"));
         assert_eq!(Fields::parse("").release(), None);
+        let databases = Fields::parse("db0:keys=1\r\ndb1:keys=2\r\nd:x\r\n");
+        assert_eq!(databases.beginning("db").collect::<Vec<_>>(), [("0", "keys=1"), ("1", "keys=2")]);
     }
 }

@@ -13,6 +13,7 @@ mod create;
 mod destroy;
 mod found;
 mod heal;
+mod journal;
 mod look;
 mod machines;
 mod observe;

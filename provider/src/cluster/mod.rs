@@ -2,18 +2,18 @@
 
 mod model;
 mod plan;
+mod private;
 mod spec;
 mod state;
 
 use justmanage_core::manager::Observed;
-use justmanage_core::{ClusterView, Locator, Unfinished};
-use justmanage_model::Phase;
+use justmanage_core::{Locator, Unfinished};
 use tfkit::model::View;
-use tfkit::{Cx, Diagnostic, Diagnostics, Failed, Path, Plan, PlanChange, Resource, Value, async_trait};
+use tfkit::{Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
 use crate::diagnostics;
 use crate::settings::Client;
-pub(crate) use model::Cluster;
+pub(crate) use model::{Cluster, Local};
 
 /// The resource type.
 pub(crate) struct Clusters;
@@ -34,18 +34,33 @@ impl Resource for Clusters {
         plan::modify(cx, change).await
     }
 
+    async fn plan_destroy(&self, cx: &Context, prior: &View<Cluster>) -> Result<(), Diagnostics> {
+        // Before users go, which are destroyed first.
+        match Cluster::from_view(prior) {
+            Ok(prior) => protect(cx, &prior).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn create(&self, cx: &Context, plan: Plan<Cluster>) -> Result<Cluster, Failed<Cluster>> {
-        let (name, spec) = spec::wanted(&plan.planned)?;
-        match cx.client()?.manager.create(&name, &spec, cx.cancelled()).await {
+        let client = cx.client()?;
+        let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
+        let created = client.manager.create(&name, &spec, cx.cancelled()).await;
+        if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &created {
+            private::keep(cx, view);
+        }
+        match created {
             Ok(view) => Ok(plan.planned.seen(&view)),
             // Formed: it holds data from now on, so it must not be tainted. It is in the state, and the next plan shows
             // what is left to do.
-            Err(Unfinished { failure, view: Some(view) }) if formed(&view) => {
+            Err(Unfinished { failure, view: Some(view) }) if view.is_formed() => {
                 cx.report(diagnostics::warning(&failure));
                 Ok(plan.planned.seen(&view))
             }
+            // It is empty, and the next apply replaces it: nothing may stand in the way of that.
             Err(Unfinished { failure, view: Some(view) }) => {
-                Err(Failed::with_state(diagnostics::error(&failure), plan.planned.seen(&view)))
+                let state = Cluster { deletion_protection: false, ..plan.planned.seen(&view) };
+                Err(Failed::with_state(diagnostics::error(&failure), state))
             }
             Err(Unfinished { failure, view: None }) => Err(diagnostics::error(&failure).into()),
         }
@@ -55,7 +70,10 @@ impl Resource for Clusters {
         let locator = state.locator()?;
         match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
-            Observed::Here(view) => Ok(Some(state.refreshed(&view))),
+            Observed::Here(view) => {
+                private::keep(cx, &view);
+                Ok(Some(state.refreshed(&view)))
+            }
             Observed::Unreachable(failure) => {
                 cx.report(diagnostics::warning(&failure.next("The state stays as it was last seen.")));
                 Ok(Some(state))
@@ -64,18 +82,33 @@ impl Resource for Clusters {
     }
 
     async fn update(&self, cx: &Context, prior: Cluster, plan: Plan<Cluster>) -> Result<Cluster, Failed<Cluster>> {
+        let client = cx.client()?;
         let locator = prior.locator()?;
-        let (_, spec) = spec::wanted(&plan.planned)?;
-        match cx.client()?.manager.update(&locator, &spec, cx.cancelled()).await {
-            Ok(view) => Ok(plan.planned.seen(&view)),
+        let (_, before) = spec::wanted(&prior, client.testing)?;
+        let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
+        if before == spec && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
+            // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
+            return Ok(plan.planned);
+        }
+        let updated = client.manager.update(&locator, &spec, cx.cancelled()).await;
+        if let Ok(view) = &updated {
+            private::keep(cx, view);
+        }
+        match updated {
+            Ok(view) => Ok(plan.planned.updated(&view)),
             Err(Unfinished { failure, view: Some(view) }) => {
-                Err(Failed::with_state(diagnostics::error(&failure), prior.seen(&view).unconverged()))
+                // What is Terraform's alone is as it was asked for.
+                let deletion_protection = plan.deletion_protection;
+                let state = Cluster { deletion_protection, ..prior }.seen(&view).unconverged();
+                Err(Failed::with_state(diagnostics::error(&failure), state))
             }
             Err(Unfinished { failure, view: None }) => Err(diagnostics::error(&failure).into()),
         }
     }
 
     async fn delete(&self, cx: &Context, state: Cluster) -> Result<(), Failed<Cluster>> {
+        // A replacement is not planned as a destroy, so the plan could not refuse it.
+        protect(cx, &state).await?;
         let locator = state.locator()?;
         Ok(cx.client()?.manager.destroy(&locator).await.map_err(|failure| diagnostics::error(&failure))?)
     }
@@ -99,8 +132,30 @@ impl Resource for Clusters {
     }
 }
 
-fn formed(view: &ClusterView) -> bool {
-    view.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
+/// Refuses to destroy a cluster that is protected and holds data, or may hold some for all that can be seen. (What a failed create
+/// left is not protected: [`Resource::create`].)
+async fn protect(cx: &Context, cluster: &Cluster) -> Result<(), Diagnostics> {
+    if !cluster.deletion_protection {
+        return Ok(());
+    }
+    let locator = cluster.locator()?;
+    let what = match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        Observed::Gone => return Ok(()),
+        Observed::Here(view) if view.record.is_some() && !view.is_formed() => return Ok(()),
+        Observed::Here(view) if view.is_formed() => "holds data".to_owned(),
+        Observed::Here(view) => format!("may hold data ({})", view.waiting_on.join(" ")),
+        Observed::Unreachable(failure) => format!("may hold data: {}", failure.detail),
+    };
+    Err(Diagnostic::error(
+        "Cluster is protected from being destroyed",
+        format!(
+            "The cluster \"{}\" {what}.\n\nTo destroy it with everything that is in it, set deletion_protection = false and \
+             apply, then destroy it.",
+            cluster.name
+        ),
+    )
+    .at(Path::attribute("deletion_protection"))
+    .into())
 }
 
 fn not_importable(why: &str) -> Diagnostics {

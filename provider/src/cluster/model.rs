@@ -1,6 +1,6 @@
 //! The attributes of `justmanage_redis_cluster`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tfkit::{Attr, Model};
 
@@ -23,10 +23,11 @@ pub(crate) struct Cluster {
     /// A line never shows a difference when a newer patch runs.
     #[tf(required, validate = super::spec::version, says = "a line such as `7.0` or a version such as `7.0.15`")]
     pub(crate) version: String,
-    /// Number of shards. Each has one primary and holds its part of the keys. This release makes one.
+    /// Number of shards. Each has one primary and holds its part of the keys. It cannot be changed in this release.
     #[tf(default = 1)]
     pub(crate) shards: i64,
-    /// Replicas of each primary. This release makes none.
+    /// Replicas of each primary, 0 to 5. Without any, the death of a machine takes its part of the keys with it. It cannot be
+    /// changed in this release.
     #[tf(default = 0)]
     pub(crate) replicas_per_shard: i64,
     /// Memory for data on each node (`maxmemory`), such as `256MiB` or `4GiB`. The process needs more than that for its
@@ -37,24 +38,51 @@ pub(crate) struct Cluster {
     /// strings as in the servers' configuration files. Some names belong to Just Manage and are refused with the reason.
     #[tf(optional)]
     pub(crate) config: Option<BTreeMap<String, String>>,
+    /// What happens when the process of a primary dies and its machine lives. `failover`: its best replica takes over within a
+    /// fraction of a second, and what that had not received yet is lost, usually less than a millisecond of writes. `restart`: it
+    /// is started again where it is and reads its data, and the shard takes no writes meanwhile. Where there is no replica it is
+    /// started again in any case.
+    #[tf(default = "failover", validate = super::spec::on_crash, says = "`failover` or `restart`")]
+    pub(crate) on_crash: String,
+    /// Most processor time that each server may use, such as `2` or `0.5` processors. Without it there is no limit.
+    #[tf(optional, validate = super::spec::cpus, says = "a number of processors such as `1.5`")]
+    pub(crate) cpus: Option<String>,
+    /// Public keys of those who may read the metrics of the agents, and nothing else: `sha256:` and the SHA-256 of the public key
+    /// in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it.
+    #[tf(optional)]
+    pub(crate) metrics_readers: Option<BTreeSet<String>>,
+    /// Refuses to destroy the cluster once it has served, so that no destroy takes the data along by mistake. Set it to `false` and
+    /// apply, then destroy. It never hinders replacing a cluster that was not made to the end.
+    #[tf(default = true)]
+    pub(crate) deletion_protection: bool,
     /// The platform: processes of the machine that Terraform runs on. Write `local = {}`. Exactly one platform is named.
     #[tf(optional)]
     pub(crate) local: Option<Local>,
-    /// Where clients reach the servers, as `address:port`, over TLS.
+    /// Where clients reach the servers, as `address:port`, over TLS; in the order of shards and the nodes in them. A client may
+    /// begin with any of them. A failover does not change it: which of them are primaries is to be seen in the data source
+    /// `justmanage_redis_cluster`.
     #[tf(computed, keep)]
     pub(crate) endpoints: Attr<Vec<String>>,
     /// Certificate (PEM) of the cluster's own authority: what clients trust.
     #[tf(computed, keep)]
     pub(crate) ca_certificate: Attr<String>,
-    /// The version that the servers run now.
+    /// The lowest version that the servers run now.
     #[tf(computed)]
     pub(crate) version_actual: Attr<String>,
-    /// Whether everything is as this configuration wants it. If not, the next plan shows an update that sees it through.
+    /// Whether everything is as this configuration wants it. If not, the next plan shows an update that sees it through. What the
+    /// agents do by themselves (a failover, starting a server again) does not make it `false`.
     #[tf(computed)]
     pub(crate) converged: Attr<bool>,
     /// Why it is not converged, in sentences; empty when it is.
     #[tf(computed)]
     pub(crate) waiting_on: Attr<Vec<String>>,
+    /// Changes that wait for their window, in sentences. They are never a difference in a plan.
+    #[tf(computed)]
+    pub(crate) pending: Attr<Vec<String>>,
+    /// Known holes of what runs now, by their CVE ids, with the release that closes each. Of packages whose holes are not known,
+    /// nothing is said.
+    #[tf(computed)]
+    pub(crate) known_vulnerabilities: Attr<Vec<String>>,
 }
 
 /// Processes of the machine that Terraform runs on.

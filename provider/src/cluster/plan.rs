@@ -1,23 +1,67 @@
-//! What the plan says beyond what the framework plans: unfinished work shows, and what cannot be done is refused now.
+//! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
+//! user should know before they say yes.
 
+mod warnings;
+
+use justmanage_core::artefacts::Choice;
 use justmanage_core::manager::refuse_change;
-use justmanage_model::{Failure, FieldPath};
+use justmanage_model::{ClusterSpec, Failure, FieldPath, Release, Testing};
 use tfkit::model::View;
-use tfkit::{Attr, Diagnostics, PlanChange};
+use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, spec};
+use super::{Cluster, Context, private, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
     let Some(planned) = known(&change.planned) else { return Ok(()) };
+    let testing = match cx.provider_config_unknown() {
+        true => Testing::default(),
+        false => cx.client()?.testing,
+    };
+    let (_, to) = spec::wanted(&planned, testing)?;
     match change.prior.as_ref().and_then(known) {
-        None => available(cx, &planned).await,
+        None => create(cx, &to).await,
         Some(prior) => {
-            refuse(&prior, &planned)?;
+            refuse(&prior, &planned, testing)?;
+            let (_, from) = spec::wanted(&prior, testing)?;
             show_unfinished(change);
+            if from == to {
+                keep_what_is_seen(change);
+            }
+            let missing = private::missing(cx);
+            if !missing.is_empty() {
+                cx.report(warnings::replaced(&missing, &to));
+                // A new machine may have another address.
+                change.planned.endpoints = Attr::unknown();
+            }
+            report(cx, warnings::holes(&to, private::release(cx).as_ref()));
             Ok(())
         }
     }
+}
+
+fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
+    warnings.into_iter().for_each(|warning| cx.report(warning));
+}
+
+/// A cluster that is to be made: can it be had, and does the user know what it can stand?
+async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
+    report(cx, warnings::shape(spec));
+    if cx.provider_config_unknown() {
+        return Ok(());
+    }
+    let manager = &cx.client()?.manager;
+    if spec::is_old(spec.engine, spec.version) && !spec.testing.old_releases {
+        let offered = justmanage_releases::check_target(spec.engine, spec.version);
+        return Err(offered.map_or_else(Diagnostics::new, |failure| diagnostics::error(&failure).into()));
+    }
+    let choice = manager.artefacts().choose(manager.platform(), spec).await;
+    let release = match choice.map_err(|failure| diagnostics::error(&failure))? {
+        Choice::Present(program) => program.release,
+        Choice::Fetch { version, .. } => Release::new(spec.engine, version),
+    };
+    report(cx, warnings::holes(spec, Some(&release)));
+    Ok(())
 }
 
 /// A cluster whose prior state is not converged shows an update that sees it through; and an update promises to converge,
@@ -31,6 +75,8 @@ fn show_unfinished(change: &mut PlanChange<Cluster>) {
     }
     if unfinished {
         change.planned.version_actual = Attr::unknown();
+        change.planned.pending = Attr::unknown();
+        change.planned.known_vulnerabilities = Attr::unknown();
         // What was never seen will be; what was seen stays.
         if !prior.endpoints.is_known() {
             change.planned.endpoints = Attr::unknown();
@@ -41,19 +87,22 @@ fn show_unfinished(change: &mut PlanChange<Cluster>) {
     }
 }
 
-/// Whether the version that is asked for can be had at all.
-async fn available(cx: &Context, planned: &Cluster) -> Result<(), Diagnostics> {
-    if cx.provider_config_unknown() {
-        return Ok(());
+/// A change that is Terraform's alone (protection against being destroyed) changes nothing of the cluster: nothing of it becomes
+/// unknown, and nobody has to answer for it to be made.
+fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
+    let Some(prior) = &change.prior else { return };
+    if prior.converged.known() == Some(&false) {
+        return;
     }
-    let (_, spec) = spec::wanted(planned)?;
-    let manager = &cx.client()?.manager;
-    let choice = manager.artefacts().choose(manager.platform(), spec.engine, spec.version).await;
-    choice.map(|_| ()).map_err(|failure| diagnostics::error(&failure).into())
+    change.planned.version_actual = prior.version_actual.clone();
+    change.planned.converged = prior.converged.clone();
+    change.planned.waiting_on = prior.waiting_on.clone();
+    change.planned.pending = prior.pending.clone();
+    change.planned.known_vulnerabilities = prior.known_vulnerabilities.clone();
 }
 
 /// Changes that cannot be made are refused before anything is.
-fn refuse(prior: &Cluster, planned: &Cluster) -> Result<(), Diagnostics> {
+fn refuse(prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
     if prior.name != planned.name {
         let failure = Failure::at(
             FieldPath::of("name"),
@@ -67,8 +116,8 @@ fn refuse(prior: &Cluster, planned: &Cluster) -> Result<(), Diagnostics> {
         ));
         return Err(diagnostics::error(&failure).into());
     }
-    let (_, from) = spec::wanted(prior)?;
-    let (_, to) = spec::wanted(planned)?;
+    let (_, from) = spec::wanted(prior, testing)?;
+    let (_, to) = spec::wanted(planned, testing)?;
     match refuse_change(&from, &to) {
         Some(failure) => Err(diagnostics::error(&failure).into()),
         None => Ok(()),
@@ -77,6 +126,5 @@ fn refuse(prior: &Cluster, planned: &Cluster) -> Result<(), Diagnostics> {
 
 /// The model, if everything that the user decides is known.
 fn known(view: &View<Cluster>) -> Option<Cluster> {
-    use tfkit::{Model, Path};
-    <Cluster as Model>::decode(&view.encode(), &Path::root()).ok()
+    Cluster::from_view(view).ok()
 }

@@ -1,6 +1,10 @@
 //! From attributes to what the core understands, and the checks of everything that is known at plan time.
 
-use justmanage_model::{Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, Place, ReleaseTarget};
+use justmanage_model::failure::Invalid;
+use justmanage_model::{
+    Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, MilliCpus, OnCrash, Pin, Place, ReleaseTarget,
+    Testing,
+};
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
@@ -15,12 +19,17 @@ pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
     if let (Some(engine), Some(target)) = (engine, target) {
         let known = view.config.known().into_iter().flatten();
         let config = known.filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect();
-        let faults = justmanage_releases::check_target(engine, target)
-            .into_iter()
-            .chain(justmanage_releases::check_config(engine, target.line(), &config));
+        // Whether an old release may be had is for the provider's settings to say, and these are not known here.
+        let offered = if is_old(engine, target) { None } else { justmanage_releases::check_target(engine, target) };
+        let faults = offered.into_iter().chain(justmanage_releases::check_config(engine, target.line(), &config));
         faults.for_each(|failure| report.push(diagnostics::error(&failure)));
     }
     shape(view, report);
+}
+
+/// A release before Redis 7.0: for tests alone, by a switch of the provider.
+pub(super) fn is_old(engine: Engine, target: ReleaseTarget) -> bool {
+    engine == Engine::Redis && target.line() < Line::new(7, 0)
 }
 
 /// Exactly one platform, always written out.
@@ -52,51 +61,88 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         memory: view.memory.known().and_then(|text| text.parse().ok()).unwrap_or(justmanage_model::spec::MEMORY_MIN),
         config: entries.filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect(),
         place: Place::Local,
+        on_crash: OnCrash::default(),
+        cpus: None,
+        metrics_readers: std::collections::BTreeSet::new(),
+        testing: Testing::default(),
     };
-    let faults = spec.validate();
-    let beyond = if faults.is_empty() { spec.beyond_this_release() } else { Vec::new() };
-    for failure in faults.iter().chain(&beyond) {
-        report.push(diagnostics::error(failure));
+    for failure in spec.validate() {
+        report.push(diagnostics::error(&failure));
+    }
+    for reader in view.metrics_readers.known().into_iter().flatten().filter_map(tfkit::Attr::known) {
+        if let Err(invalid) = reader.parse::<Pin>() {
+            report.push(diagnostics::error(&invalid.at(FieldPath::of("metrics_readers"))));
+        }
     }
 }
 
 /// What a wholly known configuration asks for.
-pub(super) fn wanted(model: &Cluster) -> Result<(ClusterName, ClusterSpec), Diagnostics> {
-    parse(model).map_err(|failure| diagnostics::error(&failure).into())
+pub(super) fn wanted(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec), Diagnostics> {
+    parse(model, testing).map_err(|failure| diagnostics::error(&failure).into())
 }
 
-fn parse(model: &Cluster) -> Result<(ClusterName, ClusterSpec), Failure> {
+fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec), Failure> {
+    let at = |name: &'static str| move |invalid: Invalid| invalid.at(FieldPath::of(name));
     let count = |name: &str, value: i64| {
         u16::try_from(value).map_err(|_| {
             Failure::at(FieldPath::of(name), "Number out of range", format!("{name} = {value} is not possible."))
         })
     };
+    let readers = model.metrics_readers.iter().flatten().map(|text| text.parse::<Pin>());
     let spec = ClusterSpec {
-        engine: model.engine.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("engine")))?,
-        version: model
-            .version
-            .parse()
-            .map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("version")))?,
+        engine: model.engine.parse().map_err(at("engine"))?,
+        version: model.version.parse().map_err(at("version"))?,
         shards: count("shards", model.shards)?,
         replicas_per_shard: count("replicas_per_shard", model.replicas_per_shard)?,
-        memory: model.memory.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("memory")))?,
+        memory: model.memory.parse().map_err(at("memory"))?,
         config: model.config.clone().unwrap_or_default(),
         place: Place::Local,
+        on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
+        cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
+        metrics_readers: readers.collect::<Result<_, _>>().map_err(at("metrics_readers"))?,
+        testing,
     };
-    let name = model.name.parse().map_err(|e: justmanage_model::failure::Invalid| e.at(FieldPath::of("name")))?;
+    let name = model.name.parse().map_err(at("name"))?;
     match spec.validate().into_iter().next() {
         Some(failure) => Err(failure),
         None => Ok((name, spec)),
     }
 }
 
-/// Sizes that are spelt differently and mean the same.
+fn crash(text: &str) -> Result<OnCrash, Invalid> {
+    match text {
+        "failover" => Ok(OnCrash::Failover),
+        "restart" => Ok(OnCrash::Restart),
+        other => Err(Invalid {
+            summary: "Reaction to a crash not known",
+            detail: format!("{other:?} is none of them."),
+            hint: "Write \"failover\" or \"restart\".".to_owned(),
+        }),
+    }
+}
+
+/// As the configuration spells it.
+pub(super) fn crash_text(on_crash: OnCrash) -> &'static str {
+    match on_crash {
+        OnCrash::Failover => "failover",
+        OnCrash::Restart => "restart",
+    }
+}
+
+/// Sizes and numbers that are spelt differently and mean the same.
 pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
-    let size = |value: &Value| match value {
-        Value::String(text) => text.parse::<Bytes>().ok(),
-        _ => None,
-    };
-    *path == Path::attribute("memory") && size(one).is_some() && size(one) == size(other)
+    fn same<T: PartialEq + std::str::FromStr>(one: &Value, other: &Value) -> bool {
+        let parsed = |value: &Value| match value {
+            Value::String(text) => text.parse::<T>().ok(),
+            _ => None,
+        };
+        parsed(one).is_some() && parsed(one) == parsed(other)
+    }
+    if *path == Path::attribute("memory") {
+        same::<Bytes>(one, other)
+    } else {
+        *path == Path::attribute("cpus") && same::<MilliCpus>(one, other)
+    }
 }
 
 pub(super) fn name(text: &str) -> Result<(), String> {
@@ -113,4 +159,12 @@ pub(super) fn version(text: &str) -> Result<(), String> {
 
 pub(super) fn memory(text: &str) -> Result<(), String> {
     text.parse::<Bytes>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn on_crash(text: &str) -> Result<(), String> {
+    crash(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn cpus(text: &str) -> Result<(), String> {
+    text.parse::<MilliCpus>().map(|_| ()).map_err(|error| error.to_string())
 }

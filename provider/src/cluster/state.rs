@@ -1,11 +1,11 @@
 //! From what the core sees to attributes.
 
 use justmanage_core::{ClusterView, Locator};
-use justmanage_model::{Bytes, Record};
+use justmanage_model::{Bytes, MilliCpus, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
-use super::Cluster;
 use super::model::Local;
+use super::{Cluster, spec};
 
 impl Cluster {
     /// Where it is found.
@@ -38,8 +38,26 @@ impl Cluster {
             self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
             self.ca_certificate = record.ca_certificate.clone().into();
         }
+        if !view.nodes.is_empty() {
+            self.pending = view.pending.clone().into();
+            self.known_vulnerabilities = view.known_vulnerabilities.clone().into();
+        }
         self.settle();
         self
+    }
+
+    /// As [`Cluster::seen`], after an update as planned: what the plan promised stays as promised. A node that was lost between
+    /// plan and apply may have a new address by now; the next refresh shows it.
+    pub(super) fn updated(self, view: &ClusterView) -> Self {
+        let promised = (self.endpoints.clone(), self.ca_certificate.clone());
+        let mut cluster = self.seen(view);
+        if promised.0.is_known() {
+            cluster.endpoints = promised.0;
+        }
+        if promised.1.is_known() {
+            cluster.ca_certificate = promised.1;
+        }
+        cluster
     }
 
     /// As [`Cluster::seen`], for a refresh. What the agents do by themselves (starting a server that died, say) is no unfinished
@@ -65,12 +83,19 @@ impl Cluster {
             replicas_per_shard: record.spec.replicas_per_shard.into(),
             memory: record.spec.memory.to_string(),
             config: None,
+            on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
+            cpus: None,
+            metrics_readers: None,
+            // Nobody has said otherwise, and it holds data.
+            deletion_protection: true,
             local: Some(Local {}),
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,
             converged: Attr::Null,
             waiting_on: Attr::Null,
+            pending: Attr::Null,
+            known_vulnerabilities: Attr::Null,
         };
         cluster.take(record);
         cluster
@@ -80,7 +105,7 @@ impl Cluster {
     pub(super) fn unconverged(mut self) -> Self {
         if self.converged.known() == Some(&true) {
             self.converged = false.into();
-            self.waiting_on = vec!["the last apply did not come to its end".to_owned()].into();
+            self.waiting_on = vec!["The last apply did not come to its end.".to_owned()].into();
         }
         self
     }
@@ -99,6 +124,14 @@ impl Cluster {
         if self.config.clone().unwrap_or_default() != spec.config {
             self.config = Some(spec.config.clone());
         }
+        self.on_crash = spec::crash_text(spec.on_crash).to_owned();
+        if self.cpus.as_deref().and_then(|text| text.parse::<MilliCpus>().ok()) != spec.cpus {
+            self.cpus = spec.cpus.map(|cpus| cpus.to_string());
+        }
+        let readers = spec.metrics_readers.iter().map(ToString::to_string).collect();
+        if self.metrics_readers.clone().unwrap_or_default() != readers {
+            self.metrics_readers = Some(readers);
+        }
     }
 
     /// What is still unknown after all was said becomes null: a state is wholly known.
@@ -111,6 +144,8 @@ impl Cluster {
         null(&mut self.endpoints);
         null(&mut self.ca_certificate);
         null(&mut self.version_actual);
+        null(&mut self.pending);
+        null(&mut self.known_vulnerabilities);
     }
 }
 

@@ -21,19 +21,34 @@ fn password() -> Secret<String> {
     Secret::new("a \"good\" password".to_owned())
 }
 
-fn rendered(release: &Release, memory: &str, config: &[(&str, &str)]) -> Result<String, RenderError> {
-    let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    render(&NodeConfig {
+fn node<'a>(
+    release: &'a Release,
+    config: &'a BTreeMap<String, String>,
+    password: &'a Secret<String>,
+    files: &'a NodeFiles,
+) -> NodeConfig<'a> {
+    NodeConfig {
         release,
         address: "127.0.0.1".parse().unwrap(),
         client_port: 21000,
         bus_port: 31000,
-        memory: memory.parse().unwrap(),
-        config: &config,
-        replication_password: &password(),
+        memory: Bytes::mib(64),
+        config,
+        replication_password: password,
         plaintext: false,
-        files: &files(),
-    })
+        files,
+    }
+}
+
+fn rendered(release: &Release, memory: &str, config: &[(&str, &str)]) -> Result<String, RenderError> {
+    let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let (files, password) = (files(), password());
+    render(&NodeConfig { memory: memory.parse().unwrap(), ..node(release, &config, &password, &files) })
+}
+
+fn config_of(release: &Release, plaintext: bool, bus_port: u16) -> Result<String, RenderError> {
+    let (files, config, password) = (files(), BTreeMap::new(), password());
+    render(&NodeConfig { plaintext, bus_port, ..node(release, &config, &password, &files) })
 }
 
 fn redis() -> Release {
@@ -67,21 +82,43 @@ fn keys_that_are_ours_are_refused() {
 }
 
 #[test]
+fn the_node_timeout_is_shorter_where_the_record_says_so() {
+    let line = |text: &str| text.lines().filter(|line| line.starts_with("cluster-node-timeout ")).collect::<String>();
+    assert_eq!(line(&rendered(&redis(), "64MiB", &[]).unwrap()), "cluster-node-timeout 5000");
+    let forming = rendered(&redis(), "64MiB", &[("cluster-node-timeout", "2000")]).unwrap();
+    assert_eq!(line(&forming), "cluster-node-timeout 2000");
+}
+
+#[test]
+fn without_tls_nothing_speaks_of_it() {
+    let text = config_of(&redis(), true, 31000).unwrap();
+    assert!(text.contains("\nport 21000\n") && !text.contains("tls"), "{text}");
+}
+
+#[test]
+fn before_redis_7_the_bus_is_where_it_always_was() {
+    let old = Release::new(Engine::Redis, "6.2.14".parse().unwrap());
+    let text = config_of(&old, true, 31000).unwrap();
+    assert!(!text.contains("cluster-port"), "{text}");
+    let error = config_of(&old, true, 31001).unwrap_err();
+    assert!(matches!(error, RenderError::BusPort { client_port: 21000, .. }), "{error}");
+    assert!(config_of(&redis(), true, 31001).unwrap().contains("cluster-port 31001"));
+}
+
+#[test]
+fn the_password_is_in_the_file_and_nowhere_else() {
+    let (files, release, config, password) = (files(), redis(), BTreeMap::new(), password());
+    let node = node(&release, &config, &password, &files);
+    let text = render(&node).unwrap();
+    assert!(text.contains(&format!("masterauth {}\n", quote(password.expose()))));
+    assert!(!format!("{node:?}").contains("good"), "{node:?}");
+}
+
+#[test]
 fn relative_paths_are_refused() {
     let files = NodeFiles { data: "data".into(), ..files() };
-    let config = BTreeMap::new();
-    let node = NodeConfig {
-        release: &redis(),
-        address: "::1".parse().unwrap(),
-        client_port: 1,
-        bus_port: 2,
-        memory: Bytes::mib(64),
-        config: &config,
-        replication_password: &password(),
-        plaintext: false,
-        files: &files,
-    };
-    assert_eq!(render(&node), Err(RenderError::Path("data".into())));
+    let (release, config, password) = (redis(), BTreeMap::new(), password());
+    assert_eq!(render(&node(&release, &config, &password, &files)), Err(RenderError::Path("data".into())));
 }
 
 /// The server's reader of one line, as far as `quote` uses it.

@@ -5,11 +5,21 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use justmanage_engine::{AppliedUsers, CallError, Connection, Login, Trust, observe};
-use justmanage_model::{BusView, Role, Secret, ServerObservation, SlotSet, user::fingerprint};
+use justmanage_model::{BusView, Role, Secret, ServerObservation, SlotSet, Timestamp, user::fingerprint};
 
 use crate::authority::Authority;
-use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, user};
-use crate::servers::all;
+use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, REPLICATION_PASSWORD, hash, user};
+use crate::servers::{find, on_every_server, on_every_server_with_tls};
+
+on_every_server! {
+    a_new_server_is_seen_as_it_is,
+    slots_are_taken_once_and_again,
+    users_are_made_so_and_drift_is_seen,
+    the_agent_may_do_its_work_and_nothing_else,
+    a_planned_stop_loses_nothing_whatever_the_user_chose,
+}
+
+on_every_server_with_tls! { a_new_certificate_is_shown_to_new_connections }
 
 async fn see(server: &mut Connection, applied: Option<&AppliedUsers>) -> ServerObservation {
     observe(server, ["timeout"], applied).await.unwrap()
@@ -33,102 +43,91 @@ async fn serving(server: &mut Connection) -> ServerObservation {
     }
 }
 
-#[tokio::test]
-async fn a_new_server_is_seen_as_it_is() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, &[("timeout", "7")]).await;
-        let seen = see(&mut server, None).await;
-        assert!(seen.release.agrees_with(&node.release), "{} {}", seen.release, node.release);
-        assert_eq!(seen.pid, node.pid());
-        let seen_bus = bus(&seen);
-        assert!(!seen.loading && !seen_bus.ok && seen_bus.slots.is_empty() && seen_bus.peers.is_empty());
-        assert_eq!(seen_bus.role, Role::Primary { replicas: Vec::new() });
-        assert!(seen.persistent, "by its append-only file");
-        let memory = MEMORY.get().to_string();
-        let config = [("maxmemory", memory.as_str()), ("timeout", "7")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(seen.config, BTreeMap::from(config));
-        assert!(seen.used_memory.get() > 0 && seen.used_memory < MEMORY);
-        assert_eq!(seen.certificate_expires, "2040-12-31T00:00:00Z".parse().unwrap());
-    }
+async fn a_new_server_is_seen_as_it_is(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, &[("timeout", "7")]).await;
+    let seen = see(&mut server, None).await;
+    assert!(seen.release.agrees_with(&node.release), "{} {}", seen.release, node.release);
+    assert_eq!(seen.pid, node.pid());
+    let seen_bus = bus(&seen);
+    assert!(!seen.loading && !seen_bus.ok && seen_bus.slots.is_empty() && seen_bus.peers.is_empty());
+    assert_eq!(seen_bus.role, Role::Primary { replicas: Vec::new() });
+    assert!(seen.persistent, "by its append-only file");
+    let memory = MEMORY.get().to_string();
+    let config = [("maxmemory", memory.as_str()), ("timeout", "7")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    assert_eq!(seen.config, BTreeMap::from(config));
+    assert!(seen.used_memory.get() > 0 && seen.used_memory < MEMORY);
+    let expires = if node.tls { "2040-12-31T00:00:00Z".parse().unwrap() } else { Timestamp::MAX };
+    assert_eq!(seen.certificate_expires, expires);
 }
 
-#[tokio::test]
-async fn slots_are_taken_once_and_again() {
-    for path in all() {
-        let (_node, mut server) = Node::started(&path, &[]).await;
-        server.assign_slots(&"0-99".parse().unwrap()).await.unwrap();
-        assert_eq!(bus(&see(&mut server, None).await).slots.to_string(), "0-99");
-        let seen = serving(&mut server).await;
-        assert_eq!(bus(&seen).slots, SlotSet::all());
-        server.assign_slots(&SlotSet::all()).await.unwrap();
-    }
+async fn slots_are_taken_once_and_again(path: PathBuf) {
+    let (_node, mut server) = Node::started(&path, &[]).await;
+    server.assign_slots(&"0-99".parse().unwrap()).await.unwrap();
+    assert_eq!(bus(&see(&mut server, None).await).slots.to_string(), "0-99");
+    let seen = serving(&mut server).await;
+    assert_eq!(bus(&seen).slots, SlotSet::all());
+    server.assign_slots(&SlotSet::all()).await.unwrap();
 }
 
-#[tokio::test]
-async fn users_are_made_so_and_drift_is_seen() {
-    for path in all() {
-        let (mut node, mut server) = Node::started(&path, &[]).await;
-        serving(&mut server).await;
-        let orders = "orders".parse().unwrap();
-        node.users.insert(orders, user("~orders:* &orders:* +@read +@write +ping", &["one", "two"]));
-        node.users.insert("visitor".parse().unwrap(), user("%R~public:* +get (~other:* +set)", &["three"]));
-        let applied = server.apply_users(&node.users).await.unwrap();
-        assert_eq!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
-        assert_ne!(see(&mut server, None).await.users, fingerprint(&node.users), "unknown is not the same");
+async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
+    let (mut node, mut server) = Node::started(&path, &[]).await;
+    serving(&mut server).await;
+    let orders = "orders".parse().unwrap();
+    node.users.insert(orders, user("~orders:* &orders:* +@read +@write +ping", &["one", "two"]));
+    node.users.insert("visitor".parse().unwrap(), user("%R~public:* +get (~other:* +set)", &["three"]));
+    let applied = server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    assert_eq!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
+    assert_ne!(see(&mut server, None).await.users, fingerprint(&node.users), "unknown is not the same");
 
-        for password in ["one", "two"] {
-            assert_eq!(node.client("orders", password, &["SET", "orders:1", "x"]), "OK");
-        }
-        assert!(node.client("orders", "one", &["GET", "other"]).starts_with("NOPERM"));
-        assert_eq!(node.client("visitor", "three", &["SET", "other:1", "x"]), "OK", "the selector is in force");
-        assert!(node.client("visitor", "three", &["SET", "public:1", "x"]).starts_with("NOPERM"));
-        assert!(matches!(node.open("orders", "wrong").await, Err(CallError::Denied { .. })));
-        assert!(matches!(node.open("default", "").await, Err(CallError::Denied { .. })));
-
-        // The same again changes nothing; one password and one user less do.
-        assert_eq!(server.apply_users(&node.users).await.unwrap(), applied);
-        node.users.insert("orders".parse().unwrap(), user("~orders:* +@read +@write +ping", &["two"]));
-        node.users.remove(&"visitor".parse().unwrap());
-        let next = server.apply_users(&node.users).await.unwrap();
-        assert!(matches!(node.open("orders", "one").await, Err(CallError::Denied { .. })));
-        assert!(matches!(node.open("visitor", "three").await, Err(CallError::Denied { .. })));
-        assert_ne!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
-        assert_eq!(see(&mut server, Some(&next)).await.users, fingerprint(&node.users));
-
-        // A rule that the server does not know is refused with its words, and named.
-        let mut wrong = node.users.clone();
-        wrong.insert("wrong".parse().unwrap(), user("~* +nosuchcommand", &[]));
-        let error = server.apply_users(&wrong).await.unwrap_err();
-        assert!(matches!(error, CallError::Refused { .. }) && error.to_string().contains("user wrong"), "{error}");
+    for password in ["one", "two"] {
+        assert_eq!(node.client("orders", password, &["SET", "orders:1", "x"]), "OK");
     }
+    assert!(node.client("orders", "one", &["GET", "other"]).starts_with("NOPERM"));
+    assert_eq!(node.client("visitor", "three", &["SET", "other:1", "x"]), "OK", "the selector is in force");
+    assert!(node.client("visitor", "three", &["SET", "public:1", "x"]).starts_with("NOPERM"));
+    assert!(matches!(node.open("orders", "wrong").await, Err(CallError::Denied { .. })));
+    assert!(matches!(node.open("default", "").await, Err(CallError::Denied { .. })));
+
+    // The same again changes nothing; one password and one user less do.
+    assert_eq!(server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap(), applied);
+    node.users.insert("orders".parse().unwrap(), user("~orders:* +@read +@write +ping", &["two"]));
+    node.users.remove(&"visitor".parse().unwrap());
+    let next = server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    assert!(matches!(node.open("orders", "one").await, Err(CallError::Denied { .. })));
+    assert!(matches!(node.open("visitor", "three").await, Err(CallError::Denied { .. })));
+    assert_ne!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
+    assert_eq!(see(&mut server, Some(&next)).await.users, fingerprint(&node.users));
+
+    // A rule that the server does not know is refused with its words, and named.
+    let mut wrong = node.users.clone();
+    wrong.insert("wrong".parse().unwrap(), user("~* +nosuchcommand", &[]));
+    let error = server.apply_users(&wrong, &hash(REPLICATION_PASSWORD)).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }) && error.to_string().contains("user wrong"), "{error}");
 }
 
-#[tokio::test]
-async fn the_agent_may_do_its_work_and_nothing_else() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, &[]).await;
-        serving(&mut server).await;
-        server.ping().await.unwrap();
-        server.background_save().await.unwrap();
-        server.background_save().await.unwrap();
-        let denied: [&[&str]; 6] = [
-            &["GET", "key"],
-            &["FLUSHALL"],
-            &["ACL", "LOAD"],
-            &["CLUSTER", "RESET"],
-            &["CONFIG", "REWRITE"],
-            &["REPLICAOF", "127.0.0.1", "1"],
-        ];
-        for command in denied {
-            let said = node.client("justmanage-agent", AGENT_PASSWORD, command);
-            assert!(said.starts_with("NOPERM"), "{command:?}: {said}");
-        }
+async fn the_agent_may_do_its_work_and_nothing_else(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, &[]).await;
+    serving(&mut server).await;
+    server.ping().await.unwrap();
+    server.background_save().await.unwrap();
+    server.background_save().await.unwrap();
+    let denied: [&[&str]; 6] = [
+        &["GET", "key"],
+        &["FLUSHALL"],
+        &["ACL", "LOAD"],
+        &["CLUSTER", "RESET"],
+        &["CONFIG", "REWRITE"],
+        &["REPLICAOF", "127.0.0.1", "1"],
+    ];
+    for command in denied {
+        let said = node.client("justmanage-agent", AGENT_PASSWORD, command);
+        assert!(said.starts_with("NOPERM"), "{command:?}: {said}");
     }
 }
 
 #[tokio::test]
 async fn strangers_are_not_trusted() {
-    let path = &all()[0];
+    let path = &find("redis_7_0");
     let (node, _server) = Node::started(path, &[]).await;
     let stranger = Trust::from_pem(&Authority::new().pem).unwrap();
     let login = Login { user: "justmanage-agent".to_owned(), password: Secret::new(AGENT_PASSWORD.to_owned()) };
@@ -140,30 +139,27 @@ async fn strangers_are_not_trusted() {
     assert!(Trust::from_pem("no certificate").is_err());
 }
 
-#[tokio::test]
-async fn a_new_certificate_is_shown_to_new_connections() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, &[]).await;
-        let file = |path: &std::path::Path| path.to_str().unwrap().to_owned();
-        let (certificate, key) = (file(&node.files.certificate), file(&node.files.key));
-        node.write_certificate(2045);
-        server.reload_certificate(&certificate, &key).await.unwrap();
-        server.ping().await.unwrap();
-        let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
-        assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
+async fn a_new_certificate_is_shown_to_new_connections(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, &[]).await;
+    let file = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let (certificate, key) = (file(&node.files.certificate), file(&node.files.key));
+    node.write_certificate(2045);
+    server.reload_certificate(&certificate, &key).await.unwrap();
+    server.ping().await.unwrap();
+    let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
+    assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
 
-        // A key that does not fit: the server refuses, and keeps what it has.
-        std::fs::write(&node.files.key, node.authority.leaf(2046).key).unwrap();
-        let error = server.reload_certificate(&certificate, &key).await.unwrap_err();
-        assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
-        let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
-        assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
-    }
+    // A key that does not fit: the server refuses, and keeps what it has.
+    std::fs::write(&node.files.key, node.authority.leaf(2046).key).unwrap();
+    let error = server.reload_certificate(&certificate, &key).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+    let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
+    assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
 }
 
 #[tokio::test]
 async fn a_server_that_hangs_is_not_waited_for() {
-    let path = &all()[0];
+    let path = &find("redis_7_0");
     let (node, mut server) = Node::started(path, &[]).await;
     server.set_limit(Duration::from_millis(200));
     node.signal("-STOP");
@@ -176,18 +172,15 @@ async fn a_server_that_hangs_is_not_waited_for() {
     node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap().ping().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_planned_stop_loses_nothing_whatever_the_user_chose() {
+async fn a_planned_stop_loses_nothing_whatever_the_user_chose(path: PathBuf) {
     let choices: [&[(&str, &str)]; 3] =
         [&[], &[("appendonly", "no"), ("save", "")], &[("appendonly", "yes"), ("appendfsync", "no"), ("save", "")]];
     // All at once: each waits for seconds until its server serves.
     let mut stops = tokio::task::JoinSet::new();
-    for path in all() {
-        for choice in choices {
-            stops.spawn(stop_and_start(path.clone(), choice));
-        }
+    for choice in choices {
+        stops.spawn(stop_and_start(path.clone(), choice));
     }
-    assert_eq!(stops.join_all().await.len(), choices.len() * all().len());
+    assert_eq!(stops.join_all().await.len(), choices.len());
 }
 
 async fn stop_and_start(path: PathBuf, choice: &[(&str, &str)]) {

@@ -1,13 +1,18 @@
 //! Configuration: what is written is what is in force, in the server's own spelling.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use justmanage_engine::CallError;
 use justmanage_releases::config::{change, keys};
 use justmanage_releases::{Change, check_config, drift};
 
 use crate::node::{MEMORY, Node};
-use crate::servers::all;
+use crate::servers::{on_every_known_server, on_every_server};
+
+on_every_known_server! { what_is_written_is_in_force, live_keys_are_set_in_the_running_server }
+
+on_every_server! { settings_are_changed_together_or_not_at_all, our_own_settings_are_in_force }
 
 /// One value of every form that a key can have.
 const VALUES: &[(&str, &str)] = &[
@@ -31,70 +36,58 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-#[tokio::test]
-async fn what_is_written_is_in_force() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, VALUES).await;
-        let (engine, line) = (node.release.engine, node.release.version.line());
-        let wanted = map(VALUES);
-        assert_eq!(check_config(engine, line, &wanted), [], "the plan lets them pass");
-        let names: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
-        let reported = server.config_get(&names).await.unwrap();
-        let found = drift(engine, line, &wanted, MEMORY, &reported);
-        assert!(found.is_none(), "{path:?}: {found:?} in {reported:?}");
-    }
+async fn what_is_written_is_in_force(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, VALUES).await;
+    let (engine, line) = (node.release.engine, node.release.version.line());
+    let wanted = map(VALUES);
+    assert_eq!(check_config(engine, line, &wanted), [], "the plan lets them pass");
+    let names: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
+    let reported = server.config_get(&names).await.unwrap();
+    let found = drift(engine, line, &wanted, MEMORY, &reported);
+    assert!(found.is_none(), "{path:?}: {found:?} in {reported:?}");
 }
 
-#[tokio::test]
-async fn live_keys_are_set_in_the_running_server() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, &[]).await;
-        let (engine, line) = (node.release.engine, node.release.version.line());
-        let wanted: BTreeMap<String, String> =
-            map(VALUES).into_iter().filter(|(key, _)| change(engine, line, key) == Change::Live).collect();
-        assert_eq!(wanted.len(), VALUES.len() - 1, "all but io-threads");
-        let names: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
-        let before = drift(engine, line, &wanted, MEMORY, &server.config_get(&names).await.unwrap());
-        assert!(!before.live.is_empty() && before.restart.is_empty() && before.unknown.is_empty(), "{before:?}");
-        server.config_set(&before.live).await.unwrap();
-        let after = drift(engine, line, &wanted, MEMORY, &server.config_get(&names).await.unwrap());
-        assert!(after.is_none(), "{path:?}: {after:?}");
-    }
+async fn live_keys_are_set_in_the_running_server(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, &[]).await;
+    let (engine, line) = (node.release.engine, node.release.version.line());
+    let wanted: BTreeMap<String, String> =
+        map(VALUES).into_iter().filter(|(key, _)| change(engine, line, key) == Change::Live).collect();
+    assert_eq!(wanted.len(), VALUES.len() - 1, "all but io-threads");
+    let names: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
+    let before = drift(engine, line, &wanted, MEMORY, &server.config_get(&names).await.unwrap());
+    assert!(!before.live.is_empty() && before.restart.is_empty() && before.unknown.is_empty(), "{before:?}");
+    server.config_set(&before.live).await.unwrap();
+    let after = drift(engine, line, &wanted, MEMORY, &server.config_get(&names).await.unwrap());
+    assert!(after.is_none(), "{path:?}: {after:?}");
 }
 
-#[tokio::test]
-async fn settings_are_changed_together_or_not_at_all() {
-    for path in all() {
-        let (_node, mut server) = Node::started(&path, &[]).await;
-        let error = server.config_set(&map(&[("hz", "33"), ("maxmemory-policy", "nonsense")])).await.unwrap_err();
-        assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
-        assert_eq!(server.config_get(&["hz"]).await.unwrap(), map(&[("hz", "10")]));
-        assert_eq!(server.config_get(&["no-such-key"]).await.unwrap(), BTreeMap::new());
-    }
+async fn settings_are_changed_together_or_not_at_all(path: PathBuf) {
+    let (_node, mut server) = Node::started(&path, &[]).await;
+    let error = server.config_set(&map(&[("hz", "33"), ("maxmemory-policy", "nonsense")])).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+    assert_eq!(server.config_get(&["hz"]).await.unwrap(), map(&[("hz", "10")]));
+    assert_eq!(server.config_get(&["no-such-key"]).await.unwrap(), BTreeMap::new());
 }
 
-#[tokio::test]
-async fn our_own_settings_are_in_force() {
-    for path in all() {
-        let (node, mut server) = Node::started(&path, &[]).await;
-        let wanted = [
-            ("port", "0"),
-            ("tls-cluster", "yes"),
-            ("tls-replication", "yes"),
-            ("tls-auth-clients", "no"),
-            ("cluster-enabled", "yes"),
-            ("cluster-node-timeout", "5000"),
-            ("cluster-allow-replica-migration", "no"),
-            ("appendonly", "yes"),
-            ("appendfsync", "everysec"),
-            ("save", "3600 1 300 100 60 10000"),
-            ("enable-debug-command", "no"),
-            ("maxmemory", "67108864"),
-            ("repl-backlog-size", "4194304"),
-        ];
-        let names: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
-        assert_eq!(server.config_get(&names).await.unwrap(), map(&wanted), "{path:?}");
-        let known: Vec<&str> = keys(node.release.engine, node.release.version.line()).map(|key| key.name).collect();
-        assert!(names.iter().all(|name| known.contains(name)));
-    }
+async fn our_own_settings_are_in_force(path: PathBuf) {
+    let (node, mut server) = Node::started(&path, &[]).await;
+    let wanted = [
+        ("port", "0"),
+        ("tls-cluster", "yes"),
+        ("tls-replication", "yes"),
+        ("tls-auth-clients", "no"),
+        ("cluster-enabled", "yes"),
+        ("cluster-node-timeout", "5000"),
+        ("cluster-allow-replica-migration", "no"),
+        ("appendonly", "yes"),
+        ("appendfsync", "everysec"),
+        ("save", "3600 1 300 100 60 10000"),
+        ("enable-debug-command", "no"),
+        ("maxmemory", "67108864"),
+        ("repl-backlog-size", "4194304"),
+    ];
+    let names: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
+    assert_eq!(server.config_get(&names).await.unwrap(), map(&wanted), "{path:?}");
+    let known: Vec<&str> = keys(node.release.engine, node.release.version.line()).map(|key| key.name).collect();
+    assert!(names.iter().all(|name| known.contains(name)));
 }

@@ -1,11 +1,17 @@
-//! The engine against real servers: every one that the tests have, over TLS, on loopback.
+//! The engine against real servers on loopback: one of every release line that can be had, over TLS wherever it was built in.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod authority;
+mod cluster;
 mod node;
+mod ports;
 mod servers;
+mod wait;
 
 mod calls;
+mod failover;
 mod files;
+mod forming;
+mod links;
 mod programs;
 mod tables;

@@ -1,22 +1,25 @@
 //! One node: a directory, the files that the engine writes into it, and a server process.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use justmanage_engine::acl::AGENT_USER;
-use justmanage_engine::{Connection, Login, NodeConfig, NodeFiles, Trust, acl, config, inspect};
+use justmanage_engine::{Connection, Login, NodeConfig, NodeFiles, ServerBinary, Trust, acl, config, inspect};
 use justmanage_model::{Bytes, PasswordHash, Release, Secret, User, UserName};
 use tempfile::TempDir;
 
 use crate::authority::Authority;
+use crate::ports::Ports;
 use crate::servers::{client, program};
 
 /// For whatever takes milliseconds; a loaded machine makes seconds of them.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const AGENT_PASSWORD: &str = "agent-password";
+pub(crate) const REPLICATION_PASSWORD: &str = "replication \"password\"";
 pub(crate) const MEMORY: Bytes = Bytes::mib(64);
 
 /// Its process ends with it.
@@ -25,12 +28,14 @@ pub(crate) struct Node {
     /// Gone with the node.
     _directory: TempDir,
     pub(crate) release: Release,
-    pub(crate) authority: Authority,
+    /// Its server was built with TLS, and so uses it.
+    pub(crate) tls: bool,
+    pub(crate) authority: Arc<Authority>,
     pub(crate) files: NodeFiles,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) users: BTreeMap<UserName, User>,
     pub(crate) address: SocketAddr,
-    bus_port: u16,
+    ports: Ports,
     process: Option<Child>,
 }
 
@@ -43,13 +48,15 @@ pub(crate) fn user(acl: &str, passwords: &[&str]) -> User {
     User { acl: acl.parse().unwrap(), passwords: passwords.iter().map(|password| hash(password)).collect() }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Node {
-    /// A node with these settings of its user, not started.
+    /// A node with these settings, not started.
     pub(crate) async fn new(server: &Path, config: &[(&str, &str)]) -> Self {
+        let found = inspect(&program(server)).await.unwrap();
+        Self::of(Arc::new(Authority::new()), server, found, config)
+    }
+
+    /// A node of the cluster with this authority.
+    pub(crate) fn of(authority: Arc<Authority>, server: &Path, found: ServerBinary, config: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // A blank in the path: whoever writes paths into files has to quote them.
         let root = directory.path().join("a node");
@@ -63,16 +70,18 @@ impl Node {
             ca: at("ca.crt"),
         };
         std::fs::create_dir_all(&files.data).unwrap();
+        let ports = Ports::free();
         let node = Self {
             server: server.to_owned(),
             _directory: directory,
-            release: inspect(&program(server)).await.unwrap().release,
-            authority: Authority::new(),
+            release: found.release,
+            tls: found.tls,
+            authority,
             files,
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             users: BTreeMap::new(),
-            address: ([127, 0, 0, 1], free_port()).into(),
-            bus_port: free_port(),
+            address: ([127, 0, 0, 1], ports.client).into(),
+            ports,
             process: None,
         };
         node.write_certificate(2040);
@@ -95,19 +104,33 @@ impl Node {
 
     /// Writes the files, starts the server, and waits until it answers.
     pub(crate) async fn start(&mut self) -> Connection {
+        self.launch();
+        self.connect().await
+    }
+
+    /// The same; the server's log if it ended instead.
+    pub(crate) async fn try_start(&mut self) -> Result<Connection, String> {
+        self.launch();
+        self.try_connect().await
+    }
+
+    fn launch(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let text = config::render(&NodeConfig {
             release: &self.release,
             address: self.address.ip(),
             client_port: self.address.port(),
-            bus_port: self.bus_port,
+            bus_port: self.ports.bus(),
             memory: MEMORY,
             config: &self.config,
+            replication_password: &Secret::new(REPLICATION_PASSWORD.to_owned()),
+            plaintext: !self.tls,
             files: &self.files,
         });
         let file = self.files.data.join("../server.conf");
         std::fs::write(&file, text.unwrap()).unwrap();
-        std::fs::write(&self.files.acl, acl::render(&self.users, &hash(AGENT_PASSWORD))).unwrap();
+        std::fs::write(&self.files.acl, acl::render(&self.users, &hash(AGENT_PASSWORD), &hash(REPLICATION_PASSWORD)))
+            .unwrap();
         let process = Command::new(program(&self.server))
             .arg(&file)
             .current_dir(&self.files.data)
@@ -116,30 +139,42 @@ impl Node {
             .stderr(Stdio::null())
             .spawn();
         self.process = Some(process.unwrap());
-        self.connect().await
     }
 
     /// Logs in as the agent as soon as the server lets it.
     pub(crate) async fn connect(&mut self) -> Connection {
+        self.try_connect().await.unwrap_or_else(|log| panic!("the server ended, or does not answer:\n{log}"))
+    }
+
+    /// The server's log if it ended, or does not answer in time.
+    async fn try_connect(&mut self) -> Result<Connection, String> {
         let started = Instant::now();
         loop {
-            let error = match self.open(AGENT_USER, AGENT_PASSWORD).await {
-                Ok(connection) => return connection,
-                Err(error) => error,
-            };
-            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            let log = || std::fs::read_to_string(&self.files.log).unwrap_or_default();
-            assert!(ended.is_none(), "the server ended: {ended:?}\n{}", log());
-            assert!(started.elapsed() < DEADLINE, "{error:?}\n{}", log());
+            if let Ok(connection) = self.open(AGENT_USER, AGENT_PASSWORD).await {
+                return Ok(connection);
+            }
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap().is_some();
+            if ended || started.elapsed() > DEADLINE {
+                return Err(std::fs::read_to_string(&self.files.log).unwrap_or_default());
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     /// One try to log in.
     pub(crate) async fn open(&self, user: &str, password: &str) -> Result<Connection, justmanage_engine::CallError> {
-        let trust = Trust::from_pem(&self.authority.pem).unwrap();
         let login = Login { user: user.to_owned(), password: Secret::new(password.to_owned()) };
-        Connection::open(self.address, &trust, &login, Duration::from_secs(5)).await
+        let limit = Duration::from_secs(5);
+        if !self.tls {
+            return Connection::open_plaintext(self.address, &login, limit).await;
+        }
+        let trust = Trust::from_pem(&self.authority.pem).unwrap();
+        Connection::open(self.address, &trust, &login, limit).await
+    }
+
+    /// The port of its bus.
+    pub(crate) const fn bus_port(&self) -> u16 {
+        self.ports.bus()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -162,17 +197,22 @@ impl Node {
         }
     }
 
-    /// What the engine's own client program says to a command, as a user.
+    /// Kills its process as the kernel does when memory runs out.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// What a client program says to a command, as a user.
     pub(crate) fn client(&self, user: &str, password: &str, command: &[&str]) -> String {
-        let Output { stdout, stderr, .. } = Command::new(client(&self.server))
-            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string(), "--tls", "--cacert"])
-            .arg(&self.files.ca)
-            .args(["--user", user, "--no-auth-warning"])
-            .env("REDISCLI_AUTH", password)
-            .env("VALKEYCLI_AUTH", password)
-            .args(command)
-            .output()
-            .unwrap();
+        let mut client = Command::new(client());
+        client.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
+        if self.tls {
+            client.args(["--tls", "--cacert"]).arg(&self.files.ca);
+        }
+        client.args(["--user", user, "--no-auth-warning"]).env("REDISCLI_AUTH", password);
+        let Output { stdout, stderr, .. } = client.args(command).output().unwrap();
         format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)).trim().to_owned()
     }
 }

@@ -1,20 +1,39 @@
 //! What a program says it is.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use justmanage_engine::{InspectError, inspect};
 
-use crate::servers::{all, client, name, program};
+use crate::node::Node;
+use crate::servers::{client, name, on_every_server, on_every_server_with_tls, program};
+
+on_every_server! { a_server_is_recognised, what_is_said_of_tls_is_so }
+
+on_every_server_with_tls! { tls_is_found }
+
+async fn a_server_is_recognised(server: PathBuf) {
+    let found = inspect(&program(&server)).await.unwrap();
+    assert_eq!(format!("{}-{}", found.release.engine, found.release.version), name(&server));
+}
+
+async fn tls_is_found(server: PathBuf) {
+    assert!(inspect(&program(&server)).await.unwrap().tls);
+}
+
+/// A server that cannot do TLS refuses to start with a port for it.
+async fn what_is_said_of_tls_is_so(server: PathBuf) {
+    let found = inspect(&program(&server)).await.unwrap();
+    let mut node = Node::new(&server, &[]).await;
+    node.tls = true;
+    let started = node.try_start().await.is_ok();
+    assert_eq!(started, found.tls);
+}
 
 #[tokio::test]
-async fn every_server_is_recognised() {
-    for server in all() {
-        let found = inspect(&program(&server)).await.unwrap();
-        assert_eq!(format!("{}-{}", found.release.engine, found.release.version), name(&server));
-        assert!(found.tls, "{server:?} was built with TLS");
-        let client = inspect(&client(&server)).await.unwrap_err();
-        assert!(matches!(client, InspectError::NotAServer { .. }), "{client}");
-    }
+async fn a_client_is_no_server() {
+    let error = inspect(&client()).await.unwrap_err();
+    assert!(matches!(error, InspectError::NotAServer { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -12,23 +12,27 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         replicas_per_shard: 0,
         memory: "64MiB".into(),
         config: None,
+        on_crash: "failover".into(),
+        cpus: None,
+        metrics_readers: None,
+        deletion_protection: true,
         local: Some(Local {}),
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
         ca_certificate: "certificate".into(),
         version_actual: "7.0.15".into(),
         converged,
         waiting_on: Vec::new().into(),
+        pending: Vec::new().into(),
+        known_vulnerabilities: Vec::new().into(),
     }
 }
 
 fn view(converged: bool, needs_apply: bool) -> ClusterView {
     ClusterView {
-        id: "local/cache/jmc0123456789abcdef".parse().expect("an id"),
-        record: None,
         converged,
         needs_apply,
         waiting_on: if converged { Vec::new() } else { vec!["something".to_owned()] },
-        version_actual: None,
+        ..ClusterView::unseen("local/cache/jmc0123456789abcdef".parse().expect("an id"))
     }
 }
 

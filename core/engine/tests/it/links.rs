@@ -1,0 +1,82 @@
+//! Links between servers: forgotten, severed, silent; and what a primary does without its replica.
+
+use std::path::PathBuf;
+
+use justmanage_engine::CallError;
+use justmanage_model::{BusId, Role};
+
+use crate::cluster::Cluster;
+use crate::servers::on_every_server;
+use crate::wait::until;
+
+on_every_server! {
+    who_is_forgotten_by_all_stays_forgotten,
+    a_severed_link_comes_back_by_itself,
+    a_fenced_primary_takes_no_writes_without_its_replica,
+}
+
+async fn who_is_forgotten_by_all_stays_forgotten(path: PathBuf) {
+    let mut cluster = Cluster::formed(&path, 1, 2).await;
+    let gone = cluster.ids[2];
+    cluster.kill(2);
+    for position in [0, 1] {
+        cluster.server(position).cluster_forget(gone).await.unwrap();
+        cluster.server(position).cluster_forget(gone).await.unwrap();
+        cluster.server(position).cluster_forget(BusId::new([7; 20])).await.unwrap();
+    }
+    cluster.settled(|views| views.iter().all(|view| view.peers.len() == 1)).await;
+    // They have told each other of whom they know since.
+    let (primary, own) = (cluster.ids[0], cluster.ids[1]);
+    let before = received(&mut cluster, 1).await;
+    until("news have come", async || received(&mut cluster, 1).await > before + 1).await;
+    assert!(cluster.views().await.unwrap().iter().all(|view| view.peer(gone).is_none()));
+
+    let error = cluster.server(1).cluster_forget(primary).await.unwrap_err();
+    assert!(matches!(error, CallError::NotNow { .. }), "{error:?}");
+    let error = cluster.server(1).cluster_forget(own).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+}
+
+/// How many messages came over the bus.
+async fn received(cluster: &mut Cluster, position: usize) -> u64 {
+    cluster.server(position).cluster_info().await.unwrap().number("cluster_stats_messages_received").unwrap()
+}
+
+async fn a_severed_link_comes_back_by_itself(path: PathBuf) {
+    let mut cluster = Cluster::formed(&path, 1, 1).await;
+    let before = resumed(&mut cluster).await;
+    cluster.server(1).sever_primary_link().await.unwrap();
+    until("the link was made anew", async || resumed(&mut cluster).await == before + 1).await;
+    cluster.settled(|_| true).await;
+    // A primary has no such link.
+    cluster.server(0).sever_primary_link().await.unwrap();
+    assert_eq!(resumed(&mut cluster).await, before + 1);
+}
+
+/// How many replicas went on where they had stopped.
+async fn resumed(cluster: &mut Cluster) -> u64 {
+    cluster.server(0).info().await.unwrap().number("sync_partial_ok").unwrap()
+}
+
+async fn a_fenced_primary_takes_no_writes_without_its_replica(path: PathBuf) {
+    let mut cluster = Cluster::formed(&path, 1, 1).await;
+    let fence = [("min-replicas-to-write", "1"), ("min-replicas-max-lag", "3")];
+    let fence = fence.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    cluster.server(0).config_set(&fence).await.unwrap();
+    assert_eq!(cluster.write(0), "OK");
+
+    // The replica is silent: the primary goes on for the lag, and then no longer.
+    cluster.nodes[1].signal("-STOP");
+    until("writes are refused", async || cluster.write(0).starts_with("NOREPLICAS")).await;
+    let view = cluster.view(0).await.unwrap();
+    let Role::Primary { replicas } = view.role else { panic!("{view:?}") };
+    assert!(replicas.iter().all(|replica| replica.lag_s > 3), "{replicas:?}");
+    cluster.nodes[1].signal("-CONT");
+    until("writes go on", async || cluster.write(0) == "OK").await;
+
+    // The replica is gone: the primary refuses at once.
+    cluster.kill(1);
+    until("writes are refused", async || cluster.write(0).starts_with("NOREPLICAS")).await;
+    cluster.start(1).await;
+    until("writes go on", async || cluster.write(0) == "OK").await;
+}

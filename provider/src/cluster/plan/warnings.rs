@@ -1,0 +1,128 @@
+//! What the user should know before they say yes.
+
+use justmanage_model::{ClusterSpec, Release, ReleaseTarget, Seat};
+use tfkit::{Diagnostic, Path};
+
+/// What the shape of a new cluster can stand. (It cannot be changed afterwards, so it is said when it is chosen and not again.)
+pub(super) fn shape(spec: &ClusterSpec) -> Option<Diagnostic> {
+    let at = |summary: &str, detail: &str| {
+        Some(Diagnostic::warning(summary, detail).at(Path::attribute("replicas_per_shard")))
+    };
+    if spec.replicas_per_shard == 0 {
+        return at(
+            "No copy of the data",
+            "Without replicas, each shard's keys are on one node alone: while its server is down they cannot be reached, and when \
+             its machine is lost, so are they.\n\nSet replicas_per_shard = 1 or more, unless the keys can be had again from \
+             elsewhere, as those of a cache can.",
+        );
+    }
+    if spec.shards == 1 && spec.replicas_per_shard == 1 {
+        return at(
+            "Two nodes will not survive the loss of a machine",
+            "A majority of two is two: when one machine is lost, the other cannot know whether it is the one that is cut off, \
+             and does not take over by itself. (The death of a server's process alone is survived: its agent hands over.)\n\n\
+             Set replicas_per_shard = 2 or shards = 3 for a cluster that survives the loss of a machine.",
+        );
+    }
+    None
+}
+
+/// Members that an apply will replace, because their machines are gone.
+pub(super) fn replaced(missing: &[Seat], spec: &ClusterSpec) -> Diagnostic {
+    let count = missing.len();
+    let nodes = if count == 1 { "node" } else { "nodes" };
+    let mut detail = format!("The machine of {count} {nodes} does not exist any more:");
+    for Seat { shard, ordinal } in missing {
+        detail.push_str(&format!(" shard {shard}, node {ordinal};"));
+    }
+    detail.pop();
+    detail.push_str(". An apply makes a new one for each, in the same place, and leaves all others as they are.");
+    let copies = u32::from(spec.replicas_per_shard) + 1;
+    let mut lost: Vec<u16> = missing.iter().map(|seat| seat.shard).collect();
+    lost.dedup();
+    lost.retain(|shard| missing.iter().filter(|seat| seat.shard == *shard).count() >= copies as usize);
+    if !lost.is_empty() {
+        let shards: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        detail.push_str(&format!("\n\nNo node is left of shard {}: its keys are lost.", shards.join(", ")));
+    }
+    Diagnostic::warning(format!("Will replace {count} {nodes}"), detail)
+}
+
+/// An exact version stays as it is, also when a hole in it becomes known. `release` is what runs, or would.
+pub(super) fn holes(spec: &ClusterSpec, release: Option<&Release>) -> Option<Diagnostic> {
+    let ReleaseTarget::Exactly(version) = spec.version else { return None };
+    let pinned = Release::new(spec.engine, version);
+    let release = release.filter(|release| release.agrees_with(&pinned)).unwrap_or(&pinned);
+    let known = justmanage_releases::vulnerabilities(release);
+    let holes = known.certain();
+    if holes.is_empty() {
+        return None;
+    }
+    let list: Vec<String> = holes.iter().map(ToString::to_string).collect();
+    let line = version.line();
+    let detail = format!(
+        "{release} has {} known {}: {}.\n\nThe version is pinned, so nothing ever changes it. Where \"{line}\" is written instead, \
+         the newest patch of the line is taken.",
+        holes.len(),
+        if holes.len() == 1 { "hole" } else { "holes" },
+        list.join(", "),
+    );
+    Some(Diagnostic::warning("Pinned version has known holes", detail).at(Path::attribute("version")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
+        ClusterSpec {
+            engine: justmanage_model::Engine::Redis,
+            version: "7.0".parse().expect("a version"),
+            shards,
+            replicas_per_shard,
+            memory: justmanage_model::Bytes::mib(64),
+            config: std::collections::BTreeMap::new(),
+            place: justmanage_model::Place::Local,
+            on_crash: justmanage_model::OnCrash::default(),
+            cpus: None,
+            metrics_readers: std::collections::BTreeSet::new(),
+            testing: justmanage_model::Testing::default(),
+        }
+    }
+
+    #[test]
+    fn a_shape_that_loses_data_or_service_with_one_machine_is_named() {
+        for (shards, replicas, says) in [
+            (1, 0, Some("No copy")),
+            (3, 0, Some("No copy")),
+            (1, 1, Some("Two nodes")),
+            (1, 2, None),
+            (2, 1, None),
+            (3, 1, None),
+        ] {
+            let warning = shape(&spec(shards, replicas));
+            let summary = warning.as_ref().map(|warning| warning.summary.as_str());
+            assert_eq!(summary.is_some(), says.is_some(), "{shards} x {replicas}: {summary:?}");
+            assert!(says.is_none_or(|says| summary.is_some_and(|summary| summary.contains(says))), "{summary:?}");
+        }
+    }
+
+    #[test]
+    fn what_will_be_replaced_is_counted_and_a_shard_that_is_lost_is_named() {
+        let seat = |shard, ordinal| Seat { shard, ordinal };
+        let one = replaced(&[seat(1, 0)], &spec(3, 1));
+        assert_eq!(one.summary, "Will replace 1 node");
+        assert!(one.detail.contains("shard 1, node 0.") && !one.detail.contains("lost"), "{}", one.detail);
+        let two = replaced(&[seat(1, 0), seat(1, 1)], &spec(3, 1));
+        assert_eq!(two.summary, "Will replace 2 nodes");
+        assert!(two.detail.contains("No node is left of shard 1: its keys are lost"), "{}", two.detail);
+    }
+
+    #[test]
+    fn only_a_pin_below_a_fix_is_warned_of() {
+        let with = |version: &str| ClusterSpec { version: version.parse().expect("a version"), ..spec(3, 1) };
+        let warning = holes(&with("7.0.11"), None).expect("7.0.11 has holes that 7.0.15 does not have");
+        assert!(warning.detail.contains("CVE-") && warning.detail.contains("\"7.0\""), "{}", warning.detail);
+        assert_eq!(holes(&with("7.0"), None), None, "a line takes the newest patch");
+    }
+}
