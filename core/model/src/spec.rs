@@ -97,6 +97,25 @@ pub const NODES_MAX: u32 = 100;
 pub const CONFIG_VALUE_MAX: usize = 1024;
 
 impl ClusterSpec {
+    /// A cluster on the machine itself of which nothing but the necessary is said: no configuration of its own, no limit of
+    /// processor time, a failover when a primary's process dies.
+    #[must_use]
+    pub const fn new(engine: Engine, version: ReleaseTarget, shards: u16, replicas_per_shard: u16, memory: Bytes) -> Self {
+        Self {
+            engine,
+            version,
+            shards,
+            replicas_per_shard,
+            memory,
+            config: BTreeMap::new(),
+            place: Place::Local,
+            on_crash: OnCrash::Failover,
+            cpus: None,
+            metrics_readers: BTreeSet::new(),
+            testing: Testing { plaintext: false, old_releases: false },
+        }
+    }
+
     /// How many nodes it asks for.
     #[must_use]
     pub fn nodes(&self) -> u32 {
