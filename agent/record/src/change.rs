@@ -257,12 +257,10 @@ impl Group {
             CallError::Refused(Refusal { kind, leader, .. }) if kind == Kind::NotLeader as i32 => {
                 Attempt::Elsewhere(leader.parse().ok())
             }
-            CallError::Refused(Refusal { kind, .. }) if kind == Kind::OtherEpoch as i32 => {
-                Attempt::Settled(Err(StoreError::OtherEpoch))
-            }
             CallError::Refused(Refusal { kind, .. }) if kind == Kind::FormerMember as i32 => {
                 Attempt::Settled(Err(StoreError::NoMajority("this agent was removed from the cluster".to_owned())))
             }
+            // Also one that has founded another group meanwhile: ours goes on without it.
             CallError::Refused(_) | CallError::NotSent(_) => Attempt::Nothing(why),
             CallError::NoAnswer(_) => Attempt::Doubt(why),
         }

@@ -57,10 +57,15 @@ struct Shelf {
     path: PathBuf,
     /// Outside of the file's directory: says which file this agent voted with.
     marker: PathBuf,
+    /// How the file is opened.
+    opener: Opener,
     open: Mutex<Option<Arc<Open>>>,
     /// What went wrong last, since the library's errors are texts.
     fault: Mutex<Option<DiskError>>,
 }
+
+/// Opens a file, or what stands for one in a test.
+type Opener = Box<dyn Fn(&Path) -> Result<Database, DiskError> + Send + Sync>;
 
 struct Open {
     db: Database,
@@ -81,9 +86,13 @@ impl Disk {
     /// # Errors
     /// The directory cannot be made.
     pub(crate) fn new(directory: &Path, marker: PathBuf) -> io::Result<Self> {
+        Self::with(directory, marker, Box::new(open_file))
+    }
+
+    fn with(directory: &Path, marker: PathBuf, opener: Opener) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let path = directory.join("record.redb");
-        let shelf = Shelf { path, marker, open: Mutex::new(None), fault: Mutex::new(None) };
+        let shelf = Shelf { path, marker, opener, open: Mutex::new(None), fault: Mutex::new(None) };
         Ok(Self { shelf: Arc::new(shelf) })
     }
 
@@ -91,16 +100,8 @@ impl Disk {
     pub(crate) fn open(&self) -> Result<(), DiskError> {
         self.close();
         *lock(&self.shelf.fault) = None;
-        let opened = self.open_file();
+        let opened = (self.shelf.opener)(&self.shelf.path).and_then(|db| self.shelve(db));
         self.noted(opened)
-    }
-
-    fn open_file(&self) -> Result<(), DiskError> {
-        // Made for the owner alone: user rules and sealed secrets are in it.
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.shelf.path)?;
-        let db = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
-        self.shelve(db)
     }
 
     /// Puts an opened database in use.
@@ -237,6 +238,12 @@ impl Disk {
     }
 }
 
+fn open_file(path: &Path) -> Result<Database, DiskError> {
+    // Made for the owner alone: user rules and sealed secrets are in it.
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    Ok(Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?)
+}
+
 /// Runs `work` where it may wait.
 async fn unblocked<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
@@ -268,9 +275,10 @@ pub(crate) fn random() -> Result<u64, DiskError> {
 
 impl From<io::Error> for DiskError {
     fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
         match error.kind() {
             StorageFull | QuotaExceeded | FileTooLarge => Self::Full,
+            InvalidData | UnexpectedEof => Self::Damaged(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }
@@ -300,5 +308,7 @@ impl IsOfTheFile for redb::StorageError {}
 impl IsOfTheFile for redb::CommitError {}
 impl IsOfTheFile for redb::SetDurabilityError {}
 
+#[cfg(test)]
+pub(crate) mod sectors;
 #[cfg(test)]
 mod tests;

@@ -87,8 +87,13 @@ impl Group {
     /// # Errors
     /// The directory cannot be made.
     pub async fn open(config: GroupConfig) -> io::Result<Arc<Self>> {
+        let disk = Disk::new(&config.directory, config.marker.clone())?;
+        Ok(Self::open_on(disk, config).await)
+    }
+
+    /// As [`Group::open`], on any disk.
+    pub(crate) async fn open_on(disk: Disk, config: GroupConfig) -> Arc<Self> {
         let record = watch::Sender::new(None);
-        let disk = Disk::new(&config.directory, config.marker)?;
         let pin = config.key.pin();
         let (orders, received) = mpsc::channel(1);
         let group = Arc::new(Self {
@@ -118,7 +123,7 @@ impl Group {
         group.disk.keep_ballast();
         group.start_or_break().await;
         *lock(&group.keeper) = Some(tokio::spawn(group.clone().keep(received)));
-        Ok(group)
+        group
     }
 
     /// The service for the other agents, to be added to the agent's server. That server must be behind

@@ -55,7 +55,8 @@ impl Group {
             // One who was dismissed would stand for election for ever.
             raft.runtime_config().elect(votes);
             let standing = if votes { self.voting(raft, &metrics, &mut seen).await } else { self.looking_on() };
-            let steady = !votes || alone(&metrics) || matches!(standing, Standing::Follower { leader: Some(_) });
+            let hears = alone(&metrics) || matches!(standing, Standing::Follower { leader: Some(_) });
+            let steady = !votes || hears && self.wanted();
             self.stands(standing);
             tokio::select! {
                 changed = core.changed() => if changed.is_err() { return },
@@ -70,6 +71,12 @@ impl Group {
     pub(crate) fn votes(&self, metrics: &Metrics) -> bool {
         let voter = metrics.membership_config.voter_ids().any(|id| id == self.id);
         voter && *lock(&self.dismissed) != *metrics.membership_config.log_id()
+    }
+
+    /// Whether the Record wants this agent to vote. One that votes nevertheless is about to lose its vote, and is not told when
+    /// it has.
+    fn wanted(&self) -> bool {
+        self.record.borrow().as_ref().is_none_or(|record| crate::voters(record).contains(&self.node))
     }
 
     fn stands(&self, standing: Standing) {
@@ -91,6 +98,9 @@ impl Group {
         let leader = metrics.current_leader.filter(|leader| *leader != self.id);
         if let Some(leader) = leader {
             seen.alone = None;
+            if !self.wanted() {
+                self.ask_what_became(metrics, seen).await;
+            }
             return Standing::Follower { leader: node_of(metrics, leader) };
         }
         let since = *seen.alone.get_or_insert_with(Instant::now);

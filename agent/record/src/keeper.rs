@@ -126,6 +126,9 @@ impl Group {
         let log = Log::new(self.disk.clone());
         let raft = Raft::new(self.id, Arc::new(config), network, log, self.machine.clone()).await;
         let raft = raft.map_err(|error| self.disk.fault().unwrap_or_else(|| DiskError::Failed(error.to_string())))?;
+        // Once it answers, what it says of itself is true: who votes, who leads.
+        let answers = raft.with_raft_state(|_| ()).await;
+        answers.map_err(|error| self.disk.fault().unwrap_or_else(|| DiskError::Failed(error.to_string())))?;
         readable(self.record.borrow().as_ref())?;
         self.raft.send_replace(Some(raft));
         self.publish_pins();

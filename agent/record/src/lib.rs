@@ -48,3 +48,13 @@ pub use service::GroupService;
 pub use standing::Standing;
 pub use store::{RecordStore, StoreError};
 pub use voters::voters;
+
+// The tests that look inside use the same world as those that look from outside.
+#[cfg(test)]
+extern crate self as justmanage_record;
+#[cfg(test)]
+mod traps;
+#[cfg(test)]
+#[allow(dead_code, clippy::duplicate_mod)]
+#[path = "../tests/it/world.rs"]
+mod world;

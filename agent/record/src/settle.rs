@@ -32,17 +32,20 @@ impl Group {
     pub(crate) async fn settle(&self, raft: &Raft) {
         let mut standing = self.standing.subscribe();
         let mut records = self.record.subscribe();
+        let mut core = raft.server_metrics();
         loop {
             if standing.wait_for(crate::Standing::leads).await.is_err() {
                 return std::future::pending().await;
             }
             records.mark_unchanged();
+            core.mark_unchanged();
             match self.step(raft).await {
                 Progress::Moved => {}
                 Progress::Waiting => tokio::time::sleep(LOOK_AGAIN).await,
                 Progress::Settled => tokio::select! {
                     _ = records.changed() => {}
                     _ = standing.changed() => {}
+                    changed = core.changed() => if changed.is_err() { return std::future::pending().await },
                 },
             }
         }

@@ -1,4 +1,8 @@
 //! Groups of agents, as their users meet them: real TLS, real files, and for the worst of it real processes.
 
+mod epoch;
 mod founding;
+mod membership;
+mod removal;
+mod voting;
 mod world;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use justmanage_identity::{Allowed, Incoming, KeyPair};
-use justmanage_model::{ClusterId, Epoch, Generation, Member, NodeId, Pin, Record, Seat, SealingKey, User};
+use justmanage_model::{ClusterId, Epoch, Generation, Member, NodeId, Pin, Record, SealingKey, Seat, User};
 use justmanage_record::{Group, GroupConfig, RecordStore, Standing, StoreError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -63,6 +63,8 @@ impl Agent {
     /// An agent with this seat; shard and ordinal.
     pub(crate) async fn new(shard: u16, ordinal: u16) -> Self {
         static AGENTS: AtomicU8 = AtomicU8::new(1);
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let number = AGENTS.fetch_add(1, Ordering::Relaxed);
         let [.., b, c] = std::process::id().to_be_bytes();
         // An address of its own, so that its port is free again when it comes back.
@@ -103,9 +105,14 @@ impl Agent {
 
     /// Starts it, or starts it again.
     pub(crate) async fn start(&mut self) {
+        let group = Group::open(self.config()).await.expect("a group");
+        self.serve(group).await;
+    }
+
+    /// Starts to answer for a group.
+    pub(crate) async fn serve(&mut self, group: Arc<Group>) {
         assert!(self.running.is_none(), "it runs");
         let listener = until("its port", async || TcpListener::bind(self.address).await.ok()).await;
-        let group = Group::open(self.config()).await.expect("a group");
         let allowed = Allowed::new(BTreeSet::new());
         let incoming = Incoming::new(listener, &self.key, allowed.clone()).expect("a server");
         let (stop, mut stopped) = watch::channel(false);
