@@ -9,6 +9,7 @@ mod demo;
 mod deps;
 mod docs;
 mod house;
+mod nodes;
 mod procfs;
 mod servers;
 mod shell;
@@ -31,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Create, use and destroy one real node before your eyes
+    /// Create, use, break and destroy a real cluster before your eyes
     Demo(demo::Options),
     /// Run everything that CI runs
     Test,

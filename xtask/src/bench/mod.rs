@@ -2,6 +2,7 @@
 //!
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
+mod cluster;
 mod node;
 mod start;
 mod table;
@@ -32,13 +33,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("--runs must be at least 1");
     }
     terraform::program()?; // before minutes of building
-    shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", PROVIDER, "-p", AGENT]))?;
+    shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", PROVIDER, "-p", AGENT, "-p", "acceptance-tests"]))?;
     let binaries = house::target()?.join("release");
     let mut rows = Vec::new();
     eprintln!("provider start, {} runs", options.runs);
     rows.extend(start::measure(&binaries.join(PROVIDER), options.runs)?);
     rows.extend(sizes(&binaries)?);
     rows.extend(node::measure(&binaries, options.runs)?);
+    rows.extend(cluster::measure(&binaries)?);
     println!("{}", table::render(&rows));
     let over = rows.iter().filter(|row| row.is_over()).count();
     if options.strict && over > 0 { bail!("{over} numbers are over their targets") } else { Ok(()) }

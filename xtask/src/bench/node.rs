@@ -59,11 +59,11 @@ resource "justmanage_redis_cluster" "bench" {
 }
 "#;
 
-/// A configuration with its Terraform.
-struct Side(Terraform);
+/// A configuration with its Terraform, and variables of its environment.
+pub(super) struct Side(Terraform, Vec<(&'static str, &'static str)>);
 
 impl Side {
-    fn new(folder: &Path, binaries: &Path, text: &str) -> Result<Self> {
+    pub(super) fn new(folder: &Path, binaries: &Path, text: &str) -> Result<Self> {
         let terraform = Terraform::new(folder, binaries, Install::Override)?;
         let redis = servers::ensure(servers::Need::Usual)?
             .into_iter()
@@ -78,25 +78,37 @@ impl Side {
         let needed = text.contains("justmanage_");
         let text = if needed { provider + &text.replace("LINE", line) } else { text.to_owned() };
         fs::write(terraform.config().join("main.tf"), text)?;
-        Ok(Self(terraform))
+        Ok(Self(terraform, Vec::new()))
+    }
+
+    /// The same with another variable in its environment.
+    pub(super) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.1.push((name, value));
+        self
+    }
+
+    /// An output, as it is in the state.
+    pub(super) fn output(&self, name: &str) -> Result<serde_json::Value> {
+        let said = shell::output(&mut self.command(&["output", "-json", name]))?;
+        serde_json::from_str(&said).with_context(|| format!("output {name} is not JSON"))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.0.command(arguments);
-        command.env("NO_COLOR", "1");
+        command.env("NO_COLOR", "1").envs(self.1.iter().copied());
         command
     }
 
     /// Seconds of a run, which must succeed.
-    fn run(&self, arguments: &[&str]) -> Result<f64> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<f64> {
         let started = Instant::now();
         shell::output(&mut self.command(arguments))?;
         Ok(started.elapsed().as_secs_f64())
     }
 }
 
-const APPLY: [&str; 3] = ["apply", "-auto-approve", "-input=false"];
-const DESTROY: [&str; 3] = ["destroy", "-auto-approve", "-input=false"];
+pub(super) const APPLY: [&str; 3] = ["apply", "-auto-approve", "-input=false"];
+pub(super) const DESTROY: [&str; 3] = ["destroy", "-auto-approve", "-input=false"];
 
 /// The last creation stays, for what is measured next.
 fn creations(node: &Side, floor: &Side) -> Result<Row> {

@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: one real Redis node by real Terraform, from nothing to nothing.
+//! `cargo xtask demo`: a real Redis cluster of six nodes by real Terraform, from nothing to nothing; and what it does when a
+//! primary dies.
 //!
 //! Everything happens in one folder. Whatever goes wrong, also Ctrl-C or a kill, a second process notices and cleans up.
 
@@ -11,10 +12,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::terraform::{Install, Terraform};
-use crate::{house, procfs, servers, shell, terraform};
+use crate::{house, nodes, procfs, servers, shell, terraform};
 pub(crate) use cleaner::{Cleaner, clean_up_after};
 
 /// Options of `cargo xtask demo`.
@@ -25,7 +27,7 @@ pub(crate) struct Options {
     keep: bool,
 }
 
-const EXAMPLE: &str = "examples/local-node";
+const EXAMPLE: &str = "examples/local-cluster";
 
 /// Runs the demo.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -44,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     demo.create()?;
     demo.use_it()?;
     demo.prove_nothing_to_do()?;
+    demo.break_it()?;
     if options.keep {
         cleaner.dismiss()?;
         return demo.leave();
@@ -52,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     cleaner.finish()?;
     ensure!(!folder.exists(), "{} is still there", folder.display());
     title(&format!(
-        "DEMO OK in {:.0} s: created, used over TLS, nothing to change, destroyed, nothing left",
+        "DEMO OK in {:.0} s: created, used over TLS, nothing to change, healed by itself, destroyed, nothing left",
         started.elapsed().as_secs_f64()
     ));
     Ok(())
@@ -128,8 +131,52 @@ impl Demo {
         self.show(&["plan", "-detailed-exitcode", "-input=false"]).context("the second plan is not empty")
     }
 
+    /// Kills the primary that has our key, and writes on.
+    fn break_it(&self) -> Result<()> {
+        title("A primary dies: its agent lets the replica take over, and starts it again as a replica");
+        let (before, shard) = self.primary_of_greeting()?;
+        let nodes = nodes::below(&self.terraform.data())?;
+        let dead = nodes.iter().find(|node| node.endpoint == before).context("the primary is one of our nodes")?;
+        println!("$ kill -KILL {}    # {before}, primary of {shard}", dead.server);
+        nodes::signal(dead.server, Signal::KILL)?;
+        let killed = Instant::now();
+        let alive = nodes.iter().find(|node| node.endpoint != before).context("another node")?;
+        let deadline = killed + Duration::from_secs(30);
+        loop {
+            let mut command = self.redis_command_at(&alive.endpoint, &["SET", "app:greeting", "still here"])?;
+            let said = shell::output(command.env("REDISCLI_AUTH", &self.password)).unwrap_or_default();
+            if said.trim_end() == "OK" {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "no write succeeds any more: {said}");
+        }
+        println!("the next write succeeded after {} ms, new connections included", killed.elapsed().as_millis());
+        ensure!(self.redis_cli(&["GET", "app:greeting"])? == "still here", "the write is not there");
+        loop {
+            let (now, _) = self.primary_of_greeting()?;
+            if now != before {
+                println!("{now} is the primary of {shard} now");
+                break;
+            }
+            ensure!(Instant::now() < deadline, "{before} is still said to be the primary");
+        }
+        title("Terraform has nothing to do: the cluster healed itself, and who is a primary is no attribute of the resource");
+        self.show(&["plan", "-input=false"])
+    }
+
+    /// The endpoint of the primary of the shard that has our key, and the shard in words.
+    fn primary_of_greeting(&self) -> Result<(String, String)> {
+        shell::output(&mut self.with_server(&mut self.terraform.command(&["apply", "-auto-approve", "-input=false"])))?;
+        let nodes = self.output("nodes")?;
+        let nodes = nodes.as_object().context("the output `nodes` is a map")?;
+        // CLUSTER KEYSLOT app:greeting says 16054: the last third of the slots.
+        let primary = nodes.iter().find(|(_, role)| role.as_str() == Some("primary of shard 2"));
+        let (endpoint, _) = primary.context("shard 2 has no primary")?;
+        Ok((endpoint.clone(), "shard 2".to_owned()))
+    }
+
     fn destroy(&self) -> Result<()> {
-        let ports = self.ports()?;
+        let ports: Vec<u16> = nodes::below(&self.terraform.data())?.into_iter().flat_map(|node| node.ports).collect();
         ensure!(
             !ports.is_empty() && ports.iter().all(|port| procfs::is_listening(*port)),
             "nothing listens on {ports:?}"
@@ -168,7 +215,7 @@ impl Demo {
             shell::quote(&self.folder.to_string_lossy()),
         );
         fs::write(self.folder.join("README"), &readme)?;
-        title("DEMO OK: created, used over TLS, nothing to change; left running");
+        title("DEMO OK: created, used over TLS, nothing to change, healed by itself; left running");
         println!("{readme}");
         Ok(())
     }
@@ -200,7 +247,10 @@ impl Demo {
 
     /// The password is in the environment, never in the arguments: those are everybody's to read.
     fn redis_command(&self, arguments: &[&str]) -> Result<Command> {
-        let endpoint = self.first_endpoint()?;
+        self.redis_command_at(&self.first_endpoint()?, arguments)
+    }
+
+    fn redis_command_at(&self, endpoint: &str, arguments: &[&str]) -> Result<Command> {
         let (host, port) = endpoint.rsplit_once(':').context("an endpoint is host:port")?;
         let ca = self.folder.join("ca.pem");
         if !ca.exists() {
@@ -208,7 +258,7 @@ impl Demo {
             fs::write(&ca, text.as_str().context("ca_certificate is text")?)?;
         }
         let mut command = shell::plain(self.server.join("redis-cli"));
-        command.args(["--tls", "--no-auth-warning", "--cacert"]).arg(&ca);
+        command.args(["-c", "--tls", "--no-auth-warning", "--cacert"]).arg(&ca);
         command.args(["-h", host, "-p", port, "--user", "app"]).args(arguments);
         Ok(command)
     }
@@ -222,18 +272,6 @@ impl Demo {
     fn output(&self, name: &str) -> Result<Value> {
         let said = shell::output(&mut self.terraform.command(&["output", "-json", name]))?;
         serde_json::from_str(&said).with_context(|| format!("output {name} is not JSON"))
-    }
-
-    /// The ports of all nodes, as their agents wrote them down.
-    fn ports(&self) -> Result<Vec<u16>> {
-        let mut ports = Vec::new();
-        for file in house::files_called("agent.json", &self.terraform.data()) {
-            let info: Value = serde_json::from_str(&fs::read_to_string(&file)?)?;
-            let address = |key: &str| info[key].as_str().and_then(|text| text.rsplit_once(':')?.1.parse().ok());
-            let bus = info["bus_port"].as_u64().and_then(|port| u16::try_from(port).ok());
-            ports.extend([address("agent"), address("client"), bus].into_iter().flatten());
-        }
-        Ok(ports)
     }
 }
 
