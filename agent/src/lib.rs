@@ -17,6 +17,7 @@
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
 //! | [`journal`] | what happened at the node |
+//! | [`metrics`] | figures for Prometheus |
 //! | [`api`], [`status`] | what operators ask and are told |
 //! | [`log`] | the agent's log |
 
@@ -27,6 +28,7 @@ pub mod directory;
 pub mod failover;
 pub mod journal;
 pub mod log;
+pub mod metrics;
 pub mod node;
 pub mod peers;
 pub mod process;

@@ -15,11 +15,13 @@ use justmanage_record::{Group, GroupConfig, RecordStore};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tonic::service::Routes;
 use tracing::{info, warn};
 
 use crate::api::{self, Api};
 use crate::directory::Directory;
 use crate::journal::Journal;
+use crate::metrics::{self, Counts, Metrics};
 use crate::node::Berth;
 use crate::peers::Peers;
 use crate::process;
@@ -91,7 +93,8 @@ pub async fn serve(
 
     let allowed = Allowed::new(welcome(&group, &order.operators));
     listener.set_nonblocking(true)?;
-    let incoming = Incoming::new(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
+    let (incoming, readers) =
+        Incoming::with_http1(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
 
     let (node, cluster) = (Publisher::new(first_number()?), Publisher::new(first_number()?));
     let contact = watch::Sender::new(Instant::now());
@@ -109,6 +112,19 @@ pub async fn serve(
         journal: journal.clone(),
         clock: Timestamp::now,
     });
+    let counts = Arc::new(Counts::default());
+    let metrics = Metrics::new(metrics::Sources {
+        info: info.clone(),
+        first_operators: order.operators.clone(),
+        directory: directory.clone(),
+        store: group.clone(),
+        node: node.subscribe(),
+        cluster: cluster.subscribe(),
+        process: supervisor.watch(),
+        access: access.clone(),
+        journal: journal.clone(),
+        counts: counts.clone(),
+    });
     let tools = turn::Tools {
         info: info.clone(),
         directory: directory.clone(),
@@ -118,19 +134,19 @@ pub async fn serve(
         secrets,
         peers,
         journal,
+        counts,
         clock: Timestamp::now,
     };
     let turn = Turn::new(tools, node, cluster);
 
     let (finish, finished) = watch::channel(false);
-    let mut over = finished.clone();
+    let routes = Routes::new(api.into_server()).add_service(group.service());
+    let routes = Routes::from(routes.into_axum_router().merge(metrics.router()));
     let serving = tonic::transport::Server::builder()
-        .add_service(api.into_server())
-        .add_service(group.service())
-        .serve_with_incoming_shutdown(incoming, async move {
-            let _ = over.wait_for(|end| *end).await;
-        });
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, over(finished.clone()));
     let mut serving = tokio::spawn(serving);
+    tokio::spawn(metrics.serve_http1(readers, over(finished.clone())));
     let mut turning = tokio::spawn(turn.run(finished));
     let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
     directory.write(&directory.agent_info(), &info)?;
@@ -150,6 +166,11 @@ pub async fn serve(
     // Streams that wait for a change end with the process: an operator asks again.
     let _ = tokio::time::timeout(Duration::from_millis(500), serving).await;
     Ok(end)
+}
+
+/// Ends when the agent is to end.
+async fn over(mut finished: watch::Receiver<bool>) {
+    let _ = finished.wait_for(|end| *end).await;
 }
 
 /// Whose connections are let in: whom the Record names, or what this agent was invited with; before there is either, the first

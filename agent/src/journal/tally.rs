@@ -7,20 +7,20 @@ use justmanage_model::journal::{Entry, Event, Outcome};
 /// What was written since the agent began to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    events: BTreeMap<(&'static str, bool), u64>,
-    failed: u64,
+    /// By kind of event, whether it was planned, and whether it failed.
+    events: BTreeMap<(&'static str, bool, bool), u64>,
     lost: u64,
 }
 
 impl Tally {
-    /// How often each kind of event happened: its name, whether it was planned, how often.
-    pub fn events(&self) -> impl Iterator<Item = (&'static str, bool, u64)> {
-        self.events.iter().map(|((event, planned), count)| (*event, *planned, *count))
+    /// How often each kind of event happened: its name, whether it was planned, whether it failed, how often.
+    pub fn events(&self) -> impl Iterator<Item = (&'static str, bool, bool, u64)> {
+        self.events.iter().map(|((event, planned, failed), count)| (*event, *planned, *failed, *count))
     }
 
-    /// Entries whose outcome is a failure.
-    pub const fn failed(&self) -> u64 {
-        self.failed
+    /// How often a kind of event failed.
+    pub fn failed(&self, kind: &str) -> u64 {
+        self.events().filter(|(event, _, failed, _)| *event == kind && *failed).map(|(_, _, _, count)| count).sum()
     }
 
     /// Entries that were not kept, because the disk did not take those before them.
@@ -29,8 +29,8 @@ impl Tally {
     }
 
     pub(super) fn count(&mut self, entry: &Entry) {
-        *self.events.entry((kind(&entry.what), entry.planned)).or_default() += 1;
-        self.failed += u64::from(matches!(entry.outcome, Outcome::Failed(_)));
+        let failed = matches!(entry.outcome, Outcome::Failed(_));
+        *self.events.entry((kind(&entry.what), entry.planned, failed)).or_default() += 1;
     }
 
     pub(super) const fn lost(&mut self) {
