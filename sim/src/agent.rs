@@ -194,6 +194,9 @@ impl World {
             (false, false) => Supervised::Stopped,
         };
         agent.wanted |= runs;
+        if !runs {
+            agent.memory.gone(agent.supervised == Supervised::Stopped);
+        }
     }
 
     /// Sees at once that the server's process ended.
@@ -205,7 +208,7 @@ impl World {
         if self.field.nodes[node].server.process != Process::Off {
             return;
         }
-        agent.memory.gone();
+        agent.memory.gone(!agent.wanted);
         agent.wake_at = now;
         let lived = clock.duration_since(began).as_secs();
         agent.supervised = if agent.wanted {

@@ -11,7 +11,7 @@ use crate::bus::{Bus, bus_id};
 use crate::field::Field;
 use crate::replication::Stream;
 use crate::server::{Process, Server};
-use crate::shape::client_at;
+use crate::shape::{client_at, node_id};
 
 impl Field {
     /// How a node's server is, by its process and its own words; `None` where only its agent knows: there is no process.
@@ -40,7 +40,7 @@ impl Field {
             bus: (!loading).then(|| self.bus_view(node)),
             persistent: server.persistent(),
             offset: server.data.len() * self.shape.write_bytes,
-            config: config(server, record, place.seat.shard),
+            config: config(server, record, node),
             users: server.users.clone(),
             used_memory: Bytes::mib(2),
             certificate_expires: server.certificate_expires,
@@ -109,8 +109,8 @@ impl Field {
 }
 
 /// What the agent asks for: every key that is wanted, what the file set at the start, and `maxmemory`.
-fn config(server: &Server, record: &Record, shard: u16) -> BTreeMap<String, String> {
-    let wanted = record.wanted_config(shard);
+fn config(server: &Server, record: &Record, node: usize) -> BTreeMap<String, String> {
+    let wanted = record.wanted_config_of(node_id(node));
     let before = server.started.iter().flat_map(|(_, keys)| keys);
     let keys: BTreeSet<&String> = wanted.keys().chain(before).collect();
     let value = |key: &str| server.config.get(key).cloned().unwrap_or_else(|| "the server's default".to_owned());

@@ -57,7 +57,7 @@ pub enum Kind {
     SlowReplica,
     /// A server does not start.
     NoStart,
-    /// A clock jumps.
+    /// A clock is set, by at most three seconds; seeds draw how far clocks are apart from the beginning.
     Clock,
     /// Another agent leads.
     Leader,
@@ -149,9 +149,8 @@ impl World {
                 cure(until, Cure::Start(node));
             }
             Kind::Clock => {
-                let far = i64::try_from(self.field.chance.pick(&[500, 3000, 20_000, 600_000])).unwrap_or_default();
-                let ahead = if self.field.chance.once_in(2) { far } else { -far };
-                self.field.nodes[node].ahead = ahead;
+                let far = i64::try_from(self.field.chance.pick(&[200, 1000, 3000])).unwrap_or_default();
+                self.field.nodes[node].ahead += if self.field.chance.once_in(2) { far } else { -far };
             }
             Kind::Leader => self.change_leader(),
             Kind::Operator => self.somebody_wants_something(),
@@ -202,7 +201,7 @@ impl World {
                     self.agent_begins(node);
                 }
             }
-            Cure::Wake(node) => self.field.nodes[node].server.hung = false,
+            Cure::Wake(node) => self.field.wake(node),
             Cure::Network => {
                 let network = &mut self.field.network;
                 (network.loss, network.doubled, network.delay) = (0, 0, 0);
@@ -227,7 +226,7 @@ impl World {
             place.on = true;
             place.broken = false;
             place.slow = false;
-            place.server.hung = false;
+            self.field.wake(node);
             if !self.agents[node].alive {
                 self.agent_begins(node);
             }

@@ -46,9 +46,8 @@ impl World {
             }
             NodeStep::TakeOver => self.take_over(node, record),
             NodeStep::ApplyConfig => {
-                let shard = self.field.nodes[node].seat.shard;
                 let memory = ("maxmemory".to_owned(), record.spec.memory.get().to_string());
-                let live = record.wanted_config(shard).into_iter().filter(|(key, _)| !FIXED.contains(&key.as_str()));
+                let live = record.wanted_config_of(node_id(node)).into_iter().filter(|(key, _)| !FIXED.contains(&key.as_str()));
                 self.field.nodes[node].server.config.extend(live.chain([memory]));
                 self.field.nodes[node].server.heed();
                 Ok(())
@@ -167,7 +166,8 @@ impl World {
             return Some("its server is no replica of that one".to_owned());
         }
         let down = matches!(server.replication.state, Stream::Down(_) | Stream::Copying(..));
-        if down && self.field.now > server.replication.linked_at + crate::promises::LINK_LOSS {
+        let lately = |at| self.field.now <= at + crate::promises::LINK_LOSS;
+        if down && !server.replication.linked_at.is_some_and(lately) {
             return Some("its server was not linked to the primary".to_owned());
         }
         let promoted = self.agents[node].memory.kept.promoted;

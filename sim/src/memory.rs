@@ -14,6 +14,8 @@ pub struct Memory {
     pub severed: Option<Timestamp>,
     /// Whom it asked to take over.
     pub asked: Option<AskedFailover>,
+    /// Its server keeps nothing on disk, ended without saving, and has received nothing since; on disk.
+    hollow: bool,
     /// Since when the server has not answered.
     pub silent: Option<Timestamp>,
 }
@@ -30,13 +32,19 @@ pub struct Kept {
 impl Memory {
     /// The agent died, and another one begins with what is on disk.
     pub fn forget(&mut self) {
-        *self = Self { kept: self.disk.clone(), disk: self.disk.clone(), ..Self::default() };
+        *self = Self { kept: self.disk.clone(), disk: self.disk.clone(), hollow: self.hollow, ..Self::default() };
     }
 
-    /// There is no process: what was known of its links is gone.
-    pub fn gone(&mut self) {
+    /// There is no process any more: what was known of its links is gone; and, unless it was seen to save them or has them on
+    /// disk, its data.
+    pub fn gone(&mut self, saved: bool) {
         self.link_down = None;
         self.silent = None;
+        if !saved && self.kept.last.as_ref().is_some_and(|last| !last.persistent) {
+            self.hollow = true;
+            self.kept.last.take_if(|last| !last.primary);
+            self.disk = self.kept.clone();
+        }
     }
 
     /// The server was seen. Adds to the observation what only a memory knows.
@@ -61,7 +69,11 @@ impl Memory {
             Role::Primary { replicas } => replicas.clone(),
             Role::Replica { .. } => Vec::new(),
         };
-        if primary || !bus.is_primary() {
+        let up = matches!(&bus.role, Role::Replica { link, .. } if link.up);
+        self.hollow &= !(up || primary && bus.ok);
+        if !bus.is_primary() && self.hollow {
+            self.kept.last = None;
+        } else if primary || up || !bus.is_primary() && self.kept.last.is_some() {
             let config_epoch = bus.config_epoch;
             self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, config_epoch, at: now });
         }

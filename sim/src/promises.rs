@@ -14,6 +14,13 @@ use crate::{Ms, TICK};
 /// replica's agent allows.
 pub const LINK_LOSS: Ms = 2000;
 
+/// The same where nobody asks that agent: how old the replica's last report may be, and its way.
+pub const LAST_REPORT: Ms = 6000;
+
+/// A server that was frozen (`SIGSTOP`, a machine that was paused) goes on where it was, and counts its replicas once a second:
+/// for so long it may take writes though its fence has run out. Nobody outside can keep it from that.
+pub const WAKING: Ms = 1000;
+
 /// What was broken, and what may be missing.
 #[derive(Clone, Debug, Default)]
 pub struct Promises {
@@ -47,7 +54,11 @@ impl Field {
 
     /// A write was acknowledged.
     pub(crate) fn acknowledged(&mut self, node: usize) {
-        if let Some(since) = self.nodes[node].server.superseded {
+        let server = &self.nodes[node].server;
+        if server.woken_at.is_some_and(|at| self.now <= at + WAKING) {
+            return;
+        }
+        if let Some(since) = server.superseded {
             self.violation(format!("node {node} acknowledges a write, though another took over from it at {since}"));
             self.nodes[node].server.superseded = None;
         }
@@ -56,7 +67,8 @@ impl Field {
     /// A fault destroyed data: what nobody else has is nobody's fault of ours.
     pub(crate) fn destroyed(&mut self, node: usize, before: crate::history::Position) {
         let shard = self.nodes[node].seat.shard;
-        let copies: Vec<_> = self.nodes.iter().filter(|other| other.seat.shard == shard).map(|other| other.server.data).collect();
+        let copies = self.nodes.iter().filter(|other| other.seat.shard == shard && other.server.whole);
+        let copies: Vec<_> = copies.map(|other| other.server.data).collect();
         let after = self.nodes[node].server.data;
         if before == after {
             return;
@@ -76,16 +88,19 @@ impl Field {
         let (level, fed) = (replication.level_at, replication.fed_at);
         if !by_hand {
             // Asynchronous replication, and an old primary that goes on until it notices: the servers' own terms.
-            return self.excuse(old, level.saturating_sub(TICK), now + crate::bus::NODE_TIMEOUT + 3000, "an election");
+            let since = level.saturating_sub(TICK);
+            self.excuse(old, since, now, "an election");
+            self.nodes[old].server.outvoted = Some(now);
+            return;
         }
-        self.taken_from_the_dead(old, level, fed);
+        self.taken_from_the_dead(old, level, fed + LINK_LOSS);
     }
 
-    /// A replica takes over from a primary whose process is dead.
-    fn taken_from_the_dead(&mut self, old: usize, level: Ms, fed: Ms) {
+    /// A replica takes over from a primary whose process is dead, and from which it was not cut off before that.
+    fn taken_from_the_dead(&mut self, old: usize, level: Ms, linked: Ms) {
         let server = &self.nodes[old].server;
         let (dead, died) = (server.process != Process::Up, server.ended_at);
-        if dead && fed + LINK_LOSS >= died {
+        if dead && linked >= died {
             self.excuse(old, level.saturating_sub(TICK), died, "the replication lag at its death");
         }
     }
@@ -96,7 +111,7 @@ impl Field {
         let replication = &self.nodes[node].server.replication;
         let (level, fed) = (replication.level_at, replication.fed_at);
         if let Some(old) = old {
-            self.taken_from_the_dead(old, level, fed);
+            self.taken_from_the_dead(old, level, fed + LAST_REPORT);
             if fenced && let Some(acked) = self.nodes[old].server.acked_at {
                 let bound = (FENCE_LAG_S + 2) * 1000;
                 self.excuse(old, acked.saturating_sub(bound), acked, "the fence's lag");
@@ -116,22 +131,31 @@ impl Field {
         let now = self.now;
         let server = &mut self.nodes[node].server;
         server.superseded = None;
+        if let Some(since) = server.outvoted.take() {
+            self.excuse(node, since, now, "it had not heard of an election");
+        }
+        let server = &mut self.nodes[node].server;
         if let Some(since) = server.deluded.take() {
             self.excuse(node, since, now, "votes of an earlier election");
         }
     }
 
-    /// A server that owns slots came back with what is on its disk.
+    /// A server that owns slots came back with what is on its disk. Without its data it must not, as long as it is the one
+    /// whom the others follow, and any of them has a copy.
     pub(crate) fn returned(&mut self, node: usize) {
         let place = &self.nodes[node];
-        let history = &self.histories[usize::from(place.seat.shard)];
-        let others = self.nodes.iter().enumerate().filter(|(number, other)| {
-            *number != node && other.seat.shard == place.seat.shard && !other.gone && other.on
-        });
-        let more: usize = others.map(|(_, other)| history.lacks(place.server.data, other.server.data)).max().unwrap_or(0);
-        let owner = self.primary(place.seat.shard) == Some(node);
-        if more > 0 && owner && place.server.data.is_empty() {
-            self.violation(format!("node {node} comes back as a primary without data, and another has {more} writes"));
+        let shard = place.seat.shard;
+        let history = &self.histories[usize::from(shard)];
+        let others = || {
+            let same = move |(number, other): &(usize, &crate::server::Node)| *number != node && other.seat.shard == shard;
+            self.nodes.iter().enumerate().filter(same).map(|(_, other)| other)
+        };
+        let copies = others().filter(|other| other.on && other.server.whole);
+        let more = copies.map(|other| history.lacks(place.server.data, other.server.data)).max().unwrap_or(0);
+        let epoch = place.server.bus.config_epoch;
+        let followed = !others().any(|other| other.server.bus.owns() && other.server.bus.config_epoch > epoch);
+        if !place.server.whole && more > 0 && followed {
+            self.violation(format!("node {node} comes back as a primary without its data, and another has {more} writes more"));
         }
     }
 
@@ -139,7 +163,7 @@ impl Field {
     pub(crate) fn replaced(&mut self, node: usize, from: usize) {
         let shard = usize::from(self.nodes[node].seat.shard);
         let (ours, theirs) = (self.nodes[node].server.data, self.nodes[from].server.data);
-        if theirs.is_empty() && self.histories[shard].lacks(theirs, ours) > 0 {
+        if theirs.is_empty() && self.nodes[node].server.whole && self.histories[shard].lacks(theirs, ours) > 0 {
             self.violation(format!("node {node} copies the emptiness of node {from}"));
         }
         // Whatever only this copy had is gone with it; whether that was right is judged at the end.

@@ -17,8 +17,9 @@ const BACKLOG: u64 = 2000;
 pub struct ReplicaOf {
     /// How it is.
     pub state: Stream,
-    /// When it was last up.
-    pub linked_at: Ms,
+    /// When it was last up, if it was since the server was started: a server that was never in sync with anybody does not stand
+    /// for election ("repl is down since EVER").
+    pub linked_at: Option<Ms>,
     /// When this replica last had everything that its primary had.
     pub level_at: Ms,
     /// When it last received something, be it only a sign of life.
@@ -51,7 +52,7 @@ impl ReplicaOf {
     /// No link yet.
     #[must_use]
     pub fn new(now: Ms) -> Self {
-        Self { state: Stream::Down(now), linked_at: now, level_at: 0, fed_at: 0, resumable: true }
+        Self { state: Stream::Down(now), linked_at: None, level_at: 0, fed_at: 0, resumable: true }
     }
 
     /// Whether it is up.
@@ -130,6 +131,7 @@ impl Field {
         let server = &mut self.nodes[node].server;
         server.data = after;
         server.synced = after;
+        server.whole = true;
         server.replication.resumable = true;
         server.replication.level_at = self.now;
         server.dump = Some(after);
@@ -149,7 +151,7 @@ impl Field {
         let sent = self.nodes[from].server.sent;
         let reports = (now / TICK + node as u64).is_multiple_of(10) && self.network.open(node, from);
         let server = &mut self.nodes[node].server;
-        server.replication.linked_at = now;
+        server.replication.linked_at = Some(now);
         if open {
             server.replication.fed_at = now;
             if !slow && sent.len() >= server.data.len() {
@@ -182,8 +184,10 @@ impl Field {
         };
         let kept: BTreeMap<usize, Fed> = replicas.into_iter().filter(|(other, fed)| !lost(*other, fed)).collect();
         let server = &mut nodes[node].server;
+        // It counts them once a second, and whenever it loses one.
+        let lost = kept.len() < server.replicas.len();
         server.replicas = kept;
-        if (now / TICK + node as u64 * 3).is_multiple_of(10) {
+        if lost || (now / TICK + node as u64 * 3).is_multiple_of(10) {
             let lag = server.setting("min-replicas-max-lag");
             // The server counts in whole seconds of its clock.
             let near = |fed: &&Fed| fed.online && now / 1000 - fed.acked.0 / 1000 <= lag;

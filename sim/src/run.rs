@@ -67,6 +67,10 @@ struct Story {
 
 impl Story {
     fn tell(&mut self, world: &mut World) {
+        let apart = self.chance.pick(&[0, 0, 200, 5000, 600_000]);
+        for node in &mut world.field.nodes {
+            node.ahead = i64::try_from(self.chance.below(2 * apart + 1)).unwrap_or_default() - i64::try_from(apart).unwrap_or_default();
+        }
         let kinds = self.kinds.clone();
         world.field.note(|| format!("what may happen: {kinds:?}"));
         // Most clusters are made in peace; a Forming one holds no data, and may be disturbed as well.

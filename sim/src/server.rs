@@ -8,6 +8,7 @@ use crate::bus::Bus;
 use crate::field::Field;
 use crate::history::Position;
 use crate::replication::{Fed, ReplicaOf, Stream};
+use crate::shape::node_id;
 use crate::{Ms, timestamp};
 
 /// Keys that a server fixes at its start.
@@ -49,6 +50,8 @@ pub struct Server {
     pub data: Position,
     /// What a power cut leaves of it.
     pub synced: Position,
+    /// These data are what it had last: not an old snapshot that a server which keeps nothing on disk happens to have there.
+    pub whole: bool,
     /// What its last snapshot holds, if it has one.
     pub dump: Option<Position>,
     /// What its replicas have been sent: what it had a tick ago.
@@ -69,8 +72,12 @@ pub struct Server {
     pub certificate_expires: Timestamp,
     /// When it last acknowledged a write.
     pub acked_at: Option<Ms>,
+    /// When it last went on after it had been frozen.
+    pub woken_at: Option<Ms>,
     /// Another server of its shard has taken over by our hand since it last heard.
     pub superseded: Option<Ms>,
+    /// The others have elected somebody else, and it has not heard of it, since then.
+    pub outvoted: Option<Ms>,
     /// It believes by stale votes that it is a primary, since then.
     pub deluded: Option<Ms>,
 }
@@ -102,6 +109,7 @@ impl Server {
             bus,
             data: Position::EMPTY,
             synced: Position::EMPTY,
+            whole: true,
             dump: None,
             sent: Position::EMPTY,
             replication: ReplicaOf::new(0),
@@ -112,7 +120,9 @@ impl Server {
             users: String::new(),
             certificate_expires: timestamp(0, 0),
             acked_at: None,
+            woken_at: None,
             superseded: None,
+            outvoted: None,
             deluded: None,
         }
     }
@@ -146,7 +156,7 @@ impl Field {
         let place = &mut self.nodes[node];
         let clock = timestamp(now, place.ahead);
         let server = &mut place.server;
-        let mut config = record.wanted_config(place.seat.shard);
+        let mut config = record.wanted_config_of(node_id(node));
         config.insert("maxmemory".to_owned(), record.spec.memory.get().to_string());
         server.config = config;
         server.heed();
@@ -191,7 +201,9 @@ impl Field {
         let shard = usize::from(self.nodes[node].seat.shard);
         self.nodes[node].server.process = Process::Up;
         self.nodes[node].server.bus.up_at = now;
-        self.nodes[node].server.replication = ReplicaOf { resumable: false, ..ReplicaOf::new(now) };
+        let before = &self.nodes[node].server.replication;
+        let (level_at, fed_at) = (before.level_at, before.fed_at);
+        self.nodes[node].server.replication = ReplicaOf { resumable: false, level_at, fed_at, ..ReplicaOf::new(now) };
         if self.nodes[node].server.bus.is_primary() {
             let data = self.nodes[node].server.data;
             let forked = self.histories[shard].fork(data);
@@ -201,8 +213,21 @@ impl Field {
             if server.bus.owns() {
                 self.returned(node);
             }
+            self.nodes[node].server.whole = true;
         }
         self.note(|| format!("node {node}'s server is up"));
+    }
+
+    /// A frozen server goes on.
+    pub(crate) fn wake(&mut self, node: usize) {
+        let now = self.now;
+        let server = &mut self.nodes[node].server;
+        if std::mem::take(&mut server.hung) {
+            server.woken_at = Some(now);
+            if server.superseded.is_some() {
+                self.excuse(node, now, now + crate::promises::WAKING, "it was frozen, and has not looked around yet");
+            }
+        }
     }
 
     /// Asks a server to save its data and end.
@@ -243,6 +268,7 @@ impl Field {
         let running = matches!(server.process, Process::Up | Process::Ending(_));
         if running && !server.persistent() {
             server.data = server.dump.unwrap_or(Position::EMPTY);
+            server.whole = false;
         }
         server.process = Process::Off;
         server.hung = false;
@@ -261,6 +287,7 @@ impl Field {
         place.on = false;
         if running && place.server.persistent() {
             place.server.data = place.server.synced;
+            place.server.whole = true;
             let (now, bound) = (self.now, 2000);
             self.excuse(node, now.saturating_sub(bound), now, "a power cut, and a file that is synced every second");
         }
@@ -275,6 +302,7 @@ impl Field {
         place.gone = true;
         place.server.data = Position::EMPTY;
         place.server.dump = None;
+        place.server.whole = false;
         self.note(|| format!("node {node} is lost for good"));
         self.destroyed(node, before);
     }

@@ -93,12 +93,12 @@ impl World {
         let now = self.field.now;
         let fit = |world: &Self, node: usize| world.has_majority(node) && world.voters().contains(&node);
         if let Some(leader) = self.store.leader {
-            if fit(self, leader) {
+            if fit(self, leader) && self.leads(leader) {
                 return;
             }
             self.store.leader = None;
             self.store.lost_at = Some(now);
-            self.agents[leader].leads_until = now + BELIEF;
+            self.agents[leader].leads_until = self.agents[leader].leads_until.min(now + BELIEF);
         }
         if self.store.lost_at.is_some_and(|at| now < at + BELIEF - crate::TICK * 3) {
             return;

@@ -88,6 +88,7 @@ impl World {
     /// A tick with agents that do what they do by themselves.
     pub fn tick(&mut self) {
         self.counts.ticks += 1;
+        self.field.clients = self.store.record.phase != Phase::Forming;
         self.field.tick();
         self.agree();
         let mut order: Vec<usize> = (0..self.agents.len()).collect();
@@ -158,6 +159,7 @@ impl World {
 
     /// Time passes, and agents do nothing but watch.
     pub fn pass(&mut self, time: Ms) {
+        self.field.clients = self.store.record.phase != Phase::Forming;
         for _ in 0..time / TICK {
             self.field.tick();
             (0..self.agents.len()).for_each(|node| self.supervise(node));

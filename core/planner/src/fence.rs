@@ -21,7 +21,7 @@ pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
         return;
     }
     for shard in 0..view.record.spec.shards {
-        if !view.record.takeovers.contains_key(&shard) {
+        if view.record.takeovers.get(&shard).is_none_or(|takeover| takeover.done) {
             fence_shard(view, draft, shard);
         }
     }
@@ -70,12 +70,13 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     if fence != Fence::Closed {
         return draft.wait(Waiting::NoPrimary { shard });
     }
-    let best = replicas().filter(|one| view.primary_known_to(*one) == Some(from) && draft.is_free(one.node));
+    let fit = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(from) && draft.is_free(one.node);
+    let best = replicas().filter(fit);
     let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
     if view.age(since) < TAKEOVER_PATIENCE {
         return draft.wait(Waiting::NoPrimary { shard });
     }
-    let takeover = Takeover { by: by.node, from, cleared: false, at: view.now };
+    let takeover = Takeover { by: by.node, from, cleared: false, done: false, at: view.now };
     draft.change(RecordChange::TakeOver(shard, takeover));
 }
 
@@ -84,15 +85,20 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
 fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
     let orphans = || {
         let replica = |one: &Serving<'_>| matches!(one.bus.role, Role::Replica { .. });
-        view.serving().filter(move |one| one.member.seat.shard == shard && replica(one))
+        view.serving().filter(move |one| one.member.seat.shard == shard && replica(one) && one.has_copy())
     };
-    let joined = |node: NodeId| view.record.members.get(&node).is_some_and(|member| member.bus_id.is_some());
     let Some(by) = orphans().max_by_key(|one| (one.server.offset, one.node)) else { return };
-    if view.shard(shard).any(|(node, _)| joined(node) && view.serving_at(node).is_none()) {
-        return draft.wait(Waiting::NoPrimary { shard });
+    // Whoever takes the seat of the one that is gone: to have a name for it.
+    let empty = |node: NodeId| view.observation.known(node).is_some_and(|seen| seen.last.is_none());
+    let from = view.shard(shard).map(|(node, _)| node).find(|node| empty(*node));
+    let all = view.shard(shard).all(|(node, _)| view.serving_at(node).is_some() || empty(node));
+    match from.filter(|_| all) {
+        Some(from) => {
+            let takeover = Takeover { by: by.node, from, cleared: true, done: false, at: view.now };
+            draft.change(RecordChange::TakeOver(shard, takeover));
+        }
+        None => draft.wait(Waiting::NoPrimary { shard }),
     }
-    let takeover = Takeover { by: by.node, from: by.node, cleared: true, at: view.now };
-    draft.change(RecordChange::TakeOver(shard, takeover));
 }
 
 /// Since when a member has not been able to serve, other than by the death of its process, which its own agent sees to.

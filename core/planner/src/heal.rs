@@ -37,7 +37,8 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
                     draft.change(justmanage_model::RecordChange::TakeOver(shard, takeover));
                 }
                 Revival::HoldBack(why) => draft.wait_for(node, Waiting::HeldBack { node, why }),
-                Revival::Start if *retry_at <= view.now => draft.act(node, NodeStep::StartServer),
+                // A clock that was set back would make the rest as long as that.
+                Revival::Start if *retry_at <= view.now || view.now < *since => draft.act(node, NodeStep::StartServer),
                 Revival::Start => {
                     draft.wait_for(node, down(view, node, (*since, *retry_at), *failures, why));
                 }
@@ -70,7 +71,8 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
 fn whole(view: &View<'_>, draft: &mut Draft) {
     let missing = SlotSet::all().difference(&view.served());
     let everybody = view.serving().count() == view.record.members.len();
-    if !missing.is_empty() && everybody && view.record.takeovers.is_empty() {
+    let over = view.record.takeovers.values().all(|takeover| takeover.done);
+    if !missing.is_empty() && everybody && over {
         let what = format!(
             "Slots {missing} belong to no node, though the cluster was formed: a node has lost its data directory."
         );

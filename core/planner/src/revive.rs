@@ -1,6 +1,8 @@
 //! What becomes of a server whose process is proven dead: it is started again, or a replica takes over first.
 
-use justmanage_model::{LastRole, NodeId, NodeObservation, OnCrash, Phase, Seen, ServerState, Takeover, Timestamp};
+use justmanage_model::{
+    LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Seen, ServerState, Takeover, Timestamp,
+};
 
 use crate::view::{Serving, View};
 
@@ -9,8 +11,10 @@ use crate::view::{Serving, View};
 /// lost second of an append-only file holds; a replica further behind is in trouble of its own.
 pub const FAILOVER_LAG_MAX: u64 = 1 << 20;
 
-/// How old the last look may be to know by it who was in sync. Nodes are looked at every five seconds; three looks.
-pub const LAST_LOOK_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(15);
+/// How long before its primary's death a replica may have reported last, to take over from it. Replicas report once a second, and
+/// nodes are looked at every two; two more are for a machine that is busy. What a replica lacks that was cut off silently within
+/// this time is lost, though the dead primary may have it on its disk.
+pub const LAST_REPORT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// How long the servers' own election may take before the majority of agents decides instead: four node timeouts, after which
 /// a replica that did not win stands again. Only where a primary without its data waits for a copy to take its place.
@@ -34,29 +38,29 @@ pub(crate) enum Revival {
 /// So a server whose data are not on disk is not started before another one is the primary, if there is another at all.
 pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, since: Timestamp) -> Revival {
     let Some(shard) = view.record.shard_of(node).filter(|_| view.is(Phase::Formed)) else { return Revival::Start };
-    if let Some(takeover) = view.record.takeovers.get(&shard).filter(|takeover| takeover.from == node) {
-        return Revival::HoldBack(format!("node {} is taking its shard over.", takeover.by));
-    }
     let Some(last) = seen.last.as_ref().filter(|last| last.primary) else { return Revival::Start };
-    // Somebody else is the primary now: it comes back as a replica.
-    if view.primary_of(shard).is_some_and(|primary| primary.node != node) {
-        return Revival::Start;
+    if let Some(other) = view.primary_of(shard).filter(|primary| primary.node != node) {
+        return beside(other, last);
+    }
+    if let Some(takeover) = view.record.takeovers.get(&shard).filter(|takeover| takeover.from == node) {
+        return Revival::HoldBack(format!("node {} takes its shard over.", takeover.by));
+    }
+    if let Some(later) = later_primary(view, shard, last) {
+        return Revival::HoldBack(format!("node {later} was the primary after it."));
     }
     let asked = seen.asked.as_ref().filter(|asked| asked.at >= since);
     if asked.is_some_and(|asked| asked.answer.is_ok()) {
         return Revival::Start;
     }
     let wanted = view.record.spec.on_crash == OnCrash::Failover || !last.persistent;
-    let fresh = since.duration_since(last.at) <= LAST_LOOK_MAX;
     if wanted
-        && fresh
         && asked.is_none()
-        && let Some(replica) = best_replica(view, shard, last)
+        && let Some(replica) = best_replica(view, shard, (node, since), last)
     {
         return if view.record.spec.shards >= 3 {
             Revival::Ask(replica)
         } else {
-            let takeover = Takeover { by: replica, from: node, cleared: true, at: view.now };
+            let takeover = Takeover { by: replica, from: node, cleared: true, done: false, at: view.now };
             Revival::TakeOver(shard, takeover)
         };
     }
@@ -77,21 +81,52 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
     if unseen || view.record.spec.shards >= 3 && view.age(since) < ELECTION_PATIENCE {
         return hold;
     }
-    let follows = |one: &Serving<'_>| one.member.seat.shard == shard && view.primary_known_to(*one) == Some(node);
-    let best = view.serving().filter(follows).max_by_key(|one| (one.server.offset, one.node));
+    let copies = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(node);
+    let best = view.serving().filter(copies).max_by_key(|one| (one.server.offset, one.node));
     best.map_or(hold, |best| {
-        Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, at: view.now })
+        Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, done: false, at: view.now })
     })
 }
 
+/// What a dead primary is to do beside another one: come back as its replica. But slots go to the higher epoch: were its own not
+/// the lower one, it would take them back, without what was written since.
+fn beside(other: Serving<'_>, last: &LastRole) -> Revival {
+    if other.bus.config_epoch > last.config_epoch {
+        return Revival::Start;
+    }
+    let why = "is the primary now, and would lose its slots to it. Remove this node, and another one takes its place.";
+    Revival::HoldBack(format!("node {} {why}", other.node))
+}
+
+/// A member that was the primary later than this one, and is dead, too: it has what was written last.
+fn later_primary(view: &View<'_>, shard: u16, last: &LastRole) -> Option<NodeId> {
+    let members = view.shard(shard).filter_map(|(node, _)| Some((node, view.observation.known(node)?.last.as_ref()?)));
+    members.into_iter().find(|(_, other)| other.primary && other.config_epoch > last.config_epoch).map(|(node, _)| node)
+}
+
 /// The replica that had come furthest when the primary was last seen, if it was close enough.
-fn best_replica(view: &View<'_>, shard: u16, last: &LastRole) -> Option<NodeId> {
-    let linked = last.replicas.iter().filter(|replica| replica.online && replica.lag_bytes <= FAILOVER_LAG_MAX);
+fn best_replica(
+    view: &View<'_>,
+    shard: u16,
+    (dead, died): (NodeId, Timestamp),
+    last: &LastRole,
+) -> Option<NodeId> {
+    let looked = died.duration_since(last.at);
+    let reported = |lag_s: u64| looked.checked_add(jiff::SignedDuration::from_secs(lag_s.try_into().ok()?));
+    let recently = |lag_s: u64| !looked.is_negative() && reported(lag_s).is_some_and(|age| age <= LAST_REPORT_MAX);
+    let close = |replica: &&ReplicaLink| replica.lag_bytes <= FAILOVER_LAG_MAX && recently(replica.lag_s);
+    let linked = last.replicas.iter().filter(|replica| replica.online).filter(close);
     let members = linked.filter_map(|replica| {
         let (node, _) = view.shard(shard).find(|(_, member)| member.client == replica.at)?;
-        Some((replica.lag_bytes, node))
+        may_still(view, dead, node).then_some((replica.lag_bytes, node))
     });
     members.min().map(|(_, node)| node)
+}
+
+/// Whether a replica is what it was at the last look, as far as it can be seen.
+fn may_still(view: &View<'_>, dead: NodeId, node: NodeId) -> bool {
+    view.observation.known(node).is_none()
+        || view.serving_at(node).is_some_and(|one| one.has_copy() && view.primary_known_to(one) == Some(dead))
 }
 
 /// Whether another member of the shard may have the data. Unknown is not absent: only a node that is seen without data has none.
@@ -99,10 +134,8 @@ fn copy_elsewhere(view: &View<'_>, shard: u16, dead: NodeId) -> bool {
     view.shard(shard).filter(|(node, _)| *node != dead).any(|(node, _)| match view.observation.nodes.get(&node) {
         Some(Seen::Known(seen)) => match &seen.server {
             // Its data died with it, unless they are on disk.
-            ServerState::Down { .. } | ServerState::Stopped => seen.last.as_ref().is_none_or(|last| last.persistent),
-            // It was started without data and has received none: its offset is 0, or 1 as Redis counts.
-            ServerState::Running(server) if server.bus.is_some() && !server.persistent => server.offset > 1,
-            ServerState::Running(_) | ServerState::Starting { .. } | ServerState::Hung { .. } => true,
+            ServerState::Down { .. } | ServerState::Stopped => seen.last.as_ref().is_some_and(|last| last.persistent),
+            ServerState::Running(_) | ServerState::Starting { .. } | ServerState::Hung { .. } => seen.last.is_some(),
         },
         Some(Seen::Unknown { .. }) | None => true,
     })

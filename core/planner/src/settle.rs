@@ -93,35 +93,48 @@ fn stronger(view: &View<'_>, new: Serving<'_>, old: NodeId) -> bool {
     last.is_none_or(|last| new.bus.config_epoch > last.config_epoch)
 }
 
-/// Whether it still is the replica that it was when the takeover was decided. Of a primary that is no member any more
-/// ([`crate::fence`]), nobody knows the server.
+/// Whether it still is the replica that it was when the takeover was decided; or, as it was then ([`crate::fence`]), the replica
+/// of a server that is no member's any more.
 fn may_take_over(view: &View<'_>, one: Serving<'_>, takeover: &Takeover) -> bool {
     let follows = view.primary_known_to(one);
-    !one.bus.is_primary() && (follows == Some(takeover.from) || follows.is_none() && takeover.from == takeover.by)
+    !one.bus.is_primary() && one.has_copy() && follows.is_none_or(|follows| follows == takeover.from)
+}
+
+/// It is done; by somebody else, perhaps. As long as the old primary may not have heard of it, that is kept in mind.
+fn taken_over(view: &View<'_>, draft: &mut Draft, (shard, takeover): (u16, &Takeover), primary: Serving<'_>) {
+    let by = takeover.by;
+    if primary.node == by && !stronger(view, primary, takeover.from) {
+        let what = format!("Node {by} has taken shard {shard} over under the epoch that the old primary has, too.");
+        let hint = "The old primary is not started, since it would win and lose what was written since. Remove that node.";
+        draft.wait(view.stuck(takeover.at, what, hint));
+    } else if !takeover.done {
+        draft.change(RecordChange::TakeOver(shard, Takeover { done: true, ..takeover.clone() }));
+    }
+    if view.serving_at(takeover.from).is_some() {
+        draft.wait(Waiting::TakingOver { shard, by });
+    }
 }
 
 /// A replica takes over when its old primary can take no writes any more: its process is proven dead, or the fence has run out
 /// on it because so many replicas cut their links that the others are too few for its writes.
 fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
-    let by = takeover.by;
+    let (by, from) = (takeover.by, takeover.from);
     let member = |node: NodeId| view.record.shard_of(node) == Some(shard);
-    if !member(by) || !member(takeover.from) {
+    // The old primary is a replica, or has nothing any more: it has heard, and can take no writes.
+    let heard = view.serving_at(from).is_some_and(|one| !one.bus.is_primary() || takeover.done && !one.owns());
+    if !member(by) || !member(from) || heard {
         return draft.change(RecordChange::EndTakeover(shard));
     }
-    // Who is to take over and cannot be seen, or has died itself, is waited for: its agent may be doing it at this moment.
     let waiting = Waiting::TakingOver { shard, by };
-    let replicas: Vec<Serving<'_>> = view.serving().filter(|one| one.member.seat.shard == shard).collect();
-    if let Some(one) = view.primary_of(shard).filter(|one| one.node != takeover.from) {
-        // Done; or somebody else has become the primary meanwhile.
-        return match one.node != by || stronger(view, one, takeover.from) {
-            true => draft.change(RecordChange::EndTakeover(shard)),
-            false => draft.wait(view.stuck(
-                takeover.at,
-                format!("Node {by} has taken shard {shard} over under the epoch that the old primary has, too."),
-                "The old primary is not started, since it would win and lose what was written since. Remove that node.",
-            )),
-        };
+    if let Some(primary) = view.primary_of(shard).filter(|one| one.node != from) {
+        return taken_over(view, draft, (shard, takeover), primary);
     }
+    // Who took over is lost in its turn: that is a story of its own.
+    if takeover.done {
+        return;
+    }
+    // Who is to take over and cannot be seen, or has died itself, is waited for: its agent may be doing it at this moment.
+    let replicas: Vec<Serving<'_>> = view.serving().filter(|one| one.member.seat.shard == shard).collect();
     if takeover.cleared {
         return match replicas.iter().find(|one| one.node == by) {
             // Only from whom it was decided: it may follow another one since, who has more.

@@ -118,7 +118,7 @@ impl<'a> View<'a> {
     /// How a server's configuration differs from the wanted one.
     pub(crate) fn drift(&self, one: Serving<'a>) -> Drift {
         let Record { spec, release, .. } = self.record;
-        let wanted = self.record.wanted_config(one.member.seat.shard);
+        let wanted = self.record.wanted_config_of(one.node);
         drift(spec.engine, release.version.line(), &wanted, spec.memory, &one.server.config)
     }
 
@@ -137,6 +137,12 @@ impl Serving<'_> {
     /// It is a primary, and owns slots.
     pub(crate) fn owns(self) -> bool {
         self.bus.is_primary() && !self.bus.slots.is_empty()
+    }
+
+    /// It has a copy of its shard's data, be it an old one. Not so a replica that keeps nothing on disk, was started again and
+    /// has received nothing since: its agent then does not say what it was.
+    pub(crate) fn has_copy(self) -> bool {
+        self.seen.last.is_some()
     }
 
     /// It is a replica that has its primary's data and receives what is written.

@@ -15,7 +15,7 @@ impl Field {
         let now = self.now;
         let Self { nodes, chance, .. } = self;
         let server = &mut nodes[node].server;
-        let data_age = now.saturating_sub(server.replication.linked_at);
+        let data_age = server.replication.linked_at.map(|at| now.saturating_sub(at));
         let bus = &mut server.bus;
         if bus.election.by_hand.is_some_and(|until| until <= now) {
             bus.election.by_hand = None;
@@ -23,7 +23,7 @@ impl Field {
         let by_hand = bus.election.by_hand.is_some();
         let Some(primary) = bus.replica_of.filter(|primary| bus.shares_of(*primary) > 0) else { return };
         let failed = bus.peers.get(&primary).is_some_and(|peer| peer.failed.is_some());
-        if !(by_hand || failed && data_age <= VALIDITY) {
+        if !(by_hand || failed && data_age.is_some_and(|age| age <= VALIDITY)) {
             return;
         }
         let rivals = bus.peers.values().filter(|peer| peer.replica_of == Some(primary));

@@ -34,8 +34,11 @@ impl Field {
         let id = bus.id;
         bus.owners.iter_mut().filter(|owner| **owner == Some(id)).for_each(|owner| *owner = None);
         self.note(|| format!("node {node} follows server {primary}{}", if was_primary { " (was a primary)" } else { "" }));
-        self.nodes[node].server.replication = ReplicaOf::new(self.now);
-        self.nodes[node].server.replicas.clear();
+        let server = &mut self.nodes[node].server;
+        // Whoever has no data needs everything.
+        let (resumable, linked_at) = (!server.data.is_empty(), server.replication.linked_at);
+        server.replication = ReplicaOf { resumable, linked_at, ..ReplicaOf::new(self.now) };
+        server.replicas.clear();
         if was_primary {
             self.demoted(node);
         }
@@ -77,7 +80,7 @@ impl Field {
         let shard = usize::from(self.nodes[node].seat.shard);
         let server = &mut self.nodes[node].server;
         server.data = self.histories[shard].fork(server.data);
-        server.replication = ReplicaOf::new(now);
+        server.replication = ReplicaOf { linked_at: server.replication.linked_at, ..ReplicaOf::new(now) };
         server.replicas.clear();
         self.reconsider(node);
         self.broadcast(node, &Body::News);

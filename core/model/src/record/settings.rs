@@ -23,6 +23,21 @@ impl Record {
     /// Our own live settings for the nodes of a shard. A key that the user set is the user's, and not in here.
     #[must_use]
     pub fn settings(&self, shard: u16) -> BTreeMap<String, String> {
+        self.settings_when(self.fence(shard) != Fence::Open)
+    }
+
+    /// [`Record::wanted_config`] for one node: whoever was taken over from takes no writes by itself, even where its shard's
+    /// fence is open. It is the new primary that may go on alone, not one that has not heard of it.
+    #[must_use]
+    pub fn wanted_config_of(&self, node: crate::NodeId) -> BTreeMap<String, String> {
+        let shard = self.shard_of(node).unwrap_or_default();
+        let replaced = self.takeovers.get(&shard).is_some_and(|takeover| takeover.from == node);
+        let mut config = self.settings_when(replaced || self.fence(shard) != Fence::Open);
+        config.extend(self.spec.config.clone());
+        config
+    }
+
+    fn settings_when(&self, closed: bool) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         let mut set = |key: &str, value: String| {
             if !self.spec.config.contains_key(key) {
@@ -37,7 +52,6 @@ impl Record {
         set("repl-diskless-sync-delay", delay.to_owned());
         set("cluster-node-timeout", patience.as_millis().to_string());
         if self.fenced() {
-            let closed = self.fence(shard) != Fence::Open;
             set("min-replicas-to-write", if closed { self.fence_replicas() } else { 0 }.to_string());
             set("min-replicas-max-lag", FENCE_LAG_S.to_string());
         }
