@@ -5,11 +5,35 @@ use std::collections::BTreeMap;
 use justmanage_model::journal::{Entry, Event, Outcome};
 
 /// What was written since the agent began to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// By kind of event, whether it was planned, and whether it failed.
     events: BTreeMap<(&'static str, bool, bool), u64>,
     lost: u64,
+}
+
+/// Every kind, and whether it can fail.
+const KINDS: [(&str, bool); 9] = [
+    ("agent_started", false),
+    ("up", false),
+    ("down", false),
+    ("promoted", false),
+    ("demoted", false),
+    ("record_changed", true),
+    ("step", true),
+    ("started_empty", false),
+    ("leader", false),
+];
+
+impl Default for Tally {
+    /// What has not happened yet is there with a zero: of a figure that begins with one nobody sees that it rose.
+    fn default() -> Self {
+        let kinds = KINDS
+            .into_iter()
+            .flat_map(|(kind, fails)| [(kind, false)].into_iter().chain(fails.then_some((kind, true))));
+        let events = kinds.flat_map(|(kind, failed)| [((kind, true, failed), 0), ((kind, false, failed), 0)]).collect();
+        Self { events, lost: 0 }
+    }
 }
 
 impl Tally {

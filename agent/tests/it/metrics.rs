@@ -234,7 +234,8 @@ async fn a_server_that_hangs_or_is_dead_is_a_figure_and_no_error() {
     assert!(after.get(turns) > before.get(turns));
     let ups = "justmanage_journal_entries_total";
     assert_eq!(after.value(ups, &[("event", "down"), ("planned", "false")]), 1.0);
-    assert_eq!(after.value(ups, &[("event", "up")]), 2.0);
+    assert_eq!(after.value(ups, &[("event", "up"), ("planned", "true")]), 2.0);
+    assert_eq!(after.value(ups, &[("event", "started_empty"), ("planned", "false")]), 0.0, "it would be seen to rise");
 }
 
 #[tokio::test]
