@@ -12,8 +12,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::directory::Directory;
 use crate::server::rotate;
 
-/// What is logged: a level (`debug`) or directives of tracing (`info,justmanage_agent::turn=trace`). `info` without it.
+/// What is logged: a level (`debug`) or directives of tracing (`info,justmanage_agent::turn=trace`). What is usual without it.
 const LEVEL: &str = "JUSTMANAGE_LOG";
+/// Usually our own sentences; the library that agrees on the Record logs each message at `info`, and races that are no fault at
+/// `warn`. What is wrong with it is told by `justmanage_record`.
+const USUAL: &str = "info,openraft=off";
 /// So many bytes are written between two looks at the file's size.
 const LOOK_AFTER: usize = 1 << 20;
 
@@ -24,7 +27,7 @@ const LOOK_AFTER: usize = 1 << 20;
 pub fn begin(directory: &Directory) -> io::Result<()> {
     let filter = std::env::var(LEVEL).ok().and_then(|level| EnvFilter::try_new(level).ok());
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("info")))
+        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(USUAL)))
         .with_ansi(false)
         .with_writer(Log::open(directory.agent_log())?)
         .finish();

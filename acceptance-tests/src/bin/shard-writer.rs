@@ -35,10 +35,8 @@ fn main() {
         ASKED.store(true, Ordering::SeqCst);
     });
     let (gap, acknowledged, key) = write(&logins);
-    let held: u64 = logins
-        .iter()
-        .find_map(|login| login.connect().ok()?.get(&key).ok())
-        .expect("the shard holds the key");
+    let held: u64 =
+        logins.iter().find_map(|login| login.connect().ok()?.get(&key).ok()).expect("the shard holds the key");
     println!("{{\"gap_s\": {}, \"lost\": {}}}", gap.as_secs_f64(), acknowledged.saturating_sub(held));
 }
 
@@ -86,5 +84,6 @@ fn connect(login: &Login) -> Option<Connection> {
 fn key(logins: &[Login]) -> String {
     let mut keys = (0..1000).map(|number| format!("counter-{number}"));
     let mut connections: Vec<Connection> = logins.iter().filter_map(connect).collect();
-    keys.find(|key| connections.iter_mut().any(|open| open.set::<_, _, ()>(key, 0).is_ok())).expect("a key of the shard")
+    keys.find(|key| connections.iter_mut().any(|open| open.set::<_, _, ()>(key, 0).is_ok()))
+        .expect("a key of the shard")
 }

@@ -51,7 +51,7 @@ fn killed_as_soon_as_the_agent_runs() {
 #[test]
 fn killed_as_soon_as_the_cluster_is_founded() {
     let workspace = prepared("redis");
-    killed_when(&workspace, |workspace| workspace.nodes().iter().any(|node| node.join("record.json").exists()));
+    killed_when(&workspace, |workspace| workspace.log().iter().any(|line| line.contains("FoundAuthority")));
     assert_whole(&workspace);
 }
 
@@ -65,12 +65,7 @@ fn killed_as_soon_as_the_server_runs() {
 #[test]
 fn killed_before_terraform_saved_that_it_was_formed() {
     let workspace = prepared("redis");
-    killed_when(&workspace, |workspace| {
-        let formed = |node: &std::path::PathBuf| {
-            std::fs::read_to_string(node.join("record.json")).is_ok_and(|r| r.contains("\"formed\""))
-        };
-        workspace.nodes().iter().any(formed)
-    });
+    killed_when(&workspace, |workspace| workspace.log().iter().any(|line| line.contains("Record(Formed(")));
     assert_whole(&workspace);
 }
 

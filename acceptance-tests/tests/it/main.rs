@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod changes;
+mod clusters;
 mod cut_short;
 mod example;
 mod life;

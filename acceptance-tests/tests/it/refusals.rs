@@ -31,9 +31,11 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("memory  = \"64MiB\"", "memory = \"64mb\"", "memory", "", "MiB"),
         ("memory  = \"64MiB\"", "memory = \"lots\"", "memory", "", "256MiB"),
         ("memory  = \"64MiB\"", "memory = \"1MiB\"", "memory", "Amount of memory out of range", "16MiB"),
-        ("", "shards = 3", "shards", "Not possible in this release", "shards = 1"),
         ("", "shards = 0", "shards", "Number of shards out of range", "1 to 100"),
-        ("", "replicas_per_shard = 1", "replicas_per_shard", "Not possible in this release", "replicas_per_shard = 0"),
+        ("", "replicas_per_shard = 6", "replicas_per_shard", "Number of replicas out of range", "0 to 5"),
+        ("", "shards = 60\n  replicas_per_shard = 1", "shards", "Too many nodes", "at most 100"),
+        ("", "on_crash = \"pray\"", "on_crash", "", "failover"),
+        ("", "cpus = \"many\"", "cpus", "", "1.5"),
         ("", "config = { \"maxmemory-polcy\" = \"allkeys-lru\" }", "config", "", "maxmemory-policy"),
         ("", "config = { \"port\" = \"6379\" }", "config", "not yours to set", "port"),
         ("", "config = { \"requirepass\" = \"x\" }", "config", "not yours to set", "requirepass"),
@@ -116,6 +118,8 @@ fn changes_that_cannot_be_made_are_refused_by_the_plan_and_nothing_is_replaced()
         ("name    = \"cache\"", "name = \"other\"", "name"),
         ("engine  = \"redis\"\n  version = \"7.0\"", "engine = \"valkey\"\n  version = \"8.0\"", "engine"),
         ("version = \"7.0\"", "version = \"7.2\"", "version"),
+        ("local   = {}", "shards = 3\n  local = {}", "shards"),
+        ("local   = {}", "replicas_per_shard = 1\n  local = {}", "replicas_per_shard"),
     ] {
         let changed = good.replace(from, to);
         assert_ne!(changed, good);

@@ -20,6 +20,7 @@ resource "justmanage_redis_cluster" "cache" {{
   version = "{version}"
   memory  = "64MiB"
   local   = {{}}
+  deletion_protection = false
 {more}
 }}
 "#

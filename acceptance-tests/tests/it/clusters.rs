@@ -1,0 +1,230 @@
+//! Clusters of several nodes: what Terraform sees of them, event by event (the table "What Terraform sees").
+
+use std::path::PathBuf;
+
+use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
+use redis::TypedCommands;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
+
+/// Three shards with a replica each, and a user; and who is who in an output.
+pub(crate) fn shaped(shards: u16, replicas: u16) -> Workspace {
+    let mut workspace = Workspace::with_provider("");
+    workspace.set("TF_VAR_app_password", PASSWORD);
+    let shape = format!("  shards = {shards}\n  replicas_per_shard = {replicas}");
+    let who = "data \"justmanage_redis_cluster\" \"cache\" {\n  id = justmanage_redis_cluster.cache.id\n}\n";
+    let text = cluster("redis", "7.0", &shape) + &user("~app:* +@all -@dangerous", 1) + who;
+    workspace.write("main.tf", &text);
+    workspace
+}
+
+fn applied(shards: u16, replicas: u16) -> Workspace {
+    let workspace = shaped(shards, replicas);
+    workspace.apply().ok();
+    workspace
+}
+
+/// The nodes as the data source shows them.
+fn nodes(workspace: &Workspace) -> Vec<Value> {
+    workspace.terraform(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).ok();
+    let data = workspace.resource("data.justmanage_redis_cluster.cache");
+    data["nodes"].as_array().cloned().expect("a list of nodes")
+}
+
+/// The node of a shard that has a role now: its directory.
+fn node_of(workspace: &Workspace, shard: u64, role: &str) -> PathBuf {
+    let all = nodes(workspace);
+    let found = all.iter().find(|node| node["shard"] == shard && node["role"] == role);
+    let id = text(&found.unwrap_or_else(|| panic!("shard {shard} has no {role}: {all:#?}"))["id"]);
+    workspace.nodes().into_iter().find(|path| path.ends_with(&id)).expect("its directory")
+}
+
+fn pids(node: &PathBuf) -> Vec<i32> {
+    processes::inside(node).into_iter().map(|process| process.pid).collect()
+}
+
+fn signal_all(pids: &[i32], signal: Signal) {
+    pids.iter().for_each(|pid| processes::signal(*pid, signal));
+}
+
+/// Takes a node's machine away: its processes and its directory.
+fn lose(node: &PathBuf) {
+    let running = pids(node);
+    signal_all(&running, Signal::KILL);
+    wait_until("its processes are gone", DEADLINE, || running.iter().all(|pid| !processes::is_alive(*pid)));
+    std::fs::remove_dir_all(node).expect("its directory");
+}
+
+/// A client that finds the node for a key by itself.
+fn set(workspace: &Workspace, key: &str, value: &str) -> bool {
+    let login = login(workspace);
+    let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
+    endpoints.iter().any(|endpoint| {
+        let login = acceptance_tests::Login { endpoint: text(endpoint), ..login.clone() };
+        login.connect().and_then(|mut client| client.set(key, value)).is_ok()
+    })
+}
+
+fn get(workspace: &Workspace, key: &str) -> Option<String> {
+    let login = login(workspace);
+    let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
+    endpoints.iter().find_map(|endpoint| {
+        let login = acceptance_tests::Login { endpoint: text(endpoint), ..login.clone() };
+        login.connect().ok()?.get(key).ok()
+    })?
+}
+
+#[test]
+fn three_shards_with_a_replica_each_live_and_go() {
+    let workspace = applied(3, 1);
+    let state = workspace.resource(CLUSTER);
+    assert_eq!(
+        (&state["converged"], &state["waiting_on"], &state["pending"]),
+        (&true.into(), &Value::Array(vec![]), &Value::Array(vec![]))
+    );
+    assert_eq!(state["endpoints"].as_array().map(Vec::len), Some(6));
+    for shard in 0..3 {
+        for role in ["primary", "replica"] {
+            let all = nodes(&workspace);
+            let count = all.iter().filter(|node| node["shard"] == shard && node["role"] == role).count();
+            assert_eq!(count, 1, "{role} of shard {shard}: {all:#?}");
+        }
+    }
+    for key in ["app:a", "app:b", "app:c", "app:d", "app:e", "app:f"] {
+        assert!(set(&workspace, key, key), "{key}");
+        assert_eq!(get(&workspace, key).as_deref(), Some(key));
+    }
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+}
+
+#[test]
+fn the_example_of_a_cluster_works_as_it_is_written() {
+    let mut workspace = Workspace::new();
+    workspace.copy_example("local-cluster");
+    workspace.set("TF_VAR_app_password", PASSWORD);
+    let path = std::env::var("PATH").expect("PATH");
+    workspace.set("PATH", &format!("{}:{path}", acceptance_tests::servers::usual("redis").bin.display()));
+    workspace.apply().ok();
+    assert_eq!(workspace.output("endpoints").as_array().map(Vec::len), Some(6));
+    assert_eq!(workspace.output("nodes").as_object().map(serde_json::Map::len), Some(6));
+    assert!(set(&workspace, "app:key", "value"));
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+}
+
+#[test]
+fn a_failover_is_no_difference_in_a_plan() {
+    let mut workspace = applied(3, 1);
+    workspace.allow_alarm("the server is down");
+    let before = workspace.resource(CLUSTER)["endpoints"].clone();
+    let old = node_of(&workspace, 0, "primary");
+    let server = processes::inside(&old).into_iter().find(|process| process.exe.ends_with("redis-server"));
+    processes::signal(server.expect("its server").pid, Signal::KILL);
+    wait_until("the replica is the primary", DEADLINE, || node_of(&workspace, 0, "primary") != old);
+    let plan = workspace.planned();
+    assert_eq!(plan.actions(CLUSTER), ["no-op"]);
+    assert_eq!(workspace.resource(CLUSTER)["endpoints"], before, "endpoints do not follow roles");
+    workspace.destroy().ok();
+}
+
+#[test]
+fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it() {
+    for role in ["replica", "primary"] {
+        let mut workspace = applied(3, 1);
+        // Whoever notices the loss says so: agents that cannot be reached any more.
+        workspace.allow_alarm("");
+        for key in ["app:a", "app:b", "app:c", "app:d"] {
+            assert!(set(&workspace, key, key), "{key}");
+        }
+        lose(&node_of(&workspace, 0, role));
+        wait_until("its shard takes writes", DEADLINE, || {
+            ["app:x", "app:y", "app:z"].iter().all(|key| set(&workspace, key, "1"))
+        });
+        let run = workspace.plan().ok();
+        assert!(run.warnings().any(|warning| warning.summary == "Will replace 1 node"), "{run}");
+        let plan = workspace.planned();
+        assert_eq!(plan.actions(CLUSTER), ["update"], "the {role} is lost");
+        assert_eq!(plan.after(CLUSTER)["converged"], true);
+        workspace.apply().ok();
+        assert_eq!(workspace.nodes().len(), 6);
+        assert_eq!(nodes(&workspace).iter().filter(|node| node["role"] == "replica").count(), 3);
+        for key in ["app:a", "app:b", "app:c", "app:d"] {
+            assert_eq!(get(&workspace, key).as_deref(), Some(key), "after the loss of a {role}");
+        }
+        workspace.assert_no_changes();
+        workspace.destroy().ok();
+        workspace.assert_nothing_left();
+    }
+}
+
+#[test]
+fn agents_that_do_not_answer_are_a_warning_in_a_plan_and_an_error_in_a_change() {
+    let mut workspace = applied(1, 0);
+    workspace.allow_alarm("");
+    let before = workspace.resource(CLUSTER);
+    let agents: Vec<i32> = workspace.running("justmanage-agent").iter().map(|process| process.pid).collect();
+    signal_all(&agents, Signal::STOP);
+    let run = workspace.plan().ok();
+    assert!(run.warnings().any(|warning| warning.summary == "Agent not reachable"), "{run}");
+    assert_eq!(workspace.resource(CLUSTER), before, "the state stays as it was last seen");
+    let file = workspace.config().join("main.tf");
+    let good = std::fs::read_to_string(&file).expect("configuration");
+    workspace.write("main.tf", &good.replace("\"64MiB\"", "\"96MiB\""));
+    let run = workspace.apply().fails();
+    assert!(run.errors().any(|error| error.summary == "Agent not reachable"), "{run}");
+    workspace.write("main.tf", &good);
+    signal_all(&agents, Signal::CONT);
+    workspace.apply().ok();
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+}
+
+#[test]
+fn a_protected_cluster_is_refused_in_the_destroy_plan_before_its_users_go() {
+    let workspace = applied(1, 0);
+    let file = workspace.config().join("main.tf");
+    let open = std::fs::read_to_string(&file).expect("configuration");
+    let protected = open.replace("deletion_protection = false", "deletion_protection = true");
+    assert_ne!(open, protected);
+    workspace.write("main.tf", &protected);
+    workspace.apply().ok();
+    let run = workspace.destroy().fails();
+    assert!(run.errors().any(|error| error.detail.contains("deletion_protection")), "{run}");
+    login(&workspace).connect().expect("its user is still there");
+    workspace.write("main.tf", &open);
+    workspace.apply().ok();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+}
+
+#[test]
+fn a_create_that_was_killed_is_resumed_and_ends_whole() {
+    for moment in ["the agent runs", "FoundAuthority", "StartServer", "Formed("] {
+        let mut workspace = shaped(3, 1);
+        workspace.allow_alarm("");
+        let mut terraform = workspace.command(&["apply", "-auto-approve", "-input=false"]).spawn().expect("terraform");
+        let come = || workspace.log().iter().any(|line| line.contains(moment));
+        wait_until("the moment comes", DEADLINE, || come() || terraform.try_wait().expect("child").is_some());
+        for process in workspace.running("terraform-provider-justmanage") {
+            processes::signal(process.pid, Signal::KILL);
+        }
+        processes::signal(i32::try_from(terraform.id()).expect("pid"), Signal::KILL);
+        terraform.wait().expect("it is dead");
+        wait_until("its providers are gone", DEADLINE, || {
+            workspace.running("terraform-provider-justmanage").is_empty()
+        });
+        workspace.apply().ok();
+        assert_eq!(workspace.nodes().len(), 6, "after {moment}");
+        assert_eq!(workspace.running("redis-server").len(), 6, "after {moment}");
+        assert_eq!(workspace.resource(CLUSTER)["converged"], true);
+        assert!(set(&workspace, "app:key", "value"));
+        workspace.assert_no_changes();
+        workspace.destroy().ok();
+        workspace.assert_nothing_left();
+    }
+}
