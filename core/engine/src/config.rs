@@ -75,8 +75,12 @@ pub enum RenderError {
     },
 }
 
-/// The first line of Redis in which the bus port can be chosen (`cluster-port`). Every line of Valkey can.
-const CHOICE_OF_BUS_PORT: Line = Line::new(7, 0);
+/// The first line of Redis that is offered. Older ones run for tests alone, and know less.
+const FIRST_OFFERED: Line = Line::new(7, 0);
+
+fn is_old(release: &Release) -> bool {
+    release.engine == Engine::Redis && release.version.line() < FIRST_OFFERED
+}
 
 /// How often a primary pings its replicas over their link, in seconds (`repl-ping-replica-period`). By the server's default of
 /// ten, a link over which nobody writes is silent for that long, and cannot be told from one that is cut; with one second,
@@ -118,17 +122,36 @@ pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
     for (key, value) in defaults(node.memory) {
         // A class of limits that the user does not name keeps ours; any other key is the user's as a whole.
         if key == "client-output-buffer-limit" || !node.config.contains_key(key) {
-            put(key, &value.split(' ').collect::<Vec<_>>());
+            for arguments in lines_of(node.release, key, &value) {
+                put(key, &arguments);
+            }
         }
     }
     for (key, value) in node.config.iter().filter(|(key, _)| *key != NODE_TIMEOUT_KEY) {
         if let KeyCheck::Ours { why } = check_config_key(node.release.engine, node.release.version.line(), key) {
             return Err(RenderError::Ours { key: key.clone(), why });
         }
+        if is_old(node.release) && key == "save" {
+            for arguments in lines_of(node.release, key, value) {
+                put(key, &arguments);
+            }
+            continue;
+        }
         // The server cuts the arguments of such a line at blanks itself, also inside of quotes where a key takes several.
         put(key, &[value]);
     }
     Ok(text)
+}
+
+/// The arguments of a key, by the lines that they are written on. Before Redis 7.0, each pair of `save` had a line of its own;
+/// one line with several of them was read as none, without a word.
+fn lines_of<'a>(release: &Release, key: &str, value: &'a str) -> Vec<Vec<&'a str>> {
+    let arguments: Vec<&str> = value.split(' ').filter(|argument| !argument.is_empty()).collect();
+    match arguments.as_slice() {
+        [] => vec![vec![""]],
+        pairs if key == "save" && is_old(release) => pairs.chunks(2).map(<[_]>::to_vec).collect(),
+        _ => vec![arguments],
+    }
 }
 
 /// Of the keys that are not the user's, the one that is ours to change while the server runs.
@@ -155,6 +178,8 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
         // A belt: should the file of users ever be lost, a server without passwords refuses whoever is not local.
         one("protected-mode", &"yes"),
         one("aclfile", &path(&files.acl)?),
+        // Before Redis 7.0, a user who was given no channel would have all.
+        one("acl-pubsub-default", &"resetchannels"),
         one("masteruser", &REPLICATION_USER),
         one("masterauth", node.replication_password.expose()),
         one("cluster-enabled", &"yes"),
@@ -199,7 +224,7 @@ fn tls(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
 }
 
 fn bus_port(node: &NodeConfig<'_>) -> Result<Option<Setting>, RenderError> {
-    if node.release.engine == Engine::Valkey || node.release.version.line() >= CHOICE_OF_BUS_PORT {
+    if !is_old(node.release) {
         return Ok(Some(one("cluster-port", &node.bus_port)));
     }
     if node.client_port.checked_add(10000) == Some(node.bus_port) {

@@ -1,7 +1,7 @@
 //! The calls that concern the cluster: what a server sees of it, and what makes it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use justmanage_model::{BusId, BusView, SlotSet};
 
@@ -48,8 +48,9 @@ impl Connection {
 
     /// See [`Connection::bus_view`]: with what `INFO` said just before.
     pub(crate) async fn bus(&mut self, info: &Fields) -> Result<BusView, CallError> {
-        let cluster = self.cluster_info().await?;
         let nodes = self.cluster_nodes().await?;
+        // After the nodes: whoever sees a server win, sees the epoch in which it won.
+        let cluster = self.cluster_info().await?;
         let links = self.cluster_links().await?;
         let said = Said { info, cluster: &cluster, nodes: &nodes, links: links.as_ref() };
         said.view().ok_or_else(no_line_about_itself)
@@ -198,16 +199,6 @@ impl Connection {
     /// As every call.
     pub async fn sever_primary_link(&mut self) -> Result<(), CallError> {
         self.call_named("CLIENT KILL", &["CLIENT", "KILL", "TYPE", "master"]).await.map(|_| ())
-    }
-
-    /// Listens for clients at another address, and announces it to the cluster.
-    ///
-    /// # Errors
-    /// [`CallError::Refused`] if the server cannot listen there; then it listens where it did.
-    pub async fn set_address(&mut self, address: IpAddr) -> Result<(), CallError> {
-        let keys = ["bind", "cluster-announce-ip", "replica-announce-ip"];
-        let values: BTreeMap<String, String> = keys.map(|key| (key.to_owned(), address.to_string())).into();
-        self.config_set(&values).await
     }
 }
 

@@ -106,6 +106,18 @@ fn before_redis_7_the_bus_is_where_it_always_was() {
 }
 
 #[test]
+fn before_redis_7_each_pair_of_save_has_a_line() {
+    let old = Release::new(Engine::Redis, "6.2.14".parse().unwrap());
+    let saves = |config: &[(&str, &str)]| -> Vec<String> {
+        let text = rendered(&old, "64MiB", config).unwrap();
+        text.lines().filter(|line| line.starts_with("save ")).map(str::to_owned).collect()
+    };
+    assert_eq!(saves(&[]), ["save 3600 1", "save 300 100", "save 60 10000"]);
+    assert_eq!(saves(&[("save", "900 1  60 5")]), ["save 900 1", "save 60 5"]);
+    assert_eq!(saves(&[("save", "")]), ["save \"\""]);
+}
+
+#[test]
 fn the_password_is_in_the_file_and_nowhere_else() {
     let (files, release, config, password) = (files(), redis(), BTreeMap::new(), password());
     let node = node(&release, &config, &password, &files);

@@ -29,9 +29,9 @@ impl Authority {
         Self { pem: certificate.pem(), issuer: Issuer::new(params, key) }
     }
 
-    /// For 127.0.0.1, until the end of a year.
+    /// For 127.0.0.1 and 127.0.0.2, until the end of a year.
     pub(crate) fn leaf(&self, until: i32) -> Leaf {
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "127.0.0.2".to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, "node");
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(until, 12, 31);

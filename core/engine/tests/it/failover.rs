@@ -25,7 +25,7 @@ async fn a_replica_wins_the_vote_when_its_primary_is_killed(path: PathBuf) {
     cluster.kill(0);
     cluster.server(1).cluster_failover_force().await.unwrap();
     let views = cluster.until(|views| owns(&views[0], &before.slots)).await;
-    assert!(views[0].epoch > before.epoch && views[0].config_epoch > before.epoch);
+    assert!(views[0].epoch > before.epoch && views[0].config_epoch > before.epoch, "{views:#?}");
     cluster.server(1).cluster_failover_force().await.unwrap();
     cluster.settled(|views| views.len() == 5 && views[1].peer(before.id).is_some_and(|dead| dead.slots == 0)).await;
 

@@ -12,6 +12,7 @@ use crate::wait::until;
 on_every_server! {
     who_is_forgotten_by_all_stays_forgotten,
     a_severed_link_comes_back_by_itself,
+    a_server_is_found_again_at_another_address,
     a_fenced_primary_takes_no_writes_without_its_replica,
 }
 
@@ -79,4 +80,18 @@ async fn a_fenced_primary_takes_no_writes_without_its_replica(path: PathBuf) {
     until("writes are refused", async || cluster.write(0).starts_with("NOREPLICAS")).await;
     cluster.start(1).await;
     until("writes go on", async || cluster.write(0) == "OK").await;
+}
+
+/// The others know it by its id. (A change of `bind` while it runs moves only the port for clients: nobody would reach its bus.)
+async fn a_server_is_found_again_at_another_address(path: PathBuf) {
+    let mut cluster = Cluster::formed(&path, 1, 1).await;
+    cluster.kill(1);
+    cluster.nodes[1].address.set_ip([127, 0, 0, 2].into());
+    cluster.start(1).await;
+    let (at, id) = (cluster.nodes[1].address, cluster.ids[1]);
+    let moved = cluster.settled(|views| views[0].peer(id).is_some_and(|peer| peer.at == Some(at))).await;
+    assert!(
+        matches!(&moved[0].role, Role::Primary { replicas } if replicas.len() == 1 && replicas[0].at == at),
+        "{moved:#?}"
+    );
 }

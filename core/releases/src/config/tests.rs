@@ -36,6 +36,13 @@ fn tables_are_well_formed() {
 }
 
 #[test]
+fn a_line_before_those_offered_changes_its_keys_as_the_first_of_them() {
+    assert_eq!(change(Redis, line("6.2"), "min-replicas-to-write"), Change::Live);
+    assert_eq!(change(Redis, line("6.2"), "cluster-port"), Change::Restart);
+    assert_eq!(change(Redis, line("6.2"), "hide-user-data-from-log"), Change::Restart, "it came later");
+}
+
+#[test]
 fn every_key_of_ours_is_a_key() {
     // These stand in the configuration file only, or are on no list that CONFIG GET prints.
     let directives = ["user", "include", "loadmodule", "rename-command"];
