@@ -13,6 +13,7 @@
 //! | [`process`] | processes that are recognised again |
 //! | [`node`] | the node's ports |
 //! | [`peers`] | the other agents of the cluster |
+//! | [`place`] | where the node is, when that may change |
 //! | [`failover`] | taking over from a primary whose process is dead |
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
@@ -31,6 +32,7 @@ pub mod log;
 pub mod metrics;
 pub mod node;
 pub mod peers;
+pub mod place;
 pub mod process;
 pub mod secrets;
 pub mod serve;

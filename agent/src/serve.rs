@@ -13,7 +13,6 @@ use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Phase, Pin, Timestamp};
 use justmanage_record::{Group, GroupConfig, RecordStore};
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tracing::{info, warn};
@@ -24,6 +23,7 @@ use crate::journal::Journal;
 use crate::metrics::{self, Counts, Metrics};
 use crate::node::Berth;
 use crate::peers::Peers;
+use crate::place::{self, Signals};
 use crate::process;
 use crate::secrets::{self, Secrets};
 use crate::server::{ServerAccess, Supervisor, SupervisorError};
@@ -62,6 +62,8 @@ pub enum End {
     Asked,
     /// Nobody came for it: the node holds no data and is to be removed.
     Forsaken,
+    /// The node has another address now, and its agent is to be run there.
+    Moved,
 }
 
 /// Runs the agent of a node until it is asked to end. The caller holds the node's lock, and `listener` is bound to the
@@ -74,6 +76,7 @@ pub async fn serve(
     order: NodeOrder,
     berth: Berth,
     listener: TcpListener,
+    signals: &mut Signals,
 ) -> Result<End, ServeError> {
     let key = Arc::new(own_key(&directory)?);
     let secrets = Secrets::open(&directory, order.claim.node)?;
@@ -85,6 +88,7 @@ pub async fn serve(
         marker: directory.voted(),
         node: order.claim.node,
         key: key.clone(),
+        names: order.peer_names.clone(),
     })
     .await?;
     // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
@@ -98,7 +102,7 @@ pub async fn serve(
 
     let (node, cluster) = (Publisher::new(first_number()?), Publisher::new(first_number()?));
     let contact = watch::Sender::new(Instant::now());
-    let peers = Peers::new(key);
+    let peers = Peers::new(key, order.peer_names.clone());
     let access = ServerAccess::new(info.client, login);
     let api = Api::new(api::Tools {
         info: info.clone(),
@@ -127,6 +131,7 @@ pub async fn serve(
     });
     let tools = turn::Tools {
         info: info.clone(),
+        moves: order.peer_names.is_some(),
         directory: directory.clone(),
         store: group.clone(),
         supervisor,
@@ -153,7 +158,8 @@ pub async fn serve(
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
     let end = tokio::select! {
-        end = ended(group.as_ref(), contact.subscribe(), FORSAKEN) => end?,
+        end = ended(group.as_ref(), contact.subscribe(), FORSAKEN, signals) => end,
+        () = place::moved(&order) => End::Moved,
         // An agent that answers and no longer acts, or acts and no longer answers, is worse than one that is seen to be gone.
         _ = &mut turning => return Err(ServeError::Died("to look after its node")),
         _ = &mut serving => return Err(ServeError::Died("to answer")),
@@ -164,7 +170,9 @@ pub async fn serve(
     let _ = turning.await;
     group.shutdown().await;
     // Streams that wait for a change end with the process: an operator asks again.
-    let _ = tokio::time::timeout(Duration::from_millis(500), serving).await;
+    if tokio::time::timeout(Duration::from_millis(500), &mut serving).await.is_err() {
+        serving.abort();
+    }
     Ok(end)
 }
 
@@ -210,29 +218,26 @@ async fn keep_allowed(group: Arc<Group>, allowed: Allowed, first: BTreeSet<Pin>)
 }
 
 /// Waits until the agent is asked to end, or has been forsaken: so long without an operator, and never any data.
-async fn ended(store: &dyn RecordStore, contact: watch::Receiver<Instant>, forsaken: Duration) -> io::Result<End> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    // Interrupts are for the terminal in which somebody runs the agent by hand; a hang-up is for nobody.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+async fn ended(
+    store: &dyn RecordStore,
+    contact: watch::Receiver<Instant>,
+    forsaken: Duration,
+    signals: &mut Signals,
+) -> End {
     loop {
         let last = *contact.borrow();
         tokio::select! {
-            _ = terminate.recv() => return Ok(End::Asked),
-            _ = interrupt.recv() => return Ok(End::Asked),
-            _ = hang_up.recv() => {}
+            () = signals.asked_to_end() => return End::Asked,
             () = tokio::time::sleep_until((last + forsaken).into()) => {
                 let holds_data = store.get().is_some_and(|record| record.phase == Phase::Formed);
                 if !holds_data && contact.borrow().elapsed() >= forsaken {
                     warn!(after_s = forsaken.as_secs(), "no operator came, and this node never held data: it removes itself");
-                    return Ok(End::Forsaken);
+                    return End::Forsaken;
                 }
                 if holds_data {
                     // It is somebody's now, and stays.
-                    tokio::select! {
-                        _ = terminate.recv() => return Ok(End::Asked),
-                        _ = interrupt.recv() => return Ok(End::Asked),
-                    }
+                    signals.asked_to_end().await;
+                    return End::Asked;
                 }
             }
         }

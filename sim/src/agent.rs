@@ -251,6 +251,7 @@ impl World {
             promoted: agent.memory.kept.promoted,
             asked: agent.memory.asked.clone(),
             severed: agent.memory.severed,
+            at: None,
             limits: Vec::new(),
         }
     }

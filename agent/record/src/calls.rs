@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +9,8 @@ use std::time::Duration;
 use justmanage_agent_proto::v1::group_client::GroupClient;
 use justmanage_agent_proto::v1::refusal::Kind;
 use justmanage_agent_proto::v1::{PingRequest, Refusal};
-use justmanage_identity::{KeyPair, connect};
-use justmanage_model::{Epoch, NodeId, Pin, Record};
+use justmanage_identity::{KeyPair, Target, connect};
+use justmanage_model::{Epoch, NodeId, PeerNames, Pin, Record};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -91,9 +90,10 @@ pub(crate) fn refusal(kind: Kind, leader: Option<NodeId>, why: impl Into<String>
 /// What is needed to call others: our key, our epoch, and where they are.
 pub(crate) struct Calls {
     key: Arc<KeyPair>,
+    names: Option<PeerNames>,
     epoch: watch::Sender<Option<Epoch>>,
     record: watch::Sender<Option<Record>>,
-    lines: Mutex<HashMap<(SocketAddr, Pin), Line>>,
+    lines: Mutex<HashMap<(Target, Pin), Line>>,
 }
 
 /// A connection, made when it is first used.
@@ -120,8 +120,8 @@ impl Drop for Unanswered {
 }
 
 impl Calls {
-    pub(crate) fn new(key: Arc<KeyPair>, record: watch::Sender<Option<Record>>) -> Self {
-        Self { key, epoch: watch::Sender::new(None), record, lines: Mutex::default() }
+    pub(crate) fn new(key: Arc<KeyPair>, names: Option<PeerNames>, record: watch::Sender<Option<Record>>) -> Self {
+        Self { key, names, epoch: watch::Sender::new(None), record, lines: Mutex::default() }
     }
 
     /// The epoch of this agent's group, if it knows one.
@@ -169,7 +169,7 @@ impl Calls {
         {
             return Ok(line.clone());
         }
-        let channel = connect(place.0, to.pin, &self.key).map_err(|error| CallError::NotSent(error.to_string()))?;
+        let channel = connect(place.0.clone(), to.pin, &self.key).map_err(|error| CallError::NotSent(error.to_string()))?;
         let line = Line { client: GroupClient::new(channel), silences: Arc::default() };
         // An agent that has moved has its old connection here; there is one for each agent.
         lines.retain(|(_, pin), _| *pin != to.pin);
@@ -182,10 +182,13 @@ impl Calls {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, pin), _| kept(pin));
     }
 
-    /// Where an agent listens: the Record knows best.
-    fn place(&self, to: &Voter) -> SocketAddr {
+    /// Where an agent is looked for: at its name, if members have names, and where the Record has it.
+    fn place(&self, to: &Voter) -> Target {
         let record = self.record.borrow();
         let member = record.iter().flat_map(|record| record.members.values()).find(|member| member.pin == to.pin);
-        member.map_or(to.agent, |member| member.agent)
+        match (&self.names, member) {
+            (Some(names), Some(member)) => Target::Name { name: names.of(to.node, member.seat), before: member.agent },
+            _ => member.map_or(to.agent, |member| member.agent).into(),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use justmanage_agent_proto::v1::group_server::GroupServer;
 use justmanage_identity::KeyPair;
-use justmanage_model::{Epoch, Generation, NodeId, Pin, Record};
+use justmanage_model::{Epoch, Generation, NodeId, PeerNames, Pin, Record};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -32,6 +32,8 @@ pub struct GroupConfig {
     pub node: NodeId,
     /// This agent's key.
     pub key: Arc<KeyPair>,
+    /// By which names the members find each other, where their addresses may change.
+    pub names: Option<PeerNames>,
 }
 
 /// An agent's part in the group that agrees on the Record.
@@ -101,7 +103,7 @@ impl Group {
             pin,
             id: raft_id(&pin),
             machine: Machine::new(disk.clone(), record.clone()),
-            calls: Arc::new(Calls::new(config.key, record.clone())),
+            calls: Arc::new(Calls::new(config.key, config.names, record.clone())),
             disk,
             record,
             invitation: watch::Sender::new(None),

@@ -67,6 +67,10 @@ impl Group {
         if !stray.is_empty() {
             return self.step_done(raft.change_membership(ChangeMembers::RemoveNodes(stray), false)).await;
         }
+        let moved = moved(membership.nodes(), &wanted);
+        if !moved.is_empty() {
+            return self.step_done(raft.change_membership(ChangeMembers::SetNodes(moved), true)).await;
+        }
         if current.iter().eq(wanted.keys()) {
             return Progress::Settled;
         }
@@ -134,6 +138,16 @@ impl Group {
 struct Proven {
     alive: BTreeSet<RaftId>,
     caught_up: BTreeSet<RaftId>,
+}
+
+/// Voters that the Record has at another address than the group's own list. They are found by the Record in any case; the list
+/// is for whoever has no Record.
+fn moved<'a>(
+    listed: impl Iterator<Item = (&'a RaftId, &'a Voter)>,
+    wanted: &BTreeMap<RaftId, Voter>,
+) -> BTreeMap<RaftId, Voter> {
+    let now = listed.filter_map(|(id, voter)| Some((*id, voter, wanted.get(id)?)));
+    now.filter(|(_, voter, now)| voter != now).map(|(id, _, now)| (id, now.clone())).collect()
 }
 
 /// Who is to vote next, on the way from `current` to `wanted`; `None`: nothing can be done before somebody catches up.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use justmanage_agent_proto::v1::{ObserveReply, ObserveRequest};
-use justmanage_model::{Epoch, Member};
+use justmanage_model::{Epoch, Member, NodeId};
 use justmanage_record::{RecordStore, Standing};
 use tokio::sync::watch;
 use tonic::Status;
@@ -33,8 +33,8 @@ const PASSES: u32 = 2;
 impl Api {
     /// How the cluster is: as we see it if we lead, and otherwise as the leader does.
     pub(super) async fn cluster(&self, request: ObserveRequest) -> Result<ObserveReply, Status> {
-        if let Some((member, epoch)) = self.next_to_ask().filter(|_| request.passed_on < PASSES)
-            && let Ok(reply) = self.tools.peers.observe(&member, epoch, &request).await
+        if let Some((node, member, epoch)) = self.next_to_ask().filter(|_| request.passed_on < PASSES)
+            && let Ok(reply) = self.tools.peers.observe((node, &member), epoch, &request).await
         {
             return Ok(reply);
         }
@@ -43,7 +43,7 @@ impl Api {
     }
 
     /// The agent that leads, or one that is nearer to it, if that is another one and known.
-    fn next_to_ask(&self) -> Option<(Member, Epoch)> {
+    fn next_to_ask(&self) -> Option<(NodeId, Member, Epoch)> {
         let next = match &*self.tools.group.standing().borrow() {
             Standing::Follower { leader } => *leader,
             Standing::Observer { from } => *from,
@@ -51,7 +51,7 @@ impl Api {
         }?;
         let record = self.tools.group.get()?;
         let member = record.members.get(&next).filter(|_| next != self.tools.info.claim.node)?;
-        Some((member.clone(), record.epoch))
+        Some((next, member.clone(), record.epoch))
     }
 
     fn reply(&self, version: u64, status: &ClusterStatus) -> Result<ObserveReply, Status> {

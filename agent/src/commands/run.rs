@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use justmanage_model::node::NodeOrder;
+
 use super::{CommandError, Outcome, disk, order, remove};
 use crate::directory::Directory;
 use crate::node::{Berth, BerthError};
+use crate::place::{self, Signals};
 use crate::process::LockGuard;
 use crate::serve::{End, serve};
 
@@ -17,7 +20,7 @@ const WORKERS: usize = 2;
 /// How long to wait at the end for work that was under way.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
-/// Runs the agent until it is told to end (SIGTERM). Its server runs on.
+/// Runs the agent until it is told to end (SIGTERM), wherever its node is. Its server runs on.
 pub(super) fn run(directory: &Directory) -> Outcome {
     let order = order(directory)?;
     let fail = disk(directory);
@@ -28,19 +31,36 @@ pub(super) fn run(directory: &Directory) -> Outcome {
     // By its working directory it is found even if every file is gone; and it keeps no other directory from being removed.
     std::env::set_current_dir(directory.path()).map_err(&fail)?;
     crate::log::begin(directory).map_err(&fail)?;
-    let (berth, listener) = Berth::take(directory, &order).map_err(no_berth)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(&fail)?;
-    let end = runtime.block_on(serve(directory.clone(), order, berth, listener)).map_err(|error| {
-        tracing::error!(error = error.to_string(), "the agent ends");
-        let hint = format!("Its log, {}, tells more.", directory.agent_log().display());
-        CommandError::new(format!("the agent ended: {error}"), hint)
-    })?;
+    let end = runtime.block_on(from_place_to_place(directory, &order))?;
     // Nothing of the agent may act while its node is taken away; nor may a disk that does not answer keep it from ending.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     match end {
-        End::Asked => Ok(()),
+        End::Asked | End::Moved => Ok(()),
         End::Forsaken => remove::with_lock(directory, lock),
+    }
+}
+
+/// Serves where the node is, and when it has moved, there. Process, lock, directory and ports stay.
+async fn from_place_to_place(directory: &Directory, order: &NodeOrder) -> Result<End, CommandError> {
+    let mut signals = Signals::listen().map_err(disk(directory))?;
+    loop {
+        let Some(here) = place::find(order, &mut signals).await else { return Ok(End::Asked) };
+        let (berth, listener) = match Berth::take(directory, &here) {
+            Ok(taken) => taken,
+            // Gone in the same instant: it is looked for again.
+            Err(error) if order.peer_names.is_some() && error.is_elsewhere() => continue,
+            Err(error) => return Err(no_berth(error)),
+        };
+        let end = serve(directory.clone(), here, berth, listener, &mut signals).await.map_err(|error| {
+            tracing::error!(error = error.to_string(), "the agent ends");
+            let hint = format!("Its log, {}, tells more.", directory.agent_log().display());
+            CommandError::new(format!("the agent ended: {error}"), hint)
+        })?;
+        if end != End::Moved {
+            return Ok(end);
+        }
     }
 }
 

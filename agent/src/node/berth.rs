@@ -68,6 +68,14 @@ pub enum BerthError {
     Disk(#[from] io::Error),
 }
 
+impl BerthError {
+    /// Whether the address is not one of this machine.
+    pub fn is_elsewhere(&self) -> bool {
+        let (Self::Taken { source, .. } | Self::Address { source, .. }) = self else { return false };
+        source.kind() == io::ErrorKind::AddrNotAvailable
+    }
+}
+
 impl Berth {
     /// The node's berth, and the agent's listener on it. At the first start the first that is free, from a place that the
     /// node's id decides; from then on the same for life, because clients know it.

@@ -3,14 +3,13 @@
 mod gather;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_agent_proto::v1::{FailoverRequest, ObserveReply, ObserveRequest, StatusReply, StatusRequest};
-use justmanage_identity::{KeyPair, connect};
-use justmanage_model::{BusId, Epoch, Member, NodeId, Pin};
+use justmanage_identity::{KeyPair, Target, connect};
+use justmanage_model::{BusId, Epoch, Member, NodeId, PeerNames, Pin};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
@@ -29,28 +28,56 @@ pub struct Peers {
 
 struct Inner {
     key: Arc<KeyPair>,
-    channels: Mutex<HashMap<(SocketAddr, Pin), Channel>>,
+    names: Option<PeerNames>,
+    channels: Mutex<HashMap<(Target, Pin), Channel>>,
 }
 
 impl Peers {
-    /// Calls in the name of the agent with this key.
-    pub fn new(key: Arc<KeyPair>) -> Self {
-        Self { inner: Arc::new(Inner { key, channels: Mutex::default() }) }
+    /// Calls in the name of the agent with this key, to agents that are found by these names, if they have any.
+    pub fn new(key: Arc<KeyPair>, names: Option<PeerNames>) -> Self {
+        Self { inner: Arc::new(Inner { key, names, channels: Mutex::default() }) }
     }
 
-    fn client(&self, member: &Member) -> Result<AgentClient<Channel>, Status> {
+    /// Where a member is looked for, and whom we expect there.
+    fn place(&self, (node, member): (NodeId, &Member)) -> (Target, Pin) {
+        let name = self.inner.names.as_ref().map(|names| names.of(node, member.seat));
+        let target = match name {
+            Some(name) => Target::Name { name, before: member.agent },
+            None => member.agent.into(),
+        };
+        (target, member.pin)
+    }
+
+    fn client(&self, to: (NodeId, &Member)) -> Result<AgentClient<Channel>, Status> {
         let mut channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = (member.agent, member.pin);
-        let channel = match channels.get(&at) {
+        let place = self.place(to);
+        let channel = match channels.get(&place) {
             Some(channel) => channel.clone(),
             None => {
-                let made = connect(member.agent, member.pin, &self.inner.key);
+                let made = connect(place.0.clone(), place.1, &self.inner.key);
                 let channel = made.map_err(|error| Status::internal(error.to_string()))?;
-                channels.insert(at, channel.clone());
+                channels.insert(place, channel.clone());
                 channel
             }
         };
         Ok(AgentClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT))
+    }
+
+    /// Waits for the answer of a call. After one that does not come in time the connection is given up: that of a machine that
+    /// vanished, or has another address now, is one that TCP believes in for a quarter of an hour.
+    async fn limited<T>(
+        &self,
+        to: (NodeId, &Member),
+        wait: Duration,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Status> {
+        match tokio::time::timeout(wait + ON_THE_WAY, call).await {
+            Ok(reply) => reply.map(Response::into_inner),
+            Err(_) => {
+                self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place(to));
+                Err(Status::deadline_exceeded("it did not answer in time"))
+            }
+        }
     }
 
     /// How a member's node is, when it is another than `seen` or the time is up.
@@ -59,14 +86,14 @@ impl Peers {
     /// It cannot be reached, or does not answer in time.
     pub async fn status(
         &self,
-        member: &Member,
+        member: (NodeId, &Member),
         epoch: Epoch,
         seen: u64,
         wait: Duration,
     ) -> Result<StatusReply, Status> {
         let mut client = self.client(member)?;
         let request = StatusRequest { seen, wait_ms: millis(wait), epoch: epoch.to_string() };
-        limited(wait, client.status(Request::new(request))).await
+        self.limited(member, wait, client.status(Request::new(request))).await
     }
 
     /// Passes the question on how the cluster is.
@@ -75,7 +102,7 @@ impl Peers {
     /// It cannot be reached, or does not answer in time.
     pub async fn observe(
         &self,
-        next: &Member,
+        next: (NodeId, &Member),
         epoch: Epoch,
         question: &ObserveRequest,
     ) -> Result<ObserveReply, Status> {
@@ -85,7 +112,8 @@ impl Peers {
             passed_on: question.passed_on.saturating_add(1),
             ..question.clone()
         };
-        limited(Duration::from_millis(question.wait_ms.into()), client.observe(Request::new(request))).await
+        let wait = Duration::from_millis(question.wait_ms.into());
+        self.limited(next, wait, client.observe(Request::new(request))).await
     }
 
     /// Asks a replica's agent to take over from our own server, which is dead.
@@ -94,7 +122,7 @@ impl Peers {
     /// Why it did not, in a sentence.
     pub async fn ask_failover(
         &self,
-        replica: &Member,
+        replica: (NodeId, &Member),
         epoch: Epoch,
         dead: NodeId,
         dead_bus_id: BusId,
@@ -106,7 +134,7 @@ impl Peers {
                 dead: dead.to_string(),
                 dead_bus_id: dead_bus_id.to_string(),
             };
-            limited(crate::failover::LIMIT, client.failover(Request::new(request))).await
+            self.limited(replica, crate::failover::LIMIT, client.failover(Request::new(request))).await
         };
         match ask.await {
             Ok(reply) if reply.promoted => Ok(()),
@@ -118,11 +146,4 @@ impl Peers {
 
 fn millis(wait: Duration) -> u32 {
     u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)
-}
-
-async fn limited<T>(wait: Duration, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
-    match tokio::time::timeout(wait + ON_THE_WAY, call).await {
-        Ok(reply) => reply.map(Response::into_inner),
-        Err(_) => Err(Status::deadline_exceeded("it did not answer in time")),
-    }
 }

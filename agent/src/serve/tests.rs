@@ -53,8 +53,10 @@ const LIMIT: Duration = Duration::from_millis(60);
 async fn end_with(record: Option<Record>, contact: &watch::Sender<Instant>) -> Option<(End, Duration)> {
     let store = Fixed(watch::Sender::new(record));
     let begun = Instant::now();
-    let end = tokio::time::timeout(LIMIT * 10, ended(&store, contact.subscribe(), LIMIT)).await.ok()?;
-    Some((end.expect("signals"), begun.elapsed()))
+    let mut signals = Signals::listen().expect("signals");
+    let ended = ended(&store, contact.subscribe(), LIMIT, &mut signals);
+    let end = tokio::time::timeout(LIMIT * 10, ended).await.ok()?;
+    Some((end, begun.elapsed()))
 }
 
 #[tokio::test]

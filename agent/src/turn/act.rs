@@ -17,7 +17,7 @@ use crate::server::{Process, SupervisorError};
 
 /// How long a server may take to save its data and end. An append-only file is synced within milliseconds; a snapshot of
 /// some gigabytes takes tens of seconds.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +93,16 @@ impl Turn {
         }
         let directory = &self.tools.directory;
         directory.make(&directory.data())?;
-        if !record.spec.testing.plaintext && !authority::server_files(directory).certificate.exists() {
+        // A certificate is for an address: one for where the node was is no use where it is.
+        let fits = authority::server_files(directory).certificate.exists() && !self.is_elsewhere();
+        if !record.spec.testing.plaintext && !fits {
             self.issue(record)?;
         }
         self.write_config(record)?;
         self.write_users(record)?;
-        let started = Started { generation: record.generation, keys: record.spec.config.keys().cloned().collect() };
+        let keys = record.spec.config.keys().cloned().collect();
+        let address = Some(self.tools.info.client.ip());
+        let started = Started { generation: record.generation, keys, address };
         directory.write(&directory.started(), &started)?;
         let config = directory.server_config();
         self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
@@ -152,7 +156,7 @@ impl Turn {
         let member = record.members.get(&replica).ok_or(StepError::NoMember(replica))?;
         let id = record.members.get(&own).and_then(|member| member.bus_id).ok_or(StepError::NoMember(own))?;
         let at = (self.tools.clock)();
-        let answer = self.tools.peers.ask_failover(member, record.epoch, own, id).await;
+        let answer = self.tools.peers.ask_failover((replica, member), record.epoch, own, id).await;
         match &answer {
             Ok(()) => tracing::info!(%replica, "a replica has taken over from our dead server"),
             Err(why) => tracing::warn!(%replica, why, "a replica did not take over from our dead server"),

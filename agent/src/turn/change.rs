@@ -50,6 +50,13 @@ impl Turn {
                 know(next, ids);
             }
             RecordChange::Joined(node, id) => know(next, &BTreeMap::from([(*node, *id)])),
+            RecordChange::Moved(places) => {
+                for (node, at) in places {
+                    if let Some(member) = next.members.get_mut(node) {
+                        member.move_to(*at);
+                    }
+                }
+            }
             RecordChange::Give(grant) => next.grant = Some(grant.clone()),
             RecordChange::ClearGrant => next.grant = None,
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),

@@ -7,7 +7,7 @@ use justmanage_engine::{CallError, observe};
 use justmanage_model::{Record, ServerState, Timestamp};
 use tracing::{debug, warn};
 
-use super::{Started, Turn};
+use super::Turn;
 use crate::server::Process;
 
 /// How long a server may take until it accepts connections: it binds its ports before it reads its data. A minute covers a
@@ -51,7 +51,7 @@ impl Turn {
         };
         // Also what the server was started with and nobody wants any more: the planner has to know that it is still in force.
         let directory = &self.tools.directory;
-        let started: Option<Started> = directory.read(&directory.started()).ok().flatten();
+        let started = self.started();
         let before = started.iter().flat_map(|started| &started.keys);
         let wanted = record.wanted_config(self.tools.info.claim.seat.shard);
         let keys: BTreeSet<&str> = wanted.keys().chain(before).map(String::as_str).collect();

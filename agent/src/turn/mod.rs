@@ -7,12 +7,14 @@
 mod act;
 mod change;
 mod chronicle;
+mod home;
 mod look;
 mod memory;
 mod rest;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ use trouble::Trouble;
 pub struct Tools {
     /// Who we are.
     pub info: AgentInfo,
+    /// The node's address may change.
+    pub moves: bool,
     /// The node's files.
     pub directory: Directory,
     /// The Record.
@@ -74,6 +78,8 @@ pub struct Turn {
     applied: Option<AppliedUsers>,
     /// Since when the server has not answered.
     silent: Option<Timestamp>,
+    /// The server is where the node is, or stopped.
+    at_home: bool,
     memory: Memory,
     chronicle: Chronicle,
     trouble: Trouble,
@@ -88,6 +94,9 @@ struct Started {
     generation: Generation,
     /// The configuration keys that it set.
     keys: Vec<String>,
+    /// The address that it listens on; `None` in files of older agents, whose nodes never move.
+    #[serde(default)]
+    address: Option<IpAddr>,
 }
 
 /// What a turn came to.
@@ -112,6 +121,7 @@ impl Turn {
             connection: None,
             applied: None,
             silent: None,
+            at_home: false,
             chronicle: Chronicle::default(),
             trouble: Trouble::default(),
             settled: None,
@@ -151,6 +161,7 @@ impl Turn {
 
     async fn once(&mut self) -> Outcome {
         self.tools.counts.turn();
+        self.bring_home().await;
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         self.gatherer.ask(record.as_ref().filter(|_| leads));
@@ -164,6 +175,7 @@ impl Turn {
             promoted: self.memory.promoted(),
             asked: self.memory.asked.clone(),
             severed: self.memory.severed,
+            at: self.at(),
             limits: Vec::new(),
         };
         let Some(record) = record else {

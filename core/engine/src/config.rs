@@ -202,6 +202,11 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
         one("supervised", &"no"),
         one("maxmemory", &node.memory.get()),
     ]);
+    // A server that the agent cannot reach any more is stopped by SIGTERM, by which it saves only what it would save anyway.
+    // Before Redis 7.0 it has no choice.
+    if !is_old(node.release) && node.config.get("appendonly").is_some_and(|value| value.eq_ignore_ascii_case("no")) {
+        settings.push(one("shutdown-on-sigterm", &"save"));
+    }
     Ok(settings)
 }
 

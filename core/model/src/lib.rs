@@ -18,6 +18,7 @@
 //! | [`plan`] | steps, and reasons to wait |
 //! | [`claim`] | who owns a machine |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
+//! | [`whereabouts`] | where nodes are, and their names when addresses may change |
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
 //! | [`failure`] | the one error type that reaches users, and paths of fields |
 //! | [`secret`] | values that never print |
@@ -41,6 +42,7 @@ mod text;
 pub mod units;
 pub mod user;
 pub mod vault;
+pub mod whereabouts;
 
 pub use bus::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role};
 pub use claim::{Claim, Seat};
@@ -57,6 +59,7 @@ pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
 pub use units::Bytes;
 pub use user::{AclRules, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
+pub use whereabouts::{NodeAddresses, PeerNames};
 
 /// A moment, in UTC. Whoever needs one gets it as an argument.
 pub type Timestamp = jiff::Timestamp;

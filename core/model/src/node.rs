@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, Pin, Release};
+use crate::{Claim, PeerNames, Pin, Release};
 
 /// `order.json` in a node's directory: what the agent is born with. No secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +15,19 @@ pub struct NodeOrder {
     pub claim: Claim,
     /// Operators that the agent obeys until a Record names others.
     pub operators: BTreeSet<Pin>,
-    /// The address that it announces and listens on.
+    /// The address that it announces and listens on; with `peer_names`, only as long as its own name leads nowhere.
     pub address: IpAddr,
+    /// By which names the members find each other, where their addresses may change; `None`: each keeps its address for life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_names: Option<PeerNames>,
+}
+
+impl NodeOrder {
+    /// The node's own name.
+    #[must_use]
+    pub fn own_name(&self) -> Option<String> {
+        self.peer_names.as_ref().map(|names| names.of(self.claim.node, self.claim.seat))
+    }
 }
 
 /// `agent.json` in a node's directory, written by the agent when it listens; also what `justmanage-agent start` prints.

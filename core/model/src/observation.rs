@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BusView, Bytes, Generation, NodeId, Release, ReplicaLink, Timestamp};
+use crate::{BusView, Bytes, Generation, NodeAddresses, NodeId, Release, ReplicaLink, Timestamp};
 
 /// Something that was seen, or could not be. Unknown is not absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct NodeObservation {
     /// When the agent last cut its replica's link to the primary for a takeover.
     #[serde(default)]
     pub severed: Option<Timestamp>,
+    /// Where the node is, by its own word; `None` where its agent does not say.
+    #[serde(default)]
+    pub at: Option<NodeAddresses>,
     /// What limits the server's memory and CPU, or why nothing does: sentences.
     #[serde(default)]
     pub limits: Vec<String>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use std::collections::BTreeMap;
 
-use crate::{BusId, Fence, Grant, NodeId, SlotSet, Takeover, Timestamp};
+use crate::{BusId, Fence, Grant, NodeAddresses, NodeId, SlotSet, Takeover, Timestamp};
 
 /// What is to happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub enum RecordChange {
     Joined(NodeId, BusId),
     /// The secrets are sealed for every member; whoever proposes this seals them.
     SealSecrets,
+    /// These members are elsewhere than the Record says.
+    Moved(BTreeMap<NodeId, NodeAddresses>),
     /// A shard's fence.
     SetFence(u16, Fence),
     /// A replica takes a shard over.

@@ -124,7 +124,9 @@ fn strangers(view: &View<'_>, one: Serving<'_>) -> Vec<NodeId> {
         None => true,
         Some(peer) => !peer.handshake && !peer.linked_to && peer.at != Some(member.client),
     });
-    unknown.filter(|(_, member)| one.bus.peer_at(member.client).is_none()).map(|(other, _)| *other).collect()
+    // Whoever is past the handshake at that address is another server, which was there before.
+    let on_its_way = |member: &justmanage_model::Member| one.bus.peer_at(member.client).is_some_and(|peer| peer.handshake);
+    unknown.filter(|(_, member)| !on_its_way(member)).map(|(other, _)| *other).collect()
 }
 
 /// Servers that are nobody's any more: neither by id nor by address a member's. Only once the ids of all members are known,

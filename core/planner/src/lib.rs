@@ -14,6 +14,7 @@
 //! | concern | what it decides |
 //! |---|---|
 //! | [`guard`] | whether anything may be done at all |
+//! | [`locate`] | where members are that have moved |
 //! | [`settle`] | finishing what a grant or a takeover allowed |
 //! | [`heal`] | bringing back what has died; never needs a grant |
 //! | [`fence`] | who may decide on a primary where there is no majority of primaries |
@@ -29,6 +30,7 @@ mod form;
 mod guard;
 mod heal;
 mod leave;
+mod locate;
 mod revive;
 mod safety;
 mod settle;
@@ -53,7 +55,16 @@ use view::View;
 pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan {
     let view = View::new(record, observation, now);
     let mut draft = Draft::default();
-    let policy = [guard::guard, settle::settle, heal::heal, fence::fence, form::form, leave::leave, tune::tune];
+    let policy = [
+        guard::guard,
+        locate::locate,
+        settle::settle,
+        heal::heal,
+        fence::fence,
+        form::form,
+        leave::leave,
+        tune::tune,
+    ];
     for concern in policy {
         concern(&view, &mut draft);
         if draft.is_closed() {

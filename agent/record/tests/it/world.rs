@@ -96,6 +96,7 @@ impl Agent {
             marker: self.home.path().join("voted"),
             node: self.node,
             key: self.key.clone(),
+            names: None,
         }
     }
 

@@ -82,6 +82,7 @@ impl Platform for Local {
             claim: want.claim.clone(),
             operators: want.operators.clone(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            peer_names: None,
         };
         let (directory, installed) = self.prepare(order).await?;
         let info = self.agent.start(&installed, &directory).await?;

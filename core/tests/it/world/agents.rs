@@ -23,7 +23,9 @@ fn node_observation(server: ServerState) -> NodeObservation {
         promoted: None,
         asked: None,
         severed: None,
+        at: None,
         limits: Vec::new(),
+        at: None,
     }
 }
 

@@ -1,0 +1,44 @@
+//! A node that has moved takes its server along: stopped where nobody reaches it any more, it is started where the node is.
+
+use justmanage_model::NodeAddresses;
+use tracing::{info, warn};
+
+use super::act::STOP_LIMIT;
+use super::{Started, Turn};
+use crate::server::Process;
+
+impl Turn {
+    /// Where this node is, if that may change; otherwise the operator has said it, and the agent has nothing to add.
+    pub(super) fn at(&self) -> Option<NodeAddresses> {
+        let info = &self.tools.info;
+        self.tools.moves.then_some(NodeAddresses { agent: info.agent, client: info.client, bus_port: info.bus_port })
+    }
+
+    /// What the server was started with, as far as that is known.
+    pub(super) fn started(&self) -> Option<Started> {
+        let directory = &self.tools.directory;
+        directory.read(&directory.started()).ok().flatten()
+    }
+
+    /// Whether the server was started for another address than the node has.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        let at = self.started().and_then(|started| started.address);
+        at.is_some_and(|at| at != self.tools.info.client.ip())
+    }
+
+    /// Stops a server that listens where the node was, so that it saves its data. Nobody can reach it there, so this needs
+    /// no grant; the planner finds it stopped, and has it started.
+    pub(super) async fn bring_home(&mut self) {
+        if self.at_home {
+            return;
+        }
+        if self.is_elsewhere() && matches!(self.tools.supervisor.state(), Process::Running { .. }) {
+            info!(to = %self.tools.info.client, "the server listens where the node was, and is stopped there");
+            if let Err(error) = self.tools.supervisor.stop(STOP_LIMIT).await {
+                warn!(error = error.to_string(), "the server cannot be stopped where the node was");
+                return;
+            }
+        }
+        self.at_home = true;
+    }
+}

@@ -1,0 +1,105 @@
+//! Who is entered at which new address, and who has to wait.
+
+use std::net::SocketAddr;
+
+use justmanage_model::{NodeObservation, Observation, Plan, Record, Seen, ServerState, Step, Timestamp};
+
+use super::*;
+
+fn node(number: u8) -> NodeId {
+    NodeId::from_entropy([number; 10])
+}
+
+/// The place of a node at an address that ends so.
+fn at(host: u8) -> NodeAddresses {
+    let socket = |port| SocketAddr::from(([10, 0, 0, host], port));
+    NodeAddresses { agent: socket(19_000), client: socket(21_000), bus_port: 31_000 }
+}
+
+/// Members 1, 2 and 3, each at the address with its number.
+fn record(phase: Phase) -> Record {
+    let member = |number: u8| {
+        let at = at(number);
+        let text = format!("sha256:{:064x}", number);
+        serde_json::json!({
+            "seat": { "shard": number - 1, "ordinal": 0 }, "pin": text,
+            "sealing": format!("{number:064x}"), "agent": at.agent, "client": at.client, "bus_port": at.bus_port,
+        })
+    };
+    let members: BTreeMap<String, _> = (1..=3).map(|number| (node(number).to_string(), member(number))).collect();
+    let record = serde_json::json!({
+        "layout": 1, "epoch": "0101010101010101", "generation": 4, "name": "cache", "phase": phase, "unclaimed": false,
+        "cluster": justmanage_model::ClusterId::from_entropy([1; 10]),
+        "spec": {
+            "engine": "redis", "version": "7.0", "shards": 3, "replicas_per_shard": 0,
+            "memory": justmanage_model::Bytes::mib(64), "config": {}, "place": "local",
+        },
+        "release": { "engine": "redis", "version": "7.0.15", "package": null },
+        "artefact": { "server": "/usr/bin/redis-server", "sha256": "0".repeat(64) },
+        "operators": [format!("sha256:{:064x}", 9)], "members": members, "users": {}, "ca_certificate": "made", "grant": null,
+    });
+    serde_json::from_value(record).expect("a Record")
+}
+
+fn seen(at: Option<NodeAddresses>) -> Seen<NodeObservation> {
+    Seen::Known(NodeObservation {
+        agent_version: "0.1.0".to_owned(),
+        settled: None,
+        server: ServerState::Stopped,
+        last: None,
+        promoted: None,
+        asked: None,
+        severed: None,
+        at,
+        limits: Vec::new(),
+    })
+}
+
+/// What becomes of members that say that they are there.
+fn found(places: &[(u8, u8)]) -> Vec<(NodeId, NodeAddresses)> {
+    let nodes = places.iter().map(|(number, host)| (node(*number), seen(Some(at(*host))))).collect();
+    let (record, observation) = (record(Phase::Formed), Observation { nodes });
+    moved(&View::new(&record, &observation, Timestamp::UNIX_EPOCH)).into_iter().collect()
+}
+
+#[test]
+fn whoever_is_where_the_record_says_is_left_alone() {
+    assert_eq!(found(&[(1, 1), (2, 2), (3, 3)]), []);
+    assert_eq!(found(&[]), []);
+}
+
+#[test]
+fn all_that_have_moved_are_entered_at_once() {
+    let everybody = [(1, 11), (2, 12), (3, 13)];
+    assert_eq!(found(&everybody), everybody.map(|(number, host)| (node(number), at(host))));
+    assert_eq!(found(&[(1, 1), (2, 12)]), [(node(2), at(12))]);
+}
+
+#[test]
+fn addresses_may_go_round() {
+    let round = [(1, 2), (2, 3), (3, 1)];
+    assert_eq!(found(&round), round.map(|(number, host)| (node(number), at(host))));
+}
+
+#[test]
+fn an_address_that_another_may_still_have_is_not_given_twice() {
+    // 3 was not seen: 2 has to wait for it, and 1 for 2.
+    assert_eq!(found(&[(1, 2), (2, 3)]), []);
+    assert_eq!(found(&[(1, 11), (2, 11)]), [(node(1), at(11))]);
+}
+
+#[test]
+fn the_record_is_changed_first_and_only_while_the_cluster_is_wanted() {
+    let nodes = [1, 2, 3].map(|number| (node(number), seen(Some(at(number + 10))))).into();
+    let observation = Observation { nodes };
+    let change = |phase| match crate::plan(&record(phase), &observation, Timestamp::UNIX_EPOCH) {
+        Plan::Act(steps, _) => steps.into_iter().find_map(|step| match step {
+            Step::Record(change) => Some(change),
+            Step::Node(..) => None,
+        }),
+        Plan::Wait(_) | Plan::Converged => None,
+    };
+    let all: BTreeMap<_, _> = [1, 2, 3].map(|number| (node(number), at(number + 10))).into();
+    assert_eq!(change(Phase::Formed), Some(RecordChange::Moved(all)));
+    assert!(!matches!(change(Phase::Leaving), Some(RecordChange::Moved(_))));
+}
