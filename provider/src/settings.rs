@@ -1,6 +1,7 @@
 //! The provider block: what it says, and what it connects to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use justmanage_core::artefacts::{Artefacts, Source};
 use justmanage_core::{Manager, OperatorKey};
@@ -74,6 +75,9 @@ pub(crate) struct TestingSettings {
     /// Releases before Redis 7.0 are made.
     #[tf(default = false)]
     old_releases: bool,
+    /// How long to wait without any progress before an apply is given up, instead of a minute.
+    #[tf(optional)]
+    patience_seconds: Option<u16>,
 }
 
 /// What all calls share.
@@ -145,11 +149,15 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
     let root = root(directory)
         .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("local").attr("directory")))?;
     let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
-    let testing = settings.testing.map_or(Testing::default(), |switches| Testing {
-        plaintext: switches.plaintext,
-        old_releases: switches.old_releases,
-    });
-    Ok(Client { manager: Manager::local(root, agent, Artefacts::new(sources), operator), testing })
+    let mut manager = Manager::local(root, agent, Artefacts::new(sources), operator);
+    let mut testing = Testing::default();
+    if let Some(switches) = settings.testing {
+        testing = Testing { plaintext: switches.plaintext, old_releases: switches.old_releases };
+        if let Some(seconds) = switches.patience_seconds {
+            manager = manager.with_patience(Duration::from_secs(seconds.into()));
+        }
+    }
+    Ok(Client { manager, testing })
 }
 
 fn source(entry: Artifact) -> Result<Source, String> {

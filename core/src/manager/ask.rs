@@ -133,7 +133,7 @@ impl Manager {
 
     /// What the leader says; an error if there is none, or nobody answers.
     async fn leader(&self, agents: &[AgentInfo]) -> Result<Said, Failure> {
-        match self.ask(agents, CHANGE_PATIENCE.min(self.patience * 20)).await {
+        match self.ask(agents, CHANGE_PATIENCE.min(self.patience)).await {
             Some(Ok(said)) if said.status.leader.is_some() => Ok(said),
             Some(Ok(said)) if said.status.record.is_none() => Err(unfounded()),
             Some(Ok(_)) => Err(no_majority()),

@@ -48,8 +48,15 @@ fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
 
 /// Sizes and numbers, as far as they are known.
 fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
+    for (name, value) in [("shards", &view.shards), ("replicas_per_shard", &view.replicas_per_shard)] {
+        if let Some(value) = value.known().filter(|value| **value < 0) {
+            let detail = format!("{name} = {value} is not possible.");
+            report.push(diagnostics::error(&Failure::at(FieldPath::of(name), "Number out of range", detail)));
+            return;
+        }
+    }
     let number = |value: Option<&i64>, default: u16| match value {
-        Some(value) => u16::try_from(*value).unwrap_or(if *value < 0 { 0 } else { u16::MAX }),
+        Some(value) => u16::try_from(*value).unwrap_or(u16::MAX),
         None => default,
     };
     let entries = view.config.known().into_iter().flatten();

@@ -16,6 +16,9 @@ const fn room(krate: &'static str, may_import: &'static [&'static str]) -> Room 
 /// The simulated world: drives the real planner in tests, and is part of no product.
 const SIM: &str = "justmanage-sim";
 
+/// Agents that are played behind the real API: part of no product either.
+const SIMULATED: &str = "justmanage-simulated";
+
 /// "May import, everything else never" of ARCHITECTURE, crate by crate. A crate that is not listed is an error.
 const HOUSE: &[Room] = &[
     room("justmanage-model", &[]),
@@ -53,10 +56,17 @@ const HOUSE: &[Room] = &[
             "justmanage-releases",
         ],
     ),
+    // Agents that are played, for tests and measurements of those who talk to agents.
+    room(SIMULATED, &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"]),
+    room("justmanage-example-library", &["justmanage-core", "justmanage-model"]),
     room("tfkit-proto", &[]),
     room("tfkit-derive", &[]),
     room("tfkit", &["tfkit-proto", "tfkit-derive"]),
-    room("terraform-provider-justmanage", &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases"]),
+    Room {
+        krate: "terraform-provider-justmanage",
+        may_import: &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases"],
+        tests_may: &[SIMULATED],
+    },
     room(SIM, &["justmanage-model", "justmanage-planner"]),
     room("xtask", &[]),
     // Tests of the whole look from outside; to attack an agent's door they need its API and keys.

@@ -57,6 +57,13 @@ impl Change {
         self
     }
 
+    /// The same change of another state than the one that it was planned for.
+    #[must_use]
+    pub fn of(mut self, prior: &State) -> Self {
+        self.prior = Some(prior.clone());
+        self
+    }
+
     /// Whether Terraform would say "No changes".
     pub fn is_empty(&self) -> bool {
         self.action == Action::Nothing

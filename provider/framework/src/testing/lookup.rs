@@ -12,7 +12,7 @@ use super::{
     values::{decode, encode, no_errors},
 };
 use crate::{
-    Value,
+    Diagnostics, Value,
     check::{self, Answer},
 };
 
@@ -22,6 +22,14 @@ impl Host {
     /// # Errors
     /// When the call fails, answers with errors, or breaks a rule.
     pub async fn read(&mut self, type_name: &str, state: &State) -> Result<Option<State>, HostError> {
+        self.refresh(type_name, state).await.map(|(state, _)| state)
+    }
+
+    /// As [`Host::read`], with the warnings.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub async fn refresh(&mut self, type_name: &str, state: &State) -> Result<(Option<State>, Diagnostics), HostError> {
         const CALL: &str = "ReadResource";
         let schemas = self.schemas().await?;
         let schema = named(&schemas.resources, type_name)?;
@@ -34,10 +42,10 @@ impl Host {
             ..Default::default()
         };
         let answer = answer(CALL, self.client().read_resource(request).await)?;
-        no_errors(answer.diagnostics)?;
+        let warnings = no_errors(answer.diagnostics)?;
         let value = decode(CALL, answer.new_state, &ty)?.ok_or(HostError::Absent(CALL))?;
         lawful(CALL, check::state(schema, &value, Answer::Read))?;
-        Ok((!value.is_null()).then_some(State { value, private: answer.private }))
+        Ok(((!value.is_null()).then_some(State { value, private: answer.private }), warnings))
     }
 
     /// ImportResourceState and then ReadResource, as `terraform import` does.

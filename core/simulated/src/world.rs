@@ -1,0 +1,129 @@
+//! What the agents know: one world for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use justmanage_model::node::AgentInfo;
+use justmanage_model::{BusId, ClusterId, NodeId, Phase, Pin, Record, Version, Waiting};
+
+/// An agent.
+#[derive(Debug)]
+pub(crate) struct Actor {
+    /// What it says of itself.
+    pub(crate) info: AgentInfo,
+    /// Who may talk to it before it has a Record.
+    pub(crate) first_operators: BTreeSet<Pin>,
+    /// The cluster that it was told to be of.
+    pub(crate) invitation: Option<Record>,
+    /// It runs, and can be asked.
+    pub(crate) speaks: bool,
+}
+
+/// A group of agents that was founded.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) record: Record,
+    /// Who is the primary of each shard.
+    pub(crate) primaries: BTreeMap<u16, NodeId>,
+    /// What servers run that do not run what the Record says.
+    pub(crate) versions: BTreeMap<NodeId, Version>,
+}
+
+impl Group {
+    /// A group that has just been founded.
+    pub(crate) fn new(record: Record) -> Self {
+        Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new() }
+    }
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) actors: BTreeMap<NodeId, Actor>,
+    pub(crate) groups: BTreeMap<ClusterId, Group>,
+    /// What the agents of all clusters wait for, and it does not go away.
+    pub(crate) waiting: Vec<Waiting>,
+    /// New clusters do not get any further than this.
+    pub(crate) no_further_than: Option<Phase>,
+}
+
+impl World {
+    /// The group that a node belongs to.
+    pub(crate) fn group_of(&self, node: NodeId) -> Option<&Group> {
+        let invitation = self.actors.get(&node)?.invitation.as_ref()?;
+        self.groups.get(&invitation.cluster).filter(|group| group.record.epoch == invitation.epoch)
+    }
+
+    /// The Record that a node has: its group's, or its invitation.
+    pub(crate) fn record_of(&self, node: NodeId) -> Option<&Record> {
+        let group = self.group_of(node).map(|group| &group.record);
+        group.or_else(|| self.actors.get(&node)?.invitation.as_ref())
+    }
+
+    /// Who may talk to a node.
+    pub(crate) fn allowed(&self, node: NodeId) -> BTreeSet<Pin> {
+        match (self.record_of(node), self.actors.get(&node)) {
+            (Some(record), _) => record.operators.clone(),
+            (None, Some(actor)) => actor.first_operators.clone(),
+            (None, None) => BTreeSet::new(),
+        }
+    }
+
+    /// The members that can be asked and belong to the group.
+    pub(crate) fn seen(&self, record: &Record) -> BTreeSet<NodeId> {
+        let speaks = |node: &NodeId| {
+            let actor = self.actors.get(node).filter(|actor| actor.speaks);
+            actor.and_then(|actor| actor.invitation.as_ref()).is_some_and(|invited| invited.epoch == record.epoch)
+        };
+        record.members.keys().copied().filter(speaks).collect()
+    }
+
+    /// Who leads a group; nobody without a majority.
+    pub(crate) fn leader(&self, record: &Record) -> Option<NodeId> {
+        let seen = self.seen(record);
+        seen.first().copied().filter(|_| seen.len() * 2 > record.members.len())
+    }
+
+    /// What the agents of a group do by themselves, as far as they get: form, and let members join.
+    pub(crate) fn work(&mut self, cluster: ClusterId) {
+        let Some(group) = self.groups.get(&cluster) else { return };
+        let before = group.record.clone();
+        if self.leader(&before).is_none() {
+            return;
+        }
+        let seen = self.seen(&before);
+        let mut record = before.clone();
+        for (node, member) in &mut record.members {
+            if seen.contains(node) && member.bus_id.is_none() {
+                member.bus_id = Some(bus_id(*node));
+            }
+        }
+        let everybody = record.members.values().all(|member| member.bus_id.is_some());
+        if record.phase == Phase::Forming && everybody && self.no_further_than != Some(Phase::Forming) {
+            record.phase = Phase::Formed;
+            record.ca_certificate.get_or_insert_with(|| CERTIFICATE.to_owned());
+        }
+        let Some(group) = self.groups.get_mut(&cluster) else { return };
+        if record != before {
+            record.generation = before.generation.next();
+            group.record = record;
+        }
+        for (node, member) in &group.record.members {
+            let primary = group.primaries.entry(member.seat.shard).or_insert(*node);
+            let gone = !group.record.members.contains_key(primary);
+            if gone {
+                *primary = *node;
+            }
+        }
+    }
+}
+
+/// What stands where a certificate would.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nc2ltdWxhdGVk\n-----END CERTIFICATE-----\n";
+
+/// The id that a node's server has on the bus.
+pub(crate) fn bus_id(node: NodeId) -> BusId {
+    let mut bytes = [0; 20];
+    let text = node.to_string();
+    bytes.iter_mut().zip(text.bytes().rev()).for_each(|(byte, letter)| *byte = letter);
+    BusId::new(bytes)
+}

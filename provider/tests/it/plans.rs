@@ -1,0 +1,163 @@
+//! What a plan says: refusals at the attribute that is wrong, and what the user should know before they say yes.
+
+use justmanage_model::{Engine, PackageRevision, Release};
+use tfkit::testing::HostError;
+use tfkit::{Path, Severity, Value};
+
+use crate::world::{World, cluster, one, refused};
+
+#[tokio::test]
+async fn what_cannot_be_changed_is_refused_by_the_plan() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[])).await;
+    for (attribute, value) in [
+        ("shards", Value::from(4)),
+        ("shards", 2.into()),
+        ("replicas_per_shard", 2.into()),
+        ("replicas_per_shard", 0.into()),
+        ("version", "7.2".into()),
+        ("version", "7.0.15".into()),
+        ("name", "other".into()),
+    ] {
+        let error = refused(world.plan(Some(&state), &cluster(&[(attribute, value.clone())])).await);
+        assert_eq!(error.summary, "Change not possible in place", "{attribute} = {value:?}");
+        assert_eq!(error.path, Path::attribute(attribute));
+    }
+    let engine = cluster(&[("engine", "valkey".into()), ("version", "8.0".into())]);
+    assert_eq!(refused(world.plan(Some(&state), &engine).await).path, Path::attribute("engine"));
+}
+
+#[tokio::test]
+async fn what_can_be_changed_is_changed() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[])).await;
+    let config = cluster(&[
+        ("memory", "128MiB".into()),
+        ("on_crash", "restart".into()),
+        ("cpus", "0.5".into()),
+        ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
+        ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
+    ]);
+    let done = world.apply(Some(&state), &config).await;
+    assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
+    let spec = world.stage.record().spec;
+    assert_eq!(spec.on_crash, justmanage_model::OnCrash::Restart);
+    assert_eq!(spec.cpus.expect("a limit").get(), 500);
+    assert_eq!(spec.metrics_readers.len(), 1);
+    let state = world.refreshed(&done.state.expect("a state")).await;
+    assert!(world.plan(Some(&state), &config).await.expect("plan").is_empty());
+    let respelled = cluster(&[
+        ("memory", "131072KiB".into()),
+        ("on_crash", "restart".into()),
+        ("cpus", "0.500".into()),
+        ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
+        ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
+    ]);
+    assert!(world.plan(Some(&state), &respelled).await.expect("plan").is_empty(), "another spelling is no change");
+}
+
+#[tokio::test]
+async fn what_is_not_valid_is_blamed_at_its_attribute() {
+    let mut world = World::new().await;
+    for (attribute, value) in [
+        ("replicas_per_shard", Value::from(6)),
+        ("replicas_per_shard", (-1).into()),
+        ("shards", 0.into()),
+        ("shards", 51.into()),
+        ("on_crash", "panic".into()),
+        ("cpus", "many".into()),
+        ("cpus", "0".into()),
+        ("metrics_readers", Value::set_of(["me"])),
+        ("memory", "1MiB".into()),
+    ] {
+        let errors = world.host.validate(crate::world::CLUSTER, &cluster(&[(attribute, value.clone())])).await;
+        let errors = errors.expect("an answer");
+        let error = errors.iter().find(|error| error.severity == Severity::Error);
+        let error = error.unwrap_or_else(|| panic!("{attribute} = {value:?} is fine?"));
+        assert!(error.path.to_string().starts_with(attribute), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_shape_that_cannot_stand_much_is_warned_of_when_it_is_chosen() {
+    let mut world = World::new().await;
+    for (shards, replicas, says) in [(1, 1, "Two nodes will not survive"), (3, 0, "No copy of the data")] {
+        let config = cluster(&[("shards", shards.into()), ("replicas_per_shard", replicas.into())]);
+        let change = world.plan(None, &config).await.expect("plan");
+        assert!(one(&change.warnings, Severity::Warning).summary.contains(says), "{:?}", change.warnings);
+    }
+    for (shards, replicas) in [(2, 1), (1, 2), (3, 1)] {
+        let config = cluster(&[("shards", shards.into()), ("replicas_per_shard", replicas.into())]);
+        assert!(world.plan(None, &config).await.expect("plan").warnings.is_empty(), "{shards} x {replicas}");
+    }
+}
+
+#[tokio::test]
+async fn an_exact_pin_below_a_fix_is_a_warning_and_no_difference() {
+    let mut world = World::new().await;
+    world.stage.add_redis("7.0.11".parse().expect("a version")).expect("a program");
+    let pinned = cluster(&[("version", "7.0.11".into())]);
+    let change = world.plan(None, &pinned).await.expect("plan");
+    let warning = one(&change.warnings, Severity::Warning);
+    assert!(warning.summary.contains("known holes") && warning.detail.contains("CVE-"), "{warning:?}");
+    assert_eq!(warning.path, Path::attribute("version"));
+
+    let state = world.made(&pinned).await;
+    let holes = crate::world::texts(&state.value, "known_vulnerabilities");
+    assert!(holes.iter().any(|hole| hole.starts_with("CVE-") && hole.contains("fixed in")), "{holes:?}");
+    let state = world.refreshed(&state).await;
+    let change = world.plan(Some(&state), &pinned).await.expect("plan");
+    assert!(change.is_empty());
+    assert!(one(&change.warnings, Severity::Warning).summary.contains("known holes"));
+}
+
+#[tokio::test]
+async fn a_distributions_package_whose_fixes_are_not_known_is_no_alarm() {
+    let mut world = World::new().await;
+    let package: PackageRevision = "5:7.0.11-1~made.up1".parse().expect("a revision");
+    let version = "7.0.11".parse().expect("a version");
+    let release = Release { engine: Engine::Redis, version, package: Some(package) };
+    world.stage.add_program(release, true).expect("a program");
+    let pinned = cluster(&[("version", "7.0.11".into())]);
+    assert!(world.plan(None, &pinned).await.expect("plan").warnings.is_empty());
+    let state = world.made(&pinned).await;
+    assert_eq!(crate::world::texts(&state.value, "known_vulnerabilities"), Vec::<String>::new());
+    let state = world.refreshed(&state).await;
+    assert!(world.plan(Some(&state), &pinned).await.expect("plan").warnings.is_empty());
+}
+
+#[tokio::test]
+async fn test_switches_are_said_on_every_plan_and_nothing_goes_without_them() {
+    let mut world = World::new().await;
+    world
+        .stage
+        .add_program(Release::new(Engine::Redis, "6.2.14".parse().expect("a version")), false)
+        .expect("a program");
+    let old = cluster(&[("version", "6.2".into())]);
+    let error = refused(world.plan(None, &old).await);
+    assert_eq!((error.summary.as_str(), error.path), ("Version line not offered", Path::attribute("version")));
+
+    let switches = Value::object([("plaintext", true.into()), ("old_releases", true.into())]);
+    world.restart(&[]).await;
+    let warnings = world.configure(&[("testing", switches)]).await.expect("configure");
+    let said: Vec<&str> = warnings.iter().map(|warning| warning.summary.as_str()).collect();
+    assert_eq!(said, ["Test switch is on", "Test switch is on"]);
+    let state = world.made(&old).await;
+    assert_eq!(crate::world::text(&state.value, "version_actual"), "6.2.14");
+    assert!(world.stage.record().spec.testing.plaintext);
+
+    let only_old = Value::object([("old_releases", true.into())]);
+    world.restart(&[("testing", only_old)]).await;
+    let failed = world.apply(Some(&state), &cluster(&[("version", "6.2".into()), ("memory", "128MiB".into())])).await;
+    assert_eq!(one(&failed.diagnostics, Severity::Error).summary, "Testing switches differ");
+}
+
+#[tokio::test]
+async fn a_program_without_tls_is_not_taken() {
+    let mut world = World::new().await;
+    let bare = Release::new(Engine::Redis, "7.2.4".parse().expect("a version"));
+    world.stage.add_program(bare, false).expect("a program");
+    let error = refused(world.plan(None, &cluster(&[("version", "7.2".into())])).await);
+    assert_eq!(error.summary, "Server program not found");
+    assert!(matches!(world.plan(None, &cluster(&[])).await, Ok(_) | Err(HostError::Violations(..))));
+}
