@@ -88,10 +88,22 @@ async fn contains(path: &Path, mark: &[u8]) -> std::io::Result<bool> {
         if (&mut file).take(1 << 16).read_to_end(&mut window).await? == 0 {
             return Ok(false);
         }
-        if window.windows(mark.len()).any(|bytes| bytes == mark) {
+        if is_in(&window, mark) {
             return Ok(true);
         }
     }
+}
+
+/// Looks at whole words only where the first letter is right: programs with all their symbols have tens of megabytes.
+fn is_in(mut bytes: &[u8], mark: &[u8]) -> bool {
+    while let Some(at) = mark.first().and_then(|first| bytes.iter().position(|byte| byte == first)) {
+        bytes = &bytes[at..];
+        if bytes.starts_with(mark) {
+            return true;
+        }
+        bytes = &bytes[1..];
+    }
+    false
 }
 
 /// Which version of which package brought a file, if dpkg is there and knows it.

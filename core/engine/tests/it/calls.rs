@@ -9,10 +9,11 @@ use justmanage_model::{BusView, Role, Secret, ServerObservation, SlotSet, Timest
 
 use crate::authority::Authority;
 use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, REPLICATION_PASSWORD, hash, user};
-use crate::servers::{find, on_every_server, on_every_server_with_tls};
+use crate::servers::{find, on_every_server, on_every_server_with_tls, on_some_servers};
 
-on_every_server! {
-    a_new_server_is_seen_as_it_is,
+on_every_server! { a_new_server_is_seen_as_it_is }
+
+on_some_servers! {
     slots_are_taken_once_and_again,
     users_are_made_so_and_drift_is_seen,
     the_agent_may_do_its_work_and_nothing_else,

@@ -77,12 +77,20 @@ impl Cluster {
         (position / size, position / size * size)
     }
 
+    /// One of its own for each, and that of a replica below its primary's: see [`Connection::cluster_set_config_epoch`].
+    pub(crate) fn epoch(&self, position: usize) -> u64 {
+        let (shard, first) = self.shard(position);
+        let last = self.nodes.len() / self.shards - 1;
+        ((last - (position - first)) * self.shards + shard + 1) as u64
+    }
+
     pub(crate) async fn give_epochs_and_slots(&mut self) {
         for position in 0..self.nodes.len() {
             let (shard, first) = self.shard(position);
             let shards = u16::try_from(self.shards).unwrap();
+            let epoch = self.epoch(position);
             let server = self.server(position);
-            server.cluster_set_config_epoch(position as u64 + 1).await.unwrap();
+            server.cluster_set_config_epoch(epoch).await.unwrap();
             if position == first {
                 let slots = SlotSet::share(u16::try_from(shard).unwrap(), shards);
                 server.assign_slots(&slots).await.unwrap();

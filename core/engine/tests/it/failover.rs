@@ -7,13 +7,14 @@ use justmanage_model::{BusView, Role, SlotSet};
 
 use crate::cluster::Cluster;
 use crate::node::Node;
-use crate::servers::on_every_server;
+use crate::servers::{on_every_server, on_some_servers};
 
 on_every_server! {
     a_replica_wins_the_vote_when_its_primary_is_killed,
     the_only_shard_is_taken_over_without_a_vote,
-    who_is_no_replica_does_not_fail_over,
 }
+
+on_some_servers! { who_is_no_replica_does_not_fail_over }
 
 fn owns(view: &BusView, slots: &SlotSet) -> bool {
     view.is_primary() && view.slots == *slots

@@ -12,6 +12,13 @@ macro_rules! on_every_server {
     };
 }
 
+/// The same for the oldest lines, the usual ones and the newest: where what is tried cannot well differ between.
+macro_rules! on_some_servers {
+    ($($test:ident),* $(,)?) => {
+        $crate::servers::on_servers! { [redis_6_2 redis_7_0 redis_8_6 valkey_8_0 valkey_9_1] $($test)* }
+    };
+}
+
 /// The same for the lines whose servers were built with TLS.
 macro_rules! on_every_server_with_tls {
     ($($test:ident),* $(,)?) => {
@@ -42,7 +49,7 @@ macro_rules! on_servers {
     };
 }
 
-pub(crate) use {on_every_known_server, on_every_server, on_every_server_with_tls, on_servers};
+pub(crate) use {on_every_known_server, on_every_server, on_every_server_with_tls, on_servers, on_some_servers};
 
 /// Lines that come from what Debian is working on: there may be a later one instead.
 const MOVING: [&str; 2] = ["redis_8_6", "valkey_9_1"];
