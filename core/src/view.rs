@@ -165,3 +165,6 @@ fn holes(record: &Record, observation: &Observation) -> Vec<String> {
 fn needs_somebody(waiting: &Waiting) -> bool {
     matches!(waiting, Waiting::Stuck { .. } | Waiting::MembersMissing { .. })
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,14 +26,15 @@ variable "app_password" {
 }
 
 resource "justmanage_redis_cluster" "cache" {
-  name               = "cache"
-  engine             = "redis" # redis | valkey
-  version            = "7.0"   # a line (its newest patch that can be had) or an exact x.y.z
-  shards             = 1
-  replicas_per_shard = 0
-  memory             = "64MiB" # maxmemory of each node
-  config             = { "maxmemory-policy" = "allkeys-lru" }
-  local              = {} # where: exactly one platform block
+  name                = "cache"
+  engine              = "redis" # redis | valkey
+  version             = "7.0"   # a line (its newest patch that can be had) or an exact x.y.z
+  shards              = 1
+  replicas_per_shard  = 0       # one node alone: fine for a cache, and terraform says what it means
+  memory              = "64MiB" # maxmemory of each node
+  config              = { "maxmemory-policy" = "allkeys-lru" }
+  deletion_protection = false # leave it out where the data matter
+  local               = {}    # where: exactly one platform block
 }
 
 resource "justmanage_redis_user" "app" {

@@ -25,7 +25,6 @@ fn node_observation(server: ServerState) -> NodeObservation {
         severed: None,
         at: None,
         limits: Vec::new(),
-        at: None,
     }
 }
 
