@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops; slowest recovery {:.0} s; {} seeds with violations{}",
+        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops; {} clusters lost all copies of a shard that kept nothing on disk; slowest recovery {:.0} s; {} seeds with violations{}",
         total.ticks,
         total.ticks as f64 * 0.1 / 86_400.0,
         seed - wanted.seed,
@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         total.steps,
         total.changes,
         total.stops,
+        total.hopeless,
         total.slowest as f64 / 1000.0,
         failed.len(),
         if failed.is_empty() { String::new() } else { format!(": {failed:?}; see one with --seed N") }

@@ -1,7 +1,8 @@
 //! What people want in the meantime: other settings, other users, another machine for one that is lost.
 
-use justmanage_model::{OnCrash, Phase, User};
+use justmanage_model::{OnCrash, Phase, Plan, User, Waiting};
 
+use crate::shape::node_id;
 use crate::world::World;
 
 /// Keys that operators change: the first two while the server runs, the others by a restart.
@@ -38,6 +39,23 @@ impl World {
                 record.users.insert(format!("user-{value}").parse().expect("a name"), user);
             }
         });
+    }
+
+    /// A person reads that a node has to be removed, and does that: its machine goes, and another takes its place.
+    pub fn do_as_the_hint_says(&mut self) {
+        let Some(leader) = self.store.leader else { return };
+        let waiting = match &self.agents[leader].last_plan {
+            Some((_, Plan::Wait(waiting) | Plan::Act(_, waiting))) => waiting.clone(),
+            _ => return,
+        };
+        for reason in waiting {
+            let Waiting::Stuck { what, .. } = reason else { continue };
+            let about = |node: &usize| what.starts_with(&format!("The server of node {} is not started", node_id(*node)));
+            if let Some(node) = (0..self.field.nodes.len()).find(about).filter(|node| !self.field.nodes[*node].gone) {
+                self.agent_dies(node);
+                self.field.lose(node);
+            }
+        }
     }
 
     /// Machines that are lost for good are replaced.

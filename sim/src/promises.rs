@@ -69,8 +69,8 @@ impl Field {
         let shard = self.nodes[node].seat.shard;
         let copies = self.nodes.iter().filter(|other| other.seat.shard == shard && other.server.whole);
         let copies: Vec<_> = copies.map(|other| other.server.data).collect();
-        let after = self.nodes[node].server.data;
-        if before == after {
+        let after = &self.nodes[node].server;
+        if before == after.data && after.whole {
             return;
         }
         self.histories[usize::from(shard)].destroyed(before, &copies);
@@ -157,6 +157,8 @@ impl Field {
         if !place.server.whole && more > 0 && followed {
             self.violation(format!("node {node} comes back as a primary without its data, and another has {more} writes more"));
         }
+        // From now on its data are the shard's.
+        self.nodes[node].server.whole |= followed;
     }
 
     /// A replica gives up its data for those of its primary.

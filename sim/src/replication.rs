@@ -80,7 +80,7 @@ impl Field {
             Stream::Copying(from, until) => {
                 if self.broken(from, node) {
                     self.set_stream(node, Stream::Down(now + 1000));
-                } else if now >= until && self.network.both(node, from) && !self.nodes[from].server.hung {
+                } else if now >= until && self.network.both(node, from) && self.listens(from) {
                     self.copied(node, from);
                 }
             }

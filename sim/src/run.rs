@@ -78,13 +78,13 @@ impl Story {
             self.calm(world);
         }
         for _ in 0..self.chance.between(1, 3) {
-            if !world.field.promises.broken.is_empty() {
+            if !world.field.promises.broken.is_empty() || world.counts.hopeless > 0 {
                 return;
             }
             self.trouble(world);
             self.calm(world);
         }
-        if world.field.promises.broken.is_empty() && self.chance.once_in(4) {
+        if world.field.promises.broken.is_empty() && world.counts.hopeless == 0 && self.chance.once_in(4) {
             leave(world);
         }
     }
@@ -125,6 +125,7 @@ impl Story {
         let limit = began + PATIENCE + PATIENCE_PER_NODE * restarts;
         while world.field.now < limit {
             world.replace_the_lost();
+            world.do_as_the_hint_says();
             world.tick();
             if !world.field.promises.broken.is_empty() {
                 return;
@@ -135,9 +136,23 @@ impl Story {
                 return at_rest(world);
             }
         }
+        if data_are_gone(world) {
+            world.counts.hopeless += 1;
+            return;
+        }
         let why = why_not(world);
         world.field.violation(format!("not well after {} s: {why}", (limit - began) / 1000));
     }
+}
+
+/// Some shard has no primary, and nobody has any of its data: whatever was there died with the last process that had it. The
+/// cluster says so, and a person has to make another.
+fn data_are_gone(world: &World) -> bool {
+    let without = |shard: &u16| world.field.primary(*shard).is_none();
+    let mut lost = (0..world.field.shape.shards).filter(without).peekable();
+    let has = |node: &crate::server::Node| !node.gone && node.server.whole && !node.server.data.is_empty();
+    let nobody = |shard: u16| !world.field.nodes.iter().any(|node| node.seat.shard == shard && has(node));
+    !world.field.shape.persistent && lost.peek().is_some() && lost.all(nobody)
 }
 
 /// Whoever says that all is well is right.

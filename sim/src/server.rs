@@ -213,7 +213,6 @@ impl Field {
             if server.bus.owns() {
                 self.returned(node);
             }
-            self.nodes[node].server.whole = true;
         }
         self.note(|| format!("node {node}'s server is up"));
     }
@@ -269,6 +268,9 @@ impl Field {
         if running && !server.persistent() {
             server.data = server.dump.unwrap_or(Position::EMPTY);
             server.whole = false;
+        } else if running {
+            // A power cut half a minute later finds it on the disk; one before that is not played.
+            server.synced = server.data;
         }
         server.process = Process::Off;
         server.hung = false;
@@ -281,12 +283,14 @@ impl Field {
     /// The machine ends as by a power cut.
     pub(crate) fn power_cut(&mut self, node: usize) {
         let before = self.nodes[node].server.data;
-        let running = self.nodes[node].server.process != Process::Off;
+        let server = &self.nodes[node].server;
+        let (running, synced) = (matches!(server.process, Process::Up | Process::Ending(_)), server.synced);
         self.end(node, "loses its power");
         let place = &mut self.nodes[node];
         place.on = false;
         if running && place.server.persistent() {
-            place.server.data = place.server.synced;
+            place.server.data = synced;
+            place.server.synced = synced;
             place.server.whole = true;
             let (now, bound) = (self.now, 2000);
             self.excuse(node, now.saturating_sub(bound), now, "a power cut, and a file that is synced every second");
@@ -298,6 +302,11 @@ impl Field {
     pub(crate) fn lose(&mut self, node: usize) {
         let before = self.nodes[node].server.data;
         self.power_cut(node);
+        let (shard, owned) = (self.nodes[node].seat.shard, self.nodes[node].server.bus.owns());
+        // Whoever it had taken over from is the best that is left.
+        for other in self.nodes.iter_mut().filter(|other| owned && other.seat.shard == shard) {
+            other.server.superseded = None;
+        }
         let place = &mut self.nodes[node];
         place.gone = true;
         place.server.data = Position::EMPTY;

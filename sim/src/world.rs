@@ -49,6 +49,8 @@ pub struct Counts {
     pub stops: u64,
     /// Faults that were injected.
     pub faults: u64,
+    /// Clusters of which nobody had any data any more: every copy of a shard had died, and nothing is kept on disk there.
+    pub hopeless: u64,
     /// The longest time that it took to be well again.
     pub slowest: Ms,
 }
@@ -62,6 +64,7 @@ impl Counts {
         self.changes += other.changes;
         self.stops += other.stops;
         self.faults += other.faults;
+        self.hopeless += other.hopeless;
         self.slowest = self.slowest.max(other.slowest);
     }
 }

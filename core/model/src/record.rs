@@ -94,8 +94,8 @@ pub struct Takeover {
     /// The old primary can take no writes any more: its own agent saw its process end and holds the start, or the fence has
     /// run out. Until then, its replicas cut their links to it and wait.
     pub cleared: bool,
-    /// It has taken over. This stays until the old primary was seen to have heard of it, or is no member any more: until then
-    /// that one may be started somewhere in the dark, and think that it still is who it was.
+    /// It has taken over. This stays until everybody else in the shard was seen to have heard of it: until then an old primary
+    /// may be started somewhere in the dark, and think that it still is who it was.
     #[serde(default)]
     pub done: bool,
     /// When that was decided, by the clock of whoever proposed it.

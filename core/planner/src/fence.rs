@@ -1,4 +1,4 @@
-//! Who is a shard's primary where the servers have no majority to decide it: clusters of one or two shards.
+//! Who is a shard's primary where the servers cannot decide it: in clusters of one or two shards they have no majority.
 //!
 //! The majority of agents decides instead, and the primary is fenced: it takes no writes that too few replicas receive. What is in
 //! the Record is what may be relied on; see [`Fence`] for why closing goes in two steps.
@@ -8,6 +8,7 @@ use justmanage_model::{
 };
 
 use crate::draft::Draft;
+use crate::revive::ELECTION_PATIENCE;
 use crate::view::{Serving, View};
 
 /// How long a primary may be out of sight until its replicas cut their links to it, which begins the takeover. Cutting hurts
@@ -15,9 +16,13 @@ use crate::view::{Serving, View};
 /// agent ever takes to answer.
 pub const TAKEOVER_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
+/// After how many seconds without a word from its primary a replica's link is no sign of life any more. Primaries send something
+/// each second (`repl-ping-replica-period`).
+const SILENCE_S: u64 = 2;
+
 /// Opens and closes fences, and lets a replica take over from a primary that cannot be reached.
 pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
-    if !view.is(Phase::Formed) || view.record.spec.shards >= 3 {
+    if !view.is(Phase::Formed) {
         return;
     }
     for shard in 0..view.record.spec.shards {
@@ -66,14 +71,20 @@ fn obeys(view: &View<'_>, primary: Serving<'_>, since: Generation) -> bool {
 fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     let replicas = || view.serving().filter(|one| one.member.seat.shard == shard && !one.owns());
     let Some(from) = replicas().find_map(|one| view.primary_known_to(one)) else { return inherit(view, draft, shard) };
-    let Some(since) = lost_since(view, from) else { return };
+    // With a majority of primaries, the servers elect somebody themselves.
+    let Some(since) = lost_since(view, from).filter(|_| view.record.spec.shards < 3) else { return };
     if fence != Fence::Closed {
         return draft.wait(Waiting::NoPrimary { shard });
     }
     let fit = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(from) && draft.is_free(one.node);
     let best = replicas().filter(fit);
     let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
-    if view.age(since) < TAKEOVER_PATIENCE {
+    // Its agent may be gone and its server well: replicas that hear from it know.
+    let hears = |one: &Serving<'_>| match &one.bus.role {
+        Role::Replica { link, .. } => link.up && link.silent_s.is_none_or(|silent| silent < SILENCE_S),
+        Role::Primary { .. } => false,
+    };
+    if view.age(since) < TAKEOVER_PATIENCE || replicas().any(|one| hears(&one)) {
         return draft.wait(Waiting::NoPrimary { shard });
     }
     let takeover = Takeover { by: by.node, from, cleared: false, done: false, at: view.now };
@@ -81,7 +92,8 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
 }
 
 /// The primary was the server of a node that is no member any more: whoever took it out of the Record knows that it is gone for
-/// good. Whatever copy has come furthest takes over, once every member that may have one is seen.
+/// good. Whatever copy has come furthest takes over, once every member that may have one is seen; where the servers elect
+/// somebody themselves, only when they did not. (A replica that was started again since it was last in sync does not stand.)
 fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
     let orphans = || {
         let replica = |one: &Serving<'_>| matches!(one.bus.role, Role::Replica { .. });
@@ -92,6 +104,11 @@ fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
     let empty = |node: NodeId| view.observation.known(node).is_some_and(|seen| seen.last.is_none());
     let from = view.shard(shard).map(|(node, _)| node).find(|node| empty(*node));
     let all = view.shard(shard).all(|(node, _)| view.serving_at(node).is_some() || empty(node));
+    let waited = |one: Serving<'_>| match &one.bus.role {
+        Role::Replica { link, .. } => link.down_since.is_some_and(|since| view.age(since) >= ELECTION_PATIENCE),
+        Role::Primary { .. } => false,
+    };
+    let all = all && (view.record.spec.shards < 3 || orphans().all(waited));
     match from.filter(|_| all) {
         Some(from) => {
             let takeover = Takeover { by: by.node, from, cleared: true, done: false, at: view.now };

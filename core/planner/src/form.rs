@@ -64,7 +64,10 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
     let Serving { node, member, bus, .. } = one;
     let seat = member.seat;
     let mut steps = Vec::new();
-    let first = view.is(Phase::Forming) && seat.ordinal == 0;
+    // The servers may have elected another one already.
+    let taken = view.shard(seat.shard).filter(|(other, _)| *other != node);
+    let taken = taken.filter_map(|(other, member)| view.peer_of(one, other, member)).any(|peer| peer.slots > 0);
+    let first = view.is(Phase::Forming) && seat.ordinal == 0 && !taken;
     if view.is(Phase::Forming) && bus.config_epoch == 0 && bus.peers.is_empty() {
         steps.push(NodeStep::SetConfigEpoch(first_epoch(view, one)));
     }

@@ -22,6 +22,10 @@ pub const START_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs
 /// time limit. Starts go on: what is missing (a file, memory, a port) may come back.
 pub const START_FAILURES_STUCK: u32 = 5;
 
+/// How long a server is held back before a person is called: three times as long as anybody takes to become the primary of its
+/// shard, where anybody can.
+pub const HELD_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 /// Starts servers that ended, lets replicas take over, waits for those on their way, and calls for a person where nothing helps.
 pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) {
@@ -36,7 +40,7 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
                     draft.wait_for(node, Waiting::TakingOver { shard, by: takeover.by });
                     draft.change(justmanage_model::RecordChange::TakeOver(shard, takeover));
                 }
-                Revival::HoldBack(why) => draft.wait_for(node, Waiting::HeldBack { node, why }),
+                Revival::HoldBack(why) => draft.wait_for(node, held_back(view, node, *since, why)),
                 // A clock that was set back would make the rest as long as that.
                 Revival::Start if *retry_at <= view.now || view.now < *since => draft.act(node, NodeStep::StartServer),
                 Revival::Start => {
@@ -81,6 +85,16 @@ fn whole(view: &View<'_>, draft: &mut Draft) {
         draft.wait(view.stuck(view.now, what, hint));
     }
     safety::unrest(view).into_iter().for_each(|reason| draft.wait(reason));
+}
+
+fn held_back(view: &View<'_>, node: NodeId, since: Timestamp, why: String) -> Waiting {
+    if view.age(since) < HELD_PATIENCE {
+        return Waiting::HeldBack { node, why };
+    }
+    let what = format!("The server of node {node} is not started: {why}");
+    let hint = "It is started when another one is its shard's primary. To do without what only this node may have, remove it: \
+                another takes its place.";
+    view.stuck(since, what, hint)
 }
 
 fn down(view: &View<'_>, node: NodeId, (since, retry_at): (Timestamp, Timestamp), failures: u32, why: &str) -> Waiting {

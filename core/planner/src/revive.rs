@@ -38,12 +38,23 @@ pub(crate) enum Revival {
 /// So a server whose data are not on disk is not started before another one is the primary, if there is another at all.
 pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, since: Timestamp) -> Revival {
     let Some(shard) = view.record.shard_of(node).filter(|_| view.is(Phase::Formed)) else { return Revival::Start };
-    let Some(last) = seen.last.as_ref().filter(|last| last.primary) else { return Revival::Start };
-    if let Some(other) = view.primary_of(shard).filter(|primary| primary.node != node) {
-        return beside(other, last);
+    let other = view.primary_of(shard).filter(|primary| primary.node != node);
+    let Some(last) = seen.last.as_ref() else {
+        // A newcomer, or a replica whose data died with it: whoever is the primary gives it everything. If nobody is seen to be
+        // that, it may have become it itself since it was looked at last.
+        return if other.is_some() { Revival::Start } else { without_its_data(view, shard, node, since) };
+    };
+    // It was a replica; but where its data died with it, and nobody is seen to be the primary, it may have become that since.
+    if !last.primary && (last.persistent || other.is_some()) {
+        return Revival::Start;
     }
-    if let Some(takeover) = view.record.takeovers.get(&shard).filter(|takeover| takeover.from == node) {
-        return Revival::HoldBack(format!("node {} takes its shard over.", takeover.by));
+    // Somebody else is the primary now: it comes back as a replica, for slots go to the higher epoch. One of a lower epoch is an
+    // older primary that has not heard yet that it is one no more.
+    if other.is_some_and(|primary| primary.bus.config_epoch > last.config_epoch) {
+        return Revival::Start;
+    }
+    if let Some(takeover) = view.record.takeovers.get(&shard).filter(|takeover| takeover.by != node) {
+        return Revival::HoldBack(format!("node {} has its shard, or takes it over.", takeover.by));
     }
     if let Some(later) = later_primary(view, shard, last) {
         return Revival::HoldBack(format!("node {later} was the primary after it."));
@@ -86,16 +97,6 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
     best.map_or(hold, |best| {
         Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, done: false, at: view.now })
     })
-}
-
-/// What a dead primary is to do beside another one: come back as its replica. But slots go to the higher epoch: were its own not
-/// the lower one, it would take them back, without what was written since.
-fn beside(other: Serving<'_>, last: &LastRole) -> Revival {
-    if other.bus.config_epoch > last.config_epoch {
-        return Revival::Start;
-    }
-    let why = "is the primary now, and would lose its slots to it. Remove this node, and another one takes its place.";
-    Revival::HoldBack(format!("node {} {why}", other.node))
 }
 
 /// A member that was the primary later than this one, and is dead, too: it has what was written last.

@@ -87,10 +87,10 @@ fn in_vain(view: &View<'_>, one: Serving<'_>) -> Waiting {
     view.stuck(view.now, what, "Give another value, or remove the key.")
 }
 
-/// Whether a new primary's claim on its slots beats the old one's, as far as the old one's agent knows it.
-fn stronger(view: &View<'_>, new: Serving<'_>, old: NodeId) -> bool {
+/// Whether a primary's claim on its slots beats the one of an old primary, as far as that one's agent knows it.
+fn later(view: &View<'_>, primary: Serving<'_>, old: NodeId) -> bool {
     let last = view.observation.known(old).and_then(|seen| seen.last.as_ref());
-    last.is_none_or(|last| new.bus.config_epoch > last.config_epoch)
+    primary.node != old && last.is_none_or(|last| !last.primary || primary.bus.config_epoch > last.config_epoch)
 }
 
 /// Whether it still is the replica that it was when the takeover was decided; or, as it was then ([`crate::fence`]), the replica
@@ -103,14 +103,15 @@ fn may_take_over(view: &View<'_>, one: Serving<'_>, takeover: &Takeover) -> bool
 /// It is done; by somebody else, perhaps. As long as the old primary may not have heard of it, that is kept in mind.
 fn taken_over(view: &View<'_>, draft: &mut Draft, (shard, takeover): (u16, &Takeover), primary: Serving<'_>) {
     let by = takeover.by;
-    if primary.node == by && !stronger(view, primary, takeover.from) {
+    if !later(view, primary, takeover.from) {
         let what = format!("Node {by} has taken shard {shard} over under the epoch that the old primary has, too.");
         let hint = "The old primary is not started, since it would win and lose what was written since. Remove that node.";
         draft.wait(view.stuck(takeover.at, what, hint));
     } else if !takeover.done {
         draft.change(RecordChange::TakeOver(shard, Takeover { done: true, ..takeover.clone() }));
     }
-    if view.serving_at(takeover.from).is_some() {
+    let deaf = |one: &Serving<'_>| one.member.seat.shard == shard && one.node != primary.node && one.owns();
+    if view.serving().any(|one| deaf(&one)) {
         draft.wait(Waiting::TakingOver { shard, by });
     }
 }
@@ -120,13 +121,14 @@ fn taken_over(view: &View<'_>, draft: &mut Draft, (shard, takeover): (u16, &Take
 fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
     let (by, from) = (takeover.by, takeover.from);
     let member = |node: NodeId| view.record.shard_of(node) == Some(shard);
-    // The old primary is a replica, or has nothing any more: it has heard, and can take no writes.
-    let heard = view.serving_at(from).is_some_and(|one| !one.bus.is_primary() || takeover.done && !one.owns());
+    // Whoever is a replica, or a newcomer, has heard, and can take no writes.
+    let others = view.shard(shard).filter(|(node, _)| *node != by).map(|(node, _)| view.serving_at(node));
+    let heard = takeover.done && others.into_iter().all(|one| one.is_some_and(|one| !one.owns()));
     if !member(by) || !member(from) || heard {
         return draft.change(RecordChange::EndTakeover(shard));
     }
     let waiting = Waiting::TakingOver { shard, by };
-    if let Some(primary) = view.primary_of(shard).filter(|one| one.node != from) {
+    if let Some(primary) = view.primary_of(shard).filter(|one| one.node == by || later(view, *one, from)) {
         return taken_over(view, draft, (shard, takeover), primary);
     }
     // Who took over is lost in its turn: that is a story of its own.

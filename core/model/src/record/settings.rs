@@ -26,12 +26,12 @@ impl Record {
         self.settings_when(self.fence(shard) != Fence::Open)
     }
 
-    /// [`Record::wanted_config`] for one node: whoever was taken over from takes no writes by itself, even where its shard's
-    /// fence is open. It is the new primary that may go on alone, not one that has not heard of it.
+    /// [`Record::wanted_config`] for one node. As long as a takeover is remembered, only the new primary may go on alone where
+    /// its shard's fence is open: any other may be an old primary that has not heard of it.
     #[must_use]
     pub fn wanted_config_of(&self, node: crate::NodeId) -> BTreeMap<String, String> {
         let shard = self.shard_of(node).unwrap_or_default();
-        let replaced = self.takeovers.get(&shard).is_some_and(|takeover| takeover.from == node);
+        let replaced = self.takeovers.get(&shard).is_some_and(|takeover| takeover.by != node);
         let mut config = self.settings_when(replaced || self.fence(shard) != Fence::Open);
         config.extend(self.spec.config.clone());
         config
