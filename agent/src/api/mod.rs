@@ -15,7 +15,7 @@ use justmanage_agent_proto::v1::{
 };
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
-use justmanage_record::{Group, RecordStore, StoreError};
+use justmanage_record::{Group, RecordStore, Standing, StoreError};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
@@ -96,6 +96,14 @@ impl Api {
         }
     }
 
+    /// Refuses to speak of a node whose copy of the Record is there and cannot be used: "no Record" would be taken for "no data".
+    fn not_lost(&self) -> Result<(), Status> {
+        match &*self.tools.group.standing().borrow() {
+            Standing::Broken { why } if self.record().is_none() => Err(Status::data_loss(why.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a first Record is about this node at all.
     fn about_us(&self, record: &Record) -> Result<(), Status> {
         let claim = &self.tools.info.claim;
@@ -121,11 +129,13 @@ impl Agent for Api {
         let StatusRequest { seen, wait_ms, epoch } = request.into_inner();
         self.check_epoch(&epoch)?;
         let (version, status) = observe::newer(self.tools.node.clone(), seen, wait_ms).await?;
+        self.not_lost()?;
         Ok(Response::new(StatusReply {
             version,
             record: encode_record(self.record().as_ref())?,
             node: encode(&status.node)?,
             founded: self.tools.group.get().is_some(),
+            now: (self.tools.clock)().to_string(),
         }))
     }
 

@@ -48,10 +48,12 @@ impl Gatherer {
         self.known.subscribe()
     }
 
-    /// Asks the other members of this Record, and nobody else; without one, nobody.
-    pub fn ask(&mut self, record: Option<&Record>) {
+    /// Asks those of the other members of this Record who are wanted, and nobody else; without a Record, nobody.
+    pub fn ask(&mut self, record: Option<&Record>, wanted: impl Fn(&Member) -> bool) {
         let members = record.map(|record| (&record.members, record.epoch));
-        let wanted = |node: &NodeId| members.and_then(|(members, epoch)| Some((members.get(node)?, epoch)));
+        let wanted = |node: &NodeId| {
+            members.and_then(|(members, epoch)| Some((members.get(node).filter(|member| wanted(member))?, epoch)))
+        };
         let stays = |node: &NodeId, member: &Member, epoch: Epoch| {
             wanted(node).is_some_and(|(now, of)| of == epoch && now.agent == member.agent && now.pin == member.pin)
         };
@@ -63,7 +65,8 @@ impl Gatherer {
             before != known.len()
         });
         let Some((members, epoch)) = members else { return };
-        for (node, member) in members.iter().filter(|(node, _)| **node != self.own) {
+        let others = members.iter().filter(|(node, _)| **node != self.own && wanted(node).is_some());
+        for (node, member) in others {
             if !self.tasks.contains_key(node) {
                 let since = (self.clock)();
                 let unknown = Seen::Unknown { since, why: "its agent has not been asked yet".to_owned() };
@@ -90,7 +93,9 @@ async fn ask(
         let answer = peers.status((node, &member), epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
         let answer = answer.and_then(|reply| {
             let read = serde_json::from_slice::<NodeObservation>(&reply.node);
-            read.map(|node| (reply.version, node)).map_err(|error| error.to_string())
+            // Its clock and ours may be apart; what counts is how long ago something was.
+            let ahead = reply.now.parse::<Timestamp>().map(|theirs| clock().duration_since(theirs)).unwrap_or_default();
+            read.map(|node| (reply.version, node.shifted(ahead))).map_err(|error| error.to_string())
         });
         match answer {
             Ok((version, observation)) => {

@@ -168,7 +168,9 @@ impl Turn {
     async fn sever(&mut self, record: &Record) -> Result<(), StepError> {
         let mut server = self.server(record).await?;
         server.sever_primary_link().await?;
-        self.memory.severed = Some((self.tools.clock)());
+        // The takeover's own moment, not ours: it says for which one the link was cut, whatever the clocks say.
+        let shard = self.tools.info.claim.seat.shard;
+        self.memory.severed = record.takeovers.get(&shard).map(|takeover| takeover.at);
         self.put_back(server)
     }
 
@@ -177,7 +179,7 @@ impl Turn {
         self.write_config(record)?;
         let mut server = self.server(record).await?;
         let spec = &record.spec;
-        let wanted = record.wanted_config(self.tools.info.claim.seat.shard);
+        let wanted = record.wanted_config_of(self.tools.info.claim.node);
         let keys: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
         let now = server.config_get(&keys).await?;
         let (engine, line) = (record.release.engine, record.release.version.line());
@@ -246,7 +248,7 @@ impl Turn {
             client_port: info.client.port(),
             bus_port: info.bus_port,
             memory: record.spec.memory,
-            config: &record.wanted_config(info.claim.seat.shard),
+            config: &record.wanted_config_of(info.claim.node),
             replication_password: &secrets.replication_password,
             plaintext: record.spec.testing.plaintext,
             files: &files,

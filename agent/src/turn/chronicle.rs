@@ -79,6 +79,13 @@ impl Turn {
         }
     }
 
+    /// Writes down that a primary whose data are gone is started: as a replica if another one is the primary, and otherwise empty.
+    pub(super) fn chronicle_empty(&mut self, record: &Record) {
+        let who = Who::Agent(self.tools.info.claim.node);
+        let why = "its data are not on disk: it gets them from another node of its shard, if one has them";
+        self.write(record, who, Event::StartedEmpty, why, false);
+    }
+
     /// Writes down what our hands did, or could not do.
     pub(super) fn chronicle_step(&mut self, record: &Record, step: &Step, outcome: Result<(), String>) {
         let (text, planned) = match step {

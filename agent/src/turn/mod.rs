@@ -21,7 +21,8 @@ use std::time::Duration;
 use justmanage_engine::{AppliedUsers, Connection};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
-    Generation, NodeId, NodeObservation, Observation, Plan, Record, RecordChange, Seen, Step, Timestamp, Waiting,
+    Generation, LastRole, NodeId, NodeObservation, NodeStep, Observation, Phase, Plan, Record, RecordChange, Seen,
+    ServerState, Step, Timestamp, Waiting,
 };
 use justmanage_record::{RecordStore, Standing};
 use serde::{Deserialize, Serialize};
@@ -164,14 +165,14 @@ impl Turn {
         self.bring_home().await;
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
-        self.gatherer.ask(record.as_ref().filter(|_| leads));
         let server = self.look(record.as_ref()).await;
+        self.ask_others(record.as_ref(), leads, &server);
         let now = (self.tools.clock)();
         let node = NodeObservation {
             agent_version: self.tools.info.version.clone(),
             settled: self.settled,
             server,
-            last: self.memory.last(),
+            last: self.last(),
             promoted: self.memory.promoted(),
             asked: self.memory.asked.clone(),
             severed: self.memory.severed,
@@ -185,7 +186,7 @@ impl Turn {
             return Outcome::Rest(rest::CALM);
         };
         self.chronicle(&record, &node, self.leader(leads));
-        let mut nodes = if leads { self.gathered.borrow().clone() } else { Gathered::new() };
+        let mut nodes = self.gathered.borrow().clone();
         let own = self.tools.info.claim.node;
         nodes.insert(own, Seen::Known(node.clone()));
         let observation = Observation { nodes };
@@ -216,6 +217,21 @@ impl Turn {
         self.act_on(record, &ours, now).await
     }
 
+    /// Who leads looks at everybody. Whose own server does not run looks at its shard: whether another one is the primary
+    /// decides what becomes of it.
+    fn ask_others(&mut self, record: Option<&Record>, leads: bool, server: &ServerState) {
+        let shard = self.tools.info.claim.seat.shard;
+        let dead = matches!(server, ServerState::Down { .. } | ServerState::Stopped);
+        let record = record.filter(|record| leads || dead && record.phase == Phase::Formed);
+        self.gatherer.ask(record, |member| leads || member.seat.shard == shard);
+    }
+
+    /// What the server was when it was last seen. A data directory that is gone keeps nothing, whatever was seen of it.
+    fn last(&self) -> Option<LastRole> {
+        let there = self.tools.directory.data().join("nodes.conf").exists();
+        self.memory.last().map(|last| LastRole { persistent: last.persistent && there, ..last })
+    }
+
     /// Whether a step is for these hands: our own node's, and, if we lead, the Record. That our own server is dead, and held
     /// back for whoever takes over, nobody else can say.
     fn is_ours(&self, step: &Step, leads: bool) -> bool {
@@ -233,6 +249,9 @@ impl Turn {
             return Outcome::Rest(rest);
         }
         for step in steps {
+            if matches!(step, Step::Node(_, NodeStep::StartServer)) && self.last().is_some_and(|last| last.primary && !last.persistent) {
+                self.chronicle_empty(&record);
+            }
             let done = self.act(&record, step).await;
             self.chronicle_step(&record, step, done.as_ref().map(|()| ()).map_err(ToString::to_string));
             match done {

@@ -146,6 +146,32 @@ pub struct ServerObservation {
     pub certificate_expires: Timestamp,
 }
 
+impl NodeObservation {
+    /// The same with every moment so much later: moments by one clock as moments by another. The cut of a link is none: it bears
+    /// the moment of the takeover that it was made for ([`crate::Takeover::at`]).
+    #[must_use]
+    pub fn shifted(mut self, by: jiff::SignedDuration) -> Self {
+        let set = |moment: &mut Timestamp| *moment = moment.saturating_add(by).unwrap_or(*moment);
+        match &mut self.server {
+            ServerState::Stopped => {}
+            ServerState::Starting { since } | ServerState::Hung { since } => set(since),
+            ServerState::Down { since, retry_at, .. } => {
+                set(since);
+                set(retry_at);
+            }
+            ServerState::Running(server) => {
+                if let Some(crate::Role::Replica { link, .. }) = server.bus.as_mut().map(|bus| &mut bus.role) {
+                    link.down_since.iter_mut().for_each(set);
+                }
+            }
+        }
+        self.last.iter_mut().for_each(|last| set(&mut last.at));
+        self.asked.iter_mut().for_each(|asked| set(&mut asked.at));
+        self.promoted.iter_mut().for_each(set);
+        self
+    }
+}
+
 impl<T> Seen<T> {
     /// What was seen, if it was.
     #[must_use]
