@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 /// |---|---|---|
 /// | `order.json` | whose node it is, and its first operators | the platform, with the directory |
 /// | `agent.key` | the agent's private key | the agent, once |
+/// | `admitted.json` | operators whom the owner of the directory let in | `justmanage-agent admit` |
 /// | `agent.lock` | held by the agent that runs | the agent |
 /// | `agent.json` | how to reach the agent that runs | the agent, when it listens |
 /// | `agent.log`, `server.log` | logs | agent and server |
@@ -53,6 +54,8 @@ impl Directory {
         order = "order.json";
         /// The agent's private key.
         agent_key = "agent.key";
+        /// Operators whom the owner of the directory let in.
+        admitted = "admitted.json";
         /// Held by the agent that runs.
         agent_lock = "agent.lock";
         /// How to reach the agent that runs.

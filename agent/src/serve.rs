@@ -153,6 +153,7 @@ pub async fn serve(
     let mut serving = tokio::spawn(serving);
     tokio::spawn(metrics.serve_http1(readers, over(finished.clone())));
     let mut turning = tokio::spawn(turn.run(finished));
+    let admitting = tokio::spawn(admit(group.clone(), directory.clone()));
     let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
@@ -167,6 +168,7 @@ pub async fn serve(
     info!(?end, "the agent ends; its server runs on");
     finish.send_replace(true);
     guarding.abort();
+    admitting.abort();
     let _ = turning.await;
     group.shutdown().await;
     // Streams that wait for a change end with the process: an operator asks again.
@@ -192,6 +194,35 @@ fn welcome(group: &Group, first_operators: &BTreeSet<Pin>) -> BTreeSet<Pin> {
     }
     pins
 }
+
+/// Has those enter the Record whom the owner of the directory let in: from then on every agent of the cluster obeys them. Whoever
+/// owns a node's directory could do as much with the agent's own key.
+async fn admit(group: Arc<Group>, directory: Directory) {
+    let admitted: BTreeSet<Pin> = match directory.read(&directory.admitted()) {
+        Ok(Some(admitted)) => admitted,
+        Ok(None) => return,
+        Err(error) => return warn!(error = error.to_string(), "whom the owner let in cannot be read"),
+    };
+    loop {
+        if let Ok(Some(record)) = group.read().await {
+            if admitted.is_subset(&record.operators) {
+                // Once is enough: whoever is withdrawn later stays out.
+                let _ = std::fs::remove_file(directory.admitted());
+                return info!("those whom the owner of the directory let in are operators now");
+            }
+            let mut next = record.clone();
+            next.operators.extend(&admitted);
+            next.generation = record.generation.next();
+            if group.compare_and_set((record.epoch, record.generation), next).await.is_ok() {
+                continue;
+            }
+        }
+        tokio::time::sleep(ADMISSION_REST).await;
+    }
+}
+
+/// Rest before those who were let in are proposed again: there is no majority at the moment, or somebody else was first.
+const ADMISSION_REST: Duration = Duration::from_millis(500);
 
 /// Lets in whom the Record names, from the moment it names them.
 async fn keep_allowed(group: Arc<Group>, allowed: Allowed, first: BTreeSet<Pin>) {

@@ -3,6 +3,7 @@
 //! Answers are JSON on standard output. An error is one line of JSON, the last on standard error:
 //! `{"error": "...", "hint": "..."}`, and the exit code is 1.
 
+mod admit;
 mod inspect;
 mod launch;
 mod remove;
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use justmanage_model::Pin;
 use justmanage_model::node::NodeOrder;
 use lexopt::prelude::*;
 use serde::Serialize;
@@ -29,6 +31,8 @@ justmanage-agent runs one Redis or Valkey node.
   justmanage-agent run --dir DIR       run it in the foreground
   justmanage-agent status --dir DIR... what runs in nodes' directories; a line for each
   justmanage-agent remove --dir DIR    stop agent and server, and remove the directory
+  justmanage-agent admit --dir DIR --operator PIN
+                                       let the holder of another operator key in (sha256:... of the public key)
   justmanage-agent inspect FILE...     which of these files are server programs
   justmanage-agent --version
 ";
@@ -78,6 +82,10 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
         Some("start") => answer(&start::start(&node(arguments)?)?),
         Some("run") => run::run(&node(arguments)?),
         Some("status") => nodes(arguments)?.iter().try_for_each(|node| answer(&status::status(node)?)),
+        Some("admit") => {
+            let (directory, operator) = admission(arguments)?;
+            admit::admit(&directory, operator)
+        }
         Some("remove") => remove::remove(&node(arguments)?),
         Some("inspect") => answer(&inspect::inspect(files(arguments)?)?),
         Some("launch") => launch::launch(arguments),
@@ -122,6 +130,24 @@ fn files(mut arguments: lexopt::Parser) -> Result<Vec<PathBuf>, CommandError> {
         }
     }
     Ok(files)
+}
+
+/// `--dir DIR --operator PIN`.
+fn admission(mut arguments: lexopt::Parser) -> Result<(Directory, Pin), CommandError> {
+    let (mut directory, mut operator) = (None, None);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("dir") if directory.is_none() => directory = Some(PathBuf::from(arguments.value()?)),
+            Long("operator") if operator.is_none() => operator = Some(arguments.value()?.parse_with(str::parse::<Pin>)?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let operator = operator.ok_or_else(|| lexopt::Error::from("--operator is missing"))?;
+    let directory = directory.ok_or_else(|| lexopt::Error::from("--dir is missing"))?;
+    let absolute = std::path::absolute(&directory).map_err(|error| {
+        CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
+    })?;
+    Ok((Directory::new(absolute), operator))
 }
 
 /// Whose node a directory is.

@@ -208,3 +208,63 @@ async fn the_agent_that_leads_is_killed_and_another_leads() {
     assert!(said.record().generation >= taken.generation);
     assert_eq!(cluster.nodes[position].noted_server(), Some(server), "its server was never disturbed");
 }
+
+#[tokio::test]
+async fn a_primary_whose_agent_does_not_lead_comes_back_as_a_replica_too() {
+    let cluster = Cluster::formed(&redis(), 1, 2, |_| {}).await;
+    let (first, position, _) = first_primary(&cluster).await;
+    fenced(&cluster, position, 1).await;
+    kill(&cluster.nodes[position].noted_server().expect("a server"));
+    let said = led_by(&cluster, position, 0, |node| node != first).await;
+    // Now the agent that leads is not the primary's own.
+    let second = primary(&said, 0).expect("a primary");
+    assert_ne!(said.leader, Some(second));
+    fenced(&cluster, position, 1).await;
+    kill(&cluster.nodes[cluster.position(second)].noted_server().expect("a server"));
+    let said = led_by(&cluster, position, 0, |node| node != second).await;
+    assert!(is_replica(&said, second));
+}
+
+#[tokio::test]
+async fn a_primary_whose_agent_is_dead_goes_on_as_it_is() {
+    let mut cluster = Cluster::formed(&redis(), 1, 2, |_| {}).await;
+    let (node, position, other) = first_primary(&cluster).await;
+    fenced(&cluster, other, 1).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    cluster.nodes[position].kill_agent();
+    let led = |said: &Said| said.leader.is_some_and(|leader| leader != node) && !said.waiting.is_empty();
+    let before = cluster.operator(other).until("another agent leads", led).await.record().generation;
+    // As long as a takeover by mistake would need, and more.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_secs(6) {
+        writer.goes_on(20).await;
+    }
+    let said = cluster.operator(other).status().await.expect("a status");
+    assert!(said.record().takeovers.is_empty(), "its replicas hear from it");
+    assert!(said.record().generation.get() <= before.get() + 1, "nothing was decided over and over");
+    cluster.restart_agent(position);
+    let said = cluster.operator(other).converged().await;
+    assert_eq!(primary(&said, 0), Some(node));
+    let (report, held) = writer.end().await;
+    assert_eq!((report.acknowledged <= held, report.moves), (true, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_lost_its_data_gets_them_from_another() {
+    let cluster = Cluster::formed(&valkey(), 3, 1, |_| {}).await;
+    let writer = Writer::begin(&cluster, 0).await;
+    let (first, position, _) = first_primary(&cluster).await;
+    let replica = (position + 1..cluster.nodes.len()).find(|at| cluster.nodes[*at].order.claim.seat.shard == 0);
+    for position in [replica.expect("its replica"), position] {
+        let node = &cluster.nodes[position];
+        std::fs::remove_dir_all(node.file("data")).expect("lost");
+        kill(&node.noted_server().expect("a server"));
+        writer.goes_on(50).await;
+        let back = |said: &Said| said.converged && server(said, node.order.claim.node).is_some();
+        cluster.operator(4).until("everything is at rest", back).await;
+    }
+    let said = cluster.operator(4).converged().await;
+    assert!(is_replica(&said, first), "whose data were lost is no primary any more");
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged, "{held} of {}", report.acknowledged);
+}

@@ -123,6 +123,26 @@ async fn an_operator_whom_the_record_no_longer_names_is_out_at_once() {
 }
 
 #[tokio::test]
+async fn the_owner_of_a_node_lets_another_operator_in_when_the_key_is_lost() {
+    let node = Node::new(&redis());
+    let (agent, _) = serving(&node).await;
+    let server = node.noted_server();
+    let successor = KeyPair::generate().expect("a key");
+    assert!(refused(&Operator::with(&successor, &agent).status().await.expect_err("not yet")));
+    let admit = std::process::Command::new(crate::node::AGENT)
+        .args(["admit", "--operator", &successor.pin().to_string(), "--dir"])
+        .arg(&node.path)
+        .output()
+        .expect("the program");
+    assert!(admit.status.success(), "{}", String::from_utf8_lossy(&admit.stderr));
+    let agent = node.status().agent.expect("an agent that runs");
+    crate::wait::until("the owner's word is in the Record", || (!node.file("admitted.json").exists()).then_some(()));
+    let said = Operator::with(&successor, &agent).converged().await;
+    assert_eq!(said.record().operators, [successor.pin(), node.operator.pin()].into());
+    assert_eq!(node.noted_server(), server, "its server was not disturbed");
+}
+
+#[tokio::test]
 async fn the_server_speaks_tls_only_and_to_its_users_only() {
     let node = Node::new(&redis());
     let (agent, _) = serving(&node).await;

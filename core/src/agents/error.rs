@@ -43,8 +43,9 @@ impl AgentError {
             )
             .hint(
                 "Use the key that made the cluster: the provider's `operator_key`, JUSTMANAGE_OPERATOR_KEY, or \
-                 ~/.config/justmanage/operator.key. If it is lost, put the public key of a new one into the agent's \
-                 order.json on the machine itself, and restart the agent.",
+                 ~/.config/justmanage/operator.key. If it is lost, let another one in as the owner of a node's directory: \
+                 `justmanage-agent admit --dir NODE --operator sha256:DIGEST`, where DIGEST is what `openssl pkey -in KEY \
+                 -pubout -outform der | sha256sum` prints.",
             ),
             Self::Unreachable(why) | Self::NoAnswer(why) => {
                 Failure::new("Agent not reachable", format!("The agent of {node} could not be asked: {why}."))

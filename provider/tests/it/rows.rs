@@ -235,7 +235,7 @@ async fn an_operator_key_that_is_lost_is_an_error_with_the_way_back() {
     world.restart(&[("operator_key", another.into())]).await;
     let error = refused(world.host.read(CLUSTER, &state).await);
     assert_eq!(error.summary, "Operator key not accepted");
-    assert!(error.detail.contains("order.json"), "the recovery: {}", error.detail);
+    assert!(error.detail.contains("justmanage-agent admit --dir"), "the recovery: {}", error.detail);
 }
 
 #[tokio::test]
