@@ -18,6 +18,7 @@
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
 //! | [`journal`] | what happened at the node |
+//! | [`limits`] | limits of the server's process |
 //! | [`metrics`] | figures for Prometheus |
 //! | [`api`], [`status`] | what operators ask and are told |
 //! | [`log`] | the agent's log |
@@ -28,6 +29,7 @@ pub mod commands;
 pub mod directory;
 pub mod failover;
 pub mod journal;
+pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod node;

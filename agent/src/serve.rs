@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::api::{self, Api};
 use crate::directory::Directory;
 use crate::journal::Journal;
+use crate::limits::Limits;
 use crate::metrics::{self, Counts, Metrics};
 use crate::node::Berth;
 use crate::peers::Peers;
@@ -140,6 +141,7 @@ pub async fn serve(
         peers,
         journal,
         counts,
+        limits: Limits::new(directory.clone(), order.claim.node),
         clock: Timestamp::now,
     };
     let turn = Turn::new(tools, node, cluster);

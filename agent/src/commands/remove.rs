@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::{CommandError, Outcome, disk};
 use crate::directory::Directory;
+use crate::limits;
 use crate::process::{LockGuard, Watched, find_agent};
 use crate::server::{self, end_leftovers};
 
@@ -50,6 +51,7 @@ pub(super) fn remove(directory: &Directory) -> Outcome {
 /// Removes the node whose lock we hold.
 pub(super) fn with_lock(directory: &Directory, lock: LockGuard) -> Outcome {
     end_server(directory)?;
+    limits::remove(directory);
     delete(directory).map_err(disk(directory))?;
     drop(lock);
     Ok(())

@@ -1,8 +1,9 @@
 //! Starting a program that is to outlive us: our own program again, as a launcher that becomes the other program.
 //!
 //! What must happen between `fork` and `exec` cannot be done from Rust without unsafe code, and can be done by a program of
-//! a few lines: `justmanage-agent launch [--alone] DIRECTORY PROGRAM ARGUMENTS...` gives itself a session, goes to the
-//! directory, lets go of inherited descriptors, and becomes PROGRAM. Pid and start time stay the same all the while.
+//! a few lines: `justmanage-agent launch [--alone] [--join FILE]... [--oom-score-adj N] DIRECTORY PROGRAM ARGUMENTS...` gives
+//! itself a session, goes to the directory, joins control groups, lets go of inherited descriptors, and becomes PROGRAM. Pid
+//! and start time stay the same all the while.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -27,12 +28,23 @@ pub struct Launcher {
 pub struct Launch {
     /// Hold a lock on the directory for life, or do not start.
     pub alone: bool,
+    /// In what it is to begin.
+    pub confinement: Confinement,
     /// Where to work.
     pub directory: PathBuf,
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+}
+
+/// What confines a program from its beginning, so far as this user may do that: what cannot be done is left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// Files of control groups (`cgroup.procs`) that it is to be in.
+    pub join: Vec<PathBuf>,
+    /// How likely the kernel is to end it when there is no memory left, from -1000 (never) to 1000; `None`: as its parent.
+    pub oom_score_adj: Option<i16>,
 }
 
 /// Why a launcher did not become the program.
@@ -62,6 +74,12 @@ impl Launcher {
     pub fn command(&self, launch: &Launch) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("launch").args(launch.alone.then_some("--alone"));
+        for file in &launch.confinement.join {
+            command.arg("--join").arg(file);
+        }
+        if let Some(score) = launch.confinement.oom_score_adj {
+            command.arg(format!("--oom-score-adj={score}"));
+        }
         command.arg(&launch.directory).arg(&launch.program).args(&launch.arguments);
         command.env_clear().stdin(Stdio::null());
         command.envs(["PATH", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
@@ -73,7 +91,8 @@ impl Launch {
     /// What to launch in a directory.
     pub fn new(directory: &Path, program: &Path, arguments: &[&OsStr]) -> Self {
         let arguments = arguments.iter().map(OsString::from).collect();
-        Self { alone: false, directory: directory.to_owned(), program: program.to_owned(), arguments }
+        let confinement = Confinement::default();
+        Self { alone: false, confinement, directory: directory.to_owned(), program: program.to_owned(), arguments }
     }
 
     /// Becomes the program. Returns only if that is not possible.
@@ -99,8 +118,20 @@ impl Launch {
         umask(Mode::RWXG | Mode::RWXO);
         std::env::set_current_dir(&self.directory).map_err(failed("cannot go to"))?;
         let lock = self.alone.then(|| self.lock()).transpose()?;
+        self.confine();
         close_inherited(lock.as_ref().map(AsRawFd::as_raw_fd)).map_err(failed("cannot close descriptors in"))?;
         Ok(lock)
+    }
+
+    /// Joins its groups. A server without limits is better than none; the agent looks afterwards, and says what is missing.
+    fn confine(&self) {
+        for file in &self.confinement.join {
+            // 0 is whoever writes.
+            let _ = fs::write(file, "0");
+        }
+        if let Some(score) = self.confinement.oom_score_adj {
+            let _ = fs::write("/proc/self/oom_score_adj", score.to_string());
+        }
     }
 
     /// Locks the directory. The program inherits the lock and holds it until it, and every fork of it, has ended: so there

@@ -12,6 +12,6 @@ mod watched;
 
 pub use find::{find_agent, find_by_cwd, leftovers};
 pub use identity::{boot_id, identity};
-pub use launch::{Launch, Launcher, Refusal};
+pub use launch::{Confinement, Launch, Launcher, Refusal};
 pub use lock::LockGuard;
 pub use watched::{Ending, Watched};

@@ -19,7 +19,7 @@ use super::note::{Intent, Note};
 use super::supervisor::{KILL_LIMIT, Process, SupervisorError};
 use super::{after_end, rotate, running, tail};
 use crate::directory::Directory;
-use crate::process::{Ending, Launch, Launcher, Watched, find_by_cwd, leftovers};
+use crate::process::{Confinement, Ending, Launch, Launcher, Watched, find_by_cwd, leftovers};
 
 /// How often the server's log is looked at for its size.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ pub(super) struct Inner {
     clock: Clock,
     process: watch::Sender<Process>,
     state: Mutex<State>,
+    confinement: Mutex<Confinement>,
 }
 
 #[derive(Debug)]
@@ -63,7 +64,13 @@ impl Inner {
     /// Nothing held yet.
     pub(super) fn new(directory: Directory, launcher: Launcher, clock: Clock, intent: Intent) -> Arc<Self> {
         let state = Mutex::new(State { intent, held: None, failures: 0, stopping: false });
-        Arc::new(Self { directory, launcher, clock, process: watch::Sender::new(Process::Stopped), state })
+        let (process, confinement) = (watch::Sender::new(Process::Stopped), Mutex::default());
+        Arc::new(Self { directory, launcher, clock, process, state, confinement })
+    }
+
+    /// In what servers begin from now on.
+    pub(super) fn confine(&self, confinement: Confinement) {
+        *self.confinement.lock().unwrap_or_else(PoisonError::into_inner) = confinement;
     }
 
     /// How it is now.
@@ -194,7 +201,8 @@ impl Inner {
             warn!(error = error.to_string(), "the server's log cannot be put aside");
         }
         let output = File::options().append(true).create(true).mode(0o600).open(&log).map_err(failed)?;
-        let launch = Launch { alone: true, ..Launch::new(&self.directory.data(), program, arguments) };
+        let confinement = self.confinement.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let launch = Launch { alone: true, confinement, ..Launch::new(&self.directory.data(), program, arguments) };
         let mut command = self.launcher.command(&launch);
         let child = command.stdout(output.try_clone().map_err(failed)?).stderr(output).spawn().map_err(failed)?;
         // Dropped without waiting: its status is taken through the pidfd.

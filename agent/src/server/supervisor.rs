@@ -15,7 +15,7 @@ use tracing::warn;
 use super::held::Inner;
 use super::note::{Intent, Note};
 use crate::directory::Directory;
-use crate::process::{Launcher, Watched};
+use crate::process::{Confinement, Launcher, Watched};
 
 /// How long a process may take to vanish after SIGKILL: the kernel frees gigabytes at some GiB/s. One that stays longer
 /// hangs in the kernel, on a disk that does not answer.
@@ -103,6 +103,11 @@ impl Supervisor {
         let inner = Inner::new(directory, launcher, Box::new(clock), intent);
         inner.adopt(note)?;
         Ok(Self { inner })
+    }
+
+    /// In what servers begin that are started from now on.
+    pub fn confine(&self, confinement: Confinement) {
+        self.inner.confine(confinement);
     }
 
     /// How it is now.

@@ -12,6 +12,7 @@ use justmanage_releases::drift;
 use super::{Started, Turn};
 use crate::authority::{self, Authority};
 use crate::failover;
+use crate::limits::Wanted;
 use crate::secrets;
 use crate::server::{Process, SupervisorError};
 
@@ -104,6 +105,7 @@ impl Turn {
         let address = Some(self.tools.info.client.ip());
         let started = Started { generation: record.generation, keys, address };
         directory.write(&directory.started(), &started)?;
+        self.tools.supervisor.confine(self.tools.limits.confinement(Wanted::from(&record.spec)));
         let config = directory.server_config();
         self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
         Ok(())

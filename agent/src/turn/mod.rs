@@ -31,6 +31,7 @@ use tracing::{info, warn};
 
 use crate::directory::Directory;
 use crate::journal::Journal;
+use crate::limits::{Limits, Wanted};
 use crate::metrics::Counts;
 use crate::peers::{Gathered, Gatherer, Peers};
 use crate::secrets::Secrets;
@@ -62,6 +63,8 @@ pub struct Tools {
     pub journal: Arc<Journal>,
     /// What is counted for monitoring.
     pub counts: Arc<Counts>,
+    /// Limits of the server's process.
+    pub limits: Limits,
     /// What time it is.
     pub clock: fn() -> Timestamp,
 }
@@ -167,6 +170,12 @@ impl Turn {
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         let server = self.look(record.as_ref()).await;
         self.ask_others(record.as_ref(), leads, &server);
+        let limits = match (&record, &server) {
+            (Some(record), ServerState::Running(server)) => {
+                self.tools.limits.enforce(server.pid, Wanted::from(&record.spec)).await
+            }
+            _ => Vec::new(),
+        };
         let now = (self.tools.clock)();
         let node = NodeObservation {
             agent_version: self.tools.info.version.clone(),
@@ -177,7 +186,7 @@ impl Turn {
             asked: self.memory.asked.clone(),
             severed: self.memory.severed,
             at: self.at(),
-            limits: Vec::new(),
+            limits,
         };
         let Some(record) = record else {
             self.node.publish(NodeStatus { record: None, node });

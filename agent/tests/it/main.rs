@@ -10,6 +10,7 @@ mod forming;
 mod healing;
 mod idle;
 mod life;
+mod limits;
 mod metrics;
 mod node;
 mod operator;
