@@ -194,8 +194,13 @@ impl World {
             (false, false) => Supervised::Stopped,
         };
         agent.wanted |= runs;
-        if !runs {
-            agent.memory.gone(agent.supervised == Supervised::Stopped);
+        match (&agent.supervised, agent.wanted) {
+            (Supervised::Running(_), _) => {}
+            (Supervised::Down { .. }, false) => agent.memory.perhaps_saved(),
+            (supervised, _) => {
+                let stopped = *supervised == Supervised::Stopped;
+                agent.memory.gone(stopped);
+            }
         }
     }
 

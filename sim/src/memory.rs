@@ -14,8 +14,9 @@ pub struct Memory {
     pub severed: Option<Timestamp>,
     /// Whom it asked to take over.
     pub asked: Option<AskedFailover>,
-    /// Its server keeps nothing on disk, ended without saving, and has received nothing since; on disk.
-    hollow: bool,
+    /// Its server keeps nothing on disk, ended without saving, and has received nothing since; on disk. With the offset that it
+    /// had when it was first seen after that.
+    hollow: Option<Option<u64>>,
     /// Since when the server has not answered.
     pub silent: Option<Timestamp>,
 }
@@ -41,8 +42,17 @@ impl Memory {
         self.link_down = None;
         self.silent = None;
         if !saved && self.kept.last.as_ref().is_some_and(|last| !last.persistent) {
-            self.hollow = true;
+            self.hollow = Some(None);
             self.kept.last.take_if(|last| !last.primary);
+            self.disk = self.kept.clone();
+        }
+    }
+
+    /// It was being stopped, and nobody saw whether it saved its data: they may be there.
+    pub fn perhaps_saved(&mut self) {
+        self.link_down = None;
+        if let Some(last) = self.kept.last.as_mut().filter(|last| !last.primary) {
+            last.persistent = true;
             self.disk = self.kept.clone();
         }
     }
@@ -70,8 +80,13 @@ impl Memory {
             Role::Replica { .. } => Vec::new(),
         };
         let up = matches!(&bus.role, Role::Replica { link, .. } if link.up);
-        self.hollow &= !(up || primary && bus.ok);
-        if !bus.is_primary() && self.hollow {
+        let copied = matches!(&bus.role, Role::Primary { replicas } if replicas.iter().any(|replica| replica.online));
+        match &mut self.hollow {
+            Some(Some(before)) if up || primary && copied || *before != server.offset => self.hollow = None,
+            Some(before) => drop(before.get_or_insert(server.offset)),
+            None => {}
+        }
+        if self.hollow.is_some() {
             self.kept.last = None;
         } else if primary || up || !bus.is_primary() && self.kept.last.is_some() {
             let config_epoch = bus.config_epoch;

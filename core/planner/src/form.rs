@@ -1,6 +1,10 @@
 //! Making a cluster out of members, and a member of a newcomer.
 
-use justmanage_model::{BusId, NodeId, NodeStep, Phase, RecordChange, Role, ServerState, SlotSet, Waiting};
+use std::net::SocketAddr;
+
+use justmanage_model::{
+    BusId, Member, NodeId, NodeStep, Peer, Phase, RecordChange, Role, ServerState, SlotSet, Waiting,
+};
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
@@ -123,12 +127,15 @@ fn strangers(view: &View<'_>, one: Serving<'_>) -> Vec<NodeId> {
         view.record.members.iter().filter(|(other, member)| {
             **other != one.node && (!view.is(Phase::Forming) || one.member.seat < member.seat)
         });
+    // One that died while they got to know each other knows nobody, and nobody tells it of anybody.
+    let half = |peer: &Peer| view.is(Phase::Forming) && peer.linked_to && !peer.linked_from;
     let unknown = others.filter(|(other, member)| match view.peer_of(one, **other, member) {
         None => true,
-        Some(peer) => !peer.handshake && !peer.linked_to && peer.at != Some(member.client),
+        Some(peer) => !peer.handshake && (half(peer) || !peer.linked_to && peer.at != Some(member.client)),
     });
     // Whoever is past the handshake at that address is another server, which was there before.
-    let on_its_way = |member: &justmanage_model::Member| one.bus.peer_at(member.client).is_some_and(|peer| peer.handshake);
+    let met = |at: SocketAddr| one.bus.peers.iter().any(|peer| peer.handshake && peer.at == Some(at));
+    let on_its_way = |member: &Member| met(member.client);
     unknown.filter(|(_, member)| !on_its_way(member)).map(|(other, _)| *other).collect()
 }
 
@@ -150,7 +157,7 @@ fn gone(view: &View<'_>, one: Serving<'_>) -> Vec<BusId> {
 fn primary_to_follow(view: &View<'_>, one: Serving<'_>) -> Option<NodeId> {
     let known = view.shard(one.member.seat.shard).filter(|(other, _)| *other != one.node);
     let mut known = known.filter_map(|(other, member)| Some((other, member, view.peer_of(one, other, member)?)));
-    let fit = |member: &justmanage_model::Member, peer: &justmanage_model::Peer| {
+    let fit = |member: &Member, peer: &Peer| {
         let seat = view.is(Phase::Forming) && member.seat.ordinal == 0;
         !peer.handshake && peer.replica_of.is_none() && !peer.failed && (peer.slots > 0 || seat)
     };

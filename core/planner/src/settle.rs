@@ -145,7 +145,10 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
             None => draft.wait(waiting),
         };
     }
-    let mut cut_off = 0;
+    if view.primary_of(shard).is_some() {
+        return draft.change(RecordChange::EndTakeover(shard));
+    }
+    let mut cut_off = Vec::new();
     for one in replicas {
         let Role::Replica { link, .. } = &one.bus.role else { continue };
         let severed = one.seen.severed.is_some_and(|at| at >= takeover.at);
@@ -154,15 +157,22 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
             // The primary is there after all: it let its replica in again.
             (true, true) => return draft.change(RecordChange::EndTakeover(shard)),
             (false, _) => {
-                cut_off += u16::from(link.down_since.is_some_and(|since| view.age(since) >= FENCE_PATIENCE));
+                let long = link.down_since.is_some_and(|since| view.age(since) >= FENCE_PATIENCE);
+                cut_off.extend(Some(one).filter(|_| long));
                 draft.wait_for(one.node, waiting.clone());
             }
         }
     }
-    let left = view.record.spec.replicas_per_shard.saturating_sub(cut_off);
-    if left < view.record.fence_replicas() {
-        draft.change(RecordChange::TakeOver(shard, Takeover { cleared: true, ..takeover.clone() }));
-    } else {
-        draft.wait(waiting);
+    let count = u16::try_from(cut_off.len()).unwrap_or(u16::MAX);
+    let left = view.record.spec.replicas_per_shard.saturating_sub(count);
+    // Those that are cut off now are so many that one of them has whatever was acknowledged. Who that is may have been out of
+    // sight when the takeover was begun.
+    let best = cut_off.into_iter().filter(|one| one.has_copy()).max_by_key(|one| (one.server.offset, one.node));
+    match best.filter(|_| left < view.record.fence_replicas()) {
+        Some(best) => {
+            let takeover = Takeover { by: best.node, cleared: true, ..takeover.clone() };
+            draft.change(RecordChange::TakeOver(shard, takeover));
+        }
+        None => draft.wait(waiting),
     }
 }
