@@ -81,6 +81,7 @@ impl Memory {
         };
         let up = matches!(&bus.role, Role::Replica { link, .. } if link.up);
         let copied = matches!(&bus.role, Role::Primary { replicas } if replicas.iter().any(|replica| replica.online));
+        let was_hollow = self.hollow.is_some();
         match &mut self.hollow {
             Some(Some(before)) if up || primary && copied || *before != server.offset => self.hollow = None,
             Some(before) => drop(before.get_or_insert(server.offset)),
@@ -88,7 +89,7 @@ impl Memory {
         }
         if self.hollow.is_some() {
             self.kept.last = None;
-        } else if primary || up || !bus.is_primary() && self.kept.last.is_some() {
+        } else if primary || up || !bus.is_primary() && (was_hollow || self.kept.last.is_some()) {
             let config_epoch = bus.config_epoch;
             self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, config_epoch, at: now });
         }
