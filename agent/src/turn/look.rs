@@ -25,7 +25,8 @@ impl Turn {
                 return self.gone(ServerState::Down { since, failures, retry_at, why });
             }
         };
-        let Some(record) = record else { return ServerState::Starting { since } };
+        // One that is still where the node was is about to be started where it is.
+        let Some(record) = record.filter(|_| self.at_home) else { return ServerState::Starting { since } };
         match self.ask(record).await {
             Ok(state) => {
                 self.silent = None;

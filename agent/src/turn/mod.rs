@@ -27,6 +27,7 @@ use justmanage_model::{
 use justmanage_record::{RecordStore, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::directory::Directory;
@@ -84,6 +85,8 @@ pub struct Turn {
     silent: Option<Timestamp>,
     /// The server is where the node is, or stopped.
     at_home: bool,
+    /// Stops it where the node was.
+    on_its_way: Option<JoinHandle<()>>,
     memory: Memory,
     chronicle: Chronicle,
     trouble: Trouble,
@@ -126,6 +129,7 @@ impl Turn {
             applied: None,
             silent: None,
             at_home: false,
+            on_its_way: None,
             chronicle: Chronicle::default(),
             trouble: Trouble::default(),
             settled: None,
@@ -165,7 +169,7 @@ impl Turn {
 
     async fn once(&mut self) -> Outcome {
         self.tools.counts.turn();
-        self.bring_home().await;
+        self.bring_home();
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         let server = self.look(record.as_ref()).await;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{NodeId, Record, Role, Seat, Seen, ServerObservation, ServerState};
 
+use crate::network::Host;
 use crate::node::Node;
 use crate::operator::{Operator, Said, record_of};
 
@@ -18,12 +20,23 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Agents that run, and no cluster yet.
     pub(crate) fn started(server: &Path, shards: u16, replicas: u16) -> Self {
+        Self::started_on(server, shards, replicas, |_| None)
+    }
+
+    /// As [`Cluster::started`], each node on the host of its seat.
+    pub(crate) fn started_on(
+        server: &Path,
+        shards: u16,
+        replicas: u16,
+        host: impl Fn(Seat) -> Option<Arc<Host>>,
+    ) -> Self {
         let seats = (0..shards).flat_map(|shard| (0..=replicas).map(move |ordinal| Seat { shard, ordinal }));
         let mut nodes: Vec<Node> = Vec::new();
         for seat in seats {
-            let node = match nodes.first() {
-                None => Node::new(server),
-                Some(first) => first.beside(seat),
+            let node = match (nodes.first(), host(seat)) {
+                (None, None) => Node::new(server),
+                (None, Some(host)) => Node::on(host, server),
+                (Some(first), host) => first.beside(seat, host),
             };
             nodes.push(node);
         }
@@ -37,12 +50,16 @@ impl Cluster {
 
     /// A cluster that serves, from a first Record that was changed so.
     pub(crate) async fn formed(server: &Path, shards: u16, replicas: u16, change: impl FnOnce(&mut Record)) -> Self {
-        let cluster = Self::started(server, shards, replicas);
-        let mut record = cluster.first_record(shards, replicas);
+        Self::started(server, shards, replicas).form(shards, replicas, change).await
+    }
+
+    /// Makes a cluster that serves of agents that run.
+    pub(crate) async fn form(self, shards: u16, replicas: u16, change: impl FnOnce(&mut Record)) -> Self {
+        let mut record = self.first_record(shards, replicas);
         change(&mut record);
-        cluster.found(&record).await;
-        cluster.operator(0).converged().await;
-        cluster
+        self.found(&record).await;
+        self.operator(0).converged().await;
+        self
     }
 
     /// The first Record of these nodes.

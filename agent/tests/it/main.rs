@@ -12,6 +12,8 @@ mod idle;
 mod life;
 mod limits;
 mod metrics;
+mod moves;
+mod network;
 mod node;
 mod operator;
 mod process;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,6 +14,7 @@ use justmanage_model::{Claim, ClusterId, NodeId, Seat};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
+use crate::network::{Host, Network};
 use crate::servers;
 use crate::wait::until;
 
@@ -31,33 +33,51 @@ pub(crate) struct Node {
     /// The directory of its server's programs.
     server: PathBuf,
     pub(crate) program: ServerProgram,
+    /// The host that it is on, if not on this one.
+    pub(crate) host: Option<Arc<Host>>,
 }
 
 impl Node {
     /// A directory with an order in it, and nothing started.
     pub(crate) fn new(server: &Path) -> Self {
         let home = Arc::new(tempfile::tempdir().expect("a directory"));
-        let operator = KeyPair::generate().expect("a key");
-        let cluster = ClusterId::from_entropy(random());
-        Self::make(home, Arc::new(operator), cluster, Seat { shard: 0, ordinal: 0 }, server)
+        let operator = Arc::new(KeyPair::generate().expect("a key"));
+        Self::make(home, (operator, ClusterId::from_entropy(random())), Seat { shard: 0, ordinal: 0 }, server, None)
+    }
+
+    /// As [`Node::new`], on a host.
+    pub(crate) fn on(host: Arc<Host>, server: &Path) -> Self {
+        let home = Arc::new(tempfile::tempdir().expect("a directory"));
+        let operator = Arc::new(KeyPair::generate().expect("a key"));
+        let seat = Seat { shard: 0, ordinal: 0 };
+        Self::make(home, (operator, ClusterId::from_entropy(random())), seat, server, Some(host))
     }
 
     /// Another node of the same cluster, in another seat.
-    pub(crate) fn beside(&self, seat: Seat) -> Self {
-        Self::make(self.home.clone(), self.operator.clone(), self.order.claim.cluster, seat, &self.server)
+    pub(crate) fn beside(&self, seat: Seat, host: Option<Arc<Host>>) -> Self {
+        let whose = (self.operator.clone(), self.order.claim.cluster);
+        Self::make(self.home.clone(), whose, seat, &self.server, host)
     }
 
-    fn make(home: Arc<TempDir>, operator: Arc<KeyPair>, cluster: ClusterId, seat: Seat, server: &Path) -> Self {
+    fn make(
+        home: Arc<TempDir>,
+        (operator, cluster): (Arc<KeyPair>, ClusterId),
+        seat: Seat,
+        server: &Path,
+        host: Option<Arc<Host>>,
+    ) -> Self {
         let claim =
             Claim { cluster, name: "demo".parse().expect("a name"), node: NodeId::from_entropy(random()), seat };
-        let order = NodeOrder { claim, operators: [operator.pin()].into(), address: [127, 0, 0, 1].into() };
+        let address = host.as_ref().map_or(Ipv4Addr::LOCALHOST, |host| host.address()).into();
+        let peer_names = host.as_ref().map(|_| Network::names());
+        let order = NodeOrder { claim, operators: [operator.pin()].into(), address, peer_names };
         // A blank in the path: whoever writes paths into files has to quote them.
         let path = home.path().join("a demo").join(order.claim.node.to_string());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).expect("a directory");
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(path.join("order.json"));
         file.as_mut().expect("a file").write_all(&serde_json::to_vec(&order).expect("JSON")).expect("an order");
         let program = inspect(&servers::program(server));
-        Self { home, path, order, operator, server: server.to_owned(), program }
+        Self { home, path, order, operator, server: server.to_owned(), program, host }
     }
 
     /// A file in its directory.
@@ -67,12 +87,19 @@ impl Node {
 
     /// Runs a command of the program on the directory.
     pub(crate) fn command(&self, verb: &str) -> Output {
-        Command::new(AGENT).arg(verb).arg("--dir").arg(&self.path).output().expect("the program")
+        let here = || Command::new(AGENT);
+        let mut agent = self.host.as_ref().map_or_else(here, |host| host.command(Path::new(AGENT)));
+        agent.arg(verb).arg("--dir").arg(&self.path).output().expect("the program")
     }
 
     /// `start`.
     pub(crate) fn start(&self) -> AgentInfo {
         answer(&self.command("start"))
+    }
+
+    /// What the agent that runs has written of itself.
+    pub(crate) fn agent(&self) -> Option<AgentInfo> {
+        serde_json::from_slice(&fs::read(self.file("agent.json")).ok()?).ok()
     }
 
     /// `status`.

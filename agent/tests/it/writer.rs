@@ -81,7 +81,7 @@ impl Writer {
     }
 }
 
-async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisError> {
+pub(crate) async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisError> {
     let certificates = TlsCertificates { client_tls: None::<ClientTlsConfig>, root_cert: Some(ca.to_vec()) };
     let client = redis::Client::build_with_tls(endpoint, certificates)?;
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
@@ -89,7 +89,7 @@ async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisE
 }
 
 /// A key that the servers of this shard take.
-async fn key_of(endpoints: &[String], ca: &[u8]) -> String {
+pub(crate) async fn key_of(endpoints: &[String], ca: &[u8]) -> String {
     let begun = Instant::now();
     loop {
         for endpoint in endpoints {

@@ -28,6 +28,11 @@ const NEEDS: &[Need] = &[
         package: Some("patchelf"),
         otherwise: "patchelf, to give a server that a test fetches the libraries of the cache",
     },
+    Need {
+        programs: &["ip"],
+        package: Some("iproute2"),
+        otherwise: "iproute2, for tests of clusters on hosts in network namespaces",
+    },
     Need { programs: &["rustfmt"], package: None, otherwise: "rustup component add rustfmt" },
     Need { programs: &["cargo-clippy"], package: None, otherwise: "rustup component add clippy" },
 ];
