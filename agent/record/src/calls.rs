@@ -1,7 +1,8 @@
 //! Calls to other agents: one connection for each, and typed answers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use justmanage_agent_proto::v1::group_client::GroupClient;
 use justmanage_agent_proto::v1::refusal::Kind;
 use justmanage_agent_proto::v1::{PingRequest, Refusal};
 use justmanage_identity::{KeyPair, Target, connect};
-use justmanage_model::{Epoch, NodeId, PeerNames, Pin, Record};
+use justmanage_model::{Epoch, Member, NodeId, PeerNames, Pin, Record};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -94,6 +95,8 @@ pub(crate) struct Calls {
     epoch: watch::Sender<Option<Epoch>>,
     record: watch::Sender<Option<Record>>,
     lines: Mutex<HashMap<(Target, Pin), Line>>,
+    /// Where agents are that have moved: from where, and to where.
+    moved: Mutex<HashMap<NodeId, (SocketAddr, SocketAddr)>>,
 }
 
 /// A connection, made when it is first used.
@@ -121,7 +124,8 @@ impl Drop for Unanswered {
 
 impl Calls {
     pub(crate) fn new(key: Arc<KeyPair>, names: Option<PeerNames>, record: watch::Sender<Option<Record>>) -> Self {
-        Self { key, names, epoch: watch::Sender::new(None), record, lines: Mutex::default() }
+        let epoch = watch::Sender::new(None);
+        Self { key, names, epoch, record, lines: Mutex::default(), moved: Mutex::default() }
     }
 
     /// The epoch of this agent's group, if it knows one.
@@ -169,7 +173,8 @@ impl Calls {
         {
             return Ok(line.clone());
         }
-        let channel = connect(place.0.clone(), to.pin, &self.key).map_err(|error| CallError::NotSent(error.to_string()))?;
+        let channel =
+            connect(place.0.clone(), to.pin, &self.key).map_err(|error| CallError::NotSent(error.to_string()))?;
         let line = Line { client: GroupClient::new(channel), silences: Arc::default() };
         // An agent that has moved has its old connection here; there is one for each agent.
         lines.retain(|(_, pin), _| *pin != to.pin);
@@ -182,13 +187,33 @@ impl Calls {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).retain(|(_, pin), _| kept(pin));
     }
 
-    /// Where an agent is looked for: at its name, if members have names, and where the Record has it.
+    /// Where an agent is looked for: at its name, if members have names, and where it was known to listen. There the Record
+    /// knows best, unless somebody said that it has moved since.
     fn place(&self, to: &Voter) -> Target {
-        let record = self.record.borrow();
-        let member = record.iter().flat_map(|record| record.members.values()).find(|member| member.pin == to.pin);
+        let member = self.agreed(&to.pin);
+        let agreed = member.as_ref().map_or(to.agent, |member| member.agent);
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = moved.get(&to.node).filter(|(from, _)| *from == agreed).map_or(agreed, |(_, place)| *place);
         match (&self.names, member) {
-            (Some(names), Some(member)) => Target::Name { name: names.of(to.node, member.seat), before: member.agent },
-            _ => member.map_or(to.agent, |member| member.agent).into(),
+            (Some(names), Some(member)) => Target::Name { name: names.of(to.node, member.seat), before: known },
+            _ => known.into(),
+        }
+    }
+
+    fn agreed(&self, pin: &Pin) -> Option<Member> {
+        let record = self.record.borrow();
+        let mut members = record.iter().flat_map(|record| record.members.values());
+        members.find(|member| member.pin == *pin).cloned()
+    }
+
+    /// Takes somebody's word for where agents are, until the Record says something new.
+    pub(crate) fn relocate(&self, places: &BTreeMap<NodeId, SocketAddr>) {
+        let record = self.record.borrow();
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        for (node, place) in places {
+            if let Some(member) = record.iter().find_map(|record| record.members.get(node)) {
+                moved.insert(*node, (member.agent, *place));
+            }
         }
     }
 }

@@ -9,18 +9,24 @@ use justmanage_model::{Epoch, Generation, NodeId, Record};
 use openraft::error::{CheckIsLeaderError, ClientWriteError, RaftError};
 use tokio::time::Instant;
 
+use crate::StoreError;
 use crate::calls::CallError;
 use crate::disk::random;
 use crate::group::{Group, lock};
 use crate::judge::{PROOF_LIMIT, confirmed};
-use crate::types::{Command, Raft, Verdict, Voter, voter};
-use crate::{Standing, StoreError};
+use crate::lead::Lead;
+use crate::types::{Command, Raft, Verdict, Voter};
 
 /// Longest time for a change or a linearizable read. A leader that is lost in the middle of it is replaced in 2 to 3 s; the
 /// change is then proposed again, with the same nonce, and happens once.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+/// Longest time for one attempt. A leader that does not answer for so long is asleep or cut off, and another one is there or
+/// about to be; a disk that takes so long for two syncs is none to vote with.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
 /// Between two attempts: a leader that is being elected is there within a few of these.
-const AGAIN: Duration = Duration::from_millis(50);
+pub(crate) const AGAIN: Duration = Duration::from_millis(50);
+/// Before the one who is said to lead is asked: enough to do no harm if two say so of each other.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// A change as it is proposed.
 #[derive(Clone)]
@@ -36,19 +42,14 @@ pub(crate) struct Proposal {
 pub(crate) enum Attempt<T> {
     /// This is the answer.
     Settled(Result<T, StoreError>),
-    /// Nothing came of it, and nothing will.
+    /// Nothing came of it; another attempt may do better.
     Nothing(String),
+    /// Nothing will come of any.
+    Never(String),
     /// Another agent leads; whoever knows says which.
     Elsewhere(Option<NodeId>),
     /// Something may come of it yet.
     Doubt(String),
-}
-
-/// Who can answer.
-enum Lead {
-    Here(Raft),
-    There(Voter),
-    Nowhere(String),
 }
 
 impl Group {
@@ -66,14 +67,18 @@ impl Group {
         let mut doubt = false;
         let mut why = String::new();
         while Instant::now() < deadline {
-            match self.attempt(&proposal, deadline).await {
-                Attempt::Settled(Err(StoreError::NoMajority(text))) if doubt => return Err(StoreError::Unknown(text)),
+            let mut pause = AGAIN;
+            match self.attempt(&proposal, deadline.min(Instant::now() + ATTEMPT)).await {
                 Attempt::Settled(result) => return result,
-                Attempt::Elsewhere(leader) => self.learn(leader),
+                Attempt::Elsewhere(leader) => pause = self.learn(leader),
                 Attempt::Nothing(text) => why = text,
                 Attempt::Doubt(text) => (why, doubt) = (text, true),
+                Attempt::Never(text) => {
+                    why = text;
+                    break;
+                }
             }
-            tokio::time::sleep_until(deadline.min(Instant::now() + AGAIN)).await;
+            tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
         }
         Err(if doubt { StoreError::Unknown(why) } else { StoreError::NoMajority(why) })
     }
@@ -83,17 +88,20 @@ impl Group {
         let deadline = Instant::now() + LIMIT;
         let mut why = String::new();
         while Instant::now() < deadline {
+            let mut pause = AGAIN;
             let attempt = match self.lead() {
                 Lead::Here(raft) => self.read_here(&raft).await,
                 Lead::There(leader) => self.read_there(&leader).await,
                 Lead::Nowhere(why) => Attempt::Nothing(why),
+                Lead::Never(why) => Attempt::Never(why),
             };
             match attempt {
                 Attempt::Settled(result) => return result,
-                Attempt::Elsewhere(leader) => self.learn(leader),
+                Attempt::Elsewhere(leader) => pause = self.learn(leader),
                 Attempt::Nothing(text) | Attempt::Doubt(text) => why = text,
+                Attempt::Never(text) => return Err(StoreError::NoMajority(text)),
             }
-            tokio::time::sleep_until(deadline.min(Instant::now() + AGAIN)).await;
+            tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
         }
         Err(StoreError::NoMajority(why))
     }
@@ -103,39 +111,8 @@ impl Group {
             Lead::Here(_) => self.propose_here(proposal, deadline).await,
             Lead::There(leader) => self.propose_there(&leader, proposal, deadline).await,
             Lead::Nowhere(why) => Attempt::Nothing(why),
+            Lead::Never(why) => Attempt::Never(why),
         }
-    }
-
-    /// Who can answer, as far as this agent knows.
-    fn lead(&self) -> Lead {
-        let raft = self.raft.borrow().clone();
-        let Some(raft) = raft else {
-            return Lead::Nowhere(match &*self.standing.borrow() {
-                Standing::Broken { why } => why.clone(),
-                _ => "this agent takes no part at the moment".to_owned(),
-            });
-        };
-        let metrics = raft.metrics().borrow().clone();
-        if metrics.state == openraft::ServerState::Leader {
-            return Lead::Here(raft);
-        }
-        if self.votes(&metrics) {
-            let known = metrics.current_leader.filter(|leader| *leader != self.id);
-            let leader = known.and_then(|leader| metrics.membership_config.membership().get_node(&leader).cloned());
-            return leader.map_or_else(|| Lead::Nowhere("no agent leads at the moment".to_owned()), Lead::There);
-        }
-        let Some(trusted) = self.trusted() else { return Lead::Nowhere("nobody invited this agent".to_owned()) };
-        if let Some(leader) = lock(&self.hint).and_then(|leader| voter(&trusted, leader)) {
-            return Lead::There(leader);
-        }
-        let wanted = crate::voters(&trusted).into_iter().filter(|node| *node != self.node);
-        let voters: Vec<_> = wanted.filter_map(|node| voter(&trusted, node)).collect();
-        let next = self.next_of(&voters).cloned();
-        next.map_or_else(|| Lead::Nowhere("no other agent is known".to_owned()), Lead::There)
-    }
-
-    fn learn(&self, leader: Option<NodeId>) {
-        *lock(&self.hint) = leader;
     }
 
     /// Proposes a change as the leader.
@@ -152,7 +129,7 @@ impl Group {
                 Attempt::Settled(Ok(_)) => {}
                 Attempt::Settled(Err(error)) => return Attempt::Settled(Err(error)),
                 Attempt::Elsewhere(leader) => return Attempt::Elsewhere(leader),
-                Attempt::Nothing(why) | Attempt::Doubt(why) => return Attempt::Nothing(why),
+                Attempt::Nothing(why) | Attempt::Doubt(why) | Attempt::Never(why) => return Attempt::Nothing(why),
             }
         }
         if let Some(answer) = self.known_answer(proposal) {
@@ -226,8 +203,8 @@ impl Group {
 
     /// Reads as the leader.
     pub(crate) async fn read_here(&self, raft: &Raft) -> Attempt<Option<Record>> {
-        match tokio::time::timeout(PROOF_LIMIT, raft.ensure_linearizable()).await {
-            Ok(Ok(_)) => Attempt::Settled(Ok(self.machine.state().record.clone())),
+        match tokio::time::timeout(PROOF_LIMIT, self.prove(raft)).await {
+            Ok(Ok(())) => Attempt::Settled(Ok(self.machine.state().record.clone())),
             Ok(Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(other)))) => {
                 Attempt::Elsewhere(other.leader_node.map(|leader| leader.node))
             }
@@ -258,7 +235,7 @@ impl Group {
                 Attempt::Elsewhere(leader.parse().ok())
             }
             CallError::Refused(Refusal { kind, .. }) if kind == Kind::FormerMember as i32 => {
-                Attempt::Settled(Err(StoreError::NoMajority("this agent was removed from the cluster".to_owned())))
+                Attempt::Never("this agent was removed from the cluster".to_owned())
             }
             // Also one that has founded another group meanwhile: ours goes on without it.
             CallError::Refused(_) | CallError::NotSent(_) => Attempt::Nothing(why),

@@ -1,5 +1,6 @@
 //! What an agent keeps of the group on disk: one file, where the log and the vote are synced before anybody hears of them.
 
+mod fault;
 mod rows;
 
 use std::fs::{self, DirBuilder, File};
@@ -13,6 +14,7 @@ use justmanage_model::record::LAYOUT;
 use redb::{Builder, Database};
 use ring::rand::{SecureRandom, SystemRandom};
 
+pub(crate) use fault::DiskError;
 pub(crate) use rows::{Row, entries, key, last_entry, store, value};
 
 /// The file's page cache. Everything in it (a log of at most 80 entries, three Records) is read once at the start and then
@@ -22,29 +24,6 @@ const CACHE_BYTES: usize = 512 * 1024;
 /// Room kept on the disk. One change takes a few pages (the largest Record twice, in the log and in a snapshot, and the
 /// pages around it): some 200 KiB; the file grows by up to twice that at a time.
 const BALLAST_BYTES: usize = 1024 * 1024;
-
-/// Why the disk cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DiskError {
-    /// There is no room.
-    #[error("the disk is full: free some space, the agent then goes on by itself")]
-    Full,
-    /// This agent voted before, and what it voted for is gone.
-    #[error(
-        "its copy of the Record is lost: this agent has voted before, and may not vote again without knowing how; replace \
-         the node by a new one"
-    )]
-    Lost,
-    /// It is there, and makes no sense.
-    #[error("its copy of the Record is damaged ({0}); replace the node by a new one")]
-    Damaged(String),
-    /// A newer agent wrote it.
-    #[error("its copy of the Record has layout {0}, and this agent knows layouts up to {LAYOUT}: run a newer agent")]
-    NewerLayout(u32),
-    /// Anything else; it may pass.
-    #[error("its copy of the Record cannot be read or written: {0}")]
-    Failed(String),
-}
 
 /// The file, opened and closed as often as need be. Clones are the same file.
 #[derive(Clone)]
@@ -272,41 +251,6 @@ pub(crate) fn random() -> Result<u64, DiskError> {
     drawn.map_err(|_| DiskError::Failed("the operating system gave no random numbers".to_owned()))?;
     Ok(u64::from_be_bytes(bytes))
 }
-
-impl From<io::Error> for DiskError {
-    fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{FileTooLarge, InvalidData, QuotaExceeded, StorageFull, UnexpectedEof};
-        match error.kind() {
-            StorageFull | QuotaExceeded | FileTooLarge => Self::Full,
-            InvalidData | UnexpectedEof => Self::Damaged(error.to_string()),
-            _ => Self::Failed(error.to_string()),
-        }
-    }
-}
-
-/// The library has an error type for each of its verbs, and one that they all become.
-impl<E> From<E> for DiskError
-where
-    redb::Error: From<E>,
-    E: IsOfTheFile,
-{
-    fn from(error: E) -> Self {
-        match redb::Error::from(error) {
-            redb::Error::Io(error) => error.into(),
-            redb::Error::Corrupted(why) => Self::Damaged(why),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}
-
-/// Errors of the library below.
-trait IsOfTheFile {}
-impl IsOfTheFile for redb::DatabaseError {}
-impl IsOfTheFile for redb::TransactionError {}
-impl IsOfTheFile for redb::TableError {}
-impl IsOfTheFile for redb::StorageError {}
-impl IsOfTheFile for redb::CommitError {}
-impl IsOfTheFile for redb::SetDurabilityError {}
 
 #[cfg(test)]
 pub(crate) mod sectors;

@@ -1,7 +1,8 @@
 //! An agent's part in the group: opened, asked, closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +57,8 @@ pub struct Group {
     pub(crate) pins: watch::Sender<BTreeSet<Pin>>,
     /// The library's core, while it runs.
     pub(crate) raft: watch::Sender<Option<Raft>>,
+    /// This agent led when it was started, in this term, and with a log up to this entry: see [`Group::prove`].
+    pub(crate) resumed: Mutex<Option<(u64, u64)>>,
     /// One invitation at a time.
     pub(crate) inviting: tokio::sync::Mutex<()>,
     /// The membership that this agent has and that the group has left behind: it does not vote any more.
@@ -110,6 +113,7 @@ impl Group {
             standing: watch::Sender::new(Standing::Uninvited),
             pins: watch::Sender::new(BTreeSet::new()),
             raft: watch::Sender::new(None),
+            resumed: Mutex::default(),
             inviting: tokio::sync::Mutex::default(),
             dismissed: Mutex::default(),
             removed_at: Mutex::default(),
@@ -122,7 +126,6 @@ impl Group {
             closing: watch::Sender::new(false),
             keeper: Mutex::default(),
         });
-        group.disk.keep_ballast();
         group.start_or_break().await;
         *lock(&group.keeper) = Some(tokio::spawn(group.clone().keep(received)));
         group
@@ -148,6 +151,15 @@ impl Group {
     #[must_use]
     pub fn invitation(&self) -> Option<Record> {
         self.invitation.borrow().clone()
+    }
+
+    /// Tells this agent where others are that have moved since the Record was agreed on, for a cluster that lost sight of
+    /// itself because the addresses of most agents changed at once. It is believed until the Record names another address
+    /// for them or this agent is started again; who they are is proven by their keys in any case. The new addresses should
+    /// then be put into the Record.
+    pub fn relocate(&self, places: &BTreeMap<NodeId, SocketAddr>) {
+        self.calls.relocate(places);
+        self.stir.notify_one();
     }
 
     /// Ends everything that this group does, and closes its file. What it has said stays said: everything was on disk before.

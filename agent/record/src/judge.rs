@@ -120,8 +120,8 @@ impl Group {
                 return Standing::Leader { since };
             }
             // A leader from before a restart leads again at once, and may have been replaced long ago.
-            let proof = tokio::time::timeout(PROOF_LIMIT, raft.ensure_linearizable()).await;
-            if matches!(proof, Ok(Ok(_))) {
+            let proof = tokio::time::timeout(PROOF_LIMIT, self.prove(raft)).await;
+            if matches!(proof, Ok(Ok(()))) {
                 let since = Instant::now();
                 (seen.proven, seen.alone) = (Some((term, since)), None);
                 return Standing::Leader { since };

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{Epoch, Record};
-use openraft::Config;
+use openraft::{Config, ServerState};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::disk::{DiskError, key};
+use crate::disk::{DiskError, key, last_entry};
 use crate::group::{Group, lock};
 use crate::log::Log;
 use crate::network::Network;
@@ -46,6 +46,9 @@ impl Group {
     pub(crate) async fn keep(self: Arc<Self>, mut orders: mpsc::Receiver<Order>) {
         let mut closing = self.closing.subscribe();
         let mut pause = FIRST_PAUSE;
+        // Some room for the day when the disk is full; nothing waits for it.
+        let disk = self.disk.clone();
+        drop(tokio::task::spawn_blocking(move || disk.keep_ballast()));
         loop {
             let started = Instant::now();
             let raft = self.raft.borrow().clone();
@@ -119,16 +122,22 @@ impl Group {
         self.calls.set_epoch(self.disk.get(key::EPOCH)?);
         self.invitation.send_replace(self.disk.record(key::INVITATION)?);
         self.machine.load()?;
-        let copy = self.disk.record(key::COPY)?;
-        self.machine.publish(copy.filter(|copy| Some(copy.epoch) == self.calls.epoch()));
+        let applied = self.machine.state().record.clone();
+        for known in [applied, self.disk.record(key::COPY)?] {
+            self.machine.publish(known.filter(|record| Some(record.epoch) == self.calls.epoch()));
+        }
         let config = Config::validate(raft_config()).map_err(|error| DiskError::Failed(error.to_string()))?;
         let network = Network { calls: self.calls.clone() };
         let log = Log::new(self.disk.clone());
+        let last = self.disk.reading(last_entry)?;
         let raft = Raft::new(self.id, Arc::new(config), network, log, self.machine.clone()).await;
         let raft = raft.map_err(|error| self.disk.fault().unwrap_or_else(|| DiskError::Failed(error.to_string())))?;
         // Once it answers, what it says of itself is true: who votes, who leads.
         let answers = raft.with_raft_state(|_| ()).await;
         answers.map_err(|error| self.disk.fault().unwrap_or_else(|| DiskError::Failed(error.to_string())))?;
+        let metrics = raft.metrics().borrow().clone();
+        let resumes = metrics.state == ServerState::Leader;
+        *lock(&self.resumed) = last.filter(|_| resumes).map(|last| (metrics.current_term, last.index));
         readable(self.record.borrow().as_ref())?;
         self.raft.send_replace(Some(raft));
         self.publish_pins();

@@ -17,7 +17,7 @@
 //! | `log`, `machine` | what the library wants of a store: the log, and what its entries do |
 //! | `calls`, `network`, `service` | calls to other agents, and calls from them |
 //! | `roster` | who is known, and who may call |
-//! | `change` | compare-and-set and reading, from any agent, answered by the one that leads |
+//! | `change`, `lead` | compare-and-set and reading, from any agent, answered by the one that leads |
 //! | `found`, `refound` | how a group begins, and begins again |
 //! | `keeper` | the library's core: started, watched, started again |
 //! | `judge`, `settle`, `follow` | how this agent stands, who votes, and how those who do not vote keep up |
@@ -34,6 +34,7 @@ mod follow;
 mod found;
 mod judge;
 mod keeper;
+mod lead;
 mod log;
 mod machine;
 mod network;

@@ -126,6 +126,6 @@ impl Group {
     pub(crate) fn leading_core(&self) -> Option<(Raft, Metrics)> {
         let raft = self.raft.borrow().clone()?;
         let metrics = raft.metrics().borrow().clone();
-        (metrics.state == ServerState::Leader).then_some((raft, metrics))
+        (metrics.state == ServerState::Leader && self.votes(&metrics)).then_some((raft, metrics))
     }
 }

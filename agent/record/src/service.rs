@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use crate::StoreError;
 use crate::calls::refusal;
-use crate::change::{Attempt, LIMIT, Proposal};
+use crate::change::{ATTEMPT, Attempt, Proposal};
 use crate::group::Group;
 use crate::network::WholeState;
 use crate::types::{Command, Raft, RaftId, Types, Vote, raft_id};
@@ -70,7 +70,9 @@ impl GroupService {
             Attempt::Settled(Ok(record)) => Ok(record),
             Attempt::Settled(Err(error)) => Err(refusal(Kind::NoMajority, None, error.to_string())),
             Attempt::Elsewhere(leader) => Err(self.not_leading(leader)),
-            Attempt::Nothing(why) | Attempt::Doubt(why) => Err(refusal(Kind::NoMajority, None, why)),
+            Attempt::Nothing(why) | Attempt::Doubt(why) | Attempt::Never(why) => {
+                Err(refusal(Kind::NoMajority, None, why))
+            }
         }
     }
 }
@@ -185,7 +187,7 @@ impl api::group_server::Group for GroupService {
             Err(error) => return reply(Outcome::Invalid, Vec::new(), error.to_string()),
         };
         let proposal = Proposal { expected, next, nonce };
-        match self.group.propose_here(&proposal, Instant::now() + LIMIT).await {
+        match self.group.propose_here(&proposal, Instant::now() + ATTEMPT).await {
             Attempt::Settled(Ok(())) => reply(Outcome::Taken, Vec::new(), String::new()),
             Attempt::Settled(Err(StoreError::Conflict(theirs))) => {
                 let theirs = theirs.map(|theirs| encode(&theirs)).transpose()?.unwrap_or_default();
@@ -193,7 +195,7 @@ impl api::group_server::Group for GroupService {
             }
             Attempt::Settled(Err(StoreError::Invalid(why))) => reply(Outcome::Invalid, Vec::new(), why),
             Attempt::Settled(Err(StoreError::OtherEpoch)) => Err(refusal(Kind::OtherEpoch, None, "")),
-            Attempt::Settled(Err(StoreError::NoMajority(why))) | Attempt::Nothing(why) => {
+            Attempt::Settled(Err(StoreError::NoMajority(why))) | Attempt::Nothing(why) | Attempt::Never(why) => {
                 Err(refusal(Kind::NoMajority, None, why))
             }
             Attempt::Settled(Err(StoreError::Unknown(why))) | Attempt::Doubt(why) => {

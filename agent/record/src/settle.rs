@@ -16,6 +16,10 @@ const AWAIT: Duration = Duration::from_secs(1);
 /// Longest time for one step. What has no majority until then may get one later; the next look finds what became of it.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
+/// Entries that a new voter may lack: what is on its way to it while a busy cluster changes its Record. It is as good as there,
+/// and answered a moment ago.
+const ON_ITS_WAY: u64 = 4;
+
 /// How far it is.
 enum Progress {
     /// They vote whom the Record wants.
@@ -108,7 +112,8 @@ impl Group {
             }
             proven.alive.insert(*id);
             let matched = metrics.replication.as_ref().and_then(|replication| *replication.get(id)?);
-            if listed.contains(id) && matched.map(|matched| matched.index) == metrics.last_log_index {
+            let lacks = matched.zip(metrics.last_log_index).map(|(matched, last)| last.saturating_sub(matched.index));
+            if listed.contains(id) && lacks.is_some_and(|lacks| lacks <= ON_ITS_WAY) {
                 proven.caught_up.insert(*id);
             }
         }

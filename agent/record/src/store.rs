@@ -28,7 +28,8 @@ pub trait RecordStore: Send + Sync {
     /// be: read again.
     async fn compare_and_set(&self, expected: (Epoch, Generation), next: Record) -> Result<(), StoreError>;
 
-    /// This agent's copy, whenever it changes.
+    /// This agent's copy, whenever it changes. Whoever borrows from it gives it back at once, and does not keep it across
+    /// an await: the next change waits for them.
     fn watch(&self) -> watch::Receiver<Option<Record>>;
 
     /// How this agent stands to the group, whenever that changes.

@@ -127,7 +127,7 @@ impl StorageBackend for Sectors {
             }
             let start = offset as usize;
             state.seen[start..start + data.len()].copy_from_slice(data);
-            state.loose.extend((start / SECTOR..(start + data.len()).div_ceil(SECTOR)));
+            state.loose.extend(start / SECTOR..(start + data.len()).div_ceil(SECTOR));
             Ok(())
         })
     }

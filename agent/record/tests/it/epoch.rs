@@ -55,7 +55,7 @@ async fn a_group_is_founded_anew_and_never_mixes_with_the_old_one() {
     }
     let next = world.agents[survivor]
         .change(|record| {
-            lost.iter().for_each(|(node, _)| drop(record.members.remove(node)));
+            record.members.retain(|node, _| !lost.iter().any(|(lost, _)| lost == node));
             record.members.extend(newcomers.iter().map(|agent| (agent.node, agent.member())));
         })
         .await;

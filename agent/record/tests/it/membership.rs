@@ -51,7 +51,7 @@ async fn one_voter_becomes_three_then_five_and_goes_back() {
     world.agents[0].start().await;
     // Back to one, in a single change.
     let gone: Vec<_> = world.agents[1..].iter().map(|agent| agent.node).collect();
-    let alone = world.agents[3].change(|record| gone.iter().for_each(|node| drop(record.members.remove(node)))).await;
+    let alone = world.agents[3].change(|record| record.members.retain(|node, _| !gone.contains(node))).await;
     settled(&world, &alone).await;
     for agent in &mut world.agents[1..] {
         agent.stands("gone", |standing| *standing == Standing::Removed).await;
@@ -107,7 +107,7 @@ async fn the_leader_can_be_removed() {
     let world = World::founded(4).await;
     let leader = world.leader().await;
     let node = world.agents[leader].node;
-    let next = world.agents[(leader + 1) % 4].change(|record| drop(record.members.remove(&node))).await;
+    let next = world.agents[(leader + 1) % 4].change(|record| record.members.retain(|other, _| *other != node)).await;
     world.agents[leader].stands("removed", |standing| *standing == Standing::Removed).await;
     settled(&world, &next).await;
     let other =

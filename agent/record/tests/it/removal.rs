@@ -13,7 +13,7 @@ async fn a_voter_that_was_removed_while_it_was_away_learns_it() {
     let node = world.agents[away].node;
     world.agents[away].stop().await;
     let other = world.leader().await;
-    let next = world.agents[other].change(|record| drop(record.members.remove(&node))).await;
+    let next = world.agents[other].change(|record| record.members.retain(|other, _| *other != node)).await;
     // Another votes in its place.
     world.agents[3].stands("it votes", |standing| matches!(standing, Standing::Follower { leader: Some(_) })).await;
     world.agents[other].change(|record| add_user(record, "later")).await;
@@ -38,7 +38,7 @@ async fn one_that_only_watched_learns_it_too() {
     let mut world = World::founded(4).await;
     let node = world.agents[3].node;
     world.agents[3].stop().await;
-    world.agents[0].change(|record| drop(record.members.remove(&node))).await;
+    world.agents[0].change(|record| record.members.retain(|other, _| *other != node)).await;
     world.agents[3].start().await;
     world.agents[3].stands("removed", |standing| *standing == Standing::Removed).await;
     world.stop().await;
@@ -48,9 +48,9 @@ async fn one_that_only_watched_learns_it_too() {
 async fn whoever_was_removed_may_come_back() {
     let world = World::founded(4).await;
     let (node, member) = (world.agents[1].node, world.agents[1].member());
-    world.agents[0].change(|record| drop(record.members.remove(&node))).await;
+    world.agents[0].change(|record| record.members.retain(|other, _| *other != node)).await;
     world.agents[1].stands("removed", |standing| *standing == Standing::Removed).await;
-    let next = world.agents[0].change(|record| drop(record.members.insert(node, member.clone()))).await;
+    let next = world.agents[0].change(|record| record.members.extend([(node, member.clone())])).await;
     world.agents[1].stands("it votes again", Standing::hears_the_majority).await;
     until("it has the Record", async || world.agents[1].get().filter(|record| *record == next)).await;
     world.stop().await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -36,7 +36,9 @@ pub(crate) fn epoch(number: u8) -> Epoch {
 
 /// One agent, running or not.
 pub(crate) struct Agent {
-    pub(crate) home: Arc<TempDir>,
+    pub(crate) home: PathBuf,
+    /// Goes with the agent.
+    temporary: Option<TempDir>,
     pub(crate) key: Arc<KeyPair>,
     pub(crate) node: NodeId,
     pub(crate) seat: Seat,
@@ -70,15 +72,26 @@ impl Agent {
         // An address of its own, so that its port is free again when it comes back.
         let ip = Ipv4Addr::new(127, 1 + b % 250, c, number);
         let listener = TcpListener::bind((ip, 0)).await.expect("a port");
+        let home = tempfile::tempdir().expect("a directory");
+        KeyPair::create(&home.path().join("agent.key")).expect("a key");
+        let seat = Seat { shard, ordinal };
+        let mut agent = Self::at(home.path(), listener.local_addr().expect("an address"));
+        (agent.seat, agent.temporary) = (seat, Some(home));
+        agent
+    }
+
+    /// The agent whose home this is.
+    pub(crate) fn at(home: &Path, address: SocketAddr) -> Self {
+        let key = KeyPair::load(&home.join("agent.key")).expect("a key");
         let mut entropy = [0; 10];
-        let key = KeyPair::generate().expect("random numbers");
         entropy.copy_from_slice(&key.pin().as_bytes()[16..26]);
         Self {
-            home: Arc::new(tempfile::tempdir().expect("a directory")),
+            home: home.to_owned(),
+            temporary: None,
             key: Arc::new(key),
             node: NodeId::from_entropy(entropy),
-            seat: Seat { shard, ordinal },
-            address: listener.local_addr().expect("an address"),
+            seat: Seat { shard: 0, ordinal: 0 },
+            address,
             running: None,
             shut: watch::Sender::new(Door::Open),
         }
@@ -93,7 +106,7 @@ impl Agent {
     pub(crate) fn config(&self) -> GroupConfig {
         GroupConfig {
             directory: self.directory(),
-            marker: self.home.path().join("voted"),
+            marker: self.home.join("voted"),
             node: self.node,
             key: self.key.clone(),
             names: None,
@@ -101,7 +114,7 @@ impl Agent {
     }
 
     pub(crate) fn directory(&self) -> PathBuf {
-        self.home.path().join("record")
+        self.home.join("record")
     }
 
     /// Starts it, or starts it again.
@@ -306,6 +319,11 @@ impl World {
     /// Waits until one of the running agents leads, and says which.
     pub(crate) async fn leader(&self) -> usize {
         until("a leader", async || self.agents.iter().position(Agent::leads)).await
+    }
+
+    /// An address for an agent that moves.
+    pub(crate) async fn new_address() -> SocketAddr {
+        Agent::new(0, 0).await.address
     }
 
     /// One agent is cut off from all the others, or not any more.
