@@ -57,7 +57,7 @@ impl PeerNames {
     fn fault(&self) -> Option<String> {
         let text = &self.0;
         let has = |place: &str| text.contains(place);
-        if !has("{node}") && !(has("{shard}") && has("{ordinal}")) {
+        if !(has("{node}") || has("{shard}") && has("{ordinal}")) {
             return Some(format!("{text:?} gives several members the same name."));
         }
         // Shard 1 with ordinal 11 would be shard 11 with ordinal 1.
