@@ -143,13 +143,20 @@ impl Said<'_> {
             let syncing = copies && self.info.get("master_sync_in_progress") == Some("1");
             // -1 while there is no link, which is no number here.
             let silent_s = self.info.number("master_last_io_seconds_ago").filter(|_| copies);
-            let link = PrimaryLink { up, syncing, down_since: None, silent_s };
+            let at = self.called().filter(|_| copies);
+            let link = PrimaryLink { up, syncing, down_since: None, silent_s, at };
             Role::Replica { of: myself.primary.unwrap_or(myself.id), link }
         } else if copies {
             Role::Primary { replicas: Vec::new() }
         } else {
             Role::Primary { replicas: replicas(self.info) }
         }
+    }
+
+    /// Where a replica calls its primary.
+    fn called(&self) -> Option<SocketAddr> {
+        let host: IpAddr = self.info.get("master_host")?.parse().ok()?;
+        Some((host, u16::try_from(self.info.number("master_port")?).ok()?).into())
     }
 
     fn peer(&self, node: &BusNode) -> Peer {

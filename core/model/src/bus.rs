@@ -114,6 +114,9 @@ pub struct PrimaryLink {
     pub down_since: Option<Timestamp>,
     /// Seconds since anything came over the link; `None` while there is no link.
     pub silent_s: Option<u64>,
+    /// Where it calls its primary, which may be where that was.
+    #[serde(default)]
+    pub at: Option<SocketAddr>,
 }
 
 /// Another server, as the one that was asked sees it (a line of `CLUSTER NODES`, and `CLUSTER LINKS`).

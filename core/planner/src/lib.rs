@@ -42,6 +42,7 @@ use justmanage_model::{Observation, Plan, Record, Timestamp};
 use draft::Draft;
 pub use fence::TAKEOVER_PATIENCE;
 pub use heal::{HANG_PATIENCE, HELD_PATIENCE, START_FAILURES_STUCK, START_PATIENCE};
+pub use locate::CALLED_IN_VAIN;
 pub use revive::{ELECTION_PATIENCE, FAILOVER_LAG_MAX, LAST_REPORT_MAX};
 pub use settle::FENCE_PATIENCE;
 pub use tune::RENEW_BEFORE;

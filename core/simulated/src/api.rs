@@ -62,7 +62,13 @@ impl Agent for Play {
         let group = world.group_of(self.node);
         let node = group.map_or_else(|| observation::nothing(None), |group| observation::node_of(group, self.node));
         let record = world.record_of(self.node).map(encode).transpose()?.unwrap_or_default();
-        Ok(Response::new(StatusReply { version, record, node: encode(&node)?, founded: group.is_some(), ..Default::default() }))
+        Ok(Response::new(StatusReply {
+            version,
+            record,
+            node: encode(&node)?,
+            founded: group.is_some(),
+            ..Default::default()
+        }))
     }
 
     async fn observe(&self, request: Request<ObserveRequest>) -> Result<Response<ObserveReply>, Status> {

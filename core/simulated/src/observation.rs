@@ -62,7 +62,7 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
         lag_bytes: 14,
         lag_s: 0,
     });
-    let link = PrimaryLink { up: true, syncing: false, down_since: None, silent_s: Some(0) };
+    let link = PrimaryLink { up: true, syncing: false, down_since: None, silent_s: Some(0), at: None };
     let (role, slots) = if primary == node {
         (Role::Primary { replicas: replicas.collect() }, SlotSet::share(shard, record.spec.shards))
     } else {

@@ -31,6 +31,7 @@ impl Stage {
     /// # Errors
     /// The directory cannot be written.
     pub fn new(directory: &Path) -> io::Result<Self> {
+        more_files()?;
         let operator = KeyPair::create(&directory.join("operator.key")).map_err(io::Error::other)?.pin();
         crate::commands::install(directory)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -227,6 +228,14 @@ impl Drop for Stage {
         // It may be dropped from within another runtime, where nobody may wait.
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
+}
+
+/// A node has two files open for as long as it plays, and a hundred clusters have more of them than a process may have by default.
+fn more_files() -> io::Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 /// Ten bytes that no other node of the stage has.

@@ -93,7 +93,7 @@ fn primary(number: u8, replica: u8, lag_bytes: u64, slots: &str) -> ServerObserv
 }
 
 fn replica(number: u8, of: u8, up: bool, syncing: bool) -> ServerObservation {
-    let link = PrimaryLink { up, syncing, down_since: None, silent_s: None };
+    let link = PrimaryLink { up, syncing, down_since: None, silent_s: None, at: None };
     running(number, Role::Replica { of: bus(of), link }, "")
 }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use justmanage_core::manager::Observed;
 use justmanage_core::{ClusterView, Manager};
-use justmanage_model::{Claim, ClusterId, NodeId, Seat};
+use justmanage_model::journal::{Entry, Event, Outcome, Who};
+use justmanage_model::{Claim, ClusterId, Epoch, NodeId, Seat, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Behaviour, World, name, shape, summary};
@@ -171,4 +172,49 @@ async fn a_name_that_means_two_clusters_is_an_error_that_tells_them_apart() {
     assert_eq!(summary(&failed), "Name not unique");
     assert!(failed.detail.contains(&view.id.cluster.expect("id").to_string()), "{failed}");
     assert!(seen(&manager, &view).await.converged, "the whole id is clear");
+}
+
+#[tokio::test]
+async fn of_two_who_found_the_same_cluster_at_once_both_go_on_with_the_one_that_was_first() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let theirs = Epoch::from_entropy([7; 8]);
+    world.inside().founded_meanwhile = Some(theirs);
+    let (_, view) = made(&world, &home).await;
+    assert!(view.converged);
+    assert_eq!(world.record().epoch, theirs);
+    assert_eq!(world.inside().machines.len(), 6);
+}
+
+fn entry(node: NodeId, number: u64, second: i64) -> Entry {
+    Entry {
+        number,
+        at: Timestamp::from_second(second).expect("a moment"),
+        node,
+        generation: None,
+        who: Who::Server,
+        what: Event::Up,
+        why: String::new(),
+        outcome: Outcome::Done,
+        planned: false,
+        note: String::new(),
+        ticket: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_journals_of_all_nodes_make_one_and_who_does_not_answer_is_left_out() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home).await;
+    let nodes = world.nodes();
+    for (node, seconds) in [(nodes[0], vec![1, 4, 5, 8, 9]), (nodes[1], vec![2, 6]), (nodes[2], vec![3, 7])] {
+        let entries = seconds.into_iter().zip(1..).map(|(second, number)| entry(node, number, second));
+        world.inside().journals.insert(node, entries.collect());
+    }
+    let seconds = |entries: Vec<Entry>| entries.iter().map(|entry| entry.at.as_second()).collect::<Vec<_>>();
+    assert_eq!(seconds(manager.journal(&view.id, 100).await.expect("read")), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(seconds(manager.journal(&view.id, 3).await.expect("read")), [7, 8, 9], "the last ones");
+    world.inside().odd.insert(nodes[1], Behaviour::Silent);
+    assert_eq!(seconds(manager.journal(&view.id, 100).await.expect("read")), [1, 3, 4, 5, 7, 8, 9]);
+    world.inside().behaviour = Behaviour::Silent;
+    assert_eq!(summary(&manager.journal(&view.id, 100).await.expect_err("nobody")), "Agent not reachable");
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use justmanage_core::artefacts::Artefacts;
 use justmanage_core::{Manager, OperatorKey};
+use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
-    Claim, ClusterId, ClusterName, ClusterSpec, Engine, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
+    Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
     ServerState,
 };
 use justmanage_platforms::{Machine, MachineRef, MachineState};
@@ -77,6 +78,10 @@ pub(crate) struct Inside {
     /// How many machines were being made at the same time, at most.
     pub(crate) most_at_once: usize,
     at_once: usize,
+    /// Somebody else founds the same cluster, with this epoch, when the first invitation comes.
+    pub(crate) founded_meanwhile: Option<Epoch>,
+    /// What the agents' journals hold.
+    pub(crate) journals: BTreeMap<NodeId, Vec<Entry>>,
     /// Somebody else's machine appears when ours have been made.
     pub(crate) rival: Option<Claim>,
     ports: BTreeMap<NodeId, u16>,

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod node;
+mod refresh;
 mod start;
 mod table;
 
@@ -33,7 +34,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("--runs must be at least 1");
     }
     terraform::program()?; // before minutes of building
-    shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", PROVIDER, "-p", AGENT, "-p", "acceptance-tests"]))?;
+    shell::stream(house::cargo()?.args([
+        "build",
+        "--locked",
+        "--release",
+        "-p",
+        PROVIDER,
+        "-p",
+        AGENT,
+        "-p",
+        "acceptance-tests",
+    ]))?;
     let binaries = house::target()?.join("release");
     let mut rows = Vec::new();
     eprintln!("provider start, {} runs", options.runs);
@@ -41,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     rows.extend(sizes(&binaries)?);
     rows.extend(node::measure(&binaries, options.runs)?);
     rows.extend(cluster::measure(&binaries)?);
+    rows.push(refresh::measure(&binaries)?);
     println!("{}", table::render(&rows));
     let over = rows.iter().filter(|row| row.is_over()).count();
     if options.strict && over > 0 { bail!("{over} numbers are over their targets") } else { Ok(()) }

@@ -110,16 +110,17 @@ fn a_replica_is_seen_with_its_link() {
     let mut nodes = nodes();
     nodes[1] = BusNode { replica: true, primary: Some(id(C)), ..nodes[1].clone() };
     let role = |info: &str| view(info, &nodes, None).role;
-    let link = |up, syncing, silent_s| Role::Replica {
-        of: id(C),
-        link: PrimaryLink { up, syncing, down_since: None, silent_s },
-    };
+    let link = |up, syncing, silent_s| PrimaryLink { up, syncing, down_since: None, silent_s, at: None };
+    let follows = |link| Role::Replica { of: id(C), link };
     let up = "role:slave\r\nmaster_link_status:up\r\nmaster_last_io_seconds_ago:2\r\nmaster_sync_in_progress:0\r\n";
-    assert_eq!(role(up), link(true, false, Some(2)));
+    assert_eq!(role(up), follows(link(true, false, Some(2))));
+    let at = Some("[fd00::7]:6379".parse().unwrap());
+    let called = format!("{up}master_host:fd00::7\r\nmaster_port:6379\r\n");
+    assert_eq!(role(&called), follows(PrimaryLink { at, ..link(true, false, Some(2)) }));
     let first =
         "role:slave\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:1\r\n";
-    assert_eq!(role(first), link(false, true, None));
-    assert_eq!(role("role:master\r\nslave0:ip=::1,port=1,state=online,offset=0,lag=0\r\n"), link(false, false, None));
+    assert_eq!(role(first), follows(link(false, true, None)));
+    assert_eq!(role("role:master\r\nslave0:ip=::1,port=1,state=online,offset=0,lag=0\r\n"), follows(link(false, false, None)));
     nodes[1].primary = None;
     assert!(
         matches!(view(up, &nodes, None).role, Role::Replica { of, .. } if of == id(B)),

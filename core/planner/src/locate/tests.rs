@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use justmanage_model::{NodeObservation, Observation, Plan, Record, Seen, ServerState, Step, Timestamp};
+use justmanage_model::{
+    BusId, BusView, Bytes, Engine, NodeObservation, Observation, Peer, Plan, PrimaryLink, Record, Release, Seen,
+    ServerObservation, ServerState, SlotSet, Step, Timestamp, Version,
+};
 
 use super::*;
 
@@ -102,4 +105,79 @@ fn the_record_is_changed_first_and_only_while_the_cluster_is_wanted() {
     let all: BTreeMap<_, _> = [1, 2, 3].map(|number| (node(number), at(number + 10))).into();
     assert_eq!(change(Phase::Formed), Some(RecordChange::Moved(all)));
     assert!(!matches!(change(Phase::Leaving), Some(RecordChange::Moved(_))));
+}
+
+/// Node 2 as a replica of the server of node 1, which it knows at one address and calls at another.
+fn replica(known: NodeAddresses, link: PrimaryLink) -> Seen<NodeObservation> {
+    let (own, of) = (BusId::new([2; 20]), BusId::new([1; 20]));
+    let primary = Peer {
+        id: of,
+        at: Some(known.client),
+        bus_port: known.bus_port,
+        replica_of: None,
+        slots: 16384,
+        handshake: false,
+        suspected: false,
+        failed: false,
+        linked_to: true,
+        linked_from: true,
+    };
+    let bus = BusView {
+        id: own,
+        ok: true,
+        epoch: 2,
+        config_epoch: 1,
+        slots: SlotSet::empty(),
+        role: Role::Replica { of, link },
+        peers: vec![primary],
+        view: "one".to_owned(),
+    };
+    let Seen::Known(seen) = seen(None) else { unreachable!() };
+    let server = ServerObservation {
+        release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+        started: None,
+        pid: 1,
+        loading: false,
+        bus: Some(bus),
+        persistent: true,
+        offset: 0,
+        config: BTreeMap::new(),
+        users: String::new(),
+        used_memory: Bytes::mib(2),
+        certificate_expires: Timestamp::MAX,
+    };
+    Seen::Known(NodeObservation { server: ServerState::Running(Box::new(server)), ..seen })
+}
+
+#[test]
+fn a_replica_that_calls_its_primary_where_that_was_is_started_again() {
+    let mut record = record(Phase::Formed);
+    record.members.get_mut(&node(1)).expect("a member").bus_id = Some(BusId::new([1; 20]));
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+    let since = |ago: i64| Some(now - jiff::SignedDuration::from_secs(ago));
+    let down = |at: NodeAddresses, ago| PrimaryLink {
+        up: false,
+        syncing: false,
+        down_since: since(ago),
+        silent_s: None,
+        at: Some(at.client),
+    };
+    // (what it shows, where it knows its primary, its link, whether it is started again)
+    let table = [
+        ("it calls where nobody is", at(1), down(at(9), 3), true),
+        ("its server may still notice", at(1), down(at(9), 2), false),
+        ("it calls where its primary is", at(1), down(at(1), 60), false),
+        ("it knows no better", at(9), down(at(9), 60), false),
+        ("it is linked", at(1), PrimaryLink { up: true, ..down(at(9), 60) }, false),
+        ("its server does not say", at(1), PrimaryLink { at: None, ..down(at(9), 60) }, false),
+    ];
+    for (what, known, link, wanted) in table {
+        let observation = Observation { nodes: BTreeMap::from([(node(2), replica(known, link))]) };
+        let view = View::new(&record, &observation, now);
+        let one = view.serving_at(node(2)).expect("a server");
+        assert_eq!(calls_in_vain(&view, one), wanted, "{what}");
+        let mut draft = Draft::default();
+        locate(&view, &mut draft);
+        assert_eq!(draft.is_free(node(2)), !wanted, "{what}");
+    }
 }

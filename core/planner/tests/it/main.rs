@@ -1,7 +1,8 @@
-//! The planner as a whole: reviewed scripts, and properties over a simulated node.
+//! The planner as a whole: reviewed scripts, and properties over simulated clusters.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod properties;
 mod script;
-mod world;
+mod show;
+mod stage;

@@ -143,11 +143,18 @@ impl Agents for World {
         let member = &record.members[&node];
         assert_eq!((member.pin, member.client), (agent.pin, agent.client), "the invitation is about this node");
         Ok(self
-            .act("invite", |inside| match inside.group_of(node) {
-                Some(group) => Proposal::Conflict(Some(group.clone())),
-                None => {
-                    inside.invitations.insert(node, record.clone());
-                    Proposal::Applied(record.clone())
+            .act("invite", |inside| {
+                if let Some(epoch) = inside.founded_meanwhile.take() {
+                    let theirs = Record { epoch, ..record.clone() };
+                    inside.invitations.extend(theirs.members.keys().map(|member| (*member, theirs.clone())));
+                    inside.groups.insert(theirs.cluster, theirs);
+                }
+                match inside.group_of(node) {
+                    Some(group) => Proposal::Conflict(Some(group.clone())),
+                    None => {
+                        inside.invitations.insert(node, record.clone());
+                        Proposal::Applied(record.clone())
+                    }
                 }
             })
             .await)
@@ -208,7 +215,10 @@ impl Agents for World {
         .await
     }
 
-    async fn journal(&self, agent: &AgentInfo, _after: u64) -> Result<Vec<Entry>, AgentError> {
-        self.reach(agent).await.map(|_| Vec::new())
+    async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {
+        const PAGE: usize = 2;
+        let node = self.reach(agent).await?;
+        let entries = self.inside().journals.get(&node).cloned().unwrap_or_default();
+        Ok(entries.into_iter().filter(|entry| entry.number > after).take(PAGE).collect())
     }
 }
