@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Sees at once that the server's process ended.
-    pub(crate) fn supervise(&mut self, node: usize) {
+    pub fn supervise(&mut self, node: usize) {
         let clock = self.clock(node);
         let now = self.field.now;
         let agent = &mut self.agents[node];
@@ -229,7 +229,7 @@ impl World {
     }
 
     /// Looks at the own node.
-    pub(crate) fn look(&mut self, node: usize) -> NodeObservation {
+    pub fn look(&mut self, node: usize) -> NodeObservation {
         let clock = self.clock(node);
         let seen = self.field.see(node, &self.agents[node].copy);
         let agent = &mut self.agents[node];

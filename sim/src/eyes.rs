@@ -33,7 +33,7 @@ impl Field {
         let server = &place.server;
         let loading = matches!(server.process, Process::Loading(_));
         ServerObservation {
-            release: self.shape.release.clone(),
+            release: server.release.clone(),
             started: server.started.as_ref().map(|(generation, _)| *generation),
             pid: server.starts,
             loading,
@@ -82,6 +82,7 @@ impl Field {
             syncing: matches!(replication.state, Stream::Copying(..)),
             down_since: None,
             silent_s: linked.then_some((self.now - replication.fed_at) / 1000),
+            at: None,
         };
         Role::Replica { of: bus_id(of), link }
     }

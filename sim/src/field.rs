@@ -65,7 +65,7 @@ impl Field {
     /// Another machine; its number.
     pub fn add(&mut self, seat: Seat) -> usize {
         let id = self.draw_id();
-        let server = Server::new(Bus::new(id, self.shape.shards));
+        let server = Server::new(Bus::new(id, self.shape.shards), self.shape.release.clone());
         self.nodes.push(Node { seat, on: true, gone: false, ahead: 0, broken: false, slow: false, server });
         self.nodes.len() - 1
     }
@@ -76,7 +76,8 @@ impl Field {
         (0..self.nodes.len()).find(|number| node_id(*number) == node)
     }
 
-    pub(crate) fn draw_id(&mut self) -> Id {
+    /// An id that nobody has.
+    pub fn draw_id(&mut self) -> Id {
         self.ids += 1;
         self.ids
     }

@@ -2,7 +2,7 @@
 
 use justmanage_model::{BusId, Fence, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
 
-use crate::bus::{Link, bus_id};
+use crate::bus::bus_id;
 use crate::replication::Stream;
 use crate::server::{FIXED, Process};
 use crate::shape::node_id;
@@ -218,16 +218,5 @@ impl World {
             next.generation = record.generation.next();
             next
         })
-    }
-
-    /// Whether a server is linked to another over the bus, both ways.
-    #[must_use]
-    pub fn linked(&self, one: usize, other: usize) -> bool {
-        let up = |from: usize, to: usize| {
-            let id = self.field.nodes[to].server.bus.id;
-            let peer = self.field.nodes[from].server.bus.peers.get(&id);
-            peer.is_some_and(|peer| matches!(peer.link, Link::Up(_)))
-        };
-        up(one, other) && up(other, one)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{Generation, Record, Seat, Timestamp, user};
+use justmanage_model::{Generation, Record, Release, Seat, Timestamp, user};
 
 use crate::bus::Bus;
 use crate::field::Field;
@@ -46,6 +46,8 @@ pub struct Server {
     pub ended_at: Ms,
     /// `nodes.conf`, and what goes with it.
     pub bus: Bus,
+    /// What runs, or would.
+    pub release: Release,
     /// What it has; while it does not run, what is on its disk.
     pub data: Position,
     /// What a power cut leaves of it.
@@ -100,13 +102,14 @@ pub enum Process {
 impl Server {
     /// One that never ran.
     #[must_use]
-    pub fn new(bus: Bus) -> Self {
+    pub fn new(bus: Bus, release: Release) -> Self {
         Self {
             process: Process::Off,
             hung: false,
             starts: 0,
             ended_at: 0,
             bus,
+            release,
             data: Position::EMPTY,
             synced: Position::EMPTY,
             whole: true,
@@ -218,7 +221,7 @@ impl Field {
     }
 
     /// A frozen server goes on.
-    pub(crate) fn wake(&mut self, node: usize) {
+    pub fn wake(&mut self, node: usize) {
         let now = self.now;
         let server = &mut self.nodes[node].server;
         if std::mem::take(&mut server.hung) {
@@ -230,7 +233,7 @@ impl Field {
     }
 
     /// Asks a server to save its data and end.
-    pub(crate) fn stop(&mut self, node: usize) {
+    pub fn stop(&mut self, node: usize) {
         let until = self.now + self.chance.between(100, 1500);
         match self.nodes[node].server.process {
             Process::Up => {
@@ -256,7 +259,7 @@ impl Field {
     }
 
     /// The process ends without saving.
-    pub(crate) fn end(&mut self, node: usize, why: &str) {
+    pub fn end(&mut self, node: usize, why: &str) {
         let now = self.now;
         let server = &mut self.nodes[node].server;
         if server.process == Process::Off {
@@ -281,7 +284,7 @@ impl Field {
     }
 
     /// The machine ends as by a power cut.
-    pub(crate) fn power_cut(&mut self, node: usize) {
+    pub fn power_cut(&mut self, node: usize) {
         let before = self.nodes[node].server.data;
         let server = &self.nodes[node].server;
         let (running, synced) = (matches!(server.process, Process::Up | Process::Ending(_)), server.synced);
@@ -299,7 +302,7 @@ impl Field {
     }
 
     /// Everything at a node is lost for good.
-    pub(crate) fn lose(&mut self, node: usize) {
+    pub fn lose(&mut self, node: usize) {
         let before = self.nodes[node].server.data;
         self.power_cut(node);
         let (shard, owned) = (self.nodes[node].seat.shard, self.nodes[node].server.bus.owns());

@@ -30,7 +30,7 @@ pub struct World {
     pub rebases: bool,
     /// Nodes whose server was stopped by an agent, and is not back yet.
     stopped: BTreeSet<usize>,
-    /// Nodes that a script hides from the planner.
+    /// Nodes that a script hides from the planner, since when.
     pub hidden: BTreeMap<usize, Ms>,
 }
 
@@ -165,7 +165,12 @@ impl World {
         self.field.clients = self.store.record.phase != Phase::Forming;
         for _ in 0..time / TICK {
             self.field.tick();
-            (0..self.agents.len()).for_each(|node| self.supervise(node));
+            for node in 0..self.agents.len() {
+                if self.agent_runs(node) {
+                    self.supervise(node);
+                    self.look(node);
+                }
+            }
             self.watch();
         }
     }

@@ -3,6 +3,7 @@
 //! Trap 10 (what may be written without a sync) is in `disk/tests.rs`; trap 12 (the signature of a handshake must be looked at)
 //! is where the handshake is, in `core/identity/tests/it/strangers.rs`. Trap 13 was found here.
 
+mod layouts;
 mod resumed;
 
 use std::collections::BTreeSet;

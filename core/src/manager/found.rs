@@ -78,7 +78,7 @@ impl Manager {
     ///
     /// # Errors
     /// An agent that answers and could not be told.
-    pub(super) async fn introduce(&self, record: &Record, looked: &[Looked]) -> Result<(), Failure> {
+    pub(super) async fn invite_unaware(&self, record: &Record, looked: &[Looked]) -> Result<(), Failure> {
         let unaware = looked.iter().filter_map(Looked::reply).filter(|(info, reply)| {
             let invited = reply.record.as_ref().is_some_and(|theirs| theirs.epoch == record.epoch);
             record.members.contains_key(&info.claim.node) && !reply.founded && !invited

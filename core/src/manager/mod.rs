@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
-//! | `machines`, `found`, `heal` | machines for seats; a group of agents; members whose machines are gone |
+//! | `machines`, `found`, `replace` | machines for seats; a group of agents; members whose machines are gone |
 //! | `create`, `update`, `users`, `observe`, `destroy` | what a user asks for, made of the above |
 //! | `converge` | watching until it is so |
 
@@ -12,11 +12,11 @@ mod converge;
 mod create;
 mod destroy;
 mod found;
-mod heal;
 mod journal;
 mod look;
 mod machines;
 mod observe;
+mod replace;
 mod update;
 mod users;
 

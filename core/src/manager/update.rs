@@ -55,7 +55,7 @@ impl Manager {
         if let Some(refusal) = refuse_change(&known.spec, wanted.spec) {
             return Err(stay(refusal));
         }
-        self.introduce(&known, &looked).await.map_err(stay)?;
+        self.invite_unaware(&known, &looked).await.map_err(stay)?;
         let agents = by_use(&looked);
         let record = self
             .change(&agents, &Note::new("The cluster's configuration was applied."), |record| {
@@ -64,7 +64,7 @@ impl Manager {
             })
             .await
             .map_err(stay)?;
-        let (record, agents) = self.heal(record, &looked, agents, cancel).await.map_err(stay)?;
+        let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
             Some(failure) => Err(stay(failure)),

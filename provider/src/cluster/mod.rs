@@ -25,6 +25,7 @@ impl Resource for Clusters {
     type Model = Cluster;
     type Client = Client;
     const TYPE: &'static str = "redis_cluster";
+    const VERSION: i64 = 1;
 
     fn validate(&self, config: &View<Cluster>, report: &mut Diagnostics) {
         spec::validate(config, report);
@@ -125,6 +126,15 @@ impl Resource for Clusters {
             Observed::Gone => Err(not_importable(&format!("there is no cluster {locator} here"))),
             Observed::Unreachable(failure) => Err(diagnostics::error(&failure).into()),
         }
+    }
+
+    /// Version 0 knew clusters of one node only.
+    fn upgrade(&self, _from: i64, mut state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
+        if let Some(attributes) = state.as_object_mut() {
+            attributes.entry("on_crash").or_insert_with(|| "failover".into());
+            attributes.entry("deletion_protection").or_insert(true.into());
+        }
+        Ok(state)
     }
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {

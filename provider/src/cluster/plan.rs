@@ -19,25 +19,22 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         false => cx.client()?.testing,
     };
     let (_, to) = spec::wanted(&planned, testing)?;
-    match change.prior.as_ref().and_then(known) {
-        None => create(cx, &to).await,
-        Some(prior) => {
-            refuse(&prior, &planned, testing)?;
-            let (_, from) = spec::wanted(&prior, testing)?;
-            show_unfinished(change);
-            if from == to {
-                keep_what_is_seen(change);
-            }
-            let missing = private::missing(cx);
-            if !missing.is_empty() {
-                cx.report(warnings::replaced(&missing, &to));
-                // A new machine may have another address.
-                change.planned.endpoints = Attr::unknown();
-            }
-            report(cx, warnings::holes(&to, private::release(cx).as_ref()));
-            Ok(())
-        }
+    let Some(prior) = &change.prior else { return create(cx, &to).await };
+    let Some(prior) = known(prior) else { return Ok(()) };
+    refuse(&prior, &planned, testing)?;
+    let (_, from) = spec::wanted(&prior, testing)?;
+    show_unfinished(change);
+    if from == to {
+        keep_what_is_seen(change);
     }
+    let missing = private::missing(cx);
+    if !missing.is_empty() {
+        cx.report(warnings::replaced(&missing, &to));
+        // A new machine may have another address.
+        change.planned.endpoints = Attr::unknown();
+    }
+    report(cx, warnings::holes(&to, private::release(cx).as_ref()));
+    Ok(())
 }
 
 fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {

@@ -259,3 +259,18 @@ async fn a_user_is_made_changed_and_removed_while_a_node_is_down() {
     world.host.apply(&destroy).await.expect("lawful");
     assert!(world.stage.record().users.is_empty());
 }
+
+#[tokio::test]
+async fn a_state_of_the_version_before_is_read_as_what_it_meant() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[])).await;
+    let old = format!(
+        r#"{{"id": "{}", "name": "cache", "engine": "redis", "version": "7.0", "shards": 3, "replicas_per_shard": 1,
+            "memory": "64MiB", "config": null, "local": {{}}, "endpoints": [], "ca_certificate": null,
+            "version_actual": "7.0.15", "converged": true, "waiting_on": []}}"#,
+        text(&state.value, "id")
+    );
+    let upgraded = world.host.upgrade(CLUSTER, 0, &old).await.expect("upgrade");
+    let state = world.refreshed(&tfkit::testing::State { value: upgraded, private: Default::default() }).await;
+    assert!(world.plan(Some(&state), &cluster(&[])).await.expect("plan").is_empty());
+}

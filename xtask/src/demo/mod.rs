@@ -160,7 +160,9 @@ impl Demo {
             }
             ensure!(Instant::now() < deadline, "{before} is still said to be the primary");
         }
-        title("Terraform has nothing to do: the cluster healed itself, and who is a primary is no attribute of the resource");
+        title(
+            "Terraform has nothing to do: the cluster healed itself, and who is a primary is no attribute of the resource",
+        );
         self.show(&["plan", "-input=false"])
     }
 

@@ -1,8 +1,11 @@
 //! The way from one set of voters to another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::next_voters;
+use justmanage_model::{NodeId, Pin};
+
+use super::{moved, next_voters};
+use crate::types::Voter;
 
 fn set(ids: &[u64]) -> BTreeSet<u64> {
     ids.iter().copied().collect()
@@ -32,4 +35,16 @@ fn votes_move_without_ever_needing_somebody_who_is_not_there() {
         let next = next_voters(&set(current), &set(wanted), &set(members), &set(ready));
         assert_eq!(next, expected.map(set), "{what}");
     }
+}
+
+#[test]
+fn voters_that_have_moved_are_listed_where_the_record_has_them() {
+    let voter = |number: u8, host: u8| {
+        let (node, pin) = (NodeId::from_entropy([number; 10]), Pin::from_digest([number; 32]));
+        Voter { node, pin, agent: ([10, 0, 0, host], 19_000).into() }
+    };
+    let list = |voters: &[Voter]| -> BTreeMap<_, _> { voters.iter().map(|one| (one.id(), one.clone())).collect() };
+    let listed = list(&[voter(1, 1), voter(2, 2), voter(4, 4)]);
+    assert_eq!(moved(listed.iter(), &list(&[voter(1, 1), voter(2, 2), voter(3, 3)])), list(&[]));
+    assert_eq!(moved(listed.iter(), &list(&[voter(1, 11), voter(2, 2), voter(3, 13)])), list(&[voter(1, 11)]));
 }

@@ -1,5 +1,6 @@
 //! Groups of agents, as their users meet them: real TLS, real files, and for the worst of it real processes.
 
+mod changes;
 mod chaos;
 mod epoch;
 mod founding;

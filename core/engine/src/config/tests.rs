@@ -164,3 +164,13 @@ proptest! {
         prop_assert_eq!(text.lines().count(), plain.lines().count() + 1);
     }
 }
+
+#[test]
+fn a_server_that_keeps_its_data_in_memory_saves_it_when_it_is_told_to_end() {
+    let with = |release: &Release, value| rendered(release, "64MiB", &[("appendonly", value)]).unwrap();
+    let saves = |text: String| text.contains("\nshutdown-on-sigterm save\n");
+    assert!(saves(with(&redis(), "no")));
+    assert!(!saves(with(&redis(), "yes")), "an append-only file is all that it needs");
+    let old = Release::new(Engine::Redis, "6.2.14".parse().unwrap());
+    assert!(!saves(with(&old, "no")), "it does not know the key, and would not start");
+}

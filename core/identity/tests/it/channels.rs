@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use justmanage_identity::{Allowed, Incoming, KeyPair, Peer, connect};
+use justmanage_identity::{Allowed, Incoming, KeyPair, Peer, Target, connect};
 use justmanage_model::Pin;
 use tokio::net::TcpListener;
 use tonic::body::Body;
@@ -110,4 +110,42 @@ async fn who_is_refused_learns_that_it_is_the_key() {
         let refused = chain(&ask(&channel).await.expect_err("refused"));
         assert!(refused.contains("AccessDenied"), "call {number}: {refused}");
     }
+}
+
+/// An agent that listens on one address of this machine, and a channel to it by a name and another address.
+async fn ask_by_name(name: &str, listens: [u8; 4], before: [u8; 4]) -> Result<String, tonic::transport::Error> {
+    let (agent, operator) = (key(), key());
+    let listener = TcpListener::bind((std::net::IpAddr::from(listens), 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    serve(listener, &agent, pins(&[&operator])).await;
+    let target = Target::Name { name: name.to_owned(), before: (before, port).into() };
+    let channel = connect(target, agent.pin(), &operator).expect("a channel");
+    ask(&channel).await.inspect(|caller| assert_eq!(*caller, operator.pin().to_string()))
+}
+
+#[tokio::test]
+async fn an_agent_is_found_where_its_name_leads() {
+    ask_by_name("localhost", [127, 0, 0, 1], [127, 0, 0, 9]).await.expect("an answer");
+}
+
+#[tokio::test]
+async fn it_is_found_where_it_was_when_its_name_leads_nowhere() {
+    // Reserved for names that do not exist (RFC 6761).
+    ask_by_name("nowhere.invalid", [127, 0, 0, 1], [127, 0, 0, 1]).await.expect("an answer");
+    ask_by_name("localhost", [127, 0, 0, 9], [127, 0, 0, 9]).await.expect("an answer");
+}
+
+#[tokio::test]
+async fn whoever_answers_for_its_name_has_to_prove_its_key() {
+    let (agent, other, operator) = (key(), key(), key());
+    let (listener, address) = listen().await;
+    serve(listener, &other, pins(&[&operator])).await;
+    let elsewhere = TcpListener::bind(("127.0.0.9", address.port())).await.expect("a port");
+    let before = elsewhere.local_addr().expect("an address");
+    let to = |before| Target::Name { name: "localhost".to_owned(), before };
+    let channel = connect(to(address), agent.pin(), &operator).expect("a channel");
+    assert!(ask(&channel).await.is_err(), "another agent answers");
+    serve(elsewhere, &agent, pins(&[&operator])).await;
+    let channel = connect(to(before), agent.pin(), &operator).expect("a channel");
+    ask(&channel).await.expect("the agent is found beside the other one");
 }

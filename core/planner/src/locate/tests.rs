@@ -23,10 +23,10 @@ fn at(host: u8) -> NodeAddresses {
 fn record(phase: Phase) -> Record {
     let member = |number: u8| {
         let at = at(number);
-        let text = format!("sha256:{:064x}", number);
+        let text = format!("sha256:{number:064x}");
         serde_json::json!({
             "seat": { "shard": number - 1, "ordinal": 0 }, "pin": text,
-            "sealing": format!("{number:064x}"), "agent": at.agent, "client": at.client, "bus_port": at.bus_port,
+            "sealing": format!("x25519:{number:064x}"), "agent": at.agent, "client": at.client, "bus_port": at.bus_port,
         })
     };
     let members: BTreeMap<String, _> = (1..=3).map(|number| (node(number).to_string(), member(number))).collect();

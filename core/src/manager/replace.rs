@@ -29,7 +29,7 @@ impl Manager {
     ///
     /// # Errors
     /// What kept it from being done. Calling again goes on: a machine that is no member yet is found by its claim and used.
-    pub(super) async fn heal(
+    pub(super) async fn replace_lost(
         &self,
         record: Record,
         looked: &[Looked],
@@ -45,7 +45,7 @@ impl Manager {
         let new = self.ensure(claims, operator, cancel).await?;
         let mut record = record;
         for (vacancy, info) in vacancies.iter().zip(&new) {
-            record = self.replace(&agents, *vacancy, info).await?;
+            record = self.seat(&agents, *vacancy, info).await?;
         }
         let (joined, late): (Vec<_>, Vec<_>) =
             new.into_iter().partition(|info| record.members.contains_key(&info.claim.node));
@@ -57,7 +57,7 @@ impl Manager {
     }
 
     /// Takes a new node into the Record in the place of the old one, unless somebody else has filled the seat meanwhile.
-    async fn replace(&self, agents: &[AgentInfo], vacancy: Vacancy, new: &AgentInfo) -> Result<Record, Failure> {
+    async fn seat(&self, agents: &[AgentInfo], vacancy: Vacancy, new: &AgentInfo) -> Result<Record, Failure> {
         let node = new.claim.node;
         let why = match vacancy.gone {
             Some(old) => format!("The machine of node {old} does not exist any more; node {node} takes its place."),

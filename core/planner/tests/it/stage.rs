@@ -1,0 +1,180 @@
+//! What happens in a script: by accident, by hand, or because an operator wants it.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use justmanage_model::{Engine, OnCrash, Phase, Record, Release, Seat, User, Version};
+use justmanage_sim::agent::Supervised;
+use justmanage_sim::bus::Bus;
+use justmanage_sim::history::Position;
+use justmanage_sim::server::Process;
+use justmanage_sim::shape::{Shape, member, node_id};
+use justmanage_sim::world::World;
+
+/// A world, and what a script put aside.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    /// Data directories that are missing at the moment.
+    directories: BTreeMap<usize, (Bus, Position)>,
+}
+
+impl Stage {
+    /// `3x1 new | formed [valkey] [unpersisted] [restart]`.
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (shards, replicas) = words[0].split_once('x').ok_or("how many shards and replicas?")?;
+        let number = |text: &str| text.parse::<u16>().map_err(|_| format!("{text:?} is no number"));
+        let mut shape = Shape::of(number(shards)?, number(replicas)?);
+        for word in &words[1..] {
+            match *word {
+                "new" | "formed" => {}
+                "valkey" => shape.release = Release::new(Engine::Valkey, Version::new(8, 1, 8)),
+                "unpersisted" => shape.persistent = false,
+                "restart" => shape.on_crash = OnCrash::Restart,
+                _ => return Err(format!("{word:?}: no such world")),
+            }
+        }
+        let mut world = World::new(shape, 1);
+        world.field.promises.calm = true;
+        let mut stage = Self { world, directories: BTreeMap::new() };
+        if words.contains(&"formed") {
+            crate::script::converge(&mut stage)?;
+        }
+        Ok(stage)
+    }
+
+    /// `0.1 WHAT [VALUE]`, or `WHAT [VALUE]`.
+    pub(crate) fn set(&mut self, text: &str) -> Result<(), String> {
+        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let seat = first.split_once('.').and_then(|(shard, ordinal)| {
+            Some(Seat { shard: shard.parse().ok()?, ordinal: ordinal.parse().ok()? })
+        });
+        let Some(seat) = seat else { return self.want(first, rest) };
+        let node = self.world.field.seated(&self.world.store.record, seat).ok_or("nobody has that seat")?;
+        let (what, value) = rest.split_once(' ').unwrap_or((rest, ""));
+        self.happen(node, what, value)
+    }
+
+    /// Something happens to a node.
+    fn happen(&mut self, node: usize, what: &str, value: &str) -> Result<(), String> {
+        match what {
+            "unseen" => drop(self.world.hidden.insert(node, self.world.field.now)),
+            "seen" => drop(self.world.hidden.remove(&node)),
+            "cut-off" | "reachable" => self.cut_off(node, what == "cut-off"),
+            "off" => {
+                self.world.field.power_cut(node);
+                self.world.agent_dies(node);
+            }
+            "on" => {
+                self.world.field.nodes[node].on = true;
+                self.world.agent_begins(node);
+            }
+            "lost" => {
+                self.world.field.lose(node);
+                self.world.agent_dies(node);
+            }
+            "replaced" => drop(self.world.replace(node)),
+            "lagging" => self.world.field.nodes[node].slow = true,
+            _ => return self.happen_to_server(node, what, value),
+        }
+        Ok(())
+    }
+
+    fn cut_off(&mut self, node: usize, cut: bool) {
+        let others: Vec<usize> = (0..self.world.field.nodes.len()).filter(|other| *other != node).collect();
+        match cut {
+            true => {
+                self.world.field.network.part(&[node], &others, u64::MAX);
+                self.world.hidden.insert(node, self.world.field.now);
+            }
+            false => {
+                self.world.field.network.mend();
+                self.world.hidden.clear();
+            }
+        }
+    }
+
+    fn happen_to_server(&mut self, node: usize, what: &str, value: &str) -> Result<(), String> {
+        let clock = self.world.clock(node);
+        let field = &mut self.world.field;
+        match what {
+            "crashed" => {
+                field.end(node, "is killed");
+                self.world.supervise(node);
+                // Scripts are about what is done, not about how long that rests.
+                if let Supervised::Down { retry_at, failures, .. } = &mut self.world.agents[node].supervised
+                    && *failures == 1
+                {
+                    *retry_at = clock;
+                }
+            }
+            "stopped" => {
+                field.stop(node);
+                self.world.agents[node].wanted = false;
+                self.world.pass(3000);
+            }
+            "hung" => field.nodes[node].server.hung = true,
+            "awake" => field.wake(node),
+            "silent" => {
+                field.end(node, "is killed");
+                field.nodes[node].server.process = Process::Starting(u64::MAX);
+            }
+            "broken" => field.nodes[node].broken = true,
+            "mended" => field.nodes[node].broken = false,
+            "directory-lost" => {
+                let bus = Bus::new(field.draw_id(), field.shape.shards);
+                let server = &mut field.nodes[node].server;
+                let before = (std::mem::replace(&mut server.bus, bus), std::mem::replace(&mut server.data, Position::EMPTY));
+                self.directories.insert(node, before);
+            }
+            "directory-back" => {
+                let server = &mut field.nodes[node].server;
+                (server.bus, server.data) = self.directories.remove(&node).ok_or("it is there")?;
+            }
+            "version" => field.nodes[node].server.release.version = value.parse().map_err(|_| "which version?")?,
+            "config" => {
+                let (key, value) = value.split_once('=').ok_or("key=value")?;
+                field.nodes[node].server.config.insert(key.to_owned(), value.to_owned());
+            }
+            "users" => value.clone_into(&mut field.nodes[node].server.users),
+            "certificate" => {
+                let days: i64 = value.parse().map_err(|_| "how many days?")?;
+                field.nodes[node].server.certificate_expires = clock + SignedDuration::from_hours(24 * days);
+            }
+            _ => return Err("no such thing happens to a node".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// An operator wants something.
+    fn want(&mut self, what: &str, value: &str) -> Result<(), String> {
+        let shape = self.world.field.shape.clone();
+        let mut fault = Ok(());
+        self.world.operate(|record| fault = change(record, &shape, what, value));
+        fault
+    }
+}
+
+fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result<(), String> {
+    match (what, value) {
+        ("config", pair) => {
+            let (key, value) = pair.split_once('=').ok_or("key=value")?;
+            record.spec.config.insert(key.to_owned(), value.to_owned());
+        }
+        ("config-without", key) => drop(record.spec.config.remove(key)),
+        ("memory", amount) => record.spec.memory = amount.parse().map_err(|_| "how much?")?,
+        ("on-crash", "failover") => record.spec.on_crash = OnCrash::Failover,
+        ("on-crash", "restart") => record.spec.on_crash = OnCrash::Restart,
+        ("user", name) => {
+            let user = User { acl: "~* +@read".parse().unwrap(), passwords: vec![] };
+            record.users.insert(name.parse().map_err(|_| "which name?")?, user);
+        }
+        ("members", "none") => record.members.clear(),
+        ("members", "all") => {
+            record.members = (0..shape.nodes()).map(|node| (node_id(node), member(node, shape.seat(node)))).collect();
+        }
+        ("phase", "leaving") => record.phase = Phase::Leaving,
+        _ => return Err("no such thing to want".to_owned()),
+    }
+    Ok(())
+}
