@@ -358,3 +358,25 @@ async fn calls_of_another_epoch_and_of_strangers_are_refused() {
     assert_eq!(CallError::from(refused).refused(), Some(Kind::Stranger));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn whoever_was_removed_stands_for_no_election() {
+    let mut world = World::founded(4).await;
+    let away = (world.leader().await + 1) % 3;
+    let node = world.agents[away].node;
+    world.agents[away].stop().await;
+    let other = world.leader().await;
+    world.agents[other].change(|record| record.members.retain(|member, _| *member != node)).await;
+    until("another votes in its place", async || {
+        (!voters_of(&world.agents[other]).contains(&raft_id(&world.agents[away].pin()))).then_some(())
+    })
+    .await;
+    world.agents[away].start().await;
+    world.agents[away].stands("removed", |standing| *standing == Standing::Removed).await;
+    let term = metrics(&world.agents[away]).current_term;
+    // The time in which it would have stood at least once: nothing else tells that it does not.
+    let longest = raft_config().election_timeout_max * 3;
+    tokio::time::sleep(Duration::from_millis(longest)).await;
+    assert_eq!(metrics(&world.agents[away]).current_term, term);
+    world.stop().await;
+}
