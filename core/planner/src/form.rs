@@ -103,8 +103,11 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
 /// that may collide again; and a replica that takes over without a vote (`TAKEOVER`) with the very epoch that its primary
 /// has keeps it, and loses its slots to the old primary when that comes back (measured on Redis 7.0.15).
 fn first_epoch(view: &View<'_>, one: Serving<'_>) -> u64 {
-    let seat = one.member.seat;
-    u64::from(seat.ordinal) * u64::from(view.record.spec.shards) + u64::from(seat.shard) + 1
+    let (seat, spec) = (one.member.seat, &view.record.spec);
+    // Replicas below their primaries: a replica speaks with its primary's epoch, and whoever knows a higher one of it takes that
+    // for old news, and shows it as an empty primary for good (measured on Valkey 9.1.2).
+    let rank = spec.replicas_per_shard.saturating_sub(seat.ordinal);
+    u64::from(rank) * u64::from(spec.shards) + u64::from(seat.shard) + 1
 }
 
 /// Whether the servers may get to know each other: an epoch can be set only on a server that knows nobody, so a forming cluster

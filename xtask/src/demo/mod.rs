@@ -168,7 +168,7 @@ impl Demo {
 
     /// The endpoint of the primary of the shard that has our key, and the shard in words.
     fn primary_of_greeting(&self) -> Result<(String, String)> {
-        shell::output(&mut self.with_server(&mut self.terraform.command(&["apply", "-auto-approve", "-input=false"])))?;
+        shell::output(self.with_server(&mut self.terraform.command(&["apply", "-auto-approve", "-input=false"])))?;
         let nodes = self.output("nodes")?;
         let nodes = nodes.as_object().context("the output `nodes` is a map")?;
         // CLUSTER KEYSLOT app:greeting says 16054: the last third of the slots.
