@@ -133,7 +133,8 @@ mod tests {
     fn a_node_moves_only_to_where_it_is_and_only_when_its_name_says_so() {
         let (a, b, c) = (ip("10.0.0.1"), ip("10.0.0.2"), ip("10.0.0.3"));
         // (what it shows, its address is here, what the name leads to, what is here, where it goes)
-        let table: &[(&str, bool, &[IpAddr], &[IpAddr], Option<IpAddr>)] = &[
+        type Row<'a> = (&'a str, bool, &'a [IpAddr], &'a [IpAddr], Option<IpAddr>);
+        let table: &[Row<'_>] = &[
             ("nothing has changed", true, &[a], &[a], None),
             ("several addresses", true, &[b, a], &[a, b], None),
             ("moved", false, &[b], &[b], Some(b)),

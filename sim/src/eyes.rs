@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use justmanage_model::{
-    Bytes, BusView, Peer, PrimaryLink, Record, ReplicaLink, Role, ServerObservation, ServerState, SlotSet,
+    BusView, Bytes, Peer, PrimaryLink, Record, ReplicaLink, Role, ServerObservation, ServerState, SlotSet,
 };
 
 use crate::bus::{Bus, bus_id};

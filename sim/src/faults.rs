@@ -87,7 +87,8 @@ impl World {
     /// One thing breaks.
     pub fn break_something(&mut self, kind: Kind, mending: &mut Mending) {
         let now = self.field.now;
-        let members: Vec<usize> = self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
+        let members: Vec<usize> =
+            self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
         let node = self.field.chance.pick(&members);
         let other = self.field.chance.pick(&members);
         let long = self.field.chance.pick(&[300, 1000, 3000, 8000, 15_000, 30_000]);
@@ -149,7 +150,7 @@ impl World {
                 cure(until, Cure::Start(node));
             }
             Kind::Clock => {
-                let far = i64::try_from(self.field.chance.pick(&[200, 1000, 3000])).unwrap_or_default();
+                let far: i64 = self.field.chance.pick(&[200, 1000, 3000]);
                 self.field.nodes[node].ahead += if self.field.chance.once_in(2) { far } else { -far };
             }
             Kind::Leader => self.change_leader(),

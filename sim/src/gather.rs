@@ -34,8 +34,12 @@ impl World {
             let (version, said) = (self.agents[node].version, self.agents[node].said.clone());
             let shift = self.field.nodes[leader].ahead - self.field.nodes[node].ahead;
             let rebases = self.rebases;
-            let heard =
-                self.agents[leader].gathered.entry(node).or_insert(Heard { version: 0, at: now, said: None, lost: true });
+            let heard = self.agents[leader].gathered.entry(node).or_insert(Heard {
+                version: 0,
+                at: now,
+                said: None,
+                lost: true,
+            });
             if speaks && said.is_some() {
                 heard.at = now;
                 heard.lost = false;

@@ -2,12 +2,12 @@
 
 use justmanage_model::{BusId, Fence, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
 
+use crate::agent::Supervised;
 use crate::bus::bus_id;
 use crate::replication::Stream;
 use crate::server::{FIXED, Process};
 use crate::shape::node_id;
 use crate::world::World;
-use crate::agent::Supervised;
 
 impl World {
     /// Does a step at a node, as its agent does it with its copy of the Record.
@@ -47,7 +47,10 @@ impl World {
             NodeStep::TakeOver => self.take_over(node, record),
             NodeStep::ApplyConfig => {
                 let memory = ("maxmemory".to_owned(), record.spec.memory.get().to_string());
-                let live = record.wanted_config_of(node_id(node)).into_iter().filter(|(key, _)| !FIXED.contains(&key.as_str()));
+                let live = record
+                    .wanted_config_of(node_id(node))
+                    .into_iter()
+                    .filter(|(key, _)| !FIXED.contains(&key.as_str()));
                 self.field.nodes[node].server.config.extend(live.chain([memory]));
                 self.field.nodes[node].server.heed();
                 Ok(())

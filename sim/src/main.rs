@@ -23,7 +23,11 @@ fn arguments() -> Result<Arguments, String> {
             "--from" => wanted.seed = number()?,
             "--seed" => (wanted.seed, wanted.one) = (number()?, true),
             "--lines" => wanted.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
-            _ => return Err(format!("{name}: known are --steps N, --from SEED, --seed SEED (that one alone, with its trace), --lines N")),
+            _ => {
+                return Err(format!(
+                    "{name}: known are --steps N, --from SEED, --seed SEED (that one alone, with its trace), --lines N"
+                ));
+            }
         }
     }
     Ok(wanted)

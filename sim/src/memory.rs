@@ -102,6 +102,7 @@ impl Memory {
 /// What is worth a write.
 fn outline(kept: &Kept) -> impl PartialEq + use<> {
     let last = kept.last.as_ref();
-    let last = last.map(|last| (last.primary, last.persistent, last.replicas.iter().map(|one| one.at).collect::<Vec<_>>()));
+    let last =
+        last.map(|last| (last.primary, last.persistent, last.replicas.iter().map(|one| one.at).collect::<Vec<_>>()));
     (last, kept.promoted)
 }

@@ -50,7 +50,8 @@ impl World {
         };
         for reason in waiting {
             let Waiting::Stuck { what, .. } = reason else { continue };
-            let about = |node: &usize| what.starts_with(&format!("The server of node {} is not started", node_id(*node)));
+            let about =
+                |node: &usize| what.starts_with(&format!("The server of node {} is not started", node_id(*node)));
             if let Some(node) = (0..self.field.nodes.len()).find(about).filter(|node| !self.field.nodes[*node].gone) {
                 self.agent_dies(node);
                 self.field.lose(node);

@@ -147,7 +147,8 @@ impl Field {
         let shard = place.seat.shard;
         let history = &self.histories[usize::from(shard)];
         let others = || {
-            let same = move |(number, other): &(usize, &crate::server::Node)| *number != node && other.seat.shard == shard;
+            let same =
+                move |(number, other): &(usize, &crate::server::Node)| *number != node && other.seat.shard == shard;
             self.nodes.iter().enumerate().filter(same).map(|(_, other)| other)
         };
         let copies = others().filter(|other| other.on && other.server.whole);
@@ -155,7 +156,9 @@ impl Field {
         let epoch = place.server.bus.config_epoch;
         let followed = !others().any(|other| other.server.bus.owns() && other.server.bus.config_epoch > epoch);
         if !place.server.whole && more > 0 && followed {
-            self.violation(format!("node {node} comes back as a primary without its data, and another has {more} writes more"));
+            self.violation(format!(
+                "node {node} comes back as a primary without its data, and another has {more} writes more"
+            ));
         }
         // From now on its data are the shard's.
         self.nodes[node].server.whole |= followed;

@@ -2,12 +2,12 @@
 
 use justmanage_model::Phase;
 
+use crate::chance::Chance;
 use crate::faults::{KINDS, Kind, Mending};
 use crate::server::Process;
 use crate::shape::Shape;
 use crate::world::{Counts, World};
 use crate::{Ms, TICK};
-use crate::chance::Chance;
 
 /// How long a cluster may take to be well again, once nothing is broken any more; and for each node that has to be restarted
 /// on top. The longest rest of a server that did not start is 30 s, and a node gets through its restart in some ten.
@@ -69,7 +69,8 @@ impl Story {
     fn tell(&mut self, world: &mut World) {
         let apart = self.chance.pick(&[0, 0, 200, 5000, 600_000]);
         for node in &mut world.field.nodes {
-            node.ahead = i64::try_from(self.chance.below(2 * apart + 1)).unwrap_or_default() - i64::try_from(apart).unwrap_or_default();
+            node.ahead = i64::try_from(self.chance.below(2 * apart + 1)).unwrap_or_default()
+                - i64::try_from(apart).unwrap_or_default();
         }
         let kinds = self.kinds.clone();
         world.field.note(|| format!("what may happen: {kinds:?}"));

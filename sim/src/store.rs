@@ -42,7 +42,8 @@ impl World {
     #[must_use]
     pub fn voters(&self) -> Vec<usize> {
         let members = &self.store.record.members;
-        let mut seats: Vec<_> = members.iter().map(|(node, member)| (member.seat.ordinal, member.seat.shard, *node)).collect();
+        let mut seats: Vec<_> =
+            members.iter().map(|(node, member)| (member.seat.ordinal, member.seat.shard, *node)).collect();
         seats.sort_unstable();
         let count = match seats.len() {
             0..=2 => 1,
@@ -160,7 +161,8 @@ impl World {
         let now = self.field.now;
         for agent in &mut self.agents {
             let slow = !self.field.promises.calm && self.field.chance.per_mille(40);
-            agent.copy_due = now + if slow { self.field.chance.between(500, 4000) } else { self.field.chance.below(300) };
+            agent.copy_due =
+                now + if slow { self.field.chance.between(500, 4000) } else { self.field.chance.below(300) };
         }
     }
 }

@@ -104,9 +104,8 @@ impl World {
     fn watch(&mut self) {
         let nodes = &self.field.nodes;
         let record = &self.store.record;
-        self.stopped.retain(|node| {
-            nodes[*node].server.process != Process::Up && record.members.contains_key(&node_id(*node))
-        });
+        self.stopped
+            .retain(|node| nodes[*node].server.process != Process::Up && record.members.contains_key(&node_id(*node)));
         for (node, agent) in self.agents.iter().enumerate() {
             if matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted {
                 self.stopped.insert(node);
@@ -177,7 +176,8 @@ impl World {
 
     /// What is seen of all nodes.
     pub fn observation(&mut self) -> Observation {
-        let members: Vec<usize> = self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
+        let members: Vec<usize> =
+            self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
         let mut nodes = BTreeMap::new();
         for node in members {
             let hidden = self.hidden.get(&node).copied().or((!self.agent_runs(node)).then_some(self.field.now));

@@ -1,6 +1,6 @@
 //! Clusters of several nodes: what Terraform sees of them, event by event (the table "What Terraform sees").
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
 use redis::TypedCommands;
@@ -41,7 +41,7 @@ fn node_of(workspace: &Workspace, shard: u64, role: &str) -> PathBuf {
     workspace.nodes().into_iter().find(|path| path.ends_with(&id)).expect("its directory")
 }
 
-fn pids(node: &PathBuf) -> Vec<i32> {
+fn pids(node: &Path) -> Vec<i32> {
     processes::inside(node).into_iter().map(|process| process.pid).collect()
 }
 
@@ -50,7 +50,7 @@ fn signal_all(pids: &[i32], signal: Signal) {
 }
 
 /// Takes a node's machine away: its processes and its directory.
-fn lose(node: &PathBuf) {
+fn lose(node: &Path) {
     let running = pids(node);
     signal_all(&running, Signal::KILL);
     wait_until("its processes are gone", DEADLINE, || running.iter().all(|pid| !processes::is_alive(*pid)));

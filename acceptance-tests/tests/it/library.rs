@@ -17,7 +17,8 @@ fn the_example_of_the_library_works_as_it_is_written() {
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let nodes: Vec<&str> = said.lines().filter(|line| line.starts_with("shard ") && line.ends_with("running")).collect();
+    let nodes: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("shard ") && line.ends_with("running")).collect();
     assert_eq!(nodes.len(), 6, "{said}");
     assert_eq!(nodes.iter().filter(|line| line.contains("Primary")).count(), 3, "{said}");
     assert_eq!(nodes.iter().filter(|line| line.contains("Replica")).count(), 3, "{said}");

@@ -20,7 +20,9 @@ pub(super) fn admit(directory: &Directory, operator: Pin) -> Outcome {
     let mut admitted: BTreeSet<Pin> = directory.read(&directory.admitted()).map_err(&fail)?.unwrap_or_default();
     admitted.insert(operator);
     directory.write(&directory.admitted(), &admitted).map_err(&fail)?;
-    if let Some(agent) = find_agent(directory.path(), &directory.agent_lock()).map_err(&fail)?.as_ref().and_then(Watched::open) {
+    if let Some(agent) =
+        find_agent(directory.path(), &directory.agent_lock()).map_err(&fail)?.as_ref().and_then(Watched::open)
+    {
         agent.signal(Signal::TERM).map_err(&fail)?;
         if agent.wait(AGENT_LIMIT).is_none() {
             let hint = "The operator is written down. End the agent by hand, and run `justmanage-agent start`.";

@@ -138,7 +138,9 @@ fn admission(mut arguments: lexopt::Parser) -> Result<(Directory, Pin), CommandE
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("dir") if directory.is_none() => directory = Some(PathBuf::from(arguments.value()?)),
-            Long("operator") if operator.is_none() => operator = Some(arguments.value()?.parse_with(str::parse::<Pin>)?),
+            Long("operator") if operator.is_none() => {
+                operator = Some(arguments.value()?.parse_with(str::parse::<Pin>)?)
+            }
             other => return Err(other.unexpected().into()),
         }
     }

@@ -90,7 +90,8 @@ async fn ask(
     let mut seen = 0;
     loop {
         let asked = clock();
-        let answer = peers.status((node, &member), epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
+        let answer =
+            peers.status((node, &member), epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
         let answer = answer.and_then(|reply| {
             let read = serde_json::from_slice::<NodeObservation>(&reply.node);
             // Its clock and ours may be apart; what counts is how long ago something was.

@@ -97,9 +97,10 @@ impl Memory {
 }
 
 /// What is worth a write: not the figures, which change all the time.
-fn outline(kept: &Kept) -> (Option<(bool, bool, u64, BTreeSet<SocketAddr>)>, Option<Timestamp>) {
-    let replicas = |last: &LastRole| last.replicas.iter().map(|one| one.at).collect();
-    let last = kept.last.as_ref();
-    let last = last.map(|last| (last.primary, last.persistent, last.config_epoch, replicas(last)));
-    (last, kept.promoted)
+fn outline(kept: &Kept) -> impl PartialEq {
+    let role = |last: &LastRole| {
+        let replicas: BTreeSet<SocketAddr> = last.replicas.iter().map(|one| one.at).collect();
+        (last.primary, last.persistent, last.config_epoch, replicas)
+    };
+    (kept.last.as_ref().map(role), kept.promoted)
 }

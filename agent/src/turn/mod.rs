@@ -262,11 +262,13 @@ impl Turn {
             return Outcome::Rest(rest);
         }
         for step in steps {
-            if matches!(step, Step::Node(_, NodeStep::StartServer)) && self.last().is_some_and(|last| last.primary && !last.persistent) {
+            if matches!(step, Step::Node(_, NodeStep::StartServer))
+                && self.last().is_some_and(|last| last.primary && !last.persistent)
+            {
                 self.chronicle_empty(&record);
             }
             let done = self.act(&record, step).await;
-            self.chronicle_step(&record, step, done.as_ref().map(|()| ()).map_err(ToString::to_string));
+            self.chronicle_step(&record, step, done.as_ref().copied().map_err(ToString::to_string));
             match done {
                 Ok(()) => info!(generation = %record.generation, ?step, "done"),
                 Err(error) => {

@@ -55,8 +55,7 @@ async fn unfinished_files_of_a_crash_are_in_nobodys_way() {
     serving(&node).await;
     node.kill_agent();
     kill(&node.noted_server().expect("a note"));
-    for name in ["last.json", "server.json", "agent.json", "ports.json", "server.conf", "users.acl", "tls/server.pem"]
-    {
+    for name in ["last.json", "server.json", "agent.json", "ports.json", "server.conf", "users.acl", "tls/server.pem"] {
         fs::write(node.file(&format!("{name}.new")), "{\"torn").expect("written");
     }
     Operator::of(&node, &node.start()).converged().await;

@@ -11,18 +11,18 @@ use crate::servers::{redis, valkey};
 use crate::writer::Writer;
 
 /// Waits until a node is the primary of a shard, and everything is at rest.
-async fn led_by(cluster: &Cluster, from: usize, shard: u16, wanted: impl Fn(NodeId) -> bool) -> Said {
+pub(crate) async fn led_by(cluster: &Cluster, from: usize, shard: u16, wanted: impl Fn(NodeId) -> bool) -> Said {
     let at_rest = |said: &Said| said.converged && primary(said, shard).is_some_and(&wanted);
     cluster.operator(from).until("another primary, and everything at rest", at_rest).await
 }
 
-fn is_replica(said: &Said, node: NodeId) -> bool {
+pub(crate) fn is_replica(said: &Said, node: NodeId) -> bool {
     let bus = server(said, node).and_then(|server| server.bus.as_ref());
     bus.is_some_and(|bus| matches!(bus.role, Role::Replica { .. }))
 }
 
 /// The position of the primary of shard 0, and of another node to ask.
-async fn first_primary(cluster: &Cluster) -> (NodeId, usize, usize) {
+pub(crate) async fn first_primary(cluster: &Cluster) -> (NodeId, usize, usize) {
     let said = cluster.operator(0).converged().await;
     let node = primary(&said, 0).expect("a primary");
     let position = cluster.position(node);
@@ -30,7 +30,7 @@ async fn first_primary(cluster: &Cluster) -> (NodeId, usize, usize) {
 }
 
 /// Waits until the fences are closed, in a cluster that has them.
-async fn fenced(cluster: &Cluster, from: usize, shards: u16) {
+pub(crate) async fn fenced(cluster: &Cluster, from: usize, shards: u16) {
     let closed = |fence: &&Fence| **fence == Fence::Closed;
     let all = |said: &Said| said.record().fences.values().filter(closed).count() == usize::from(shards);
     if shards < 3 {

@@ -4,6 +4,7 @@ mod api;
 mod cluster;
 mod commands;
 mod crashes;
+mod cuts;
 mod damage;
 mod exposition;
 mod forming;

@@ -5,9 +5,11 @@
 
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use justmanage_model::{PeerNames, Seat};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -82,7 +84,7 @@ impl Network {
         bridge.run("ip", &["address", "add", "10.99.0.1/16", "dev", "br0"]);
         bridge.run("ip", &["link", "set", "br0", "up"]);
         let space = File::open(format!("/proc/{}/ns/net", bridge.0.id())).expect("the bridge's network");
-        move_into_link_name_space(std::os::fd::AsFd::as_fd(&space), Some(LinkNameSpaceType::Network)).expect("root");
+        move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("root");
         let home = tempfile::tempdir().expect("a directory");
         fs::write(home.path().join("hosts"), "127.0.0.1 localhost\n").expect("a file");
         Self { bridge: Arc::new(bridge), home }
@@ -148,6 +150,15 @@ impl Host {
         self.space.run("ip", &["address", "add", &format!("{address}/16"), "dev", "eth0"]);
         *self.address.lock().expect("an address") = address;
         address
+    }
+
+    /// Does something there in a thread of its own, which reaches what this host reaches, and nothing else.
+    pub(crate) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let space = File::open(format!("/proc/{}/ns/net", self.space.0.id())).expect("the host's network");
+        std::thread::spawn(move || {
+            move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network)).expect("root");
+            work()
+        })
     }
 
     /// Pulls its cable out, or puts it back.

@@ -210,7 +210,9 @@ fn files_that_are_server_programs_are_told_from_others() {
 
 #[test]
 fn arguments_that_are_wrong_are_said() {
-    for arguments in [&["fly"][..], &["start"], &["start", "--dir"], &["start", "--dir", "/x", "--dir", "/y"], &["--fly"]] {
+    for arguments in
+        [&["fly"][..], &["start"], &["start", "--dir"], &["start", "--dir", "/x", "--dir", "/y"], &["--fly"]]
+    {
         let (what, hint) = error(&Command::new(AGENT).args(arguments).output().unwrap());
         assert!(!what.is_empty() && hint.contains("--help"), "{arguments:?}: {what}");
     }

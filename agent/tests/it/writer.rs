@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) acknowledged: u64,
     /// The longest time between two acknowledgements.
     pub(crate) gap: Duration,
+    /// When that time ended.
+    pub(crate) resumed: Option<Instant>,
     /// How many servers it wrote to, one after the other.
     pub(crate) moves: u32,
 }
@@ -50,6 +52,11 @@ impl Writer {
         let writer = Self { stop, acknowledged, work, endpoints, ca, key };
         writer.goes_on(10).await;
         writer
+    }
+
+    /// The key that it writes.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Waits until so many further writes are acknowledged.
@@ -130,7 +137,9 @@ async fn write(
         };
         match redis::cmd("SET").arg(&key).arg(next).query_async::<()>(&mut open_now).await {
             Ok(()) => {
-                report.gap = report.gap.max(last.elapsed());
+                if last.elapsed() > report.gap {
+                    (report.gap, report.resumed) = (last.elapsed(), Some(Instant::now()));
+                }
                 report.moves += u32::from(report.acknowledged == 0);
                 last = Instant::now();
                 (report.acknowledged, next) = (next, next + 1);

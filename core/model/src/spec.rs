@@ -100,7 +100,13 @@ impl ClusterSpec {
     /// A cluster on the machine itself of which nothing but the necessary is said: no configuration of its own, no limit of
     /// processor time, a failover when a primary's process dies.
     #[must_use]
-    pub const fn new(engine: Engine, version: ReleaseTarget, shards: u16, replicas_per_shard: u16, memory: Bytes) -> Self {
+    pub const fn new(
+        engine: Engine,
+        version: ReleaseTarget,
+        shards: u16,
+        replicas_per_shard: u16,
+        memory: Bytes,
+    ) -> Self {
         Self {
             engine,
             version,

@@ -76,7 +76,8 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     if fence != Fence::Closed {
         return draft.wait(Waiting::NoPrimary { shard });
     }
-    let fit = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(from) && draft.is_free(one.node);
+    let fit =
+        |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(from) && draft.is_free(one.node);
     let best = replicas().filter(fit);
     let Some(by) = best.max_by_key(|one| (one.server.offset, one.node)) else { return };
     // Its agent may be gone and its server well: replicas that hear from it know.

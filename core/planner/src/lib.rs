@@ -56,16 +56,8 @@ use view::View;
 pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan {
     let view = View::new(record, observation, now);
     let mut draft = Draft::default();
-    let policy = [
-        guard::guard,
-        locate::locate,
-        settle::settle,
-        heal::heal,
-        fence::fence,
-        form::form,
-        leave::leave,
-        tune::tune,
-    ];
+    let policy =
+        [guard::guard, locate::locate, settle::settle, heal::heal, fence::fence, form::form, leave::leave, tune::tune];
     for concern in policy {
         concern(&view, &mut draft);
         if draft.is_closed() {

@@ -106,12 +106,7 @@ fn later_primary(view: &View<'_>, shard: u16, last: &LastRole) -> Option<NodeId>
 }
 
 /// The replica that had come furthest when the primary was last seen, if it was close enough.
-fn best_replica(
-    view: &View<'_>,
-    shard: u16,
-    (dead, died): (NodeId, Timestamp),
-    last: &LastRole,
-) -> Option<NodeId> {
+fn best_replica(view: &View<'_>, shard: u16, (dead, died): (NodeId, Timestamp), last: &LastRole) -> Option<NodeId> {
     let looked = died.duration_since(last.at);
     let reported = |lag_s: u64| looked.checked_add(jiff::SignedDuration::from_secs(lag_s.try_into().ok()?));
     let recently = |lag_s: u64| !looked.is_negative() && reported(lag_s).is_some_and(|age| age <= LAST_REPORT_MAX);

@@ -105,7 +105,8 @@ fn taken_over(view: &View<'_>, draft: &mut Draft, (shard, takeover): (u16, &Take
     let by = takeover.by;
     if !later(view, primary, takeover.from) {
         let what = format!("Node {by} has taken shard {shard} over under the epoch that the old primary has, too.");
-        let hint = "The old primary is not started, since it would win and lose what was written since. Remove that node.";
+        let hint =
+            "The old primary is not started, since it would win and lose what was written since. Remove that node.";
         draft.wait(view.stuck(takeover.at, what, hint));
     } else if !takeover.done {
         draft.change(RecordChange::TakeOver(shard, Takeover { done: true, ..takeover.clone() }));

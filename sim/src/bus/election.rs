@@ -74,7 +74,8 @@ impl Field {
     pub(super) fn count(&mut self, node: usize, header: &Header) {
         let bus = &mut self.nodes[node].server.bus;
         let voter = header.replica_of.is_none() && bus.shares_of(header.id) > 0;
-        if !voter || header.epoch < bus.election.epoch || !bus.election.asked || bus.election.votes.contains(&header.id) {
+        if !voter || header.epoch < bus.election.epoch || !bus.election.asked || bus.election.votes.contains(&header.id)
+        {
             return;
         }
         bus.election.votes.push(header.id);
@@ -94,7 +95,8 @@ impl Field {
         if !(peer.failed.is_some() || by_hand) || recent {
             return;
         }
-        let outdated = |share: &usize| bus.owners[*share].is_some_and(|owner| bus.epoch_of(owner) > header.config_epoch);
+        let outdated =
+            |share: &usize| bus.owners[*share].is_some_and(|owner| bus.epoch_of(owner) > header.config_epoch);
         if header.shares.iter().any(outdated) {
             return;
         }

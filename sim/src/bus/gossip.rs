@@ -99,7 +99,13 @@ impl Field {
         }
         let header = self.header(from);
         let arrivals: Vec<Ms> = self.network.arrivals(self.now, &mut self.chance).collect();
-        self.mail.extend(arrivals.into_iter().map(|due| Mail { due, from, to, header: header.clone(), body: body.clone() }));
+        self.mail.extend(arrivals.into_iter().map(|due| Mail {
+            due,
+            from,
+            to,
+            header: header.clone(),
+            body: body.clone(),
+        }));
     }
 
     /// Tells everybody that is linked.
@@ -125,7 +131,8 @@ impl Field {
     /// Delivers what is due, in any order.
     pub(crate) fn deliver(&mut self) {
         let now = self.now;
-        let (mut due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.mail).into_iter().partition(|mail| mail.due <= now);
+        let (mut due, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.mail).into_iter().partition(|mail| mail.due <= now);
         self.mail = later;
         if self.network.delay > 0 {
             self.chance.shuffle(&mut due);

@@ -33,7 +33,9 @@ impl Field {
         bus.election.by_hand = None;
         let id = bus.id;
         bus.owners.iter_mut().filter(|owner| **owner == Some(id)).for_each(|owner| *owner = None);
-        self.note(|| format!("node {node} follows server {primary}{}", if was_primary { " (was a primary)" } else { "" }));
+        self.note(|| {
+            format!("node {node} follows server {primary}{}", if was_primary { " (was a primary)" } else { "" })
+        });
         let server = &mut self.nodes[node].server;
         // Whoever has no data needs everything.
         let (resumable, linked_at) = (!server.data.is_empty(), server.replication.linked_at);

@@ -120,7 +120,10 @@ fn a_replica_is_seen_with_its_link() {
     let first =
         "role:slave\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:1\r\n";
     assert_eq!(role(first), follows(link(false, true, None)));
-    assert_eq!(role("role:master\r\nslave0:ip=::1,port=1,state=online,offset=0,lag=0\r\n"), follows(link(false, false, None)));
+    assert_eq!(
+        role("role:master\r\nslave0:ip=::1,port=1,state=online,offset=0,lag=0\r\n"),
+        follows(link(false, false, None))
+    );
     nodes[1].primary = None;
     assert!(
         matches!(view(up, &nodes, None).role, Role::Replica { of, .. } if of == id(B)),

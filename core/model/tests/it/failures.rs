@@ -1,7 +1,9 @@
 //! Failures, paths, secrets, reasons.
 
+use jiff::SignedDuration;
 use justmanage_model::{
-    ClusterName, Failure, FieldPath, FieldStep, NodeId, Observation, Secret, Seen, ServerState, Waiting,
+    AskedFailover, ClusterName, Failure, FieldPath, FieldStep, LastRole, NodeId, NodeObservation, Observation, Secret,
+    Seen, ServerState, Timestamp, Waiting,
 };
 
 use crate::{fault, survives_json};
@@ -75,8 +77,48 @@ fn unknown_is_not_absent() {
     observation.nodes.insert(node, Seen::Unknown { since, why: "no answer".to_owned() });
     assert_eq!(observation.known(node), None);
     let state = ServerState::Down { since, failures: 3, retry_at: since, why: "killed".to_owned() };
-    let seen = justmanage_model::NodeObservation { agent_version: "0.1.0".to_owned(), settled: None, server: state };
+    let last = LastRole { primary: true, persistent: true, replicas: vec![], config_epoch: 3, at: since };
+    let asked = AskedFailover { of: node, at: since, answer: Err("it has not come far enough".to_owned()) };
+    let seen = NodeObservation {
+        agent_version: "0.1.0".to_owned(),
+        settled: None,
+        server: state,
+        last: Some(last),
+        promoted: Some(since),
+        asked: Some(asked),
+        severed: Some(since),
+        at: None,
+        limits: vec![],
+    };
     observation.nodes.insert(node, Seen::Known(seen.clone()));
     assert_eq!(observation.known(node), Some(&seen));
     survives_json(&observation);
+}
+
+#[test]
+fn moments_by_one_clock_are_moments_by_another() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let last = LastRole { primary: true, persistent: true, replicas: vec![], config_epoch: 3, at: at(10) };
+    let asked = AskedFailover { of: NodeId::from_entropy([1; 10]), at: at(20), answer: Ok(()) };
+    let mut before = NodeObservation {
+        agent_version: "0.1.0".to_owned(),
+        settled: None,
+        server: ServerState::Down { since: at(30), failures: 1, retry_at: at(40), why: "killed".to_owned() },
+        last: Some(last),
+        promoted: Some(at(50)),
+        asked: Some(asked),
+        severed: Some(at(60)),
+        at: None,
+        limits: vec![],
+    };
+    let after = before.clone().shifted(SignedDuration::from_secs(5));
+    let ServerState::Down { since, retry_at, .. } = &after.server else { panic!("{after:?}") };
+    assert_eq!([*since, *retry_at], [at(35), at(45)]);
+    assert_eq!(after.last.as_ref().map(|last| last.at), Some(at(15)));
+    assert_eq!(after.asked.as_ref().map(|asked| asked.at), Some(at(25)));
+    assert_eq!(after.promoted, Some(at(55)));
+    assert_eq!(after.severed, Some(at(60)), "a takeover's own moment, by whose clock it may be");
+    before.server = ServerState::Hung { since: at(30) };
+    let after = before.shifted(SignedDuration::from_secs(-5));
+    assert_eq!(after.server, ServerState::Hung { since: at(25) });
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 use justmanage_model::{
-    Artefact, Claim, ClusterId, Engine, Epoch, Generation, Grant, Member, NodeId, Phase, Pin, Record, Release, Seat,
-    User, Version,
+    Artefact, BusId, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash, Phase,
+    Pin, Record, Release, SealingKey, Seat, Takeover, User, Vault, Version,
 };
 
 use crate::specs::spec;
@@ -23,6 +23,8 @@ fn member(number: u8) -> Member {
         agent: port(20000),
         client: port(21000),
         bus_port: 31000 + u16::from(number),
+        sealing: SealingKey::new([number; 32]),
+        bus_id: Some(BusId::new([number; 20])),
     }
 }
 
@@ -43,6 +45,9 @@ fn record() -> Record {
         users: BTreeMap::new(),
         ca_certificate: Some("PEM".to_owned()),
         grant: None,
+        vault: None,
+        fences: BTreeMap::new(),
+        takeovers: BTreeMap::new(),
     }
 }
 
@@ -105,6 +110,30 @@ fn it_never_outgrows_its_store() {
     let large = fault(|r| many(r, 20, 4000));
     assert!(large.contains("bytes; at most 57344"), "{large}");
     const { assert!(RECORD_BYTES_MAX < 64 << 10) };
+}
+
+/// A hundred nodes leave room for so many users with a password and usual rules; a smaller cluster, for [`USERS_MAX`].
+const USERS_OF_THE_LARGEST: usize = 40;
+
+#[test]
+fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
+    let mut full = record();
+    (full.spec.shards, full.spec.replicas_per_shard) = (50, 1);
+    full.members = (0..100).map(|number| (node(number), member(number))).collect();
+    let sealed = full.members.keys().map(|node| (*node, "A".repeat(108))).collect();
+    full.vault = Some(Vault { content: "A".repeat(400), keys: sealed });
+    full.fences = BTreeMap::from([(0, Fence::Closing { since: Generation::new(7) }), (1, Fence::Closed)]);
+    let from = node(1);
+    let takeover =
+        Takeover { by: node(2), from, cleared: true, done: false, at: "2026-11-21T04:00:00Z".parse().unwrap() };
+    full.takeovers = BTreeMap::from([(0, takeover)]);
+    let user = User {
+        acl: "~orders:* +@all -@dangerous".parse().unwrap(),
+        passwords: vec![PasswordHash::from_digest([7; 32])],
+    };
+    full.users = (0..USERS_OF_THE_LARGEST).map(|n| (format!("service-{n}").parse().unwrap(), user.clone())).collect();
+    assert_eq!(full.check(), Ok(()));
+    survives_json(&full);
 }
 
 #[test]

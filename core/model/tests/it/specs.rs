@@ -1,21 +1,11 @@
 //! What users may ask for.
 
-use std::collections::BTreeMap;
+use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, MilliCpus};
 
-use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, Place};
-
-use crate::survives_json;
+use crate::{fault, is_spelt, survives_json};
 
 pub(crate) fn spec() -> ClusterSpec {
-    ClusterSpec {
-        engine: Engine::Redis,
-        version: "7.0".parse().unwrap(),
-        shards: 1,
-        replicas_per_shard: 0,
-        memory: Bytes::mib(64),
-        config: BTreeMap::new(),
-        place: Place::Local,
-    }
+    ClusterSpec::new(Engine::Redis, "7.0".parse().unwrap(), 1, 0, Bytes::mib(64))
 }
 
 fn faults(change: impl FnOnce(&mut ClusterSpec)) -> Vec<(String, String)> {
@@ -66,18 +56,30 @@ fn configuration_stays_on_its_line() {
 }
 
 #[test]
-fn this_release_makes_one_node() {
-    assert_eq!(spec().beyond_this_release(), []);
+fn nodes_are_primaries_and_their_replicas() {
     let mut large = spec();
     (large.shards, large.replicas_per_shard) = (3, 1);
-    let said: Vec<String> = large.beyond_this_release().iter().map(ToString::to_string).collect();
-    assert_eq!(said.len(), 2);
-    assert!(
-        said[0].starts_with("shards: Not possible in this release: ") && said[0].ends_with("Set shards = 1."),
-        "{}",
-        said[0]
-    );
-    assert!(said[1].starts_with("replicas_per_shard: "));
     assert_eq!(large.nodes(), 6);
     survives_json(&large);
+}
+
+#[test]
+fn switches_for_tests_leave_no_trace_where_they_are_off() {
+    let mut changed = spec();
+    let text = |spec: &ClusterSpec| serde_json::to_string(spec).unwrap();
+    assert!(!text(&changed).contains("testing"));
+    changed.testing.plaintext = true;
+    assert!(text(&changed).contains("testing"));
+    survives_json(&changed);
+}
+
+#[test]
+fn processor_time_is_written_in_processors() {
+    for text in ["1", "0.5", "1.25", "0.01", "4095.999"] {
+        is_spelt::<MilliCpus>(text);
+    }
+    assert_eq!("1.5".parse::<MilliCpus>().unwrap().get(), 1500);
+    for text in ["", "0", "0.009", "0.001", "1.", ".5", "1.2345", "-1", "+1", "1e3", "4096", "99999999999", "1,5"] {
+        fault::<MilliCpus>(text);
+    }
 }

@@ -105,10 +105,14 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
     match reason {
         Waiting::NodeUnknown { node, .. } => simple("node-unknown", node),
         Waiting::ServerStarting { node, .. } => simple("server-starting", node),
-        Waiting::RestartBackoff { node, retry_at, .. } => {
-            whole(format!("restart-backoff {} for {}s", name(node), (retry_at.duration_since(now).as_millis() + 500) / 1000))
+        Waiting::RestartBackoff { node, retry_at, .. } => whole(format!(
+            "restart-backoff {} for {}s",
+            name(node),
+            (retry_at.duration_since(now).as_millis() + 500) / 1000
+        )),
+        Waiting::ServerHung { node, since } => {
+            whole(format!("server-hung {} for {}s", name(node), seconds(*since, now)))
         }
-        Waiting::ServerHung { node, since } => whole(format!("server-hung {} for {}s", name(node), seconds(*since, now))),
         Waiting::OtherRelease { node, running, wanted } => {
             whole(format!("other-release {}: {running}, not {wanted}", name(node)))
         }
@@ -118,7 +122,9 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
         Waiting::ReplicaNotInSync { node, syncing: false } => simple("not-in-sync", node),
         Waiting::ViewsDiffer => whole("views-differ".to_owned()),
         Waiting::LinkMissing { from, to } => ("link-missing".to_owned(), Some(format!("{}-{}", name(from), name(to)))),
-        Waiting::NotIntroduced { node, to } => ("not-introduced".to_owned(), Some(format!("{}-{}", name(node), name(to)))),
+        Waiting::NotIntroduced { node, to } => {
+            ("not-introduced".to_owned(), Some(format!("{}-{}", name(node), name(to))))
+        }
         Waiting::HeldBack { node, why } => whole(format!("held-back {} ({})", name(node), plain(world, why))),
         Waiting::NoPrimary { shard } => whole(format!("no-primary {shard}")),
         Waiting::TakingOver { shard, by } => whole(format!("taking-over {shard} by {}", name(by))),

@@ -46,9 +46,9 @@ impl Stage {
     /// `0.1 WHAT [VALUE]`, or `WHAT [VALUE]`.
     pub(crate) fn set(&mut self, text: &str) -> Result<(), String> {
         let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let seat = first.split_once('.').and_then(|(shard, ordinal)| {
-            Some(Seat { shard: shard.parse().ok()?, ordinal: ordinal.parse().ok()? })
-        });
+        let seat = first
+            .split_once('.')
+            .and_then(|(shard, ordinal)| Some(Seat { shard: shard.parse().ok()?, ordinal: ordinal.parse().ok()? }));
         let Some(seat) = seat else { return self.want(first, rest) };
         let node = self.world.field.seated(&self.world.store.record, seat).ok_or("nobody has that seat")?;
         let (what, value) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -124,7 +124,8 @@ impl Stage {
             "directory-lost" => {
                 let bus = Bus::new(field.draw_id(), field.shape.shards);
                 let server = &mut field.nodes[node].server;
-                let before = (std::mem::replace(&mut server.bus, bus), std::mem::replace(&mut server.data, Position::EMPTY));
+                let before =
+                    (std::mem::replace(&mut server.bus, bus), std::mem::replace(&mut server.data, Position::EMPTY));
                 self.directories.insert(node, before);
             }
             "directory-back" => {

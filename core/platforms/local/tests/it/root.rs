@@ -12,7 +12,12 @@ use crate::{Place, order};
 
 fn node_order(number: u8) -> NodeOrder {
     let order = order("cache", number);
-    NodeOrder { claim: order.claim, operators: BTreeSet::new(), address: IpAddr::V4(Ipv4Addr::LOCALHOST), peer_names: None }
+    NodeOrder {
+        claim: order.claim,
+        operators: BTreeSet::new(),
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        peer_names: None,
+    }
 }
 
 #[test]
