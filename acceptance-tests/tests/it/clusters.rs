@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
+use acceptance_tests::{DEADLINE, Workspace, processes, wait_for, wait_until};
 use redis::TypedCommands;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -14,8 +14,7 @@ pub(crate) fn shaped(shards: u16, replicas: u16) -> Workspace {
     let mut workspace = Workspace::with_provider("");
     workspace.set("TF_VAR_app_password", PASSWORD);
     let shape = format!("  shards = {shards}\n  replicas_per_shard = {replicas}");
-    let who = "data \"justmanage_redis_cluster\" \"cache\" {\n  id = justmanage_redis_cluster.cache.id\n}\n";
-    let text = cluster("redis", "7.0", &shape) + &user("~app:* +@all -@dangerous", 1) + who;
+    let text = cluster("redis", "7.0", &shape) + &user("~app:* +@all -@dangerous", 1) + WHO;
     workspace.write("main.tf", &text);
     workspace
 }
@@ -26,6 +25,9 @@ fn applied(shards: u16, replicas: u16) -> Workspace {
     workspace
 }
 
+/// What is in `shaped` for the nodes alone.
+const WHO: &str = "data \"justmanage_redis_cluster\" \"cache\" {\n  id = justmanage_redis_cluster.cache.id\n}\n";
+
 /// The nodes as the data source shows them.
 fn nodes(workspace: &Workspace) -> Vec<Value> {
     workspace.terraform(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).ok();
@@ -35,9 +37,11 @@ fn nodes(workspace: &Workspace) -> Vec<Value> {
 
 /// The node of a shard that has a role now: its directory.
 fn node_of(workspace: &Workspace, shard: u64, role: &str) -> PathBuf {
-    let all = nodes(workspace);
-    let found = all.iter().find(|node| node["shard"] == shard && node["role"] == role);
-    let id = text(&found.unwrap_or_else(|| panic!("shard {shard} has no {role}: {all:#?}"))["id"]);
+    // While one takes over from another, each of them may be seen as what it was a moment ago.
+    let id = wait_for(&format!("shard {shard} has a {role}"), DEADLINE, || {
+        let found = nodes(workspace).into_iter().find(|node| node["shard"] == shard && node["role"] == role);
+        found.map(|node| text(&node["id"]))
+    });
     workspace.nodes().into_iter().find(|path| path.ends_with(&id)).expect("its directory")
 }
 
@@ -166,14 +170,19 @@ fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it() {
 fn agents_that_do_not_answer_are_a_warning_in_a_plan_and_an_error_in_a_change() {
     let mut workspace = applied(1, 0);
     workspace.allow_alarm("");
+    let file = workspace.config().join("main.tf");
+    let full = std::fs::read_to_string(&file).expect("configuration");
     let before = workspace.resource(CLUSTER);
     let agents: Vec<i32> = workspace.running("justmanage-agent").iter().map(|process| process.pid).collect();
     signal_all(&agents, Signal::STOP);
+    // Nobody knows the state of a data source but those who do not answer.
+    let run = workspace.plan().fails();
+    assert!(run.errors().all(|error| error.address == "data.justmanage_redis_cluster.cache"), "{run}");
+    let good = full.replace(WHO, "");
+    workspace.write("main.tf", &good);
     let run = workspace.plan().ok();
     assert!(run.warnings().any(|warning| warning.summary == "Agent not reachable"), "{run}");
     assert_eq!(workspace.resource(CLUSTER), before, "the state stays as it was last seen");
-    let file = workspace.config().join("main.tf");
-    let good = std::fs::read_to_string(&file).expect("configuration");
     workspace.write("main.tf", &good.replace("\"64MiB\"", "\"96MiB\""));
     let run = workspace.apply().fails();
     assert!(run.errors().any(|error| error.summary == "Agent not reachable"), "{run}");

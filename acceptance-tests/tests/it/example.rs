@@ -45,7 +45,13 @@ fn an_existing_cluster_is_imported_by_the_command_of_the_documentation() {
     let script = std::fs::read_to_string(example).expect("the example");
     let command = script.lines().find_map(|line| line.strip_prefix("terraform ")).expect("a command of terraform");
     workspace.terraform(&command.split_whitespace().collect::<Vec<_>>()).ok();
-    assert_eq!(workspace.resource(crate::world::CLUSTER), before);
+    let mut imported = workspace.resource(crate::world::CLUSTER);
+    // Whatever was so before: what is imported is protected until the configuration says otherwise.
+    assert_eq!(imported["deletion_protection"], true);
+    imported["deletion_protection"] = before["deletion_protection"].clone();
+    assert_eq!(imported, before);
+    assert_eq!(workspace.planned().actions(crate::world::CLUSTER), ["update"]);
+    workspace.apply().ok();
     workspace.assert_no_changes();
 
     workspace.destroy().ok();

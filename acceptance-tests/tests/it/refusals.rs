@@ -27,7 +27,6 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("engine  = \"redis\"", "engine = \"Redis\"", "engine", "", "redis"),
         ("version = \"7.0\"", "version = \"latest\"", "version", "", "7.2"),
         ("version = \"7.0\"", "version = \"9.9\"", "version", "", "9.9"),
-        ("version = \"7.0\"", "version = \"6.2\"", "version", "", "6.2"),
         ("memory  = \"64MiB\"", "memory = \"64mb\"", "memory", "", "MiB"),
         ("memory  = \"64MiB\"", "memory = \"lots\"", "memory", "", "256MiB"),
         ("memory  = \"64MiB\"", "memory = \"1MiB\"", "memory", "Amount of memory out of range", "16MiB"),
@@ -35,7 +34,7 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("", "replicas_per_shard = 6", "replicas_per_shard", "Number of replicas out of range", "0 to 5"),
         ("", "shards = 60\n  replicas_per_shard = 1", "shards", "Too many nodes", "at most 100"),
         ("", "on_crash = \"pray\"", "on_crash", "", "failover"),
-        ("", "cpus = \"many\"", "cpus", "", "1.5"),
+        ("", "cpus = \"many\"", "cpus", "", "0.5"),
         ("", "config = { \"maxmemory-polcy\" = \"allkeys-lru\" }", "config", "", "maxmemory-policy"),
         ("", "config = { \"port\" = \"6379\" }", "config", "not yours to set", "port"),
         ("", "config = { \"requirepass\" = \"x\" }", "config", "not yours to set", "requirepass"),
@@ -73,6 +72,13 @@ fn no_platform_is_an_error_that_says_which_there_are() {
     let error = run.errors().next().expect("an error");
     assert_eq!(error.summary, "No platform");
     assert!(error.detail.contains("local = {}"), "{error:#?}");
+}
+
+#[test]
+fn a_release_that_is_not_offered_is_refused_by_the_plan() {
+    let run = with("version = \"7.0\"", "version = \"6.2\"").plan().fails();
+    let error = run.errors().find(|error| error.attribute == "version").unwrap_or_else(|| panic!("{run}"));
+    assert!(error.detail.contains("7.0"), "says what is offered: {error:#?}");
 }
 
 #[test]

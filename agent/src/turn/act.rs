@@ -3,11 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use justmanage_engine::{CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config};
+use justmanage_engine::{
+    BUS_FILE, CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config, mend_bus_file,
+};
 use justmanage_identity::seal::SealError;
 use justmanage_model::{AskedFailover, BusId, Member, NodeId, NodeStep, Record, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
+use tracing::warn;
 
 use super::{Started, Turn};
 use crate::authority::{self, Authority};
@@ -101,6 +104,7 @@ impl Turn {
         }
         self.write_config(record)?;
         self.write_users(record)?;
+        self.mend_bus_file()?;
         let keys = record.spec.config.keys().cloned().collect();
         let address = Some(self.tools.info.client.ip());
         let started = Started { generation: record.generation, keys, address };
@@ -109,6 +113,22 @@ impl Turn {
         let config = directory.server_config();
         self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
         Ok(())
+    }
+
+    /// Puts right what keeps some releases from starting.
+    fn mend_bus_file(&self) -> io::Result<()> {
+        let directory = &self.tools.directory;
+        let path = directory.data().join(BUS_FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // A server that cannot read it, either, says so in its log.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(mended) = mend_bus_file(&text) else { return Ok(()) };
+        warn!("{BUS_FILE} has a replica in another shard than its primary; put right");
+        directory.write_bytes(&path, mended.as_bytes())
     }
 
     async fn stop(&mut self, record: &Record) -> Result<(), StepError> {

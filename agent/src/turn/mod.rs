@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use justmanage_engine::{AppliedUsers, Connection};
+use justmanage_engine::{AppliedUsers, BUS_FILE, Connection};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
     Generation, LastRole, NodeId, NodeObservation, NodeStep, Observation, Phase, Plan, Record, RecordChange, Seen,
@@ -241,7 +241,7 @@ impl Turn {
 
     /// What the server was when it was last seen. A data directory that is gone keeps nothing, whatever was seen of it.
     fn last(&self) -> Option<LastRole> {
-        let there = self.tools.directory.data().join("nodes.conf").exists();
+        let there = self.tools.directory.data().join(BUS_FILE).exists();
         self.memory.last().map(|last| LastRole { persistent: last.persistent && there, ..last })
     }
 

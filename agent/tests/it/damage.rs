@@ -110,11 +110,8 @@ async fn a_record_that_cannot_be_read_is_not_guessed() {
     for damaged in [vec![0; good.len()], good[..good.len() / 3].to_vec(), Vec::new()] {
         fs::write(&file, damaged).expect("written");
         let mut operator = Operator::of(&node, &node.start());
-        let told = |said: &crate::operator::Said| {
-            said.waiting.iter().any(|reason| matches!(reason, Waiting::NoMajority { why } if why.contains("Record")))
-        };
-        let said = operator.until("the damage is told", told).await;
-        assert!(!said.converged);
+        let why = operator.refused(tonic::Code::DataLoss).await;
+        assert!(why.contains("copy of the Record"), "{why}");
         assert!(lives(&server), "the server is left as it is");
         node.kill_agent();
     }

@@ -246,7 +246,7 @@ async fn a_primary_whose_agent_is_dead_goes_on_as_it_is() {
     let said = cluster.operator(other).converged().await;
     assert_eq!(primary(&said, 0), Some(node));
     let (report, held) = writer.end().await;
-    assert_eq!((report.acknowledged <= held, report.moves), (true, 1), "{report:?}");
+    assert_eq!((report.acknowledged <= held, report.servers), (true, 1), "{report:?}");
 }
 
 #[tokio::test]

@@ -103,6 +103,18 @@ impl Operator {
         said
     }
 
+    /// Waits until the agent refuses to say how it is, and says why.
+    pub(crate) async fn refused(&mut self, code: tonic::Code) -> String {
+        let begun = Instant::now();
+        loop {
+            match self.status().await {
+                Err(status) if status.code() == code => return status.message().to_owned(),
+                other => assert!(begun.elapsed() < DEADLINE, "not refused: {other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Waits until everything is as the Record wants it.
     pub(crate) async fn converged(&mut self) -> Said {
         self.until("converged", |said| said.converged).await

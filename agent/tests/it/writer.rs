@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use justmanage_model::NodeId;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ClientTlsConfig, ErrorKind, RedisError, ServerErrorKind, TlsCertificates};
+use redis::{AsyncConnectionConfig, ClientTlsConfig, RedisError, TlsCertificates};
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
@@ -34,8 +34,8 @@ pub(crate) struct Report {
     pub(crate) gap: Duration,
     /// When that time ended.
     pub(crate) resumed: Option<Instant>,
-    /// How many servers it wrote to, one after the other.
-    pub(crate) moves: u32,
+    /// How many servers took its writes, one after the other.
+    pub(crate) servers: u32,
 }
 
 impl Writer {
@@ -120,7 +120,7 @@ async fn write(
     acknowledged: Arc<AtomicU64>,
 ) -> Report {
     let mut report = Report::default();
-    let mut last = Instant::now();
+    let (mut last, mut by) = (Instant::now(), None);
     let (mut next, mut connection, mut at) = (1_u64, None, 0);
     while !stop.load(Ordering::SeqCst) {
         let endpoint = &endpoints[at % endpoints.len()];
@@ -140,15 +140,15 @@ async fn write(
                 if last.elapsed() > report.gap {
                     (report.gap, report.resumed) = (last.elapsed(), Some(Instant::now()));
                 }
-                report.moves += u32::from(report.acknowledged == 0);
+                if by != Some(at % endpoints.len()) {
+                    (report.servers, by) = (report.servers + 1, Some(at % endpoints.len()));
+                }
                 last = Instant::now();
                 (report.acknowledged, next) = (next, next + 1);
                 acknowledged.store(report.acknowledged, Ordering::SeqCst);
                 connection = Some(open_now);
             }
-            Err(error) => {
-                let moved = error.kind() == ErrorKind::Server(ServerErrorKind::Moved);
-                report.moves += u32::from(moved);
+            Err(_) => {
                 at += 1;
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }

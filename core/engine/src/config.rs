@@ -183,7 +183,7 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
         one("masteruser", &REPLICATION_USER),
         one("masterauth", node.replication_password.expose()),
         one("cluster-enabled", &"yes"),
-        one("cluster-config-file", &"nodes.conf"),
+        one("cluster-config-file", &crate::BUS_FILE),
     ]);
     settings.extend(bus_port(node)?);
     settings.extend([

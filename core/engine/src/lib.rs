@@ -13,6 +13,7 @@
 //! | [`observe`](mod@observe) | what a running server says of itself |
 //! | [`info`] | the texts of `INFO` and `CLUSTER INFO` |
 //! | [`bus`] | the cluster as one server sees it: `CLUSTER NODES` and `CLUSTER LINKS` |
+//! | [`mend_bus_file`] | the file in which a server keeps that |
 //!
 //! The protocol is RESP2, one call after the other: the agent asks a few questions a second, so pipelining, RESP3 and
 //! cluster redirection would be weight without use. (The crate `redis` would bring 40 more crates into the agent.)
@@ -20,6 +21,7 @@
 pub mod acl;
 pub mod binary;
 pub mod bus;
+mod bus_file;
 pub mod calls;
 mod certificate;
 pub mod config;
@@ -30,6 +32,7 @@ mod resp;
 
 pub use acl::AppliedUsers;
 pub use binary::{InspectError, ServerBinary, inspect};
+pub use bus_file::{BUS_FILE, mend_bus_file};
 pub use config::{NodeConfig, NodeFiles, RenderError};
 pub use connection::{CallError, Connection, Login, Trust};
 pub use observe::observe;

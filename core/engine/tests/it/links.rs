@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use justmanage_engine::CallError;
-use justmanage_model::{BusId, Role};
+use justmanage_engine::{BUS_FILE, CallError, mend_bus_file};
+use justmanage_model::{BusId, Engine, Line, Role};
 
 use crate::cluster::Cluster;
 use crate::servers::on_every_server;
@@ -14,6 +14,7 @@ on_every_server! {
     a_severed_link_comes_back_by_itself,
     a_server_is_found_again_at_another_address,
     a_fenced_primary_takes_no_writes_without_its_replica,
+    a_replica_in_another_shard_than_its_primary_is_put_right_in_the_file,
 }
 
 async fn who_is_forgotten_by_all_stays_forgotten(path: PathBuf) {
@@ -94,4 +95,30 @@ async fn a_server_is_found_again_at_another_address(path: PathBuf) {
         matches!(&moved[0].role, Role::Primary { replicas } if replicas.len() == 1 && replicas[0].at == at),
         "{moved:#?}"
     );
+}
+
+async fn a_replica_in_another_shard_than_its_primary_is_put_right_in_the_file(path: PathBuf) {
+    let mut cluster = Cluster::formed(&path, 1, 1).await;
+    let file = cluster.nodes[1].files.data.join(BUS_FILE);
+    // They have told each other the names of their shards.
+    let is_right = || std::fs::read_to_string(&file).is_ok_and(|text| mend_bus_file(&text).is_none());
+    until("the replica is in its primary's shard", async || is_right()).await;
+    cluster.kill(1);
+    let good = std::fs::read_to_string(&file).unwrap();
+    let own = good.lines().find(|line| line.contains("myself")).unwrap();
+    let shard = own.split([' ', ',']).find_map(|part| part.strip_prefix("shard-id="));
+    let (engine, line) = (cluster.nodes[1].release.engine, cluster.nodes[1].release.version.line());
+    assert_eq!(shard.is_some(), engine == Engine::Valkey || line >= Line::new(7, 2), "{own}");
+    let Some(shard) = shard else { return };
+    std::fs::write(&file, good.replace(own, &own.replace(shard, &"5".repeat(40)))).unwrap();
+    let mended = mend_bus_file(&std::fs::read_to_string(&file).unwrap());
+    assert_eq!(mended.as_ref(), Some(&good));
+    if line == Line::new(8, 0) && engine == Engine::Valkey {
+        let said = cluster.nodes[1].try_start().await.err().unwrap();
+        assert!(said.contains("corrupted cluster config file"), "{said}");
+        cluster.nodes[1].ended().await;
+    }
+    std::fs::write(&file, good).unwrap();
+    cluster.start(1).await;
+    cluster.settled(|_| true).await;
 }
