@@ -129,7 +129,9 @@ fn a_failover_is_no_difference_in_a_plan() {
     let old = node_of(&workspace, 0, "primary");
     let server = processes::inside(&old).into_iter().find(|process| process.exe.ends_with("redis-server"));
     processes::signal(server.expect("its server").pid, Signal::KILL);
-    wait_until("the replica is the primary", DEADLINE, || node_of(&workspace, 0, "primary") != old);
+    wait_until("the replica is the primary, and the old one its replica", DEADLINE, || {
+        node_of(&workspace, 0, "primary") != old && workspace.resource(CLUSTER)["converged"] == true
+    });
     let plan = workspace.planned();
     assert_eq!(plan.actions(CLUSTER), ["no-op"]);
     assert_eq!(workspace.resource(CLUSTER)["endpoints"], before, "endpoints do not follow roles");
