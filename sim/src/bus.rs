@@ -60,8 +60,10 @@ pub struct Bus {
 /// Another server.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// At which node.
+    /// At which node; the last that is known, if it is lost.
     pub at: usize,
+    /// Nobody knows where it is (`noaddr`): another server has answered where it was.
+    pub lost: bool,
     /// Its name is made up: they have not got to know each other yet.
     pub handshake: bool,
     /// It is to be told that they are to meet.
@@ -194,6 +196,7 @@ impl Peer {
     pub fn new(at: usize, now: Ms) -> Self {
         Self {
             at,
+            lost: false,
             handshake: false,
             meet: false,
             since: now,

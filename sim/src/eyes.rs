@@ -96,7 +96,7 @@ impl Field {
         let slots = |share: usize| SlotSet::share(u16::try_from(share).unwrap_or_default(), self.shape.shards).len();
         Peer {
             id: bus_id(id),
-            at: Some(client_at(peer.at)),
+            at: (!peer.lost).then(|| client_at(peer.at)),
             bus_port: 16379,
             replica_of: peer.replica_of.map(bus_id),
             slots: shares.map(|(share, _)| slots(share)).sum(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use justmanage_model::{Generation, Record, Release, Seat, Timestamp, user};
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Link};
 use crate::field::Field;
 use crate::history::Position;
 use crate::replication::{Fed, ReplicaOf, Stream};
@@ -204,6 +204,10 @@ impl Field {
         let shard = usize::from(self.nodes[node].seat.shard);
         self.nodes[node].server.process = Process::Up;
         self.nodes[node].server.bus.up_at = now;
+        // The links are open again within a second; the roles are on disk, and there at once.
+        for peer in self.nodes[node].server.bus.peers.values_mut() {
+            peer.link = Link::Down(now + self.chance.below(1000));
+        }
         let before = &self.nodes[node].server.replication;
         let (level_at, fed_at) = (before.level_at, before.fed_at);
         self.nodes[node].server.replication = ReplicaOf { resumable: false, level_at, fed_at, ..ReplicaOf::new(now) };

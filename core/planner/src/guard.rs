@@ -17,7 +17,8 @@ pub(crate) fn guard(view: &View<'_>, draft: &mut Draft) {
     }
     if let Err(fault) = view.record.check() {
         let hint = "No step is taken from such a record. Apply a correct one.";
-        draft.wait(view.stuck(view.now, format!("{fault}."), hint));
+        let what = format!("{}.", fault.to_string().trim_end_matches('.'));
+        draft.wait(view.stuck(view.now, what, hint));
         return draft.close();
     }
     // A server of another release may read what this one wrote, or may not; until rolling from one to the other is the

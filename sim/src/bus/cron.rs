@@ -23,8 +23,9 @@ impl Field {
     /// Opens links that are not there, and drops those whose other end is gone.
     fn link(&mut self, node: usize) {
         let now = self.now;
+        let known = self.nodes[node].server.bus.peers.iter().filter(|(_, peer)| !peer.lost);
         let peers: Vec<(Id, usize, Link, bool)> =
-            self.nodes[node].server.bus.peers.iter().map(|(id, peer)| (*id, peer.at, peer.link, peer.meet)).collect();
+            known.map(|(id, peer)| (*id, peer.at, peer.link, peer.meet)).collect();
         for (id, at, link, meet) in peers {
             let alive = self.accepts(at);
             match link {
@@ -77,7 +78,7 @@ impl Field {
         let now = self.now;
         let bus = &mut self.nodes[node].server.bus;
         let patience = bus.patience;
-        for peer in bus.peers.values_mut().filter(|peer| !peer.handshake) {
+        for peer in bus.peers.values_mut().filter(|peer| !peer.handshake && !peer.lost) {
             let Some(sent) = peer.ping_sent else { continue };
             if let Link::Up(since) = peer.link
                 && now > since.max(sent) + patience / 2

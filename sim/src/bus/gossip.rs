@@ -120,7 +120,7 @@ impl Field {
     /// Some of whom a server knows: a few by chance, and everybody who is silent.
     pub(super) fn rumours(&mut self, node: usize) -> Vec<Rumour> {
         let bus = &self.nodes[node].server.bus;
-        let known = || bus.peers.iter().filter(|(_, peer)| !peer.handshake);
+        let known = || bus.peers.iter().filter(|(_, peer)| !peer.handshake && !peer.lost);
         let count = known().count();
         let rumour = |(id, peer): (&Id, &Peer)| Rumour { id: *id, at: peer.at, silent: peer.silent() };
         let start = self.chance.index(count.max(1));
@@ -128,7 +128,7 @@ impl Field {
         some.chain(known().filter(|(_, peer)| peer.silent()).map(rumour)).collect()
     }
 
-    /// Delivers what is due, in any order.
+    /// Delivers what is due, in any order. What comes for a server that does not read waits at its door, until it does.
     pub(crate) fn deliver(&mut self) {
         let now = self.now;
         let (mut due, later): (Vec<_>, Vec<_>) =
@@ -138,8 +138,13 @@ impl Field {
             self.chance.shuffle(&mut due);
         }
         for mail in due {
-            if self.network.open(mail.from, mail.to) && self.listens(mail.to) {
+            if !self.network.open(mail.from, mail.to) {
+                continue;
+            }
+            if self.listens(mail.to) {
                 self.hear(mail);
+            } else if self.accepts(mail.to) {
+                self.mail.push(mail);
             }
         }
     }
@@ -163,6 +168,7 @@ impl Field {
         let bus = &mut self.nodes[to].server.bus;
         let Some(peer) = bus.peers.get_mut(&header.id) else { return };
         peer.at = from;
+        peer.lost = false;
         peer.offset = header.offset;
         bus.epoch = bus.epoch.max(header.epoch);
         match body {
@@ -214,7 +220,8 @@ impl Field {
         } else if entry != header.id {
             // Another server is there now: nobody knows where this one is.
             if let Some(peer) = bus.peers.get_mut(&entry) {
-                peer.link = Link::Down(now + patience);
+                peer.link = Link::Down(now);
+                peer.lost = true;
             }
             return;
         }

@@ -27,9 +27,6 @@ fn every_script_holds() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    if let Ok(one) = std::env::var("SCRIPT") {
-        files.retain(|f| f.to_string_lossy().contains(&one));
-    }
     let faults: Vec<String> = files.iter().filter_map(|file| run(file).err()).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(files.len() >= 50, "the scripts are in {directory:?}");
@@ -46,23 +43,7 @@ fn run(file: &Path) -> Result<(), String> {
             continue;
         }
         last.clone_from(&command);
-        if std::env::var("SCRIPT").is_ok()
-            && let Some(stage) = &mut stage
-        {
-            let said = said(stage);
-            eprintln!("{} >> {command}   (now {}): {} | {}", number + 1, stage.world.field.now, said.0, said.1);
-            stage.world.field.trace.get_or_insert_default();
-        }
-        let done = obey(&mut stage, &command).map_err(|fault| format!("{name}:{}: {command}\n    {fault}", number + 1));
-        if std::env::var("SCRIPT").is_ok()
-            && let Some(stage) = &mut stage
-        {
-            for (at, what) in stage.world.field.trace.take().unwrap_or_default() {
-                eprintln!("   {at} {what}");
-            }
-            stage.world.field.trace = Some(vec![]);
-        }
-        done?;
+        obey(&mut stage, &command).map_err(|fault| format!("{name}:{}: {command}\n    {fault}", number + 1))?;
     }
     if last == "expect converged" { Ok(()) } else { Err(format!("{name}: does not end with \"expect converged\"")) }
 }
