@@ -252,7 +252,7 @@ impl World {
             agent_version: "0.1.0".to_owned(),
             settled: agent.settled,
             server,
-            last: agent.memory.kept.last.clone(),
+            last: agent.memory.last(),
             promoted: agent.memory.kept.promoted,
             asked: agent.memory.asked.clone(),
             severed: agent.memory.severed,

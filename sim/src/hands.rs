@@ -74,6 +74,7 @@ impl World {
         }
         let clock = self.clock(node);
         if self.field.nodes[node].server.process == Process::Off {
+            self.agents[node].memory.starts();
             self.field.start(node, record);
             self.agents[node].supervised = Supervised::Running(clock);
         }
@@ -154,6 +155,11 @@ impl World {
         }
         let old = takeover.and_then(|takeover| self.field.number(takeover.from));
         let fenced = self.store.record.fence(shard) == Fence::Closed;
+        self.counts.takeovers += 1;
+        if let Some(old) = old.map(|old| &self.field.nodes[old]).filter(|old| old.server.process == Process::Up) {
+            self.counts.frozen += u64::from(old.server.hung);
+            self.counts.cut_off += u64::from(!old.server.hung);
+        }
         self.field.taken_over(node, old, fenced);
         self.field.take_over(node)
     }

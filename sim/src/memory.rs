@@ -19,6 +19,8 @@ pub struct Memory {
     hollow: Option<Option<u64>>,
     /// Since when the server has not answered.
     pub silent: Option<Timestamp>,
+    /// It was started by this agent and has not answered since: its disk is as it was; and whether it had saved its data.
+    untouched: Option<bool>,
 }
 
 /// What outlives the agent.
@@ -28,6 +30,8 @@ pub struct Kept {
     pub last: Option<LastRole>,
     /// Since when it has been a primary by election or takeover.
     pub promoted: Option<Timestamp>,
+    /// It saved its data when it ended, also if it keeps nothing on disk otherwise, and has not been started since.
+    saved: bool,
 }
 
 impl Memory {
@@ -36,11 +40,31 @@ impl Memory {
         *self = Self { kept: self.disk.clone(), disk: self.disk.clone(), hollow: self.hollow, ..Self::default() };
     }
 
+    /// What the server was, and whether its data outlive it.
+    #[must_use]
+    pub fn last(&self) -> Option<LastRole> {
+        let last = self.kept.last.clone();
+        last.map(|last| LastRole { persistent: last.persistent || self.kept.saved, ..last })
+    }
+
+    /// The server is about to be started: what it saved is not all that it will have.
+    pub fn starts(&mut self) {
+        self.untouched = Some(std::mem::take(&mut self.kept.saved));
+        self.disk = self.kept.clone();
+    }
+
     /// There is no process any more: what was known of its links is gone; and, unless it was seen to save them or has them on
     /// disk, its data.
     pub fn gone(&mut self, saved: bool) {
         self.link_down = None;
         self.silent = None;
+        if let Some(before) = self.untouched.take() {
+            self.kept.saved = before;
+            self.disk = self.kept.clone();
+            return;
+        }
+        self.kept.saved = saved;
+        self.disk = self.kept.clone();
         if !saved && self.kept.last.as_ref().is_some_and(|last| !last.persistent) {
             self.hollow = Some(None);
             self.kept.last.take_if(|last| !last.primary);
@@ -51,8 +75,8 @@ impl Memory {
     /// It was being stopped, and nobody saw whether it saved its data: they may be there.
     pub fn perhaps_saved(&mut self) {
         self.link_down = None;
-        if let Some(last) = self.kept.last.as_mut().filter(|last| !last.primary) {
-            last.persistent = true;
+        if self.kept.last.as_ref().is_some_and(|last| !last.primary) {
+            self.kept.saved = true;
             self.disk = self.kept.clone();
         }
     }
@@ -61,6 +85,8 @@ impl Memory {
     pub fn saw(&mut self, server: &mut ServerObservation, now: Timestamp) {
         self.asked = None;
         self.silent = None;
+        self.untouched = None;
+        self.kept.saved = false;
         let Some(bus) = &mut server.bus else { return };
         if let Role::Replica { link, .. } = &mut bus.role
             && !link.up
@@ -104,5 +130,5 @@ fn outline(kept: &Kept) -> impl PartialEq + use<> {
     let last = kept.last.as_ref();
     let last =
         last.map(|last| (last.primary, last.persistent, last.replicas.iter().map(|one| one.at).collect::<Vec<_>>()));
-    (last, kept.promoted)
+    (last, kept.promoted, kept.saved)
 }

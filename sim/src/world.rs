@@ -47,6 +47,12 @@ pub struct Counts {
     pub changes: u64,
     /// Servers that were stopped by an agent.
     pub stops: u64,
+    /// Takeovers that were carried out at the word of the majority of agents.
+    pub takeovers: u64,
+    /// Those of them from a primary that was frozen (`SIGSTOP`) and may wake at any moment.
+    pub frozen: u64,
+    /// Those of them from a primary that was alive and cut off.
+    pub cut_off: u64,
     /// Faults that were injected.
     pub faults: u64,
     /// Clusters of which nobody had any data any more: every copy of a shard had died, and nothing is kept on disk there.
@@ -63,6 +69,9 @@ impl Counts {
         self.steps += other.steps;
         self.changes += other.changes;
         self.stops += other.stops;
+        self.takeovers += other.takeovers;
+        self.frozen += other.frozen;
+        self.cut_off += other.cut_off;
         self.faults += other.faults;
         self.hopeless += other.hopeless;
         self.slowest = self.slowest.max(other.slowest);

@@ -37,6 +37,7 @@ fn settle_restart(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
         match restart_of(view, *node) {
             Next::Step(step) => draft.act(*node, step),
             Next::Wait(reason) => draft.wait_for(*node, reason),
+            Next::Hear(reason) => draft.wait(reason),
             Next::Heal => {}
             Next::Done => continue,
         }
@@ -50,6 +51,8 @@ fn settle_restart(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
 enum Next {
     Step(NodeStep),
     Wait(Waiting),
+    /// What its agent makes of the newest Record is not known yet.
+    Hear(Waiting),
     /// The server died or hangs: healing needs no grant, and this one stays until it is done.
     Heal,
     Done,
@@ -77,7 +80,19 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
         };
     }
     // Only with its links and its data may the next one go: the server comes back a second before they do.
-    safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)).map_or(Next::Done, Next::Wait)
+    match safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)) {
+        Some(reason) => Next::Wait(reason),
+        None => unheard(view, one).map_or(Next::Done, Next::Hear),
+    }
+}
+
+/// Its agent has not said yet that it has nothing to do by the Record as it is now. With a newer one than it spoke of (another
+/// key that needs a restart), it may be stopping the server by this very grant, and the grant must not end under its hands.
+fn unheard(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
+    let generation = view.record.generation;
+    let heard = one.seen.settled.is_some_and(|settled| settled >= generation);
+    let why = format!("Its agent has not said yet what it makes of generation {generation}.");
+    (!heard).then_some(Waiting::NodeUnknown { node: one.node, since: view.now, why })
 }
 
 /// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.
