@@ -32,6 +32,8 @@ pub struct World {
     stopped: BTreeSet<usize>,
     /// Nodes that a script hides from the planner, since when.
     pub hidden: BTreeMap<usize, Ms>,
+    /// Nodes whose agents a script keeps from news of the Record.
+    pub behind: BTreeSet<usize>,
 }
 
 /// What was done in a world.
@@ -94,6 +96,7 @@ impl World {
             rebases: true,
             stopped: BTreeSet::new(),
             hidden: BTreeMap::new(),
+            behind: BTreeSet::new(),
         }
     }
 
@@ -204,7 +207,12 @@ impl World {
     /// What the planner says to that. Agents find that they have nothing to do.
     pub fn plan(&mut self) -> Plan {
         let copy = self.store.record.clone();
-        self.agents.iter_mut().for_each(|agent| agent.copy = copy.clone());
+        let hear = |(node, agent): (usize, &mut Agent)| {
+            if !self.behind.contains(&node) {
+                agent.copy = copy.clone();
+            }
+        };
+        self.agents.iter_mut().enumerate().for_each(hear);
         let now = crate::timestamp(self.field.now, 0);
         let plan = |world: &mut Self| {
             let observation = world.observation();
@@ -214,7 +222,8 @@ impl World {
         for node in 0..self.agents.len() {
             let busy = |step: &Step| matches!(step, Step::Node(other, _) if *other == node_id(node));
             let idle = !matches!(&first, Plan::Act(steps, _) if steps.iter().any(busy));
-            if idle && self.agent_runs(node) && !self.hidden.contains_key(&node) {
+            let hears = !self.hidden.contains_key(&node) && !self.behind.contains(&node);
+            if idle && self.agent_runs(node) && hears {
                 self.agents[node].settled = Some(self.store.record.generation);
             }
         }

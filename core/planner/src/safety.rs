@@ -58,6 +58,14 @@ fn why_no_link(view: &View<'_>, one: Serving<'_>, other: NodeId, member: &Member
     }
 }
 
+/// Its agent has not said yet that it has nothing to do by the Record as it is now: what it said is of an older one.
+pub(crate) fn why_not_heard(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
+    let generation = view.record.generation;
+    let heard = one.seen.settled.is_some_and(|settled| settled >= generation);
+    let why = format!("Its agent has not said yet what it makes of generation {generation}.");
+    (!heard).then_some(Waiting::NodeUnknown { node: one.node, since: view.now, why })
+}
+
 /// Why a replica does not have its primary's data, if it does not.
 pub(crate) fn why_not_in_sync(one: Serving<'_>) -> Option<Waiting> {
     match &one.bus.role {

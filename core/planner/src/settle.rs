@@ -82,17 +82,10 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
     // Only with its links and its data may the next one go: the server comes back a second before they do.
     match safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)) {
         Some(reason) => Next::Wait(reason),
-        None => unheard(view, one).map_or(Next::Done, Next::Hear),
+        // With a newer Record than it spoke of (another key that needs a restart), its agent may be stopping the server by this
+        // very grant, and the grant must not end under its hands.
+        None => safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear),
     }
-}
-
-/// Its agent has not said yet that it has nothing to do by the Record as it is now. With a newer one than it spoke of (another
-/// key that needs a restart), it may be stopping the server by this very grant, and the grant must not end under its hands.
-fn unheard(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
-    let generation = view.record.generation;
-    let heard = one.seen.settled.is_some_and(|settled| settled >= generation);
-    let why = format!("Its agent has not said yet what it makes of generation {generation}.");
-    (!heard).then_some(Waiting::NodeUnknown { node: one.node, since: view.now, why })
 }
 
 /// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.

@@ -44,10 +44,14 @@ pub(crate) fn live(view: &View<'_>, draft: &mut Draft) {
     }
 }
 
-/// A key that the server does not know: a start with it would fail, so none is begun.
+/// A key that the server does not know: a start with it would fail, so none is begun. Its agent asks for the keys of the Record
+/// that it has, so only one that has heard of a new key can say that.
 fn unknown_key(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
     let unknown = view.drift(one).unknown;
     let first = unknown.first()?;
+    if let Some(unheard) = safety::why_not_heard(view, one) {
+        return Some(unheard);
+    }
     let what = format!("The server of node {} ({}) has no configuration key {first:?}.", one.node, one.server.release);
     Some(view.stuck(view.now, what, format!("Remove config[{first:?}].")))
 }

@@ -8,7 +8,7 @@ use justmanage_model::{
 use justmanage_planner::plan;
 use justmanage_sim::faults::{KINDS, Mending};
 use justmanage_sim::run::{PATIENCE, PATIENCE_PER_NODE};
-use justmanage_sim::shape::{Shape, node_id};
+use justmanage_sim::shape::Shape;
 use justmanage_sim::world::World;
 use proptest::prelude::*;
 
@@ -45,7 +45,10 @@ impl Story {
     }
 
     /// Tells it, and asks the planner whenever something has happened.
-    fn tell(&self, ask: impl Fn(&Record, &Observation, Timestamp) -> Result<(), TestCaseError>) -> Result<(), TestCaseError> {
+    fn tell(
+        &self,
+        ask: impl Fn(&Record, &Observation, Timestamp) -> Result<(), TestCaseError>,
+    ) -> Result<(), TestCaseError> {
         let (mut world, mut mending) = (self.world(), Mending::default());
         for (event, unseen) in &self.events {
             happen(&mut world, &mut mending, event);
@@ -77,9 +80,185 @@ fn happen(world: &mut World, mending: &mut Mending, event: &Event) {
 /// The same, with some nodes out of sight.
 fn without(all: &Observation, hidden: impl Fn(usize) -> bool, now: Timestamp) -> Observation {
     let mut seen = all.clone();
-    for (number, node) in seen.nodes.values_mut().enumerate().filter(|(number, _)| hidden(*number)) {
-        let _ = number;
-        *node = Seen::Unknown { since: now - jiff::SignedDuration::from_secs(9), why: "out of sight".to_owned() };
+    let since = now - jiff::SignedDuration::from_secs(9);
+    for (_, node) in seen.nodes.values_mut().enumerate().filter(|(number, _)| hidden(*number)) {
+        *node = Seen::Unknown { since, why: "out of sight".to_owned() };
     }
     seen
+}
+
+fn steps_of(plan: &Plan) -> &[Step] {
+    match plan {
+        Plan::Act(steps, _) => steps,
+        Plan::Wait(_) | Plan::Converged => &[],
+    }
+}
+
+/// The shape of an answer: always the same, never empty, for members that are seen, one change at a time.
+fn well_formed(record: &Record, seen: &Observation, now: Timestamp) -> Result<(), TestCaseError> {
+    let said = plan(record, seen, now);
+    prop_assert_eq!(&said, &plan(record, seen, now));
+    let known = |node: &NodeId| record.members.contains_key(node) && seen.known(*node).is_some();
+    match &said {
+        Plan::Converged => prop_assert!(record.members.keys().all(known), "somebody was not seen"),
+        Plan::Wait(reasons) => prop_assert!(!reasons.is_empty(), "a reason is always given"),
+        Plan::Act(steps, _) => prop_assert!(!steps.is_empty()),
+    }
+    let mut changes = 0;
+    for step in steps_of(&said) {
+        match step {
+            Step::Node(node, _) => prop_assert!(known(node), "{step:?} for a node that is not seen"),
+            Step::Record(_) => changes += 1,
+        }
+    }
+    prop_assert!(changes <= 1, "{said:?}");
+    // A stranger beside the members changes nothing, and who sees nobody does nothing.
+    let mut crowded = seen.clone();
+    let example = seen.nodes.values().next().cloned();
+    crowded.nodes.extend(example.map(|example| (NodeId::from_entropy([8; 10]), example)));
+    prop_assert_eq!(&said, &plan(record, &crowded, now));
+    let blind = plan(record, &Observation::default(), now);
+    prop_assert!(matches!(blind, Plan::Wait(_)), "{blind:?}");
+    Ok(())
+}
+
+/// What must never be planned, by whoever sees how much.
+fn harmless(record: &Record, seen: &Observation, now: Timestamp) -> Result<(), TestCaseError> {
+    for step in steps_of(&plan(record, seen, now)) {
+        match step {
+            Step::Node(node, step) => harmless_step(record, seen, *node, step)?,
+            Step::Record(change) => harmless_change(record, seen, change)?,
+        }
+    }
+    Ok(())
+}
+
+fn harmless_step(record: &Record, seen: &Observation, node: NodeId, step: &NodeStep) -> Result<(), TestCaseError> {
+    let granted = record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&node));
+    match step {
+        NodeStep::StopServer => prop_assert!(granted || record.phase == Phase::Leaving, "stopped without a grant"),
+        NodeStep::AssignSlots(_) | NodeStep::SetConfigEpoch(_) => prop_assert_eq!(record.phase, Phase::Forming),
+        NodeStep::TakeOver => {
+            let word = record.takeovers.values().find(|takeover| takeover.by == node);
+            prop_assert!(word.is_some_and(|takeover| takeover.cleared), "nobody has decided that");
+        }
+        NodeStep::StartServer if record.phase == Phase::Formed => {
+            prop_assert!(may_come_back(record, seen, node), "it may come back empty, and another may have its data");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A primary whose data died with it does not come back before all of its shard have been seen, or another one is the primary.
+fn may_come_back(record: &Record, seen: &Observation, node: NodeId) -> bool {
+    let shard = record.shard_of(node);
+    let mut others =
+        record.members.iter().filter(|(other, member)| **other != node && Some(member.seat.shard) == shard);
+    let Some(own) = seen.known(node) else { return false };
+    let lost = matches!(own.server, ServerState::Down { .. }) && own.last.as_ref().is_none_or(|last| !last.persistent);
+    let primary = |other: &NodeId| {
+        let bus = seen.known(*other).and_then(|seen| match &seen.server {
+            ServerState::Running(server) => server.bus.as_ref(),
+            _ => None,
+        });
+        bus.is_some_and(|bus| bus.is_primary() && !bus.slots.is_empty())
+    };
+    let asked = own.asked.as_ref().is_some_and(|asked| asked.answer.is_ok());
+    !lost
+        || asked
+        || others.clone().any(|(other, _)| primary(other))
+        || others.all(|(other, _)| seen.known(*other).is_some())
+}
+
+fn harmless_change(record: &Record, seen: &Observation, change: &RecordChange) -> Result<(), TestCaseError> {
+    let runs = |node: NodeId| seen.known(node).is_some_and(|seen| matches!(&seen.server, ServerState::Running(_)));
+    match change {
+        RecordChange::Give(grant) => {
+            prop_assert_eq!(&record.grant, &None, "never two");
+            prop_assert_eq!(grant.nodes.len(), 1);
+            prop_assert!(record.members.keys().all(|node| runs(*node)), "somebody is down, or may be");
+        }
+        RecordChange::ClearGrant => {
+            let grant = record.grant.as_ref().map(|grant| grant.nodes.clone()).unwrap_or_default();
+            let members: BTreeSet<NodeId> =
+                grant.into_iter().filter(|node| record.members.contains_key(node)).collect();
+            let heard = |node: &NodeId| seen.known(*node).is_some_and(|seen| seen.settled >= Some(record.generation));
+            prop_assert!(members.iter().all(|node| runs(*node) && heard(node)), "its node is not back");
+        }
+        RecordChange::TakeOver(shard, takeover) if !record.takeovers.contains_key(shard) => {
+            prop_assert!(!runs(takeover.from), "the primary is there");
+            let fenced = record.fence(*shard) == Fence::Closed;
+            let dead = seen.known(takeover.from).is_some();
+            prop_assert!(if takeover.cleared { dead } else { fenced }, "the primary may take writes");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_answer_is_well_formed(story in story()) {
+        story.tell(well_formed)?;
+    }
+
+    #[test]
+    fn nobody_plans_harm_however_little_is_seen(story in story()) {
+        story.tell(harmless)?;
+    }
+
+    #[test]
+    fn whatever_happened_to_data_on_disk_it_converges(mut story in story()) {
+        story.shape.2 = true;
+        let (mut world, mut mending) = (story.world(), Mending::default());
+        for (event, _) in &story.events {
+            happen(&mut world, &mut mending, event);
+        }
+        world.mend_everything(&mut mending);
+        let began = world.field.now;
+        let limit = began + PATIENCE + PATIENCE_PER_NODE * world.store.record.members.len() as u64;
+        while world.field.now < limit && !(world.field.now > began + 5000 && world.converged()) {
+            world.replace_the_lost();
+            world.do_as_the_hint_says();
+            world.tick();
+        }
+        prop_assert!(world.converged(), "{:?}", world.plan());
+        prop_assert_eq!(&world.field.promises.broken, &vec![]);
+        prop_assert_eq!(world.store.record.phase, Phase::Formed);
+        prop_assert_eq!(&world.store.record.grant, &None);
+    }
+
+    #[test]
+    fn a_leaving_cluster_ends_stopped(story in story()) {
+        let (mut world, mut mending) = (story.world(), Mending::default());
+        for (event, _) in &story.events {
+            happen(&mut world, &mut mending, event);
+        }
+        world.mend_everything(&mut mending);
+        world.operate(|record| record.phase = Phase::Leaving);
+        for _ in 0..300 {
+            world.tick();
+        }
+        let runs = |node: usize| world.field.nodes[node].server.process != justmanage_sim::server::Process::Off;
+        let members: Vec<usize> = (0..world.agents.len()).filter(|node| !world.field.nodes[*node].gone).collect();
+        prop_assert!(members.into_iter().all(|node| !runs(node)));
+    }
+}
+
+#[test]
+fn what_is_well_is_left_alone() {
+    let mut world = World::new(Shape::of(2, 1), 7);
+    while !world.converged() {
+        world.tick();
+        assert!(world.field.now < 60_000, "{:?}", world.plan());
+    }
+    let (stops, generation) = (world.counts.stops, world.store.record.generation);
+    for _ in 0..3000 {
+        world.tick();
+    }
+    assert_eq!((world.counts.stops, world.store.record.generation), (stops, generation));
+    assert_eq!(stops, 0, "making a cluster stops nothing");
 }

@@ -60,6 +60,8 @@ impl Stage {
         match what {
             "unseen" => drop(self.world.hidden.insert(node, self.world.field.now)),
             "seen" => drop(self.world.hidden.remove(&node)),
+            "behind" => drop(self.world.behind.insert(node)),
+            "aware" => drop(self.world.behind.remove(&node)),
             "cut-off" | "reachable" => self.cut_off(node, what == "cut-off"),
             "off" => {
                 self.world.field.power_cut(node);
