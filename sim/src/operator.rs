@@ -41,9 +41,10 @@ impl World {
         });
     }
 
-    /// A person reads that a node has to be removed, and does that: its machine goes, and another takes its place.
+    /// A person reads that a node has to be removed, and does that: another takes its place, and then its machine goes. Not the
+    /// other way round, since its agent may be the majority.
     pub fn do_as_the_hint_says(&mut self) {
-        let Some(leader) = self.store.leader else { return };
+        let Some(leader) = self.store.leader.filter(|_| self.can_operate()) else { return };
         let waiting = match &self.agents[leader].last_plan {
             Some((_, Plan::Wait(waiting) | Plan::Act(_, waiting))) => waiting.clone(),
             _ => return,
@@ -53,6 +54,7 @@ impl World {
             let about =
                 |node: &usize| what.starts_with(&format!("The server of node {} is not started", node_id(*node)));
             if let Some(node) = (0..self.field.nodes.len()).find(about).filter(|node| !self.field.nodes[*node].gone) {
+                self.replace(node);
                 self.agent_dies(node);
                 self.field.lose(node);
             }

@@ -1,0 +1,47 @@
+//! Seeds: those that found something once, and a slice of others.
+
+use justmanage_sim::run::{run, tell};
+use justmanage_sim::world::Counts;
+
+/// Where the slice begins. The long run (`cargo run --release -p justmanage-sim`) begins at 1.
+const SLICE: u64 = 1_000_000;
+
+/// How many seeds are in the slice: half a minute of one core, without optimisation.
+const SEEDS: u64 = 24;
+
+fn hold(seeds: impl Iterator<Item = u64>) -> Counts {
+    let mut total = Counts::default();
+    let mut broken = Vec::new();
+    for seed in seeds {
+        let verdict = run(seed, true);
+        total.add(&verdict.counts);
+        broken.extend((!verdict.broken.is_empty()).then(|| tell(&verdict, 60)));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+    total
+}
+
+#[test]
+fn kept_seeds_hold() {
+    let kept = include_str!("../../seeds/kept.txt");
+    let lines = kept.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let seeds: Vec<u64> = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(!seeds.is_empty());
+    hold(seeds.into_iter());
+}
+
+#[test]
+fn a_slice_of_seeds_holds() {
+    let counts = hold(SLICE..SLICE + SEEDS);
+    // Something happened, and not always the same.
+    assert!(counts.faults > 100 && counts.stops > 20 && counts.takeovers > 5, "{counts:?}");
+    assert!(counts.frozen > 0 && counts.cut_off > 0, "nobody took over from a primary that lived: {counts:?}");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let (one, other) = (run(12, true), run(12, true));
+    assert!(one.trace.len() > 100);
+    assert_eq!(one.trace, other.trace);
+    assert_ne!(one.trace, run(13, true).trace);
+}

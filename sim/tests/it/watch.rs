@@ -1,0 +1,92 @@
+//! Whether the simulation sees what must not happen: each time, somebody does what the planner never plans.
+
+use justmanage_model::{Fence, Grant, NodeStep, RecordChange, Step, Takeover, record::Operation};
+use justmanage_sim::shape::{Shape, node_id};
+use justmanage_sim::timestamp;
+use justmanage_sim::world::World;
+
+/// A cluster that serves.
+fn formed(shape: Shape) -> World {
+    let mut world = World::new(shape, 1);
+    until(&mut world, World::converged);
+    assert!(world.field.promises.broken.is_empty());
+    world
+}
+
+fn until(world: &mut World, done: impl Fn(&World) -> bool) {
+    for _ in 0..600 {
+        if done(world) {
+            return;
+        }
+        world.tick();
+    }
+    panic!("not within a minute: {:?}", world.plan());
+}
+
+fn seen(world: &World) -> String {
+    world.field.promises.broken.first().map(|(_, what)| what.clone()).unwrap_or_default()
+}
+
+fn take_over(world: &mut World, by: usize, from: usize) {
+    let at = timestamp(world.field.now, 0);
+    let takeover = Takeover { by: node_id(by), from: node_id(from), cleared: true, done: false, at };
+    let change = Step::Record(RecordChange::TakeOver(0, takeover));
+    world.carry_out(&[change, Step::Node(node_id(by), NodeStep::TakeOver)]).unwrap();
+}
+
+#[test]
+fn a_takeover_without_a_fence_that_has_run_out_is_seen() {
+    let mut world = formed(Shape::of(1, 1));
+    assert_eq!(world.store.record.fence(0), Fence::Closed);
+    // The primary still has its replica's report of a moment ago.
+    world.field.network.part(&[0], &[1], u64::MAX);
+    take_over(&mut world, 1, 0);
+    until(&mut world, |world| !seen(world).is_empty());
+    assert!(seen(&world).contains("acknowledges a write, though another took over"), "{}", seen(&world));
+}
+
+#[test]
+fn a_takeover_that_nobody_decided_is_seen() {
+    let mut world = formed(Shape::of(1, 1));
+    world.carry_out(&[Step::Node(node_id(1), NodeStep::TakeOver)]).unwrap();
+    assert!(seen(&world).contains("without the majority's word"), "{}", seen(&world));
+}
+
+#[test]
+fn a_primary_that_comes_back_empty_beside_a_copy_is_seen() {
+    let mut world = formed(Shape { persistent: false, ..Shape::of(3, 1) });
+    world.field.end(0, "is killed");
+    world.supervise(0);
+    world.carry_out(&[Step::Node(node_id(0), NodeStep::StartServer)]).unwrap();
+    world.pass(5000);
+    assert!(seen(&world).contains("comes back as a primary without its data"), "{}", seen(&world));
+}
+
+#[test]
+fn a_stop_without_a_grant_is_seen() {
+    let mut world = formed(Shape::of(3, 1));
+    world.carry_out(&[Step::Node(node_id(0), NodeStep::StopServer)]).unwrap();
+    assert!(seen(&world).contains("is stopped without a grant"), "{}", seen(&world));
+}
+
+#[test]
+fn a_second_grant_is_seen() {
+    let mut world = formed(Shape::of(3, 1));
+    for node in [0, 1] {
+        let given = world.store.record.generation.next();
+        let grant = Grant { operation: Operation::Restart, nodes: [node_id(node)].into(), given };
+        world.carry_out(&[Step::Record(RecordChange::Give(grant))]).unwrap();
+    }
+    assert!(seen(&world).contains("a grant is given while another is out"), "{}", seen(&world));
+}
+
+#[test]
+fn acknowledged_writes_that_are_gone_are_seen() {
+    let mut world = formed(Shape::of(1, 1));
+    // Both forget what clients were told, and nothing broke.
+    for node in [0, 1] {
+        world.field.nodes[node].server.data = justmanage_sim::history::Position::EMPTY;
+    }
+    world.field.account();
+    assert!(seen(&world).contains("are lost without a reason"), "{}", seen(&world));
+}
