@@ -36,7 +36,7 @@ pub struct Write {
     pub at: Ms,
     /// By which node's server.
     pub by: usize,
-    /// A fault destroyed its last copy; nobody could have kept it.
+    /// A fault destroyed its last copy, and nobody could have kept it; or it was in the lag that may be lost.
     pub destroyed: bool,
     branch: usize,
     index: u64,
@@ -111,6 +111,15 @@ impl History {
     #[must_use]
     pub fn lacks(&self, copy: Position, of: Position) -> usize {
         self.writes.iter().filter(|write| self.holds(of, write) && !self.holds(copy, write)).count()
+    }
+
+    /// Marks the writes that the one lacks of the other: they may be lost.
+    pub fn excuse(&mut self, copy: Position, of: Position) {
+        let mut writes = std::mem::take(&mut self.writes);
+        for write in &mut writes {
+            write.destroyed |= self.holds(of, write) && !self.holds(copy, write);
+        }
+        self.writes = writes;
     }
 
     fn line(&self, from: Position) -> impl Iterator<Item = Position> {

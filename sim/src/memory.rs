@@ -19,6 +19,8 @@ pub struct Memory {
     hollow: Option<Option<u64>>,
     /// Since when the server has not answered.
     pub silent: Option<Timestamp>,
+    /// The offset of a replica that has not been seen in sync when it was first seen, on disk: once that has moved, it has a copy.
+    first: Option<u64>,
     /// It was started by this agent and has not answered since: its disk is as it was; and whether it had saved its data.
     untouched: Option<bool>,
 }
@@ -37,7 +39,13 @@ pub struct Kept {
 impl Memory {
     /// The agent died, and another one begins with what is on disk.
     pub fn forget(&mut self) {
-        *self = Self { kept: self.disk.clone(), disk: self.disk.clone(), hollow: self.hollow, ..Self::default() };
+        *self = Self {
+            kept: self.disk.clone(),
+            disk: self.disk.clone(),
+            hollow: self.hollow,
+            first: self.first,
+            ..Self::default()
+        };
     }
 
     /// What the server was, and whether its data outlive it.
@@ -113,9 +121,10 @@ impl Memory {
             Some(before) => drop(before.get_or_insert(server.offset)),
             None => {}
         }
+        let received = *self.first.get_or_insert(server.offset) != server.offset;
         if self.hollow.is_some() {
             self.kept.last = None;
-        } else if primary || up || !bus.is_primary() && (was_hollow || self.kept.last.is_some()) {
+        } else if primary || up || !bus.is_primary() && (was_hollow || received || self.kept.last.is_some()) {
             let config_epoch = bus.config_epoch;
             self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, config_epoch, at: now });
         }

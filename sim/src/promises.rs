@@ -5,17 +5,22 @@
 //! a replica took over that had been linked until then; a fence ran out. Whatever else is missing at the end was lost by us.
 
 use justmanage_model::record::FENCE_LAG_S;
+use justmanage_planner::FAILOVER_LAG_MAX;
 
 use crate::field::Field;
 use crate::server::Process;
 use crate::{Ms, TICK};
 
-/// How long before a primary's death its replica's link may have been seen to break, and still be taken for unbroken: what the
-/// replica's agent allows.
+/// How long before it is asked to take over a replica's link may have been seen to break, and still be taken for unbroken: what
+/// its agent allows.
 pub const LINK_LOSS: Ms = 2000;
 
-/// The same where nobody asks that agent: how old the replica's last report may be, and its way.
+/// How long before a primary's death its replica may have been cut off without seeing that: how old its last report may be, and
+/// the way of that. What is written in this time is lost (promise 1).
 pub const LAST_REPORT: Ms = 6000;
+
+/// How many writes a primary takes from the last look at its replicas until its death, and from their last reports until that.
+const SINCE_LAST_LOOK: u64 = 30;
 
 /// A server that was frozen (`SIGSTOP`, a machine that was paused) goes on where it was, and counts its replicas once a second:
 /// for so long it may take writes though its fence has run out. Nobody outside can keep it from that.
@@ -86,22 +91,31 @@ impl Field {
         let Some(old) = (0..self.nodes.len()).find(|old| Some(self.nodes[*old].server.bus.id) == from) else { return };
         let replication = &self.nodes[node].server.replication;
         let (level, fed) = (replication.level_at, replication.fed_at);
+        // An old primary goes on until it hears, also one that was dead and is started in the dark: the servers' own terms.
+        self.nodes[old].server.outvoted = Some(now);
         if !by_hand {
-            // Asynchronous replication, and an old primary that goes on until it notices: the servers' own terms.
+            // And so is asynchronous replication.
             let since = level.saturating_sub(TICK);
-            self.excuse(old, since, now, "an election");
-            self.nodes[old].server.outvoted = Some(now);
-            return;
+            return self.excuse(old, since, now, "an election");
         }
-        self.taken_from_the_dead(old, level, fed + LINK_LOSS);
+        self.taken_from_the_dead(node, old, level, fed + LAST_REPORT);
     }
 
     /// A replica takes over from a primary whose process is dead, and from which it was not cut off before that.
-    fn taken_from_the_dead(&mut self, old: usize, level: Ms, linked: Ms) {
+    fn taken_from_the_dead(&mut self, node: usize, old: usize, level: Ms, linked: Ms) {
         let server = &self.nodes[old].server;
         let (dead, died) = (server.process != Process::Up, server.ended_at);
-        if dead && linked >= died {
-            self.excuse(old, level.saturating_sub(TICK), died, "the replication lag at its death");
+        if !dead || linked < died {
+            return;
+        }
+        self.excuse(old, level.saturating_sub(TICK), died, "the replication lag at its death");
+        // Part of what the replica lacks may have been acknowledged by whoever was the primary before.
+        let shard = usize::from(self.nodes[old].seat.shard);
+        let (ours, theirs) = (self.nodes[node].server.data, self.nodes[old].server.data);
+        let history = &mut self.histories[shard];
+        let most = FAILOVER_LAG_MAX / self.shape.write_bytes + SINCE_LAST_LOOK;
+        if history.lacks(ours, theirs) as u64 <= most {
+            history.excuse(ours, theirs);
         }
     }
 
@@ -111,7 +125,7 @@ impl Field {
         let replication = &self.nodes[node].server.replication;
         let (level, fed) = (replication.level_at, replication.fed_at);
         if let Some(old) = old {
-            self.taken_from_the_dead(old, level, fed + LAST_REPORT);
+            self.taken_from_the_dead(node, old, level, fed + LAST_REPORT);
             if fenced && let Some(acked) = self.nodes[old].server.acked_at {
                 let bound = (FENCE_LAG_S + 2) * 1000;
                 self.excuse(old, acked.saturating_sub(bound), acked, "the fence's lag");

@@ -146,10 +146,12 @@ impl Field {
             return self.set_stream(node, Stream::Down(self.now));
         }
         let now = self.now;
-        let open = self.network.open(from, node) && self.listens(from);
+        // A connection that is cut in one direction carries nothing in the other either: nobody says that it arrived.
+        let both = self.network.both(from, node);
+        let open = both && self.listens(from);
         let slow = self.nodes[node].slow && !self.chance.once_in(15);
         let sent = self.nodes[from].server.sent;
-        let reports = (now / TICK + node as u64).is_multiple_of(10) && self.network.open(node, from);
+        let reports = (now / TICK + node as u64).is_multiple_of(10) && both;
         let server = &mut self.nodes[node].server;
         server.replication.linked_at = Some(now);
         if open {

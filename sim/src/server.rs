@@ -299,8 +299,10 @@ impl Field {
             place.server.data = synced;
             place.server.synced = synced;
             place.server.whole = true;
+            // One that was frozen has not synced since.
             let (now, bound) = (self.now, 2000);
-            self.excuse(node, now.saturating_sub(bound), now, "a power cut, and a file that is synced every second");
+            let from = self.nodes[node].server.acked_at.map_or(now, |acked| acked.min(now)).saturating_sub(bound);
+            self.excuse(node, from, now, "a power cut, and a file that is synced every second");
         }
         self.destroyed(node, before);
     }

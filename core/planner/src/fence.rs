@@ -9,6 +9,7 @@ use justmanage_model::{
 
 use crate::draft::Draft;
 use crate::revive::ELECTION_PATIENCE;
+use crate::safety;
 use crate::view::{Serving, View};
 
 /// How long a primary may be out of sight until its replicas cut their links to it, which begins the takeover. Cutting hurts
@@ -49,7 +50,11 @@ fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
         }
         // Too few receive its writes: it goes on without, and nobody may take over from it.
         (Fence::Closing { .. } | Fence::Closed, false) => draft.change(RecordChange::SetFence(shard, Fence::Open)),
-        (Fence::Open, false) | (Fence::Closing { .. } | Fence::Closed, true) => {}
+        // Until then nobody could take over: that is not what was wanted yet.
+        (Fence::Closing { .. }, true) => {
+            safety::why_not_heard(view, primary).into_iter().for_each(|why| draft.wait(why))
+        }
+        (Fence::Open, false) | (Fence::Closed, true) => {}
     }
 }
 

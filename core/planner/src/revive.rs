@@ -1,7 +1,7 @@
 //! What becomes of a server whose process is proven dead: it is started again, or a replica takes over first.
 
 use justmanage_model::{
-    LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Seen, ServerState, Takeover, Timestamp,
+    LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Role, Seen, ServerState, Takeover, Timestamp,
 };
 
 use crate::view::{Serving, View};
@@ -127,11 +127,18 @@ fn may_still(view: &View<'_>, dead: NodeId, node: NodeId) -> bool {
 
 /// Whether another member of the shard may have the data. Unknown is not absent: only a node that is seen without data has none.
 fn copy_elsewhere(view: &View<'_>, shard: u16, dead: NodeId) -> bool {
+    // What was receiving its first copy at the last look may have it by now.
+    let receives = |node: NodeId| {
+        let from = |one: Serving<'_>| view.primary_known_to(one) == Some(dead);
+        let link = |one: Serving<'_>| matches!(&one.bus.role, Role::Replica { link, .. } if link.up || link.syncing);
+        view.serving_at(node).is_some_and(|one| from(one) && link(one))
+    };
     view.shard(shard).filter(|(node, _)| *node != dead).any(|(node, _)| match view.observation.nodes.get(&node) {
+        Some(Seen::Known(seen)) if seen.last.is_none() => receives(node),
         Some(Seen::Known(seen)) => match &seen.server {
             // Its data died with it, unless they are on disk.
             ServerState::Down { .. } | ServerState::Stopped => seen.last.as_ref().is_some_and(|last| last.persistent),
-            ServerState::Running(_) | ServerState::Starting { .. } | ServerState::Hung { .. } => seen.last.is_some(),
+            ServerState::Running(_) | ServerState::Starting { .. } | ServerState::Hung { .. } => true,
         },
         Some(Seen::Unknown { .. }) | None => true,
     })

@@ -90,3 +90,33 @@ fn acknowledged_writes_that_are_gone_are_seen() {
     world.field.account();
     assert!(seen(&world).contains("are lost without a reason"), "{}", seen(&world));
 }
+
+/// A primary freezes (`SIGSTOP`): its connections stay open, and only its silence tells. By themselves the agents make its replica
+/// the primary, and when it goes on, it becomes a replica and no acknowledged write is missing that no reason is known for.
+#[test]
+fn a_replica_takes_over_from_a_frozen_primary() {
+    for (shards, replicas) in [(1, 1), (1, 2), (2, 1)] {
+        let mut world = formed(Shape::of(shards, replicas));
+        world.field.nodes[0].server.hung = true;
+        until(&mut world, |world| world.counts.frozen == 1);
+        let primary = world.field.primary(0).unwrap();
+        until(&mut world, |world| world.field.takes_writes(primary));
+        world.field.wake(0);
+        until(&mut world, |world| world.converged() && !world.field.nodes[0].server.bus.is_primary());
+        world.field.account();
+        assert_eq!(seen(&world), "");
+        assert_eq!((world.counts.takeovers, world.field.primary(0)), (1, Some(primary)));
+    }
+}
+
+/// While replicas hear from it, nobody takes over from a primary whose agent is gone.
+#[test]
+fn nobody_takes_over_from_a_primary_that_is_heard() {
+    let mut world = formed(Shape::of(1, 2));
+    world.agent_dies(0);
+    for _ in 0..600 {
+        world.tick();
+    }
+    assert_eq!((world.counts.takeovers, world.field.primary(0)), (0, Some(0)));
+    assert!(world.store.record.takeovers.is_empty() && world.field.takes_writes(0));
+}
