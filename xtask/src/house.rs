@@ -49,9 +49,16 @@ pub(crate) fn target() -> Result<PathBuf> {
 }
 
 /// Cargo in the workspace, with the one target directory.
+///
+/// Without what cargo told this program about its own package: some build scripts (that of `ring`) take such variables for
+/// their own, and everything above them would be built anew whenever cargo is called by hand and from here in turn.
 pub(crate) fn cargo() -> Result<Command> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).env("CARGO_TARGET_DIR", target()?);
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
+        cargo.env_remove(name);
+    }
     Ok(cargo)
 }
 

@@ -1,8 +1,9 @@
-//! A client that writes to one shard all the time and follows it wherever it goes; for `cargo xtask bench`.
+//! Clients that write to one shard all the time and follow it wherever it goes; for `cargo xtask bench`.
 //!
 //! `shard-writer CA-FILE USER ENDPOINT...`, the password in `WRITER_PASSWORD`. It prints a line when its first writes are
 //! acknowledged. To a line on its input it answers, once writes have gone on after the longest gap since then, with
-//! `{"gap_s": ..., "lost": ...}`, and ends.
+//! `{"gap_s": ..., "acknowledged": ..., "lost": ...}`, and ends. The gap is one client's; the others make the load of which something
+//! can be lost.
 #![allow(clippy::print_stdout, reason = "its answers are for the program that started it")]
 
 use std::io::BufRead;
@@ -19,7 +20,11 @@ const NOISE: Duration = Duration::from_millis(20);
 /// Longest wait for one answer: a server that stands still gives none.
 const ANSWER: Duration = Duration::from_millis(500);
 
+/// Clients beside the one whose gap is measured.
+const OTHERS: usize = 8;
+
 static ASKED: AtomicBool = AtomicBool::new(false);
+static OVER: AtomicBool = AtomicBool::new(false);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -34,15 +39,52 @@ fn main() {
         let _ = std::io::stdin().lock().read_line(&mut line);
         ASKED.store(true, Ordering::SeqCst);
     });
-    let (gap, acknowledged, key) = write(&logins);
-    let held: u64 =
-        logins.iter().find_map(|login| login.connect().ok()?.get(&key).ok()).expect("the shard holds the key");
-    println!("{{\"gap_s\": {}, \"lost\": {}}}", gap.as_secs_f64(), acknowledged.saturating_sub(held));
+    let key = key(&logins);
+    let (gap, acknowledged, lost) = std::thread::scope(|scope| {
+        let others: Vec<_> = (0..OTHERS)
+            .map(|number| (format!("{{{key}}}:{number}"), &logins))
+            .map(|(key, logins)| scope.spawn(move || (write_on(logins, &key), key)))
+            .collect();
+        let (gap, acknowledged) = write(&logins, &key);
+        OVER.store(true, Ordering::SeqCst);
+        let (mut sum, mut lost) = (acknowledged, acknowledged.saturating_sub(held(&logins, &key)));
+        for other in others {
+            let (acknowledged, key) = other.join().expect("a writer");
+            sum += acknowledged;
+            lost += acknowledged.saturating_sub(held(&logins, &key));
+        }
+        (gap, sum, lost)
+    });
+    println!("{{\"gap_s\": {}, \"acknowledged\": {acknowledged}, \"lost\": {lost}}}", gap.as_secs_f64());
+}
+
+/// The number that the shard holds.
+fn held(logins: &[Login], key: &str) -> u64 {
+    logins.iter().find_map(|login| login.connect().ok()?.get(key).ok()).expect("the shard holds the key")
+}
+
+/// Writes rising numbers until all is over; the last one that was acknowledged.
+fn write_on(logins: &[Login], key: &str) -> u64 {
+    let (mut number, mut at, mut connection) = (0_u64, 0, None);
+    while !OVER.load(Ordering::SeqCst) {
+        let mut open: Connection = match connection.take().or_else(|| connect(&logins[at % logins.len()])) {
+            Some(open) => open,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        match open.set::<_, _, ()>(key, number + 1) {
+            Ok(()) => (number, connection) = (number + 1, Some(open)),
+            Err(_) => at += 1,
+        }
+    }
+    number
 }
 
 /// Writes until it was asked and has gone on after the longest gap.
-fn write(logins: &[Login]) -> (Duration, u64, String) {
-    let (key, mut number, mut at) = (key(logins), 0_u64, 0);
+fn write(logins: &[Login], key: &str) -> (Duration, u64) {
+    let (mut number, mut at) = (0_u64, 0);
     let (mut last, mut gap, mut since_gap) = (Instant::now(), Duration::ZERO, 0);
     let mut connection: Option<Connection> = None;
     loop {
@@ -53,7 +95,7 @@ fn write(logins: &[Login]) -> (Duration, u64, String) {
                 continue;
             }
         };
-        match open.set::<_, _, ()>(&key, number + 1) {
+        match open.set::<_, _, ()>(key, number + 1) {
             Ok(()) => {
                 number += 1;
                 since_gap += 1;
@@ -62,14 +104,14 @@ fn write(logins: &[Login]) -> (Duration, u64, String) {
                 }
                 last = Instant::now();
                 connection = Some(open);
+                if number == ENOUGH {
+                    println!("writing");
+                }
             }
             Err(_) => at += 1,
         }
-        if number == ENOUGH {
-            println!("writing");
-        }
         if gap > Duration::ZERO && since_gap > ENOUGH {
-            return (gap, number, key);
+            return (gap, number);
         }
     }
 }

@@ -8,7 +8,7 @@ use justmanage_model::node::AgentInfo;
 use justmanage_model::{NodeId, Record, Role, Seat, Seen, ServerObservation, ServerState};
 
 use crate::network::Host;
-use crate::node::Node;
+use crate::node::{APP_PASSWORD, Node};
 use crate::operator::{Operator, Said, record_of};
 
 /// Nodes in the order of their seats.
@@ -80,6 +80,26 @@ impl Cluster {
     pub(crate) fn operator(&self, position: usize) -> Operator {
         let node = &self.nodes[position];
         Operator::of(node, &self.agents[&node.order.claim.node])
+    }
+
+    /// Where the nodes of a shard take clients: the user of the tests.
+    pub(crate) fn endpoints(&self, shard: u16) -> Vec<String> {
+        let agents = self.agents.values().filter(|agent| agent.claim.seat.shard == shard);
+        agents.map(|agent| self.endpoint(agent.claim.node)).collect()
+    }
+
+    /// Where a node takes clients.
+    pub(crate) fn endpoint(&self, node: NodeId) -> String {
+        let scheme = if self.nodes[0].program.tls { "rediss" } else { "redis" };
+        format!("{scheme}://app:{APP_PASSWORD}@{}/", self.agents[&node].client)
+    }
+
+    /// Whom clients trust; nothing where there is no TLS.
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        match self.nodes[0].program.tls {
+            true => std::fs::read(self.nodes[0].file("tls/ca.crt")).expect("the authority"),
+            false => Vec::new(),
+        }
     }
 
     /// The position of a node.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::cluster::Cluster;
 use crate::healing::{fenced, first_primary, is_replica, led_by};
 use crate::network::Network;
-use crate::node::APP_PASSWORD;
 use crate::servers::{redis, valkey};
 use crate::writer::{Writer, open};
 
@@ -43,9 +42,8 @@ async fn primary_is_cut_off(server: &Path, shards: u16, replicas: u16) {
     let writer = Writer::begin(&cluster, 0).await;
     let host = cluster.nodes[position].host.clone().expect("a host");
     let stop = Arc::new(AtomicBool::new(false));
-    let endpoint = format!("rediss://app:{APP_PASSWORD}@{}/", cluster.agents[&old].client);
-    let ca = std::fs::read(cluster.nodes[0].file("tls/ca.crt")).expect("the authority");
-    let beside = insist(endpoint, ca, format!("{{{}}}:beside", writer.key()), stop.clone());
+    let beside =
+        insist(cluster.endpoint(old), cluster.authority(), format!("{{{}}}:beside", writer.key()), stop.clone());
     let beside = host.run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(beside)

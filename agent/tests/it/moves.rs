@@ -9,7 +9,6 @@ use justmanage_model::{BusId, NodeId};
 
 use crate::cluster::{Cluster, server};
 use crate::network::Network;
-use crate::node::APP_PASSWORD;
 use crate::operator::Said;
 use crate::servers::{redis, valkey};
 use crate::wait::DEADLINE;
@@ -18,16 +17,9 @@ use crate::writer::{Writer, key_of, open};
 /// Keys that a shard is given.
 const KEYS: u32 = 200;
 
-/// Where the nodes of a shard take clients, and whom those trust.
-fn endpoints(cluster: &Cluster, shard: u16) -> (Vec<String>, Vec<u8>) {
-    let agents = cluster.agents.values().filter(|agent| agent.claim.seat.shard == shard);
-    let endpoints = agents.map(|agent| format!("rediss://app:{APP_PASSWORD}@{}/", agent.client)).collect();
-    (endpoints, std::fs::read(cluster.nodes[0].file("tls/ca.crt")).expect("the authority"))
-}
-
 /// Writes keys to a shard; the tag by which they are found again.
 async fn fill(cluster: &Cluster, shard: u16) -> String {
-    let (endpoints, ca) = endpoints(cluster, shard);
+    let (endpoints, ca) = (cluster.endpoints(shard), cluster.authority());
     let tag = key_of(&endpoints, &ca).await;
     for endpoint in &endpoints {
         let mut connection = open(endpoint, &ca).await.expect("a connection");
@@ -44,7 +36,7 @@ async fn fill(cluster: &Cluster, shard: u16) -> String {
 
 /// How many of the keys a shard has, each with its value.
 async fn kept(cluster: &Cluster, shard: u16, tag: &str) -> u32 {
-    let (endpoints, ca) = endpoints(cluster, shard);
+    let (endpoints, ca) = (cluster.endpoints(shard), cluster.authority());
     let mut most = 0;
     for endpoint in &endpoints {
         let mut connection = open(endpoint, &ca).await.expect("a connection");

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use justmanage_model::NodeId;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ClientTlsConfig, RedisError, TlsCertificates};
 use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
-use crate::node::APP_PASSWORD;
 
 /// Longest wait for one answer: a server that is stopped gives none.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -41,11 +39,7 @@ pub(crate) struct Report {
 impl Writer {
     /// Writes rising numbers to a key of the shard that these nodes serve.
     pub(crate) async fn begin(cluster: &Cluster, shard: u16) -> Self {
-        let of_shard = |id: &NodeId| cluster.agents[id].claim.seat.shard == shard;
-        let nodes: Vec<NodeId> = cluster.agents.keys().copied().filter(of_shard).collect();
-        let endpoints: Vec<String> =
-            nodes.iter().map(|id| format!("rediss://app:{APP_PASSWORD}@{}/", cluster.agents[id].client)).collect();
-        let ca = std::fs::read(cluster.nodes[0].file("tls/ca.crt")).expect("the authority");
+        let (endpoints, ca) = (cluster.endpoints(shard), cluster.authority());
         let key = key_of(&endpoints, &ca).await;
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let work = tokio::spawn(write(endpoints.clone(), ca.clone(), key.clone(), stop.clone(), acknowledged.clone()));
@@ -90,7 +84,10 @@ impl Writer {
 
 pub(crate) async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisError> {
     let certificates = TlsCertificates { client_tls: None::<ClientTlsConfig>, root_cert: Some(ca.to_vec()) };
-    let client = redis::Client::build_with_tls(endpoint, certificates)?;
+    let client = match endpoint.starts_with("rediss:") {
+        true => redis::Client::build_with_tls(endpoint, certificates)?,
+        false => redis::Client::open(endpoint)?,
+    };
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
     client.get_multiplexed_async_connection_with_config(&config).await
 }

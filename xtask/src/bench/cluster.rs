@@ -22,6 +22,8 @@ use crate::{procfs, servers, shell};
 const CREATIONS: usize = 3;
 /// How often a primary dies: its shard must come to rest in between.
 const DEATHS: usize = 5;
+/// How often a machine stands still: ten seconds each, and as long until everything is at rest.
+const FREEZES: usize = 3;
 /// The writer's program, of the package `acceptance-tests`.
 const WRITER: &str = "shard-writer";
 /// The password of the writer, in a cluster that lives for a minute.
@@ -35,6 +37,7 @@ variable "app_password" {
   sensitive = true
   ephemeral = true
 }
+variable "on_crash" { default = "failover" }
 resource "justmanage_redis_cluster" "bench" {
   name                = "bench"
   engine              = "redis"
@@ -43,6 +46,7 @@ resource "justmanage_redis_cluster" "bench" {
   replicas_per_shard  = 1
   memory              = "64MiB"
   deletion_protection = false
+  on_crash            = var.on_crash
   local               = {}
 }
 resource "justmanage_redis_user" "app" {
@@ -70,12 +74,28 @@ pub(super) fn measure(binaries: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     eprintln!("creating and destroying a cluster of six nodes, {CREATIONS} times, and the peer's");
     rows.extend(creations(&ours, &floor, &folder)?);
+    let interrupted = |times: usize, apply: &[&str], happens| {
+        (0..times).map(|_| interruption(&ours, apply, &folder, binaries, happens)).collect::<Result<Vec<_>>>()
+    };
     eprintln!("{DEATHS} deaths of a primary's process");
-    let deaths = (0..DEATHS).map(|_| interruption(&ours, &folder, binaries, die)).collect::<Result<Vec<_>>>()?;
-    rows.push(gap("writes stop when a primary's process dies", 0.3, &deaths));
+    rows.extend(gap(
+        ["writes stop when a primary's process dies", "  acknowledged writes lost in it"],
+        Some(0.3),
+        &interrupted(DEATHS, &APPLY, die)?,
+    ));
+    eprintln!("the same, when it is to be started where it is");
+    let restart = [&APPLY[..], &["-var=on_crash=restart"]].concat();
+    rows.extend(gap(
+        ["the same, on_crash = \"restart\"", "  acknowledged writes lost in it"],
+        None,
+        &interrupted(DEATHS, &restart, die)?,
+    ));
     eprintln!("a primary's machine stands still");
-    let frozen = (0..2).map(|_| interruption(&ours, &folder, binaries, freeze)).collect::<Result<Vec<_>>>()?;
-    rows.push(gap("writes stop when a machine stands still", 10.0, &frozen));
+    rows.extend(gap(
+        ["writes stop when a machine stands still", "  acknowledged writes lost in it"],
+        Some(10.0),
+        &interrupted(FREEZES, &APPLY, freeze)?,
+    ));
     ours.run(&DESTROY)?;
     let left = procfs::inside(&folder);
     ensure!(left.is_empty(), "destroy left {left:?}");
@@ -151,9 +171,22 @@ impl Drop for Server {
     }
 }
 
-/// How long writes stopped when this happened to the primary of shard 0.
-fn interruption(ours: &Side, folder: &Path, binaries: &Path, happens: fn(&Node) -> Result<()>) -> Result<f64> {
-    ours.run(&APPLY)?; // until everything is at rest, and the outputs are true
+/// What clients saw of an interruption.
+struct Interruption {
+    gap_s: f64,
+    acknowledged: f64,
+    lost: f64,
+}
+
+/// What clients saw when this happened to the primary of shard 0.
+fn interruption(
+    ours: &Side,
+    apply: &[&str],
+    folder: &Path,
+    binaries: &Path,
+    happens: fn(&Node) -> Result<()>,
+) -> Result<Interruption> {
+    ours.run(apply)?; // until everything is at rest, and the outputs are true
     let shard: Vec<Value> = ours.output("nodes")?.as_array().into_iter().flatten().cloned().collect();
     let shard: Vec<&Value> = shard.iter().filter(|node| node["shard"] == 0).collect();
     let endpoint = |node: &&Value| node["endpoint"].as_str().map(str::to_owned);
@@ -175,8 +208,8 @@ fn interruption(ours: &Side, folder: &Path, binaries: &Path, happens: fn(&Node) 
     let report: Value = serde_json::from_str(&says.next().context("the writer ended")??)?;
     nodes::signal(node.agent, Signal::CONT)?;
     let _ = nodes::signal(node.server, Signal::CONT);
-    ensure!(report["lost"] == 0, "acknowledged writes were lost: {report}");
-    report["gap_s"].as_f64().context("a gap is a number")
+    let number = |key: &str| report[key].as_f64().with_context(|| format!("{key} is no number in {report}"));
+    Ok(Interruption { gap_s: number("gap_s")?, acknowledged: number("acknowledged")?, lost: number("lost")? })
 }
 
 fn die(node: &Node) -> Result<()> {
@@ -188,8 +221,13 @@ fn freeze(node: &Node) -> Result<()> {
     nodes::signal(node.agent, Signal::STOP)
 }
 
-fn gap(what: &'static str, target: f64, measured: &[f64]) -> Row {
-    let worst = measured.iter().copied().fold(0.0, f64::max);
-    let peer = Some(("the longest of them", worst));
-    Row { what, target: Some(target), measured: median(measured.to_vec()), peer, unit: Unit::Milliseconds, pace: None }
+fn gap(what: [&'static str; 2], target: Option<f64>, measured: &[Interruption]) -> [Row; 2] {
+    let all = |of: fn(&Interruption) -> f64| measured.iter().map(of).collect::<Vec<_>>();
+    let (gaps, lost) = (all(|one| one.gap_s), all(|one| one.lost));
+    let worst = gaps.iter().copied().fold(0.0, f64::max);
+    let row = |what, target, measured, peer, unit| Row { what, target, measured, peer: Some(peer), unit, pace: None };
+    [
+        row(what[0], target, median(gaps), ("the longest of them", worst), Unit::Milliseconds),
+        row(what[1], None, lost.iter().sum(), ("of", all(|one| one.acknowledged).iter().sum()), Unit::Count),
+    ]
 }

@@ -56,6 +56,7 @@ resource "justmanage_redis_cluster" "bench" {
   replicas_per_shard = 0
   memory             = "64MiB"
   local              = {}
+  deletion_protection = false
 }
 "#;
 

@@ -13,6 +13,8 @@ pub(super) enum Unit {
     Mebibytes,
     /// Parts of one core, shown as per cent.
     Percent,
+    /// Things.
+    Count,
 }
 
 /// One number.
@@ -76,6 +78,7 @@ fn show(value: f64, unit: Unit) -> String {
         Unit::Megabytes => format!("{:.2} MB", value / 1e6),
         Unit::Mebibytes => format!("{:.1} MiB", value / 1024.0),
         Unit::Percent => format!("{:.2} %", value * 100.0),
+        Unit::Count => format!("{value:.0}"),
     }
 }
 

@@ -85,6 +85,8 @@ fn deny() -> Result<()> {
 fn nextest() -> Result<Counts> {
     let mut command = cargo()?;
     command.env("PATH", path_with(&tools::NEXTEST.ensure()?)?);
+    // Chaos and power cuts: a minute each.
+    command.env("JUSTMANAGE_CHAOS_SECONDS", "60");
     command.args(["nextest", "run", "--locked", "--workspace", "--color", "never"]);
     let done = shell::stream_all(&mut command)?;
     counts::of_nextest(&done.text, done.success)

@@ -18,9 +18,10 @@ pub(super) fn shape(spec: &ClusterSpec) -> Option<Diagnostic> {
     }
     if spec.shards == 1 && spec.replicas_per_shard == 1 {
         return at(
-            "Two nodes will not survive the loss of a machine",
-            "A majority of two is two: when one machine is lost, the other cannot know whether it is the one that is cut off, \
-             and does not take over by itself. (The death of a server's process alone is survived: its agent hands over.)\n\n\
+            "Two nodes will not survive the loss of the first machine",
+            "A majority of two is two, so the first node's agent decides alone. When its machine is lost, the second node \
+             cannot know whether it is the one that is cut off: it does not take over, and takes no writes. (The loss of the \
+             second machine is survived, and so is the death of either server's process.)\n\n\
              Set replicas_per_shard = 2 or shards = 3 for a cluster that survives the loss of a machine.",
         );
     }
@@ -72,22 +73,13 @@ pub(super) fn holes(spec: &ClusterSpec, release: Option<&Release>) -> Option<Dia
 
 #[cfg(test)]
 mod tests {
+    use justmanage_model::{Bytes, Engine};
+
     use super::*;
 
     fn spec(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
-        ClusterSpec {
-            engine: justmanage_model::Engine::Redis,
-            version: "7.0".parse().expect("a version"),
-            shards,
-            replicas_per_shard,
-            memory: justmanage_model::Bytes::mib(64),
-            config: std::collections::BTreeMap::new(),
-            place: justmanage_model::Place::Local,
-            on_crash: justmanage_model::OnCrash::default(),
-            cpus: None,
-            metrics_readers: std::collections::BTreeSet::new(),
-            testing: justmanage_model::Testing::default(),
-        }
+        let version = "7.0".parse().expect("a version");
+        ClusterSpec::new(Engine::Redis, version, shards, replicas_per_shard, Bytes::mib(64))
     }
 
     #[test]
