@@ -33,7 +33,6 @@ impl World {
             let refused = there && self.field.nodes[node].on && !self.agents[node].alive;
             let (version, said) = (self.agents[node].version, self.agents[node].said.clone());
             let shift = self.field.nodes[leader].ahead - self.field.nodes[node].ahead;
-            let rebases = self.rebases;
             let heard = self.agents[leader].gathered.entry(node).or_insert(Heard {
                 version: 0,
                 at: now,
@@ -46,7 +45,7 @@ impl World {
                 if heard.version != version && self.field.chance.per_mille(700) {
                     heard.version = version;
                     let wakes = outline(heard.said.as_ref()) != outline(said.as_ref());
-                    heard.said = said.map(|said| if rebases { by_our_clock(said, shift) } else { said });
+                    heard.said = said.map(|said| by_our_clock(said, shift));
                     if wakes {
                         self.agents[leader].wake_at = self.agents[leader].wake_at.min(now);
                     }

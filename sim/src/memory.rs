@@ -21,7 +21,7 @@ pub struct Memory {
     pub silent: Option<Timestamp>,
     /// The offset of a replica that has not been seen in sync when it was first seen, on disk: once that has moved, it has a copy.
     first: Option<u64>,
-    /// It was started by this agent and has not answered since: its disk is as it was; and whether it had saved its data.
+    /// It was started by this agent and has not read its data since: its disk is as it was; and whether it had saved its data.
     untouched: Option<bool>,
 }
 
@@ -93,9 +93,10 @@ impl Memory {
     pub fn saw(&mut self, server: &mut ServerObservation, now: Timestamp) {
         self.asked = None;
         self.silent = None;
+        let Some(bus) = &mut server.bus else { return };
+        // It has read its data. Until then, its disk was as it had been.
         self.untouched = None;
         self.kept.saved = false;
-        let Some(bus) = &mut server.bus else { return };
         if let Role::Replica { link, .. } = &mut bus.role
             && !link.up
         {

@@ -26,8 +26,6 @@ pub struct World {
     pub counts: Counts,
     /// So many times in a thousand an agent dies before a step, and so many after it.
     pub deadly: u64,
-    /// Whoever gathers turns the others' moments into its own clock's.
-    pub rebases: bool,
     /// Nodes whose server was stopped by an agent, and is not back yet.
     stopped: BTreeSet<usize>,
     /// Nodes that a script hides from the planner, since when.
@@ -93,7 +91,6 @@ impl World {
             agents,
             counts: Counts::default(),
             deadly: 0,
-            rebases: true,
             stopped: BTreeSet::new(),
             hidden: BTreeMap::new(),
             behind: BTreeSet::new(),

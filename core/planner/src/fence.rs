@@ -105,11 +105,18 @@ fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
         let replica = |one: &Serving<'_>| matches!(one.bus.role, Role::Replica { .. });
         view.serving().filter(move |one| one.member.seat.shard == shard && replica(one) && one.has_copy())
     };
-    let Some(by) = orphans().max_by_key(|one| (one.server.offset, one.node)) else { return };
+    let Some(by) = orphans().max_by_key(|one| (one.bus.config_epoch, one.server.offset, one.node)) else { return };
     // Whoever takes the seat of the one that is gone: to have a name for it.
     let empty = |node: NodeId| view.observation.known(node).is_some_and(|seen| seen.last.is_none());
     let from = view.shard(shard).map(|(node, _)| node).find(|node| empty(*node));
-    let all = view.shard(shard).all(|(node, _)| view.serving_at(node).is_some() || empty(node));
+    // Whoever died before that primary began has nothing newer.
+    let older = |node: NodeId| {
+        view.observation.known(node).is_some_and(|seen| {
+            let dead = matches!(seen.server, ServerState::Down { .. });
+            dead && seen.last.as_ref().is_some_and(|last| last.config_epoch < by.bus.config_epoch)
+        })
+    };
+    let all = view.shard(shard).all(|(node, _)| view.serving_at(node).is_some() || empty(node) || older(node));
     let waited = |one: Serving<'_>| match &one.bus.role {
         Role::Replica { link, .. } => link.down_since.is_some_and(|since| view.age(since) >= ELECTION_PATIENCE),
         Role::Primary { .. } => false,

@@ -56,8 +56,8 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
     if let Some(takeover) = view.record.takeovers.get(&shard).filter(|takeover| takeover.by != node) {
         return Revival::HoldBack(format!("node {} has its shard, or takes it over.", takeover.by));
     }
-    if let Some(later) = later_primary(view, shard, last) {
-        return Revival::HoldBack(format!("node {later} was the primary after it."));
+    if let Some(later) = later(view, shard, node, last) {
+        return Revival::HoldBack(format!("node {later} has what was written after it."));
     }
     let asked = seen.asked.as_ref().filter(|asked| asked.at >= since);
     if asked.is_some_and(|asked| asked.answer.is_ok()) {
@@ -99,10 +99,16 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
     })
 }
 
-/// A member that was the primary later than this one, and is dead, too: it has what was written last.
-fn later_primary(view: &View<'_>, shard: u16, last: &LastRole) -> Option<NodeId> {
+/// A member that was the primary later than this one, and is dead, too; or that followed such a one, which may be no member any
+/// more: it has what was written last.
+fn later(view: &View<'_>, shard: u16, dead: NodeId, last: &LastRole) -> Option<NodeId> {
     let members = view.shard(shard).filter_map(|(node, _)| Some((node, view.observation.known(node)?.last.as_ref()?)));
-    members.into_iter().find(|(_, other)| other.primary && other.config_epoch > last.config_epoch).map(|(node, _)| node)
+    let copied = |node: NodeId, other: &LastRole| match view.serving_at(node) {
+        Some(one) => view.primary_known_to(one) != Some(dead),
+        None => other.persistent,
+    };
+    let mut later = members.filter(|(_, other)| other.config_epoch > last.config_epoch);
+    later.find(|(node, other)| other.primary || copied(*node, other)).map(|(node, _)| node)
 }
 
 /// The replica that had come furthest when the primary was last seen, if it was close enough.

@@ -66,14 +66,17 @@ impl Stage {
             "off" => {
                 self.world.field.power_cut(node);
                 self.world.agent_dies(node);
+                self.world.hidden.insert(node, self.world.field.now);
             }
             "on" => {
                 self.world.field.nodes[node].on = true;
                 self.world.agent_begins(node);
+                self.world.hidden.remove(&node);
             }
             "lost" => {
                 self.world.field.lose(node);
                 self.world.agent_dies(node);
+                self.world.hidden.insert(node, self.world.field.now);
             }
             "replaced" => drop(self.world.replace(node)),
             "lagging" => self.world.field.nodes[node].slow = true,
