@@ -195,7 +195,7 @@ impl World {
         };
         agent.wanted |= runs;
         match (&agent.supervised, agent.wanted) {
-            (Supervised::Running(_), _) => {}
+            (Supervised::Running(_), _) => agent.memory.found_running(),
             (Supervised::Down { .. }, false) => agent.memory.perhaps_saved(),
             (supervised, _) => {
                 let stopped = *supervised == Supervised::Stopped;

@@ -61,6 +61,14 @@ impl Memory {
         self.disk = self.kept.clone();
     }
 
+    /// The agent begins, and finds a server that another one started. What that has received since nobody has seen, and unknown is
+    /// not nothing.
+    pub fn found_running(&mut self) {
+        if self.hollow.take_if(|seen| seen.is_none()).is_some() {
+            self.first = Some(u64::MAX);
+        }
+    }
+
     /// There is no process any more: what was known of its links is gone; and, unless it was seen to save them or has them on
     /// disk, its data.
     pub fn gone(&mut self, saved: bool) {
