@@ -56,7 +56,8 @@ pub(crate) fn kill_inside(root: &Path) {
 pub(crate) struct Memory {
     /// Everything that is resident, shared pages of its program file included.
     pub(crate) resident: u64,
-    /// What it alone has.
+    /// What it has written itself. (Pages of the program file do not count: how many of them are its alone depends on how many
+    /// of its kind run.)
     pub(crate) private: u64,
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
     };
-    Ok(Memory { resident: field("Rss:"), private: field("Private_Clean:") + field("Private_Dirty:") })
+    Ok(Memory { resident: field("Rss:"), private: field("Private_Dirty:") })
 }
 
 /// The processor time that the living threads of a process used so far, in the kernel's nanoseconds.
