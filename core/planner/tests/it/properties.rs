@@ -198,7 +198,7 @@ fn harmless_change(record: &Record, seen: &Observation, change: &RecordChange) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn every_answer_is_well_formed(story in story()) {
