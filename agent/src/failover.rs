@@ -27,6 +27,10 @@ pub(crate) fn why_not(seen: &NodeObservation, dead: BusId, now: Timestamp) -> Op
         {
             return Some("its server was not linked to the primary".to_owned());
         }
+        // A process that dies closes its connections. One that was silent before was cut off, and went on without this replica.
+        Role::Replica { link, .. } if link.silent_s.is_some_and(|silent| silent > LINK_LOSS.as_secs()) => {
+            return Some("its server had not heard from the primary for a while".to_owned());
+        }
         Role::Replica { .. } => {}
         Role::Primary { .. } => return Some("its server is a primary".to_owned()),
     }
@@ -94,4 +98,63 @@ async fn set_node_timeout(server: &mut Connection, timeout: Duration) -> Result<
 
 fn owns(view: &BusView) -> bool {
     view.is_primary() && !view.slots.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::{Bytes, PrimaryLink, ServerObservation, SlotSet};
+
+    use super::*;
+
+    const PRIMARY: BusId = BusId::new([2; 20]);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    /// A replica of [`PRIMARY`], as its agent last saw it.
+    fn replica(link: PrimaryLink, promoted: Option<Timestamp>) -> NodeObservation {
+        let role = Role::Replica { of: PRIMARY, link };
+        let (id, view, slots) = (BusId::new([1; 20]), String::new(), SlotSet::default());
+        let bus = BusView { id, ok: true, epoch: 2, config_epoch: 2, slots, role, peers: Vec::new(), view };
+        let server = ServerObservation {
+            release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+            started: None,
+            pid: 1,
+            loading: false,
+            bus: Some(bus),
+            persistent: true,
+            offset: 1,
+            config: Default::default(),
+            users: String::new(),
+            used_memory: Bytes::mib(1),
+            certificate_expires: Timestamp::UNIX_EPOCH,
+        };
+        let server = ServerState::Running(Box::new(server));
+        let agent_version = String::new();
+        let (settled, last, asked, severed, limits) = (None, None, None, None, Vec::new());
+        NodeObservation { agent_version, settled, server, last, promoted, asked, severed, at: None, limits }
+    }
+
+    #[test]
+    fn only_a_replica_that_was_there_until_now_takes_over() {
+        let now = at(100);
+        let up = PrimaryLink { up: true, syncing: false, down_since: None, silent_s: Some(0), at: None };
+        let down = |since| PrimaryLink { up: false, down_since: Some(at(since)), silent_s: None, ..up };
+        for (what, link, promoted, refused) in [
+            ("linked", up, None, None),
+            ("its link broke just now", down(99), None, None),
+            ("a moment's silence", PrimaryLink { silent_s: Some(2), ..up }, None, None),
+            ("long silence", PrimaryLink { silent_s: Some(3), ..up }, None, Some("not heard")),
+            ("its link broke before", down(97), None, Some("not linked")),
+            ("never linked", PrimaryLink { up: false, ..up }, None, Some("not linked")),
+            ("stale votes", up, Some(at(85)), Some("old votes")),
+            ("old election", up, Some(at(79)), None),
+        ] {
+            let why = why_not(&replica(link, promoted), PRIMARY, now);
+            assert_eq!(why.is_some(), refused.is_some(), "{what}: {why:?}");
+            assert!(refused.is_none_or(|part| why.as_ref().is_some_and(|why| why.contains(part))), "{what}: {why:?}");
+        }
+        assert!(why_not(&replica(up, None), BusId::new([3; 20]), now).is_some_and(|why| why.contains("another one")));
+    }
 }

@@ -105,6 +105,7 @@ impl Turn {
         self.write_config(record)?;
         self.write_users(record)?;
         self.mend_bus_file()?;
+        self.memory.starts(self.has_data(), &self.tools.directory);
         let keys = record.spec.config.keys().cloned().collect();
         let address = Some(self.tools.info.client.ip());
         let started = Started { generation: record.generation, keys, address };
@@ -113,6 +114,12 @@ impl Turn {
         let config = directory.server_config();
         self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
         Ok(())
+    }
+
+    /// Whether there are data for the server to read.
+    fn has_data(&self) -> bool {
+        let data = self.tools.directory.data();
+        ["dump.rdb", "appendonlydir", "appendonly.aof"].iter().any(|name| data.join(name).exists())
     }
 
     /// Puts right what keeps some releases from starting.

@@ -19,6 +19,8 @@ pub(super) struct Memory {
     pub(super) severed: Option<Timestamp>,
     /// Whom the agent asked to take over.
     pub(super) asked: Option<AskedFailover>,
+    /// This agent started the server that runs; otherwise it may have received anything before it was seen.
+    started: bool,
 }
 
 /// What outlives the agent.
@@ -26,6 +28,10 @@ pub(super) struct Memory {
 struct Kept {
     last: Option<LastRole>,
     promoted: Option<Timestamp>,
+    /// How far the replication stream had come to the server when it was first seen, since it began without data. A replica
+    /// whose place in the stream has moved has received something, also if that was never seen to happen.
+    #[serde(default)]
+    first: Option<u64>,
 }
 
 impl Memory {
@@ -53,6 +59,17 @@ impl Memory {
         self.link_down = None;
     }
 
+    /// The server is about to be started, with data to read or without. A replica without data has no copy, whatever it had before;
+    /// what was a primary stays one, and is held back where its data are elsewhere.
+    pub(super) fn starts(&mut self, data: bool, directory: &Directory) {
+        self.started = true;
+        if !data && (self.kept.first.is_some() || self.kept.last.is_some()) {
+            self.kept.first = None;
+            self.kept.last.take_if(|last| !last.primary);
+            self.keep(directory);
+        }
+    }
+
     /// The server was seen. Adds to the observation what only a memory knows.
     pub(super) fn saw(&mut self, server: &mut ServerObservation, directory: &Directory, now: Timestamp) {
         self.asked = None;
@@ -69,8 +86,11 @@ impl Memory {
             Role::Primary { replicas } => replicas.clone(),
             Role::Replica { .. } => Vec::new(),
         };
-        // A server that nobody has given a place yet was nothing.
-        if primary || !bus.is_primary() {
+        let first = if self.started { server.offset } else { u64::MAX };
+        let received = *self.kept.first.get_or_insert(first) != server.offset;
+        let up = matches!(&bus.role, Role::Replica { link, .. } if link.up);
+        // A server that nobody has given a place yet was nothing, and a replica that waits for its first copy has none.
+        if primary || !bus.is_primary() && (up || received || before.last.is_some()) {
             let (persistent, config_epoch) = (server.persistent, bus.config_epoch);
             self.kept.last = Some(LastRole { primary, persistent, replicas, config_epoch, at: now });
         }
@@ -102,5 +122,92 @@ fn outline(kept: &Kept) -> impl PartialEq {
         let replicas: BTreeSet<SocketAddr> = last.replicas.iter().map(|one| one.at).collect();
         (last.primary, last.persistent, last.config_epoch, replicas)
     };
-    (kept.last.as_ref().map(role), kept.promoted)
+    (kept.last.as_ref().map(role), kept.promoted, kept.first)
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::{BusId, Bytes, Engine, PrimaryLink, Release, SlotSet, Version};
+
+    use super::*;
+
+    fn seen(role: Role, offset: u64) -> ServerObservation {
+        let slots = if matches!(role, Role::Primary { .. }) { SlotSet::all() } else { SlotSet::default() };
+        let (id, view) = (BusId::new([1; 20]), String::new());
+        let bus = BusView { id, ok: true, epoch: 2, config_epoch: 2, slots, role, peers: Vec::new(), view };
+        ServerObservation {
+            release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+            started: None,
+            pid: 1,
+            loading: false,
+            bus: Some(bus),
+            persistent: false,
+            offset,
+            config: Default::default(),
+            users: String::new(),
+            used_memory: Bytes::mib(1),
+            certificate_expires: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn replica(up: bool, offset: u64) -> ServerObservation {
+        let link = PrimaryLink { up, syncing: false, down_since: None, silent_s: None, at: None };
+        seen(Role::Replica { of: BusId::new([2; 20]), link }, offset)
+    }
+
+    fn primary() -> ServerObservation {
+        seen(Role::Primary { replicas: Vec::new() }, 100)
+    }
+
+    /// What an agent remembers after these looks at a server that it started without data.
+    fn after(looks: &[ServerObservation], home: &Directory) -> Memory {
+        let mut memory = Memory::load(home);
+        memory.starts(false, home);
+        for look in looks {
+            memory.saw(&mut look.clone(), home, Timestamp::UNIX_EPOCH);
+        }
+        memory
+    }
+
+    #[test]
+    fn a_replica_has_a_copy_when_it_has_received_one() {
+        for (looks, copy) in [
+            (vec![replica(false, 0)], false),
+            (vec![replica(false, 0), replica(false, 0)], false),
+            (vec![replica(false, 0), replica(true, 90)], true),
+            (vec![replica(false, 0), replica(true, 90), replica(false, 90)], true),
+            // It came and went between two looks.
+            (vec![replica(false, 0), replica(false, 90)], true),
+            (vec![primary(), replica(false, 100)], true),
+        ] {
+            let home = tempfile::tempdir().expect("a directory");
+            let home = Directory::new(home.path());
+            assert_eq!(after(&looks, &home).last().is_some(), copy, "{looks:#?}");
+        }
+    }
+
+    #[test]
+    fn what_began_without_data_lost_its_copy_and_not_its_past_as_a_primary() {
+        let home = tempfile::tempdir().expect("a directory");
+        let home = Directory::new(home.path());
+        let mut memory = after(&[replica(true, 90)], &home);
+        memory.starts(true, &home);
+        assert!(memory.last().is_some(), "its data are there");
+        memory.starts(false, &home);
+        assert_eq!(memory.last(), None);
+        assert_eq!(Memory::load(&home).last(), None, "the next agent knows it, too");
+        let mut memory = after(&[primary()], &home);
+        memory.starts(false, &home);
+        assert!(memory.last().is_some_and(|last| last.primary));
+    }
+
+    #[test]
+    fn what_another_agent_started_may_have_received_anything() {
+        let home = tempfile::tempdir().expect("a directory");
+        let home = Directory::new(home.path());
+        drop(after(&[], &home));
+        let mut memory = Memory::load(&home);
+        memory.saw(&mut replica(false, 90), &home, Timestamp::UNIX_EPOCH);
+        assert!(memory.last().is_some());
+    }
 }

@@ -186,8 +186,7 @@ fn interruption(
     binaries: &Path,
     happens: fn(&Node) -> Result<()>,
 ) -> Result<Interruption> {
-    ours.run(apply)?; // until everything is at rest, and the outputs are true
-    let shard: Vec<Value> = ours.output("nodes")?.as_array().into_iter().flatten().cloned().collect();
+    let shard = at_rest(ours, apply)?;
     let shard: Vec<&Value> = shard.iter().filter(|node| node["shard"] == 0).collect();
     let endpoint = |node: &&Value| node["endpoint"].as_str().map(str::to_owned);
     let primary = shard.iter().find(|node| node["role"] == "primary").and_then(endpoint).context("no primary")?;
@@ -210,6 +209,20 @@ fn interruption(
     let _ = nodes::signal(node.server, Signal::CONT);
     let number = |key: &str| report[key].as_f64().with_context(|| format!("{key} is no number in {report}"));
     Ok(Interruption { gap_s: number("gap_s")?, acknowledged: number("acknowledged")?, lost: number("lost")? })
+}
+
+/// The nodes, once every replica has its copy: what the agents do by themselves is no difference, so no apply waits for it.
+fn at_rest(ours: &Side, apply: &[&str]) -> Result<Vec<Value>> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        ours.run(apply)?;
+        let nodes: Vec<Value> = ours.output("nodes")?.as_array().into_iter().flatten().cloned().collect();
+        let copied = |node: &Value| node["role"] == "primary" || node["replication_lag_bytes"].is_number();
+        if nodes.iter().all(|node| node["state"] == "running" && copied(node)) {
+            return Ok(nodes);
+        }
+        ensure!(Instant::now() < deadline, "the cluster does not come to rest: {nodes:?}");
+    }
 }
 
 fn die(node: &Node) -> Result<()> {

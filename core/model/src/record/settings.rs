@@ -27,12 +27,18 @@ impl Record {
     }
 
     /// [`Record::wanted_config`] for one node. As long as a takeover is remembered, only the new primary may go on alone where
-    /// its shard's fence is open: any other may be an old primary that has not heard of it.
+    /// its shard's fence is open: any other may be an old primary that has not heard of it. Once the takeover is decided, that one
+    /// needs all of its shard's replicas for a write: then whoever takes over receives it, too. With half of them it would go on in
+    /// the dark together with replicas that have not heard either.
     #[must_use]
     pub fn wanted_config_of(&self, node: crate::NodeId) -> BTreeMap<String, String> {
         let shard = self.shard_of(node).unwrap_or_default();
         let replaced = self.takeovers.get(&shard).is_some_and(|takeover| takeover.by != node);
+        let decided = self.takeovers.get(&shard).is_some_and(|takeover| takeover.by != node && takeover.cleared);
         let mut config = self.settings_when(replaced || self.fence(shard) != Fence::Open);
+        if decided && self.fenced() {
+            config.insert("min-replicas-to-write".to_owned(), self.spec.replicas_per_shard.to_string());
+        }
         config.extend(self.spec.config.clone());
         config
     }
