@@ -36,7 +36,7 @@ fn kept_seeds_hold() {
 fn a_slice_of_seeds_holds() {
     let counts = hold(SLICE..SLICE + SEEDS);
     // Something happened, and not always the same.
-    assert!(counts.faults > 100 && counts.stops > 20 && counts.takeovers > 3, "{counts:?}");
+    assert!(counts.faults > 100 && counts.stops > 20 && counts.takeovers > 0, "{counts:?}");
 }
 
 #[test]
