@@ -4,6 +4,7 @@
 
 mod cluster;
 mod node;
+mod raft;
 mod refresh;
 mod start;
 mod table;
@@ -53,6 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     rows.extend(node::measure(&binaries, options.runs)?);
     rows.extend(cluster::measure(&binaries)?);
     rows.push(refresh::measure(&binaries)?);
+    rows.push(raft::measure()?);
     println!("{}", table::render(&rows));
     let over = rows.iter().filter(|row| row.is_over()).count();
     if options.strict && over > 0 { bail!("{over} numbers are over their targets") } else { Ok(()) }
