@@ -217,8 +217,22 @@ impl Disk {
     }
 }
 
+/// Opens the file. A new one is made under another name first: the library writes the mark by which it knows its files last, so one
+/// that was left half made would look damaged for ever.
 fn open_file(path: &Path) -> Result<Database, DiskError> {
-    // Made for the owner alone: user rules and sealed secrets are in it.
+    if !path.try_exists()? {
+        let unfinished = path.with_extension("new");
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => drop(create_file(&unfinished)?),
+        }
+        fs::rename(&unfinished, path)?;
+    }
+    create_file(path)
+}
+
+fn create_file(path: &Path) -> Result<Database, DiskError> {
+    // For the owner alone: user rules and sealed secrets are in it.
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     Ok(Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?)
 }

@@ -174,3 +174,21 @@ async fn entries_are_sent_in_batches_that_arrive_in_time() {
     assert_eq!(log.limited_get_log_entries(7, 8).await.expect("entries").len(), 1, "one is sent however large it is");
     assert_eq!(log.try_get_log_entries(0..8).await.expect("entries").len(), 8);
 }
+
+#[tokio::test]
+async fn a_file_that_was_left_half_made_is_in_nobodys_way() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (directory, marker) = (home.path().join("record"), home.path().join("voted"));
+    std::fs::create_dir(&directory).expect("a directory");
+    // As the library leaves it when it is killed: of the right length, and without its mark.
+    std::fs::write(directory.join("record.new"), vec![0; 1 << 20]).expect("a file");
+    let disk = super::Disk::new(&directory, marker.clone()).expect("a directory");
+    disk.open().expect("a new file");
+    let mut log = Log::new(disk.clone());
+    log.save_vote(&Vote::new(3, 7)).await.expect("written");
+    disk.close();
+    assert!(!directory.join("record.new").exists());
+    let disk = super::Disk::new(&directory, marker).expect("a directory");
+    disk.open().expect("the same file");
+    assert_eq!(Log::new(disk).read_vote().await.expect("a vote"), Some(Vote::new(3, 7)));
+}
