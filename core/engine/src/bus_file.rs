@@ -11,8 +11,8 @@ const SHARD_ID: &str = "shard-id=";
 /// The file's text with every replica in its primary's shard; `None` if it is so already.
 ///
 /// Since Redis 7.2 each line names a shard. Servers learn that name later than who is whose replica, and one that is stopped in
-/// between keeps a file with a replica in another shard than its primary. Releases up to Redis 7.2.5 and 7.4.0 and Valkey 8.1.2
-/// do not start with such a file ("corrupted cluster config file"); later ones do what this does
+/// between keeps a file with a replica in another shard than its primary. Some releases do not start with such a file ("corrupted
+/// cluster config file"; seen with Valkey 8.0.1); later ones do what this does
 /// ([valkey#2171](https://github.com/valkey-io/valkey/issues/2171), [redis#13468](https://github.com/redis/redis/pull/13468)).
 #[must_use]
 pub fn mend_bus_file(text: &str) -> Option<String> {
