@@ -26,6 +26,7 @@ use serde::de::DeserializeOwned;
 /// | `agent.voted` | the agent has voted, so an empty `record/` is a loss | the agent, once |
 /// | `last.json` | what the server was when it was last seen | the agent |
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
+/// | `limits.json` | which control groups were made for the node | the agent, before it makes them |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
@@ -84,6 +85,8 @@ impl Directory {
         users = "users.acl";
         /// Certificates and the private key of the server.
         tls = "tls";
+        /// Which control groups were made for the node.
+        limits = "limits.json";
         /// The server's data, and its working directory.
         data = "data";
     }

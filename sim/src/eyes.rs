@@ -111,7 +111,7 @@ impl Field {
 
 /// What the agent asks for: every key that is wanted, what the file set at the start, and `maxmemory`.
 fn config(server: &Server, record: &Record, node: usize) -> BTreeMap<String, String> {
-    let wanted = record.wanted_config_of(node_id(node));
+    let wanted = record.wanted_config(node_id(node));
     let before = server.started.iter().flat_map(|(_, keys)| keys);
     let keys: BTreeSet<&String> = wanted.keys().chain(before).collect();
     let value = |key: &str| server.config.get(key).cloned().unwrap_or_else(|| "the server's default".to_owned());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use justmanage_model::{NodeId, NodeObservation, Role, Seen, ServerState, Timestamp};
+use justmanage_model::{NodeId, NodeObservation, Role, Seen, ServerState};
 
 use crate::Ms;
 use crate::shape::node_id;
@@ -32,7 +32,7 @@ impl World {
             let speaks = there && self.agent_runs(node) && !self.field.chance.per_mille(self.field.network.loss * 2);
             let refused = there && self.field.nodes[node].on && !self.agents[node].alive;
             let (version, said) = (self.agents[node].version, self.agents[node].said.clone());
-            let shift = self.field.nodes[leader].ahead - self.field.nodes[node].ahead;
+            let shift = SignedDuration::from_millis(self.field.nodes[leader].ahead - self.field.nodes[node].ahead);
             let heard = self.agents[leader].gathered.entry(node).or_insert(Heard {
                 version: 0,
                 at: now,
@@ -45,7 +45,8 @@ impl World {
                 if heard.version != version && self.field.chance.per_mille(700) {
                     heard.version = version;
                     let wakes = outline(heard.said.as_ref()) != outline(said.as_ref());
-                    heard.said = said.map(|said| by_our_clock(said, shift));
+                    // Their age is what counts, and clocks may be apart.
+                    heard.said = said.map(|said| said.shifted(shift));
                     if wakes {
                         self.agents[leader].wake_at = self.agents[leader].wake_at.min(now);
                     }
@@ -88,33 +89,4 @@ fn outline(said: Option<&NodeObservation>) -> impl PartialEq + use<> {
         };
         (server, said.settled, said.asked.is_some(), said.severed)
     })
-}
-
-/// Moments by the node's clock as moments by our own: their age is what counts, and clocks may be apart.
-fn by_our_clock(mut said: NodeObservation, shift: i64) -> NodeObservation {
-    let shift = SignedDuration::from_millis(shift);
-    let set = |moment: &mut Timestamp| *moment += shift;
-    match &mut said.server {
-        ServerState::Stopped => {}
-        ServerState::Starting { since } | ServerState::Hung { since } => set(since),
-        ServerState::Down { since, retry_at, .. } => {
-            set(since);
-            set(retry_at);
-        }
-        ServerState::Running(server) => {
-            if let Some(bus) = &mut server.bus
-                && let Role::Replica { link, .. } = &mut bus.role
-            {
-                link.down_since.iter_mut().for_each(set);
-            }
-        }
-    }
-    if let Some(last) = &mut said.last {
-        set(&mut last.at);
-    }
-    if let Some(asked) = &mut said.asked {
-        set(&mut asked.at);
-    }
-    said.promoted.iter_mut().for_each(set);
-    said
 }

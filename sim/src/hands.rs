@@ -47,10 +47,8 @@ impl World {
             NodeStep::TakeOver => self.take_over(node, record),
             NodeStep::ApplyConfig => {
                 let memory = ("maxmemory".to_owned(), record.spec.memory.get().to_string());
-                let live = record
-                    .wanted_config_of(node_id(node))
-                    .into_iter()
-                    .filter(|(key, _)| !FIXED.contains(&key.as_str()));
+                let live =
+                    record.wanted_config(node_id(node)).into_iter().filter(|(key, _)| !FIXED.contains(&key.as_str()));
                 self.field.nodes[node].server.config.extend(live.chain([memory]));
                 self.field.nodes[node].server.heed();
                 Ok(())

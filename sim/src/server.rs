@@ -159,7 +159,7 @@ impl Field {
         let place = &mut self.nodes[node];
         let clock = timestamp(now, place.ahead);
         let server = &mut place.server;
-        let mut config = record.wanted_config_of(node_id(node));
+        let mut config = record.wanted_config(node_id(node));
         config.insert("maxmemory".to_owned(), record.spec.memory.get().to_string());
         server.config = config;
         server.heed();

@@ -66,65 +66,61 @@ fn held(logins: &[Login], key: &str) -> u64 {
     logins.iter().find_map(|login| connect(login)?.get(key).ok()).expect("the shard holds the key")
 }
 
-/// Writes rising numbers until all is over; the last one that was acknowledged.
-fn write_on(logins: &[Login], key: &str) -> u64 {
-    let (mut number, mut at, mut connection) = (0_u64, 0, None);
-    while !OVER.load(Ordering::SeqCst) {
-        let mut open: Connection = match connection.take().or_else(|| connect(&logins[at % logins.len()])) {
-            Some(open) => open,
-            None => {
-                at += 1;
-                std::thread::sleep(BACK_OFF);
-                continue;
-            }
-        };
-        match open.set::<_, _, ()>(key, number + 1) {
-            Ok(()) => (number, connection) = (number + 1, Some(open)),
-            Err(_) => {
-                at += 1;
-                std::thread::sleep(BACK_OFF);
-            }
-        }
+/// One client: it writes rising numbers, and tries another server when one does not take them.
+struct Client<'a> {
+    logins: &'a [Login],
+    at: usize,
+    connection: Option<Connection>,
+    /// The last one that was acknowledged.
+    number: u64,
+}
+
+impl<'a> Client<'a> {
+    const fn new(logins: &'a [Login]) -> Self {
+        Self { logins, at: 0, connection: None, number: 0 }
     }
-    number
+
+    /// Writes the next number; whether it was acknowledged.
+    fn write(&mut self, key: &str) -> bool {
+        let open = self.connection.take().or_else(|| connect(&self.logins[self.at % self.logins.len()]));
+        self.connection = open.and_then(|mut open| open.set::<_, _, ()>(key, self.number + 1).is_ok().then_some(open));
+        if self.connection.is_none() {
+            self.at += 1;
+            std::thread::sleep(BACK_OFF);
+            return false;
+        }
+        self.number += 1;
+        true
+    }
+}
+
+/// Writes until all is over; the last number that was acknowledged.
+fn write_on(logins: &[Login], key: &str) -> u64 {
+    let mut client = Client::new(logins);
+    while !OVER.load(Ordering::SeqCst) {
+        client.write(key);
+    }
+    client.number
 }
 
 /// Writes until it was asked and has gone on after the longest gap.
 fn write(logins: &[Login], key: &str) -> (Duration, u64) {
-    let (mut number, mut at) = (0_u64, 0);
+    let mut client = Client::new(logins);
     let (mut last, mut gap, mut since_gap) = (Instant::now(), Duration::ZERO, 0);
-    let mut connection: Option<Connection> = None;
-    loop {
-        let mut open = match connection.take().map_or_else(|| connect(&logins[at % logins.len()]), Some) {
-            Some(open) => open,
-            None => {
-                at += 1;
-                std::thread::sleep(BACK_OFF);
-                continue;
-            }
-        };
-        match open.set::<_, _, ()>(key, number + 1) {
-            Ok(()) => {
-                number += 1;
-                since_gap += 1;
-                if last.elapsed() > gap.max(NOISE) && ASKED.load(Ordering::SeqCst) {
-                    (gap, since_gap) = (last.elapsed(), 0);
-                }
-                last = Instant::now();
-                connection = Some(open);
-                if number == ENOUGH {
-                    println!("writing");
-                }
-            }
-            Err(_) => {
-                at += 1;
-                std::thread::sleep(BACK_OFF);
-            }
+    while gap == Duration::ZERO || since_gap <= ENOUGH {
+        if !client.write(key) {
+            continue;
         }
-        if gap > Duration::ZERO && since_gap > ENOUGH {
-            return (gap, number);
+        since_gap += 1;
+        if last.elapsed() > gap.max(NOISE) && ASKED.load(Ordering::SeqCst) {
+            (gap, since_gap) = (last.elapsed(), 0);
+        }
+        last = Instant::now();
+        if client.number == ENOUGH {
+            println!("writing");
         }
     }
+    (gap, client.number)
 }
 
 /// A server that stands still takes a connection and never ends the handshake: that is waited for elsewhere.

@@ -194,10 +194,8 @@ impl Calls {
         let agreed = member.as_ref().map_or(to.agent, |member| member.agent);
         let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         let known = moved.get(&to.node).filter(|(from, _)| *from == agreed).map_or(agreed, |(_, place)| *place);
-        match (&self.names, member) {
-            (Some(names), Some(member)) => Target::Name { name: names.of(to.node, member.seat), before: known },
-            _ => known.into(),
-        }
+        let name = self.names.as_ref().zip(member).map(|(names, member)| names.of(to.node, member.seat));
+        Target::new(name, known)
     }
 
     fn agreed(&self, pin: &Pin) -> Option<Member> {

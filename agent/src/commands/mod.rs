@@ -14,7 +14,7 @@ mod status;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use justmanage_model::Pin;
@@ -110,10 +110,7 @@ fn nodes(mut arguments: lexopt::Parser) -> Result<Vec<Directory>, CommandError> 
             Long("dir") => PathBuf::from(arguments.value()?),
             other => return Err(other.unexpected().into()),
         };
-        let absolute = std::path::absolute(&directory).map_err(|error| {
-            CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
-        })?;
-        nodes.push(Directory::new(absolute));
+        nodes.push(at(&directory)?);
     }
     if nodes.is_empty() {
         return Err(lexopt::Error::from("--dir is missing").into());
@@ -146,10 +143,15 @@ fn admission(mut arguments: lexopt::Parser) -> Result<(Directory, Pin), CommandE
     }
     let operator = operator.ok_or_else(|| lexopt::Error::from("--operator is missing"))?;
     let directory = directory.ok_or_else(|| lexopt::Error::from("--dir is missing"))?;
-    let absolute = std::path::absolute(&directory).map_err(|error| {
-        CommandError::new(format!("{}: {error}", directory.display()), "Give the node's directory with --dir.")
+    Ok((at(&directory)?, operator))
+}
+
+/// The node's directory at a path.
+fn at(path: &Path) -> Result<Directory, CommandError> {
+    let absolute = std::path::absolute(path).map_err(|error| {
+        CommandError::new(format!("{}: {error}", path.display()), "Give the node's directory with --dir.")
     })?;
-    Ok((Directory::new(absolute), operator))
+    Ok(Directory::new(absolute))
 }
 
 /// Whose node a directory is.

@@ -27,8 +27,6 @@ use group::{Group, belongs, name};
 
 pub use size::process_limit;
 
-/// The file in the node's directory that says which groups are its.
-const FILE: &str = "limits.json";
 /// How much less likely than others the kernel is to end the server when the whole machine has no memory left. Others of
 /// that machine hold copies of what is on disk; a server holds what its clients were told is kept.
 const OOM_SCORE_ADJ: i16 = -500;
@@ -197,7 +195,7 @@ impl Inner {
     fn make(&self, controller: Controller) -> Result<Group, String> {
         let own = place(&self.proc, "self", controller)?;
         let group = belongs(&own, self.node)?;
-        let file = self.directory.path().join(FILE);
+        let file = self.directory.limits();
         let mut made: Made = self.directory.read(&file).ok().flatten().unwrap_or_default();
         if !made.groups.contains(&group.directory) {
             made.groups.push(group.directory.clone());
@@ -222,7 +220,7 @@ impl Inner {
 
 /// Removes the groups of a node whose server has ended.
 pub fn remove(directory: &Directory) {
-    let made: Made = directory.read(&directory.path().join(FILE)).ok().flatten().unwrap_or_default();
+    let made: Made = directory.read(&directory.limits()).ok().flatten().unwrap_or_default();
     for group in made.groups {
         let deadline = Instant::now() + LEAVE_LIMIT;
         // The last process is gone when its parent is told, and leaves its group a moment later.

@@ -41,11 +41,7 @@ impl Peers {
     /// Where a member is looked for, and whom we expect there.
     fn place(&self, (node, member): (NodeId, &Member)) -> (Target, Pin) {
         let name = self.inner.names.as_ref().map(|names| names.of(node, member.seat));
-        let target = match name {
-            Some(name) => Target::Name { name, before: member.agent },
-            None => member.agent.into(),
-        };
-        (target, member.pin)
+        (Target::new(name, member.agent), member.pin)
     }
 
     fn client(&self, to: (NodeId, &Member)) -> Result<AgentClient<Channel>, Status> {

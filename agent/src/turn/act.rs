@@ -208,7 +208,7 @@ impl Turn {
         self.write_config(record)?;
         let mut server = self.server(record).await?;
         let spec = &record.spec;
-        let wanted = record.wanted_config_of(self.tools.info.claim.node);
+        let wanted = record.wanted_config(self.tools.info.claim.node);
         let keys: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
         let now = server.config_get(&keys).await?;
         let (engine, line) = (record.release.engine, record.release.version.line());
@@ -277,7 +277,7 @@ impl Turn {
             client_port: info.client.port(),
             bus_port: info.bus_port,
             memory: record.spec.memory,
-            config: &record.wanted_config_of(info.claim.node),
+            config: &record.wanted_config(info.claim.node),
             replication_password: &secrets.replication_password,
             plaintext: record.spec.testing.plaintext,
             files: &files,

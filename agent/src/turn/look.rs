@@ -54,7 +54,7 @@ impl Turn {
         let directory = &self.tools.directory;
         let started = self.started();
         let before = started.iter().flat_map(|started| &started.keys);
-        let wanted = record.wanted_config_of(self.tools.info.claim.node);
+        let wanted = record.wanted_config(self.tools.info.claim.node);
         let keys: BTreeSet<&str> = wanted.keys().chain(before).map(String::as_str).collect();
         let mut seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
         seen.started = started.map(|started| started.generation);

@@ -10,8 +10,8 @@ use justmanage_identity::{KeyPair, connect};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Bytes, ClusterSpec, Epoch, Generation, Member, NodeId, NodeObservation, Observation, OnCrash, Phase,
-    Place, Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
+    Artefact, Bytes, ClusterSpec, Epoch, Generation, NodeId, NodeObservation, Observation, OnCrash, Phase, Place,
+    Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -220,26 +220,13 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         release,
         artefact: Artefact::new(&node.program.path, &node.program.sha256).expect("an artefact"),
         operators: node.order.operators.clone(),
-        members: nodes.iter().map(|(node, agent)| (node.order.claim.node, member(node, agent))).collect(),
+        members: nodes.iter().map(|(node, agent)| (node.order.claim.node, agent.member())).collect(),
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
         ca_certificate: None,
         grant: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
-    }
-}
-
-/// A node as it stands in the Record.
-pub(crate) fn member(node: &Node, agent: &AgentInfo) -> Member {
-    Member {
-        seat: node.order.claim.seat,
-        pin: agent.pin,
-        sealing: agent.sealing,
-        agent: agent.agent,
-        client: agent.client,
-        bus_port: agent.bus_port,
-        bus_id: None,
     }
 }
 

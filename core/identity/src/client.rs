@@ -49,6 +49,14 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// At a name if there is one, and where it was known to listen.
+    #[must_use]
+    pub fn new(name: Option<String>, known: SocketAddr) -> Self {
+        name.map_or(Self::Address(known), |name| Self::Name { name, before: known })
+    }
+}
+
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Self {
         Self::Address(address)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, PeerNames, Pin, Release};
+use crate::{Claim, Member, PeerNames, Pin, Release};
 
 /// `order.json` in a node's directory: what the agent is born with. No secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,22 @@ pub struct AgentInfo {
     pub version: String,
     /// The process.
     pub process: ProcessIdentity,
+}
+
+impl AgentInfo {
+    /// It as a member of its cluster that has not joined yet.
+    #[must_use]
+    pub const fn member(&self) -> Member {
+        Member {
+            seat: self.claim.seat,
+            pin: self.pin,
+            sealing: self.sealing,
+            agent: self.agent,
+            client: self.client,
+            bus_port: self.bus_port,
+            bus_id: None,
+        }
+    }
 }
 
 /// A process, recognisable again: a pid alone is reused.

@@ -136,7 +136,7 @@ pub struct ServerObservation {
     /// How far the replication stream has come here (`master_repl_offset` or `slave_repl_offset`).
     pub offset: u64,
     /// Configuration as it is in force, of the keys that the spec sets, those that are ours to change while it runs
-    /// ([`crate::Record::settings`]), and `maxmemory`.
+    /// ([`crate::Record::wanted_config`]), and `maxmemory`.
     pub config: BTreeMap<String, String>,
     /// Fingerprint of the users in force, to compare with the Record's ([`crate::user::fingerprint`]).
     pub users: String,

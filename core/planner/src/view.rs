@@ -120,7 +120,7 @@ impl<'a> View<'a> {
     /// How a server's configuration differs from the wanted one.
     pub(crate) fn drift(&self, one: Serving<'a>) -> Drift {
         let Record { spec, release, .. } = self.record;
-        let wanted = self.record.wanted_config_of(one.node);
+        let wanted = self.record.wanted_config(one.node);
         drift(spec.engine, release.version.line(), &wanted, spec.memory, &one.server.config)
     }
 

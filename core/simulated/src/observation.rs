@@ -86,7 +86,7 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
         bus: Some(bus),
         persistent: true,
         offset: 1000,
-        config: record.wanted_config(shard),
+        config: record.wanted_config(node),
         users: user::fingerprint(&record.users),
         used_memory: Bytes::mib(2),
         certificate_expires: Timestamp::MAX,

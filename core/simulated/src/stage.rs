@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use justmanage_identity::KeyPair;
-use justmanage_model::node::{AgentInfo, NodeOrder, ServerProgram};
+use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, Member, NodeId, Phase, Record,
-    Release, Seat, Version, Waiting,
+    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record, Release,
+    Seat, Version, Waiting,
 };
 use tokio::runtime::Runtime;
 
@@ -105,7 +105,7 @@ impl Stage {
             let operators = record.operators.clone();
             let order = NodeOrder { claim, operators, address: IpAddr::V4(Ipv4Addr::LOCALHOST), peer_names: None };
             fs::write(directory.join("order.json"), serde_json::to_vec(&order)?)?;
-            record.members.insert(node, member(&self.shared.start(&directory)?));
+            record.members.insert(node, self.shared.start(&directory)?.member());
         }
         self.shared.change(|world| {
             for (_, actor) in world.actors.iter_mut().filter(|(node, _)| record.members.contains_key(node)) {
@@ -268,16 +268,4 @@ fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, rele
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
     })
-}
-
-fn member(agent: &AgentInfo) -> Member {
-    Member {
-        seat: agent.claim.seat,
-        pin: agent.pin,
-        sealing: agent.sealing,
-        agent: agent.agent,
-        client: agent.client,
-        bus_port: agent.bus_port,
-        bus_id: None,
-    }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::look::Looked;
-use super::machines::{entropy, member, new_node, seats};
+use super::machines::{entropy, new_node, seats};
 use super::update::Wanted;
 use super::{Manager, Unfinished, from_platform};
 use crate::classify::{Existing, classify};
@@ -148,7 +148,7 @@ fn first_record(
         release,
         artefact,
         operators: [operator].into(),
-        members: agents.iter().map(|agent| (agent.claim.node, member(agent))).collect(),
+        members: agents.iter().map(|agent| (agent.claim.node, agent.member())).collect(),
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,

@@ -1,7 +1,7 @@
 //! Machines for the seats of a cluster: many at once, each found again by its claim.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, ClusterSpec, Failure, Member, NodeId, Pin, Seat};
+use justmanage_model::{Claim, ClusterSpec, Failure, NodeId, Pin, Seat};
 use justmanage_platforms::{MachineOrder, MachineRef, MachineState};
 use tokio_util::sync::CancellationToken;
 
@@ -51,19 +51,6 @@ impl Manager {
 pub(super) fn seats(spec: &ClusterSpec) -> impl Iterator<Item = Seat> + use<> {
     let (shards, nodes) = (spec.shards, spec.replicas_per_shard + 1);
     (0..shards).flat_map(move |shard| (0..nodes).map(move |ordinal| Seat { shard, ordinal }))
-}
-
-/// An agent as a member of its cluster.
-pub(super) fn member(agent: &AgentInfo) -> Member {
-    Member {
-        seat: agent.claim.seat,
-        pin: agent.pin,
-        sealing: agent.sealing,
-        agent: agent.agent,
-        client: agent.client,
-        bus_port: agent.bus_port,
-        bus_id: None,
-    }
 }
 
 /// A new node's id.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::look::{Answer, Looked};
-use super::machines::{member, new_node, seats};
+use super::machines::{new_node, seats};
 use super::{Manager, from_platform};
 use crate::agents::Note;
 
@@ -74,7 +74,7 @@ impl Manager {
                 // A node that died with its grant keeps it until it is removed; that is now.
                 record.grant.take_if(|grant| grant.nodes.contains(&old));
             }
-            record.members.insert(node, member(new));
+            record.members.insert(node, new.member());
         })
         .await
     }

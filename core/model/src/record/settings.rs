@@ -20,30 +20,27 @@ pub const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const FENCE_LAG_S: u64 = 3;
 
 impl Record {
-    /// Our own live settings for the nodes of a shard. A key that the user set is the user's, and not in here.
+    /// The user's configuration together with our own live settings, for one node: everything that is to be in force besides
+    /// `maxmemory`.
+    ///
+    /// As long as a takeover is remembered, only the new primary may go on alone where its shard's fence is open: any other may be
+    /// an old primary that has not heard of it. Once the takeover is decided, that one needs all of its shard's replicas for a
+    /// write: then whoever takes over receives it, too. With half of them it would go on in the dark together with replicas that
+    /// have not heard either.
     #[must_use]
-    pub fn settings(&self, shard: u16) -> BTreeMap<String, String> {
-        self.settings_when(self.fence(shard) != Fence::Open)
-    }
-
-    /// [`Record::wanted_config`] for one node. As long as a takeover is remembered, only the new primary may go on alone where
-    /// its shard's fence is open: any other may be an old primary that has not heard of it. Once the takeover is decided, that one
-    /// needs all of its shard's replicas for a write: then whoever takes over receives it, too. With half of them it would go on in
-    /// the dark together with replicas that have not heard either.
-    #[must_use]
-    pub fn wanted_config_of(&self, node: crate::NodeId) -> BTreeMap<String, String> {
+    pub fn wanted_config(&self, node: crate::NodeId) -> BTreeMap<String, String> {
         let shard = self.shard_of(node).unwrap_or_default();
-        let replaced = self.takeovers.get(&shard).is_some_and(|takeover| takeover.by != node);
-        let decided = self.takeovers.get(&shard).is_some_and(|takeover| takeover.by != node && takeover.cleared);
-        let mut config = self.settings_when(replaced || self.fence(shard) != Fence::Open);
-        if decided && self.fenced() {
+        let replaced_by = self.takeovers.get(&shard).filter(|takeover| takeover.by != node);
+        let mut config = self.settings(replaced_by.is_some() || self.fence(shard) != Fence::Open);
+        if replaced_by.is_some_and(|takeover| takeover.cleared) && self.fenced() {
             config.insert("min-replicas-to-write".to_owned(), self.spec.replicas_per_shard.to_string());
         }
         config.extend(self.spec.config.clone());
         config
     }
 
-    fn settings_when(&self, closed: bool) -> BTreeMap<String, String> {
+    /// Our own live settings for a node whose fence is closed, or open. A key that the user set is the user's, and not in here.
+    fn settings(&self, closed: bool) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         let mut set = |key: &str, value: String| {
             if !self.spec.config.contains_key(key) {
@@ -62,14 +59,6 @@ impl Record {
             set("min-replicas-max-lag", FENCE_LAG_S.to_string());
         }
         settings
-    }
-
-    /// The user's configuration together with [`Record::settings`]: everything that is to be in force besides `maxmemory`.
-    #[must_use]
-    pub fn wanted_config(&self, shard: u16) -> BTreeMap<String, String> {
-        let mut config = self.settings(shard);
-        config.extend(self.spec.config.clone());
-        config
     }
 
     /// Whether the majority of agents decides who is a shard's primary, because there is no majority of primaries to do so:
