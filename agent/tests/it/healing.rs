@@ -257,10 +257,13 @@ async fn a_node_that_lost_its_data_gets_them_from_another() {
     let replica = (position + 1..cluster.nodes.len()).find(|at| cluster.nodes[*at].order.claim.seat.shard == 0);
     for position in [replica.expect("its replica"), position] {
         let node = &cluster.nodes[position];
+        let before = node.noted_server().expect("a server");
         std::fs::remove_dir_all(node.file("data")).expect("lost");
-        kill(&node.noted_server().expect("a server"));
+        kill(&before);
         writer.goes_on(50).await;
-        let back = |said: &Said| said.converged && server(said, node.order.claim.node).is_some();
+        // Not what was seen before it died.
+        let anew = |said: &Said| server(said, node.order.claim.node).is_some_and(|server| server.pid != before.pid);
+        let back = |said: &Said| said.converged && anew(said);
         cluster.operator(4).until("everything is at rest", back).await;
     }
     let said = cluster.operator(4).converged().await;

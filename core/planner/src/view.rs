@@ -109,12 +109,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How a server sees the server of another member: by its id if that is known, else by its address.
+    /// How a server sees the server of another member: by its id, or else by its address.
     pub(crate) fn peer_of(&self, one: Serving<'a>, other: NodeId, member: &Member) -> Option<&'a Peer> {
         // The id that it has, before the one that was agreed on: a server without its data directory draws another.
         let seen = self.serving_at(other).and_then(|other| one.bus.peer(other.bus.id));
         let by_id = seen.or_else(|| member.bus_id.and_then(|id| one.bus.peer(id)));
-        by_id.or_else(|| one.bus.peer_at(member.client))
+        // Without an address it is what used to be there: another server has answered at its place.
+        let found = by_id.filter(|peer| peer.at.is_some());
+        found.or_else(|| one.bus.peer_at(member.client)).or(by_id)
     }
 
     /// How a server's configuration differs from the wanted one.
