@@ -81,7 +81,7 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
     match verb.to_str() {
         Some("start") => answer(&start::start(&node(arguments)?)?),
         Some("run") => run::run(&node(arguments)?),
-        Some("status") => nodes(arguments)?.iter().try_for_each(|node| answer(&status::status(node)?)),
+        Some("status") => status::status(&nodes(arguments)?).try_for_each(|status| answer(&status?)),
         Some("admit") => {
             let (directory, operator) = admission(arguments)?;
             admit::admit(&directory, operator)

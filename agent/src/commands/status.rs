@@ -12,19 +12,25 @@ use rustls::pki_types::ServerName;
 
 use super::{CommandError, disk, order};
 use crate::directory::Directory;
-use crate::process::{LockGuard, Watched};
+use crate::process::{LockGuard, Watched, Workplaces};
 use crate::server;
 
 /// How long an agent may take to prove its key: it takes 2 ms, on a busy machine tenths of a second.
 const PROOF_LIMIT: Duration = Duration::from_secs(2);
 
-/// What runs now. Reads a few files and `/proc`; asks nobody.
-pub(super) fn status(directory: &Directory) -> Result<NodeStatus, CommandError> {
-    let fail = disk(directory);
-    Ok(NodeStatus {
-        claim: order(directory)?.claim,
-        agent: agent(directory).map_err(&fail)?,
-        server_running: server::running(directory).map_err(&fail)?.is_some(),
+/// What runs in each of these directories now. Reads a few files and, at most once, `/proc`; asks nobody.
+pub(super) fn status(nodes: &[Directory]) -> impl Iterator<Item = Result<NodeStatus, CommandError>> {
+    let mut workplaces = None;
+    nodes.iter().map(move |directory| {
+        let fail = disk(directory);
+        let claim = order(directory)?.claim;
+        let agent = agent(directory).map_err(&fail)?;
+        let server = match (server::noted(directory), &mut workplaces) {
+            (Some(server), _) => Some(server),
+            (None, Some(known)) => server::unnoted(directory, known),
+            (None, unknown) => server::unnoted(directory, unknown.insert(Workplaces::look().map_err(&fail)?)),
+        };
+        Ok(NodeStatus { claim, agent, server_running: server.is_some() })
     })
 }
 

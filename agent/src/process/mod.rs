@@ -10,7 +10,7 @@ mod lock;
 mod stat;
 mod watched;
 
-pub use find::{find_agent, find_by_cwd, leftovers};
+pub use find::{Workplaces, find_agent, leftovers};
 pub use identity::{boot_id, identity};
 pub use launch::{Confinement, Launch, Launcher, Refusal};
 pub use lock::LockGuard;

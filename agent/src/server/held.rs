@@ -19,7 +19,7 @@ use super::note::{Intent, Note};
 use super::supervisor::{KILL_LIMIT, Process, SupervisorError};
 use super::{after_end, rotate, running, tail};
 use crate::directory::Directory;
-use crate::process::{Confinement, Ending, Launch, Launcher, Watched, find_by_cwd, leftovers};
+use crate::process::{Confinement, Ending, Launch, Launcher, Watched, Workplaces, leftovers};
 
 /// How often the server's log is looked at for its size.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -175,7 +175,7 @@ impl Inner {
         let data = self.directory.data();
         self.directory.make(&data)?;
         let now = self.now();
-        if let Some(server) = find_by_cwd(&data)?.as_ref().and_then(Watched::open) {
+        if let Some(server) = Workplaces::look()?.server_in(&data).as_ref().and_then(Watched::open) {
             warn!(pid = server.identity().pid, "a server works in the data directory already and is adopted");
             self.note_process(server.identity(), now);
             state.intent = Intent::Run;

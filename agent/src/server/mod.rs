@@ -14,7 +14,7 @@ mod supervisor;
 use std::io;
 
 use crate::directory::Directory;
-use crate::process::{Watched, find_by_cwd};
+use crate::process::{Watched, Workplaces};
 
 pub use access::ServerAccess;
 pub use backoff::{LONGEST, after_end};
@@ -27,10 +27,19 @@ pub use supervisor::{Process, Supervisor, SupervisorError};
 /// # Errors
 /// `/proc` cannot be read.
 pub fn running(directory: &Directory) -> io::Result<Option<Watched>> {
-    // A note that is damaged says nothing, and the process itself says all that is needed.
-    let noted = note::Note::read(directory).ok().flatten().and_then(|note| note.process);
-    match noted.as_ref().and_then(Watched::open) {
+    match noted(directory) {
         Some(server) => Ok(Some(server)),
-        None => Ok(find_by_cwd(&directory.data())?.as_ref().and_then(Watched::open)),
+        None => Ok(unnoted(directory, &Workplaces::look()?)),
     }
+}
+
+/// The server that is noted, if it runs.
+pub fn noted(directory: &Directory) -> Option<Watched> {
+    // A note that is damaged says nothing, and the process itself says all that is needed.
+    note::Note::read(directory).ok().flatten().and_then(|note| note.process).as_ref().and_then(Watched::open)
+}
+
+/// The server that works in the data directory.
+pub fn unnoted(directory: &Directory, workplaces: &Workplaces) -> Option<Watched> {
+    workplaces.server_in(&directory.data()).as_ref().and_then(Watched::open)
 }

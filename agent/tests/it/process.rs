@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use justmanage_agent::process::{Ending, LockGuard, Watched, boot_id, find_by_cwd, identity};
+use justmanage_agent::process::{Ending, LockGuard, Watched, Workplaces, boot_id, identity};
 use justmanage_model::node::ProcessIdentity;
 use rustix::process::Signal;
 
@@ -113,7 +113,7 @@ fn somebody_who_stands_in_the_data_directory_is_no_server() {
         fs::read_link(format!("/proc/{}/cwd", shell.id())).is_ok_and(|cwd| cwd == fs::canonicalize(&data).unwrap())
             && fs::read_to_string(format!("/proc/{}/comm", shell.id())).is_ok_and(|name| name.trim() == "sleep")
     });
-    assert_eq!(find_by_cwd(&data).unwrap(), None);
+    assert_eq!(Workplaces::look().unwrap().server_in(&data), None);
     shell.kill().unwrap();
     shell.wait().unwrap();
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use justmanage_agent::Directory;
-use justmanage_agent::process::{Launcher, Refusal, find_by_cwd};
+use justmanage_agent::process::{Launcher, Refusal, Workplaces};
 use justmanage_agent::server::{Process, Supervisor, SupervisorError, running};
 use justmanage_model::Timestamp;
 use justmanage_model::node::ProcessIdentity;
@@ -132,7 +132,7 @@ async fn a_server_without_a_note_is_found_by_where_it_works() {
     }
     // An agent that did not see it at its start finds it before it starts another.
     fs::remove_file(directory.server_process()).unwrap();
-    assert_eq!(find_by_cwd(&directory.data()).unwrap(), Some(server));
+    assert_eq!(Workplaces::look().unwrap().server_in(&directory.data()), Some(server));
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn a_fork_that_outlived_its_server_does_not_meet_the_next() {
     kill(first.pid);
     down(&supervisor).await;
     assert_eq!(inside(&directory.data()).len(), 1, "the fork");
-    assert_eq!(find_by_cwd(&directory.data()).unwrap(), None, "it is not the server");
+    assert_eq!(Workplaces::look().unwrap().server_in(&directory.data()), None, "it is not the server");
     let second = start(&supervisor, &redis(), &REDIS);
     redis_answers(&directory).await;
     assert_eq!(inside(&directory.data()), [second.pid]);

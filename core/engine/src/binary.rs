@@ -1,11 +1,10 @@
-//! What a server program is: engine, version, package, and whether it speaks TLS.
+//! What a server program is: engine, version, and whether it speaks TLS.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use justmanage_model::{Engine, PackageRevision, Release, Version};
+use justmanage_model::{Engine, Release, Version};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -16,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// A server program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerBinary {
-    /// What it says it is, and the package that it came from where dpkg knows.
+    /// What it says it is. Of which package it came, it does not know.
     pub release: Release,
     /// It was built with TLS.
     pub tls: bool,
@@ -51,7 +50,7 @@ pub async fn inspect(path: &Path) -> Result<ServerBinary, InspectError> {
     let not_runnable = |source| InspectError::NotRunnable { path: path.to_owned(), source };
     let not_a_server = |said| InspectError::NotAServer { path: path.to_owned(), said };
     let tls = contains(path, TLS_MARK).await.map_err(not_runnable)?;
-    let output = match run(path.as_os_str(), &[OsStr::new("--version")]).await.map_err(not_runnable)? {
+    let output = match version_text(path).await.map_err(not_runnable)? {
         Some(output) => output,
         None => return Err(not_a_server(format!("did not end within {} s", LIMIT.as_secs()))),
     };
@@ -60,7 +59,7 @@ pub async fn inspect(path: &Path) -> Result<ServerBinary, InspectError> {
         let first: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
         return Err(not_a_server(format!("printed {first:?}")));
     };
-    Ok(ServerBinary { release: Release { engine, version, package: package(path).await }, tls })
+    Ok(ServerBinary { release: Release::new(engine, version), tls })
 }
 
 /// `Redis server v=7.0.15 sha=...` or `Valkey server v=8.0.1 sha=...`.
@@ -106,23 +105,10 @@ fn is_in(mut bytes: &[u8], mark: &[u8]) -> bool {
     false
 }
 
-/// Which version of which package brought a file, if dpkg is there and knows it.
-async fn package(path: &Path) -> Option<PackageRevision> {
-    let real = tokio::fs::canonicalize(path).await.ok()?;
-    let owner = dpkg(&[OsStr::new("-S"), real.as_os_str()]).await?;
-    let name = owner.split_once(": ")?.0.to_owned();
-    dpkg(&[OsStr::new("-W"), OsStr::new("-f=${Version}"), OsStr::new(&name)]).await?.trim().parse().ok()
-}
-
-async fn dpkg(arguments: &[&OsStr]) -> Option<String> {
-    let output = run(OsStr::new("dpkg-query"), arguments).await.ok()??;
-    String::from_utf8(output).ok().filter(|text| !text.is_empty())
-}
-
-/// What a program printed; `None` if it did not end in time.
-async fn run(program: &OsStr, arguments: &[&OsStr]) -> std::io::Result<Option<Vec<u8>>> {
+/// What a program printed when it was asked for its version; `None` if it did not end in time.
+async fn version_text(program: &Path) -> std::io::Result<Option<Vec<u8>>> {
     let child = Command::new(program)
-        .args(arguments)
+        .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
