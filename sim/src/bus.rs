@@ -19,6 +19,8 @@ pub type Id = u64;
 
 /// `cluster-node-timeout` of a formed cluster.
 pub const NODE_TIMEOUT: Ms = 5000;
+/// The least that a primary rests after a minority (`CLUSTER_MIN_REJOIN_DELAY`).
+pub const SHORTEST_REJOIN: Ms = 500;
 /// A primary that was started serves no sooner (`CLUSTER_WRITABLE_DELAY`), so that it hears first whether it still is one.
 pub const WRITABLE_DELAY: Ms = 2000;
 /// How long a manual failover may take (`cluster-manual-failover-timeout`).

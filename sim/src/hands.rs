@@ -45,6 +45,10 @@ impl World {
                 Ok(())
             }
             NodeStep::TakeOver => self.take_over(node, record),
+            NodeStep::ServeAgain => {
+                self.field.serve_again(node);
+                Ok(())
+            }
             NodeStep::ApplyConfig => {
                 let memory = ("maxmemory".to_owned(), record.spec.memory.get().to_string());
                 let live =

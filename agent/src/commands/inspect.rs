@@ -31,10 +31,12 @@ pub(super) fn inspect(files: Vec<PathBuf>) -> Result<Vec<ServerProgram>, Command
 async fn program(file: &Path) -> Option<ServerProgram> {
     // Absolute, but not resolved: a Debian `redis-server` is a link to `redis-check-rdb`, and is what it is called.
     let path = std::path::absolute(file).ok()?;
-    let server = justmanage_engine::inspect(&path).await.ok()?;
-    let sha256 = sha256(&path).await.ok()?;
+    let own = path.clone();
+    let package = tokio::task::spawn_blocking(move || package::package_of(&own));
+    let (server, sha256, package) = tokio::join!(justmanage_engine::inspect(&path), sha256(&path), package);
+    let (server, sha256) = (server.ok()?, sha256.ok()?);
     let mut release = server.release;
-    release.package = package::package_of(&path).filter(|package| package::is_of(package, release.version));
+    release.package = package.ok()?.filter(|package| package::is_of(package, release.version));
     Some(ServerProgram { path, release, tls: server.tls, sha256 })
 }
 

@@ -85,6 +85,11 @@ impl Turn {
                 failover::take_over_unvoted(&mut server).await?;
                 self.put_back(server)
             }
+            NodeStep::ServeAgain => {
+                let mut server = self.server(record).await?;
+                failover::serve_again(&mut server).await?;
+                self.put_back(server)
+            }
             NodeStep::ApplyConfig => self.apply_config(record).await,
             NodeStep::ApplyUsers => self.apply_users(record).await,
             NodeStep::RenewCertificate => self.renew(record).await,

@@ -114,7 +114,10 @@ impl Turn {
 
 /// Steps that answer what befell the cluster.
 const fn heals(step: &NodeStep) -> bool {
-    matches!(step, NodeStep::AskFailover(_) | NodeStep::TakeOver | NodeStep::Sever | NodeStep::Forget(_))
+    matches!(
+        step,
+        NodeStep::AskFailover(_) | NodeStep::TakeOver | NodeStep::ServeAgain | NodeStep::Sever | NodeStep::Forget(_)
+    )
 }
 
 /// What a server is, if that can be said.

@@ -116,11 +116,18 @@ async fn machine_freezes(server: &Path, shards: u16, replicas: u16) {
     let (old, position, other) = first_primary(&cluster).await;
     fenced(&cluster, other, shards).await;
     let writer = Writer::begin(&cluster, 0).await;
+    let beside = if shards > 1 { Some(Writer::begin(&cluster, 1).await) } else { None };
     let server = cluster.nodes[position].noted_server().expect("a server").pid;
     let agent = cluster.agents[&old].process.pid;
     signal(server, "-STOP");
     signal(agent, "-STOP");
     writer.goes_on(100).await;
+    if let Some(beside) = beside {
+        beside.goes_on(100).await;
+        let (report, held) = beside.end().await;
+        eprintln!("{shards} x {replicas} frozen: the other shard took no writes for {:?}", report.gap);
+        assert_eq!((report.servers, report.acknowledged <= held), (1, true), "{report:?}");
+    }
     signal(agent, "-CONT");
     signal(server, "-CONT");
     let said = led_by(&cluster, other, 0, |node| node != old).await;

@@ -51,6 +51,8 @@ pub enum NodeStep {
     Sever,
     /// Take the shard over without a vote: the majority of agents has decided it.
     TakeOver,
+    /// Take writes again at once: another shard was taken over, and all that is left is the server's own pause after that.
+    ServeAgain,
     /// Make the server's live configuration and its files as the Record wants them.
     ApplyConfig,
     /// Make the server's users and its ACL file as the Record wants them.

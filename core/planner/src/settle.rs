@@ -25,6 +25,7 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft) {
     }
     for (shard, takeover) in &view.record.takeovers {
         settle_takeover(view, draft, *shard, takeover);
+        serve_again(view, draft, *shard, takeover);
     }
 }
 
@@ -122,6 +123,27 @@ fn taken_over(view: &View<'_>, draft: &mut Draft, (shard, takeover): (u16, &Take
     let deaf = |one: &Serving<'_>| one.member.seat.shard == shard && one.node != primary.node && one.owns();
     if view.serving().any(|one| deaf(&one)) {
         draft.wait(Waiting::TakingOver { shard, by });
+    }
+}
+
+/// A primary that was in the minority takes no writes for a node timeout after it is in it no more: a majority that went on
+/// without it may have something to tell it first. Where one of two primaries was lost there was no such majority, and as soon as
+/// it hears from who took over, there is nothing to wait for. Whoever has been taken over from itself does wait.
+fn serve_again(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
+    let Some(member) = view.record.members.get(&takeover.by) else { return };
+    let replaced = |one: &Serving<'_>| {
+        let own = view.record.takeovers.get(&one.member.seat.shard);
+        own.is_some_and(|own| own.by != one.node)
+    };
+    let hears = |one: Serving<'_>| {
+        let peer = view.peer_of(one, takeover.by, member);
+        peer.is_some_and(|peer| peer.slots > 0 && peer.linked_to && !peer.suspected && !peer.failed)
+    };
+    let rests = |one: &Serving<'_>| one.member.seat.shard != shard && one.owns() && !one.bus.ok && !replaced(one);
+    for one in view.serving().filter(|one| rests(one) && hears(*one)) {
+        if draft.is_free(one.node) {
+            draft.act(one.node, NodeStep::ServeAgain);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a server does ten times a second: links, pings, judging who has failed, and whether the cluster works.
 
 use super::gossip::Body;
-use super::{Id, Link, WRITABLE_DELAY};
+use super::{Id, Link, SHORTEST_REJOIN, WRITABLE_DELAY};
 use crate::field::Field;
 use crate::server::Process;
 
@@ -133,6 +133,14 @@ impl Field {
             return;
         }
         bus.ok = ok;
+    }
+
+    /// With a node timeout of half a second for a moment: the pause after a minority is over after so long.
+    pub(crate) fn serve_again(&mut self, node: usize) {
+        let now = self.now;
+        let bus = &mut self.nodes[node].server.bus;
+        bus.minority_at = bus.minority_at.filter(|at| now < at + SHORTEST_REJOIN);
+        self.reconsider(node);
     }
 
     /// Whether a node's server takes connections: also one that hangs does, since its kernel does.

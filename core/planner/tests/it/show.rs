@@ -61,6 +61,7 @@ fn step(world: &World, step: &Step) -> (String, Option<String>) {
         NodeStep::AskFailover(replica) => (format!("ask-failover {}: {}", name(node), name(*replica)), None),
         NodeStep::Sever => simple("sever"),
         NodeStep::TakeOver => simple("take-over"),
+        NodeStep::ServeAgain => simple("serve-again"),
         NodeStep::ApplyConfig => simple("apply-config"),
         NodeStep::ApplyUsers => simple("apply-users"),
         NodeStep::RenewCertificate => simple("renew-certificate"),
