@@ -23,7 +23,7 @@ pub(super) fn measure(binaries: &Path) -> Result<Row> {
     command.args([binaries.join(PROVIDER), binaries.join(AGENT)]).args([CLUSTERS.to_string(), RUNS.to_string()]);
     let said = shell::output(&mut command)?;
     Ok(Row {
-        what: "refresh of 100 clusters, one by one",
+        what: "refresh of 100 clusters, ten at a time",
         target: Some(1.0),
         measured: said.trim().parse().with_context(|| format!("{said:?} is no number of seconds"))?,
         peer: None,

@@ -1,9 +1,11 @@
 //! Read, import and upgrade as core does them, and data sources.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tfkit_proto::tfplugin6::{
-    RawState, import_resource_state, read_data_source, read_resource, upgrade_resource_state,
-    validate_data_resource_config,
+    RawState, import_resource_state, provider_client::ProviderClient, read_data_source, read_resource,
+    upgrade_resource_state, validate_data_resource_config,
 };
+use tonic::transport::Channel;
 
 use super::{
     Host, HostError, State, complete,
@@ -14,6 +16,7 @@ use super::{
 use crate::{
     Diagnostics, Value,
     check::{self, Answer},
+    schema::Schema,
 };
 
 impl Host {
@@ -30,22 +33,25 @@ impl Host {
     /// # Errors
     /// As [`Host::read`].
     pub async fn refresh(&mut self, type_name: &str, state: &State) -> Result<(Option<State>, Diagnostics), HostError> {
-        const CALL: &str = "ReadResource";
+        let schemas = self.schemas().await?;
+        refresh(self.client(), named(&schemas.resources, type_name)?, type_name, state).await
+    }
+
+    /// As [`Host::read`] of each of these, so many at a time; answers in their order. Terraform reads ten at a time
+    /// (`-parallelism`).
+    ///
+    /// # Errors
+    /// As [`Host::read`], the first of them.
+    pub async fn read_all(
+        &mut self,
+        type_name: &str,
+        states: &[State],
+        at_once: usize,
+    ) -> Result<Vec<Option<State>>, HostError> {
         let schemas = self.schemas().await?;
         let schema = named(&schemas.resources, type_name)?;
-        let ty = schema.object_type();
-        let request = read_resource::Request {
-            type_name: type_name.to_owned(),
-            current_state: encode(&state.value, &ty)?,
-            private: state.private.clone(),
-            client_capabilities: Some(CLIENT),
-            ..Default::default()
-        };
-        let answer = answer(CALL, self.client().read_resource(request).await)?;
-        let warnings = no_errors(answer.diagnostics)?;
-        let value = decode(CALL, answer.new_state, &ty)?.ok_or(HostError::Absent(CALL))?;
-        lawful(CALL, check::state(schema, &value, Answer::Read))?;
-        Ok(((!value.is_null()).then_some(State { value, private: answer.private }), warnings))
+        let reads = states.iter().map(|state| refresh(self.client(), schema, type_name, state));
+        stream::iter(reads).buffered(at_once).map_ok(|(state, _)| state).try_collect().await
     }
 
     /// ImportResourceState and then ReadResource, as `terraform import` does.
@@ -115,4 +121,27 @@ impl Host {
         lawful(CALL, check::state(schema, &value, Answer::State))?;
         Ok(value)
     }
+}
+
+/// ReadResource, with the warnings.
+async fn refresh(
+    mut client: ProviderClient<Channel>,
+    schema: &Schema,
+    type_name: &str,
+    state: &State,
+) -> Result<(Option<State>, Diagnostics), HostError> {
+    const CALL: &str = "ReadResource";
+    let ty = schema.object_type();
+    let request = read_resource::Request {
+        type_name: type_name.to_owned(),
+        current_state: encode(&state.value, &ty)?,
+        private: state.private.clone(),
+        client_capabilities: Some(CLIENT),
+        ..Default::default()
+    };
+    let answer = answer(CALL, client.read_resource(request).await)?;
+    let warnings = no_errors(answer.diagnostics)?;
+    let value = decode(CALL, answer.new_state, &ty)?.ok_or(HostError::Absent(CALL))?;
+    lawful(CALL, check::state(schema, &value, Answer::Read))?;
+    Ok(((!value.is_null()).then_some(State { value, private: answer.private }), warnings))
 }

@@ -56,6 +56,9 @@ async fn a_dish_lives_as_core_has_it_live() {
     let stew = host.apply(&plan).await.unwrap().state.unwrap();
     assert_eq!(at(&stew.value, "name"), &"stew".into());
     assert_eq!(host.read("kitchen_dish", &state).await.unwrap(), None, "the soup is gone");
+    let both = host.read_all("kitchen_dish", &[state, stew.clone()], 2).await.unwrap();
+    let names: Vec<_> = both.iter().map(|dish| dish.as_ref().map(|dish| at(&dish.value, "name"))).collect();
+    assert_eq!(names, [None, Some(&"stew".into())], "in the order that they were asked for");
 
     let imported = host.import("kitchen_dish", "stew").await.unwrap();
     assert_eq!(at(&imported.value, "id"), at(&stew.value, "id"));
