@@ -73,32 +73,20 @@ pub(crate) async fn take_over(server: &mut Connection) -> Result<(), CallError> 
 /// A server that had called the cluster failing takes no writes for a node timeout after it became a primary, to see whether a
 /// majority tells it otherwise. There is none here, and it has been decided: so that time is cut short, and then put back.
 pub(crate) async fn take_over_unvoted(server: &mut Connection) -> Result<(), CallError> {
-    if server.bus_view().await?.ok {
-        return server.cluster_failover_takeover().await;
-    }
-    set_node_timeout(server, SHORTEST_REJOIN).await?;
-    let taken = server.cluster_failover_takeover().await;
-    if taken.is_ok() {
-        until_ok(server).await?;
-    }
-    set_node_timeout(server, NODE_TIMEOUT).await?;
-    taken
+    let failing = !server.bus_view().await?.ok;
+    server.cluster_failover_takeover().await?;
+    if failing { serve_again(server).await } else { Ok(()) }
 }
 
-/// Takes writes again at once, as [`take_over_unvoted`] does; on the primary of another shard.
+/// Has a primary that rests, after it could not reach most of the primaries, take writes again at once.
 pub(crate) async fn serve_again(server: &mut Connection) -> Result<(), CallError> {
     set_node_timeout(server, SHORTEST_REJOIN).await?;
-    until_ok(server).await?;
-    set_node_timeout(server, NODE_TIMEOUT).await
-}
-
-/// Waits until the server calls the cluster well, but not long.
-async fn until_ok(server: &mut Connection) -> Result<(), CallError> {
+    // A server that calls the cluster failing asks itself ten times a second whether that is over.
     let begun = Instant::now();
     while begun.elapsed() < LIMIT && !server.bus_view().await?.ok {
         tokio::time::sleep(LOOK).await;
     }
-    Ok(())
+    set_node_timeout(server, NODE_TIMEOUT).await
 }
 
 /// The least that a server waits, whatever its node timeout (`CLUSTER_MIN_REJOIN_DELAY` in the servers' sources).

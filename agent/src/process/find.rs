@@ -118,6 +118,7 @@ impl Place {
         Self { file, deleted: deleted.into() }
     }
 
+    /// Whether that is where it leads.
     fn is(&self, spot: &Spot) -> bool {
         spot.file.is_some() && spot.file == self.file || spot.path.as_ref() == Some(&self.deleted)
     }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::note::{Intent, Note};
 use super::supervisor::{KILL_LIMIT, Process, SupervisorError};
-use super::{after_end, rotate, running, tail};
+use super::{after_end, rotate, running, tail, unnoted};
 use crate::directory::Directory;
 use crate::process::{Confinement, Ending, Launch, Launcher, Watched, Workplaces, leftovers};
 
@@ -175,7 +175,7 @@ impl Inner {
         let data = self.directory.data();
         self.directory.make(&data)?;
         let now = self.now();
-        if let Some(server) = Workplaces::look()?.server_in(&data).as_ref().and_then(Watched::open) {
+        if let Some(server) = unnoted(&self.directory, &Workplaces::look()?) {
             warn!(pid = server.identity().pid, "a server works in the data directory already and is adopted");
             self.note_process(server.identity(), now);
             state.intent = Intent::Run;

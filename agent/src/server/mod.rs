@@ -34,12 +34,12 @@ pub fn running(directory: &Directory) -> io::Result<Option<Watched>> {
 }
 
 /// The server that is noted, if it runs.
-pub fn noted(directory: &Directory) -> Option<Watched> {
+pub(crate) fn noted(directory: &Directory) -> Option<Watched> {
     // A note that is damaged says nothing, and the process itself says all that is needed.
     note::Note::read(directory).ok().flatten().and_then(|note| note.process).as_ref().and_then(Watched::open)
 }
 
 /// The server that works in the data directory.
-pub fn unnoted(directory: &Directory, workplaces: &Workplaces) -> Option<Watched> {
+pub(crate) fn unnoted(directory: &Directory, workplaces: &Workplaces) -> Option<Watched> {
     workplaces.server_in(&directory.data()).as_ref().and_then(Watched::open)
 }
