@@ -1,5 +1,6 @@
 //! What an agent keeps of the group on disk: one file, where the log and the vote are synced before anybody hears of them.
 
+mod aside;
 mod fault;
 mod rows;
 
@@ -16,6 +17,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 pub(crate) use fault::DiskError;
 pub(crate) use rows::{Row, entries, key, last_entry, store, value};
+
+use crate::types::LogId;
 
 /// The file's page cache. Everything in it (a log of at most 80 entries, three Records) is read once at the start and then
 /// hardly ever; the default of the library is 1 GiB.
@@ -95,7 +98,7 @@ impl Disk {
             None if marked.is_some() => return Err(DiskError::Lost),
             None => {
                 let id = format!("{:016x}", random()?);
-                store(&db, vec![Row::put(key::ID, &id)?], true)?;
+                store(&db, vec![Row::put(key::ID, &id)?])?;
                 // The name of a new file is on disk when its directory is.
                 if let Some(directory) = self.shelf.path.parent() {
                     File::open(directory)?.sync_all()?;
@@ -140,15 +143,26 @@ impl Disk {
         }
     }
 
-    /// One value that is written without a sync: it is on disk with the next thing that is synced.
-    pub(crate) fn put_lazily<T: serde::Serialize>(&self, key: &'static str, value: &T) -> Result<(), DiskError> {
-        let put = || store(&self.opened()?.db, vec![Row::put(key, value)?], false);
-        self.noted(put())
+    /// Notes up to which entry the majority is known to have the log.
+    pub(crate) fn note_committed(&self, committed: &LogId) -> Result<(), DiskError> {
+        self.noted(aside::write(&self.aside(), committed))
+    }
+
+    /// Up to which entry of this log the majority was known to have it, at least. A note that is about another log, because the
+    /// disk forgot one of the two in a power cut or the file was put back, says nothing.
+    pub(crate) fn committed(&self) -> Result<Option<LogId>, DiskError> {
+        let Some(noted) = self.noted(aside::read(&self.aside()))? else { return Ok(None) };
+        let found = self.reading(|db| entries(db, noted.index..=noted.index, true))?;
+        Ok(found.iter().map(|entry| entry.log_id).find(|there| *there == noted))
+    }
+
+    fn aside(&self) -> PathBuf {
+        self.shelf.path.with_file_name("committed")
     }
 
     /// Values that are on disk when this returns. It waits for the disk away from the runtime's own threads.
     pub(crate) async fn put(&self, rows: Vec<Row>) -> Result<(), DiskError> {
-        self.synced(move |db| store(db, rows, true)).await
+        self.synced(move |db| store(db, rows)).await
     }
 
     /// Whoever votes or appends calls this first: from now on this agent is known to have voted with this file.

@@ -74,11 +74,11 @@ impl RaftLogStorage<Types> for Log {
 
     /// Not synced: it only lets a start apply what was known to be agreed on, before anybody else is heard of.
     async fn save_committed(&mut self, committed: Option<LogId>) -> Stored<()> {
-        self.disk.put_lazily(key::COMMITTED, &committed).map_err(writing)
+        committed.map_or(Ok(()), |committed| self.disk.note_committed(&committed)).map_err(writing)
     }
 
     async fn read_committed(&mut self) -> Stored<Option<LogId>> {
-        Ok(self.disk.get::<Option<LogId>>(key::COMMITTED).map_err(reading)?.flatten())
+        self.disk.committed().map_err(reading)
     }
 
     async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Stored<()>

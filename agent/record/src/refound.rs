@@ -92,5 +92,5 @@ fn begin_anew(db: &Database, own: &Voter, epoch: Epoch, copy: Option<Record>) ->
         Row::entry(&only)?,
         Row::entry(&refound)?,
     ];
-    store(db, rows, true)
+    store(db, rows)
 }

@@ -30,8 +30,6 @@ pub(crate) mod key {
     pub(crate) const COPY: &str = "copy";
     /// For whom it voted.
     pub(crate) const VOTE: &str = "vote";
-    /// Up to which entry it knows that the majority has the log.
-    pub(crate) const COMMITTED: &str = "committed";
     /// The last entry that was removed from the log's beginning.
     pub(crate) const PURGED: &str = "purged";
     /// The whole state after some entry.
@@ -68,10 +66,10 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DiskError> {
     serde_json::from_slice(bytes).map_err(|error| DiskError::Damaged(error.to_string()))
 }
 
-/// Writes everything or nothing; `synced`: it is on disk when this returns.
-pub(crate) fn store(db: &Database, rows: Vec<Row>, synced: bool) -> Result<(), DiskError> {
+/// Writes everything or nothing; it is on disk when this returns.
+pub(crate) fn store(db: &Database, rows: Vec<Row>) -> Result<(), DiskError> {
     let mut transaction = db.begin_write()?;
-    transaction.set_durability(if synced { Durability::Immediate } else { Durability::None })?;
+    transaction.set_durability(Durability::Immediate)?;
     {
         let mut log = transaction.open_table(LOG)?;
         let mut values = transaction.open_table(VALUES)?;

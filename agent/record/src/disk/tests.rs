@@ -192,3 +192,50 @@ async fn a_file_that_was_left_half_made_is_in_nobodys_way() {
     disk.open().expect("the same file");
     assert_eq!(Log::new(disk).read_vote().await.expect("a vote"), Some(Vote::new(3, 7)));
 }
+
+/// What is on disk as the kernel has it at this moment: what the next process finds if this one is killed now.
+fn killed_now(directory: &std::path::Path, home: &std::path::Path) -> super::Disk {
+    let found = home.join("found");
+    std::fs::create_dir(&found).expect("a directory");
+    for file in std::fs::read_dir(directory).expect("the directory") {
+        let file = file.expect("a file").path();
+        std::fs::copy(&file, found.join(file.file_name().expect("a name"))).expect("copied");
+    }
+    let disk = super::Disk::new(&found, home.join("voted")).expect("a directory");
+    disk.open().expect("the files of a process that was killed");
+    disk
+}
+
+#[tokio::test]
+async fn what_was_agreed_on_is_known_to_be_after_a_kill() {
+    let home = tempfile::tempdir().expect("a directory");
+    let directory = home.path().join("record");
+    let disk = super::Disk::new(&directory, home.path().join("voted")).expect("a directory");
+    disk.open().expect("a new file");
+    let mut log = Log::new(disk);
+    assert_eq!(log.read_committed().await.expect("nothing yet"), None);
+    log.blocking_append((0..12).map(|index| entry(1, index))).await.expect("appended");
+    for index in [3, 11, 10] {
+        let last = entry(1, index).log_id;
+        log.save_committed(Some(last)).await.expect("noted");
+        assert_eq!(log.read_committed().await.expect("noted"), Some(last));
+    }
+    let mut after = Log::new(killed_now(&directory, home.path()));
+    assert_eq!(after.read_committed().await.expect("noted"), Some(entry(1, 10).log_id));
+}
+
+#[tokio::test]
+async fn a_note_about_another_log_says_nothing() {
+    let home = tempfile::tempdir().expect("a directory");
+    let directory = home.path().join("record");
+    let disk = super::Disk::new(&directory, home.path().join("voted")).expect("a directory");
+    disk.open().expect("a new file");
+    let mut log = Log::new(disk);
+    log.blocking_append((0..4).map(|index| entry(1, index))).await.expect("appended");
+    for other in [entry(2, 2).log_id, entry(1, 4).log_id] {
+        log.save_committed(Some(other)).await.expect("noted");
+        assert_eq!(log.read_committed().await.expect("read"), None, "{other} is not in this log");
+    }
+    std::fs::write(directory.join("committed"), "half of so").expect("written");
+    assert_eq!(log.read_committed().await.expect("read"), None);
+}
