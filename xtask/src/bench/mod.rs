@@ -3,6 +3,7 @@
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
 mod cluster;
+mod framework;
 mod node;
 mod raft;
 mod refresh;
@@ -51,6 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     eprintln!("provider start, {} runs", options.runs);
     rows.extend(start::measure(&binaries.join(PROVIDER), options.runs)?);
     rows.extend(sizes(&binaries)?);
+    rows.extend(framework::measure(&binaries, options.runs)?);
     rows.extend(node::measure(&binaries, options.runs)?);
     rows.extend(cluster::measure(&binaries)?);
     rows.push(refresh::measure(&binaries)?);

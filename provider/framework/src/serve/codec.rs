@@ -21,6 +21,15 @@ pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -
         })
 }
 
+/// Whether there is null, without reading anything else.
+pub(super) fn is_null(message: Option<&proto::DynamicValue>) -> bool {
+    message.is_none_or(|message| match (&message.msgpack[..], &message.json[..]) {
+        (b"", b"") => true,
+        (b"", json) => json.trim_ascii() == b"null",
+        (msgpack, _) => msgpack == [0xc0],
+    })
+}
+
 /// Writes a value of the schema's type.
 pub(super) fn value_out(value: &Value, schema: &Schema) -> Result<proto::DynamicValue, Diagnostic> {
     let msgpack = wire::msgpack::encode(value, &schema.object_type()).map_err(|error| {
