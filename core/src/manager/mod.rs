@@ -15,6 +15,8 @@ mod found;
 mod journal;
 mod look;
 mod machines;
+#[cfg(debug_assertions)]
+mod marked;
 mod observe;
 mod replace;
 mod update;
@@ -85,6 +87,8 @@ impl Manager {
         artefacts: Artefacts,
         operator: Arc<OperatorKey>,
     ) -> Self {
+        #[cfg(debug_assertions)]
+        let (platform, agents) = marked::marked(platform, agents);
         Self { platform, agents, artefacts, operator, patience: PATIENCE }
     }
 

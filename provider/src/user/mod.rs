@@ -3,6 +3,7 @@
 use justmanage_core::Locator;
 use justmanage_core::manager::{Observed, hash_password};
 use justmanage_model::{AclRules, Failure, FieldPath, PasswordHash, Secret, UserName};
+use justmanage_steps::step;
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
@@ -65,7 +66,10 @@ impl Resource for Users {
         }
         let mut state = plan.planned;
         state.id = format!("{}/{}", state.cluster_id, state.name).into();
-        match manager.put_user(&locator, &name, &wanted, cx.cancelled()).await {
+        step!("user.create: about to begin");
+        let put = manager.put_user(&locator, &name, &wanted, cx.cancelled()).await;
+        step!("user.create: about to be answered");
+        match put {
             Ok(()) => Ok(state),
             Err(failure) => Err(Failed::with_state(diagnostics::error(&failure), state)),
         }
@@ -100,7 +104,10 @@ impl Resource for Users {
             _ => vec![password_of(&plan.config)?],
         };
         let wanted = justmanage_model::User { acl: plan.rules()?, passwords };
-        match cx.client()?.manager.put_user(&locator, &name, &wanted, cx.cancelled()).await {
+        step!("user.update: about to begin");
+        let put = cx.client()?.manager.put_user(&locator, &name, &wanted, cx.cancelled()).await;
+        step!("user.update: about to be answered");
+        match put {
             Ok(()) => Ok(plan.planned),
             Err(failure) => Err(diagnostics::error(&failure).into()),
         }
@@ -108,7 +115,9 @@ impl Resource for Users {
 
     async fn delete(&self, cx: &Context, state: User) -> Result<(), Failed<User>> {
         let (locator, name) = (state.locator()?, state.user_name()?);
+        step!("user.delete: about to begin");
         let removed = cx.client()?.manager.remove_user(&locator, &name, cx.cancelled()).await;
+        step!("user.delete: about to be answered");
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
     }
 
