@@ -1,9 +1,8 @@
 //! SIGKILL of terraform, the provider and the agent at every step that the code names; the next apply (or destroy) ends in exactly
 //! what is asked, and nothing is leaked.
 //!
-//! A run without a kill records the steps. Then each of them is deadly once: there is one case for each point and each who can die
-//! there. A point that was recorded and at which nobody died fails the test. Of steps that are passed often only the first times
-//! are points, unless `JUSTMANAGE_KILLS=all`.
+//! A run without a kill records the steps. Then each of them is deadly once: there is a case for each point. A point that was recorded and at which nobody died fails the test. With `JUSTMANAGE_KILLS=all` a step that is passed often
+//! is as many points.
 
 mod create;
 mod shards;
@@ -13,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use acceptance_tests::steps::{Point, Steps, Victim};
-use acceptance_tests::{DEADLINE, Workspace, processes, servers, wait_until};
+use acceptance_tests::{DEADLINE, Workspace, servers, wait_until};
 use serde_json::Value;
 
 use crate::world::{CLUSTER, PASSWORD, login};
@@ -41,25 +40,28 @@ impl std::fmt::Display for Case {
     }
 }
 
-/// How many times of a step count. The provider's first two calls of a kind mean different things (a look before, a look after).
-fn most(name: &str) -> usize {
-    match (std::env::var("JUSTMANAGE_KILLS").as_deref(), name.starts_with("terraform-provider")) {
-        (Ok("all"), _) => 10,
-        (_, true) => 2,
-        (_, false) => 1,
-    }
+/// Whether every time that a step is passed is a case, and everybody who can die there: an hour, rather than minutes.
+fn all() -> bool {
+    std::env::var("JUSTMANAGE_KILLS").as_deref() == Ok("all")
 }
 
-/// A case for each point, and for those of the provider one more, in which Terraform dies.
-fn cases(points: &[Point]) -> VecDeque<Case> {
-    let victims = |point: &Point| match point.is_of_provider() {
-        true => vec![Victim::Itself, Victim::Parent],
-        false => vec![Victim::Itself],
-    };
-    points
-        .iter()
-        .flat_map(|point| victims(point).into_iter().map(|victim| Case { victim, point: point.clone() }))
-        .collect()
+/// How many times of a step count.
+fn most(_name: &str) -> usize {
+    if all() { 10 } else { 1 }
+}
+
+/// A case for each point. Of the provider's points, every second one kills Terraform instead; where all are wanted, both.
+fn cases<'a>(points: impl IntoIterator<Item = &'a Point>) -> VecDeque<Case> {
+    let mut cases = VecDeque::new();
+    for (number, point) in points.into_iter().enumerate() {
+        let victims: &[Victim] = match (point.is_of_provider(), all(), number % 2) {
+            (true, true, _) => &[Victim::Itself, Victim::Parent],
+            (true, false, 1) => &[Victim::Parent],
+            _ => &[Victim::Itself],
+        };
+        cases.extend(victims.iter().map(|victim| Case { victim: *victim, point: point.clone() }));
+    }
+    cases
 }
 
 /// A workspace whose steps are recorded, not applied yet.
@@ -153,9 +155,4 @@ fn all_of<W>(
     let unreached = unreached.into_inner().expect("no panic inside");
     assert!(unreached.is_empty(), "recorded, and nobody was ever killed there: {unreached:#?}");
     eprintln!("{number} cases");
-}
-
-/// The processes of the workspace whose program begins with `name`.
-fn pids(workspace: &Workspace, name: &str) -> Vec<i32> {
-    workspace.running(name).iter().map(|process| process.pid).filter(|pid| processes::is_alive(*pid)).collect()
 }

@@ -14,7 +14,7 @@ const CASES: usize = 4;
 const SEED: usize = 7;
 
 fn drawn(mut cases: VecDeque<Case>) -> VecDeque<Case> {
-    if std::env::var("JUSTMANAGE_KILLS").as_deref() == Ok("all") {
+    if super::all() {
         return cases;
     }
     let seed = std::env::var("JUSTMANAGE_KILLS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
