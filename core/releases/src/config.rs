@@ -139,6 +139,23 @@ pub fn drift(
     drift
 }
 
+/// Keys whose change from one configuration to another needs a restart of each server: those that a running server does not
+/// change, and those that are no longer set (what a server's own default is, only the server knows).
+#[must_use]
+pub fn restarts(
+    engine: Engine,
+    line: Line,
+    from: &BTreeMap<String, String>,
+    to: &BTreeMap<String, String>,
+) -> BTreeSet<String> {
+    let differs = |(key, value): &(&String, &String)| {
+        from.get(*key).is_none_or(|before| !same_value(engine, key, value, before))
+            && change(engine, line, key) == Change::Restart
+    };
+    let set = to.iter().filter(differs).map(|(key, _)| key);
+    set.chain(from.keys().filter(|key| !to.contains_key(*key))).cloned().collect()
+}
+
 /// Every fault of the user's configuration, at `config["key"]`; none if nothing is known to be wrong.
 #[must_use]
 pub fn check_config(engine: Engine, line: Line, config: &BTreeMap<String, String>) -> Vec<Failure> {

@@ -17,5 +17,5 @@ pub mod config;
 pub mod vulnerabilities;
 
 pub use catalogue::{as_of, check_target, end_of_life, is_known, latest_patch, lines, newest_line};
-pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, same_value};
+pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
 pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};
