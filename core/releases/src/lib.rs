@@ -14,7 +14,6 @@
 
 pub mod catalogue;
 pub mod config;
-mod nearest;
 pub mod vulnerabilities;
 
 pub use catalogue::{as_of, check_target, end_of_life, is_known, latest_patch, lines, newest_line};
