@@ -7,10 +7,10 @@
 //! |---|---|
 //! | [`id`] | [`ClusterId`], [`NodeId`], [`Epoch`], [`Generation`] |
 //! | [`name`] | [`ClusterName`], [`UserName`] |
-//! | [`units`] | [`Bytes`] |
+//! | [`units`], [`interval`] | [`Bytes`]; [`Interval`] |
 //! | [`release`] | [`Engine`], [`Version`], [`Line`], [`Release`], [`ReleaseTarget`] |
 //! | [`spec`] | [`ClusterSpec`]: what the user asks for, and its validation |
-//! | [`user`] | database users: ACL rules and password hashes |
+//! | [`user`] | database users: ACL rules and passwords |
 //! | [`record`] | the [`Record`]: the one document that the agents of a cluster agree on |
 //! | [`observation`] | what a node's agent sees |
 //! | [`bus`] | the cluster as one of its servers sees it |
@@ -28,6 +28,7 @@ pub mod bus;
 pub mod claim;
 pub mod failure;
 pub mod id;
+pub mod interval;
 pub mod journal;
 pub mod name;
 pub mod node;
@@ -48,6 +49,7 @@ pub use bus::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role};
 pub use claim::{Claim, Seat};
 pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
+pub use interval::Interval;
 pub use name::{ClusterName, UserName};
 pub use observation::{AskedFailover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState};
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
@@ -57,7 +59,7 @@ pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet};
 pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
 pub use units::Bytes;
-pub use user::{AclRules, PasswordHash, User};
+pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
 pub use whereabouts::{NodeAddresses, PeerNames};
 

@@ -4,7 +4,9 @@
 mod acl;
 mod failures;
 mod ids;
+mod intervals;
 mod names;
+mod passwords;
 mod records;
 mod releases;
 mod slots;
