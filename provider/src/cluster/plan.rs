@@ -1,6 +1,7 @@
 //! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
 //! user should know before they say yes.
 
+mod holes;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
@@ -33,7 +34,9 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         // A new machine may have another address.
         change.planned.endpoints = Attr::unknown();
     }
-    report(cx, warnings::holes(&to, private::release(cx).as_ref()));
+    if let Some(running) = private::release(cx) {
+        report(cx, holes::of_running(&to, &running));
+    }
     Ok(())
 }
 
@@ -57,7 +60,7 @@ async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
         Choice::Present(program) => program.release,
         Choice::Fetch { version, .. } => Release::new(spec.engine, version),
     };
-    report(cx, warnings::holes(spec, Some(&release)));
+    report(cx, holes::of_new(spec, &release));
     Ok(())
 }
 
