@@ -1,6 +1,7 @@
 //! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
 //! user should know before they say yes.
 
+mod holes;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
@@ -37,7 +38,9 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if to.memory < from.memory {
         report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
     }
-    report(cx, warnings::holes(&to, private::release(cx).as_ref()));
+    if let Some(running) = private::release(cx) {
+        report(cx, holes::of_running(&to, &running));
+    }
     Ok(())
 }
 
@@ -72,7 +75,7 @@ async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
         Choice::Present(program) => program.release,
         Choice::Fetch { version, .. } => Release::new(spec.engine, version),
     };
-    report(cx, warnings::holes(spec, Some(&release)));
+    report(cx, holes::of_new(spec, &release));
     Ok(())
 }
 

@@ -135,7 +135,8 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
     let dates: Vec<String> = (1..).map(|n| format!("20{:02}-01-{:02}", n / 28 + 30, n % 28 + 1)).take(165).collect();
     full.spec.maintenance_window = Some(format!("Sun 02:00-03:00 UTC; exclude {}", dates.join(",")).parse().unwrap());
     let bucket = format!("s3://bucket/{}", "a".repeat(490));
-    let policy = format!("{}destination {bucket}; retention last 7", "daily 03:30 America/Argentina/Buenos_Aires; ".repeat(24));
+    let policy =
+        format!("{}destination {bucket}; retention last 7", "daily 03:30 America/Argentina/Buenos_Aires; ".repeat(24));
     full.spec.backup_policy = Some(policy.parse().unwrap());
     let kept = |text: String| (1500..=justmanage_model::DEFINITION_MAX).contains(&text.len());
     assert!(full.spec.maintenance_window.as_ref().is_some_and(|window| kept(window.to_string())));
