@@ -7,10 +7,10 @@
 //! |---|---|
 //! | [`id`] | [`ClusterId`], [`NodeId`], [`Epoch`], [`Generation`] |
 //! | [`name`] | [`ClusterName`], [`UserName`] |
-//! | [`units`] | [`Bytes`] |
+//! | [`units`], [`interval`] | [`Bytes`]; [`Interval`] |
 //! | [`release`] | [`Engine`], [`Version`], [`Line`], [`Release`], [`ReleaseTarget`] |
 //! | [`spec`] | [`ClusterSpec`]: what the user asks for, and its validation |
-//! | [`user`] | database users: ACL rules and password hashes |
+//! | [`user`] | database users: ACL rules and passwords |
 //! | [`record`] | the [`Record`]: the one document that the agents of a cluster agree on |
 //! | [`observation`] | what a node's agent sees |
 //! | [`bus`] | the cluster as one of its servers sees it |
@@ -35,6 +35,7 @@ pub mod claim;
 mod clauses;
 pub mod failure;
 pub mod id;
+pub mod interval;
 pub mod journal;
 pub mod name;
 pub mod nearest;
@@ -59,6 +60,7 @@ pub use claim::{Claim, Seat};
 pub use clauses::{DEFINITION_MAX, label};
 pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
+pub use interval::Interval;
 pub use name::{ClusterName, UserName};
 pub use observation::{AskedFailover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState};
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
@@ -68,7 +70,7 @@ pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet};
 pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
 pub use units::Bytes;
-pub use user::{AclRules, PasswordHash, User};
+pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
 pub use whereabouts::{NodeAddresses, PeerNames};
 pub use window::MaintenanceWindow;

@@ -28,7 +28,7 @@ fn member(number: u8) -> Member {
     }
 }
 
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     Record {
         layout: LAYOUT,
         epoch: Epoch::from_entropy([1; 8]),
@@ -129,7 +129,7 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
     full.takeovers = BTreeMap::from([(0, takeover)]);
     let user = User {
         acl: "~orders:* +@all -@dangerous".parse().unwrap(),
-        passwords: vec![PasswordHash::from_digest([7; 32])],
+        passwords: vec![PasswordHash::from_digest([7; 32]).into()],
     };
     // Policies as long as they may be.
     let dates: Vec<String> = (1..).map(|n| format!("20{:02}-01-{:02}", n / 28 + 30, n % 28 + 1)).take(80).collect();
@@ -161,6 +161,7 @@ fn one_follows_the_other() {
     assert_eq!(follows(|_| {}), "yes");
     assert_eq!(follows(|r| r.phase = Phase::Leaving), "yes");
     assert_eq!(follows(|r| r.phase = Phase::Forming), "its phase goes back");
+    assert_eq!(follows(|r| r.layout = LAYOUT - 1), "its layout goes back");
     assert_eq!(follows(|r| r.generation = Generation::new(7)), "its generation is not the next one");
     assert_eq!(follows(|r| r.generation = Generation::new(9)), "its generation is not the next one");
     assert_eq!(follows(|r| r.epoch = Epoch::from_entropy([2; 8])), "it is of another epoch");
