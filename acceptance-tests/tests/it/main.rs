@@ -7,6 +7,7 @@ mod clusters;
 mod cut_short;
 mod example;
 mod install;
+mod kills;
 mod library;
 mod life;
 mod module;

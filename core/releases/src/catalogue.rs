@@ -5,10 +5,9 @@
 use std::sync::LazyLock;
 
 use jiff::civil::Date;
+use justmanage_model::nearest::nearest;
 use justmanage_model::{Engine, Failure, FieldPath, Line, ReleaseTarget, Version};
 use serde::Deserialize;
-
-use crate::nearest::nearest;
 
 /// The layout of the data that this code reads.
 pub const SCHEMA: u32 = 2;

@@ -16,7 +16,6 @@
 
 pub mod catalogue;
 pub mod config;
-mod nearest;
 pub mod remedy;
 pub mod upgrades;
 pub mod vulnerabilities;
@@ -24,7 +23,7 @@ pub mod vulnerabilities;
 pub use catalogue::{
     as_of, check_engine, check_target, end_of_life, is_known, latest_patch, lines, newest_line, released,
 };
-pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, same_value};
+pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
 pub use remedy::{Cure, Remedy, remedies};
 pub use upgrades::{Upgrade, upgrades};
 pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};

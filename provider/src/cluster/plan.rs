@@ -5,8 +5,8 @@ mod holes;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
-use justmanage_core::manager::refuse_change;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Release, Testing};
+use justmanage_core::manager::{Observed, refuse_change};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release, Testing};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
@@ -22,7 +22,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     let (_, to) = spec::wanted(&planned, testing)?;
     let Some(prior) = &change.prior else { return create(cx, &to).await };
     let Some(prior) = known(prior) else { return Ok(()) };
-    refuse(&prior, &planned, testing)?;
+    refuse(cx, &prior, &planned, testing)?;
     let (_, from) = spec::wanted(&prior, testing)?;
     show_unfinished(change);
     if from == to {
@@ -34,10 +34,25 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         // A new machine may have another address.
         change.planned.endpoints = Attr::unknown();
     }
+    report(cx, warnings::restarts(&from, &to));
+    if to.memory < from.memory {
+        report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
+    }
     if let Some(running) = private::release(cx) {
         report(cx, holes::of_running(&to, &running));
     }
     Ok(())
+}
+
+/// Memory of the node that uses most of it, if it can be asked now.
+async fn used(cx: &Context, prior: &Cluster) -> Option<Bytes> {
+    if cx.provider_config_unknown() {
+        return None;
+    }
+    match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
+        Ok(Observed::Here(view)) => view.nodes.iter().filter_map(|node| node.memory).max(),
+        _ => None,
+    }
 }
 
 fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
@@ -102,7 +117,7 @@ fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
 }
 
 /// Changes that cannot be made are refused before anything is.
-fn refuse(prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
+fn refuse(cx: &Context, prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
     if prior.name != planned.name {
         let failure = Failure::at(
             FieldPath::of("name"),
@@ -118,7 +133,7 @@ fn refuse(prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Di
     }
     let (_, from) = spec::wanted(prior, testing)?;
     let (_, to) = spec::wanted(planned, testing)?;
-    match refuse_change(&from, &to) {
+    match refuse_change(&from, &to, private::release(cx).as_ref()) {
         Some(failure) => Err(diagnostics::error(&failure).into()),
         None => Ok(()),
     }
