@@ -8,6 +8,7 @@
 //! | `settings` | the provider block, and what it connects to |
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
+//! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
@@ -15,6 +16,7 @@
 mod cluster;
 mod diagnostics;
 mod lookup;
+mod policies;
 mod process;
 mod releases;
 mod settings;
@@ -30,6 +32,8 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
+        .resource(policies::MaintenanceWindows)
+        .resource(policies::BackupPolicies)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)
 }

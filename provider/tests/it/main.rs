@@ -4,6 +4,7 @@
 mod door;
 mod lookup;
 mod plans;
+mod policies;
 mod protection;
 mod releases;
 mod rows;
