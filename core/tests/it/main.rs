@@ -6,5 +6,6 @@ mod change;
 mod cut;
 mod many;
 mod replace;
+mod upgrade;
 mod users;
 mod world;

@@ -13,7 +13,7 @@ async fn made(world: &World, home: &tempfile::TempDir) -> (Manager, ClusterView)
     (manager, view)
 }
 
-fn user() -> (UserName, User) {
+pub(crate) fn user() -> (UserName, User) {
     let password = hash_password(&Secret::new("correct horse".to_owned()));
     ("app".parse().expect("name"), User { acl: "~app:* +@all".parse().expect("acl"), passwords: vec![password] })
 }
