@@ -1,6 +1,7 @@
 //! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
 //! user should know before they say yes.
 
+mod agents;
 mod holes;
 mod warnings;
 
@@ -36,6 +37,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         // A new machine may have another address.
         change.planned.endpoints = Attr::unknown();
     }
+    agents::show_upgrade(cx, change).await?;
     report(cx, warnings::restarts(&from, &to));
     if to.memory < from.memory {
         report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
