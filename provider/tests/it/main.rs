@@ -6,6 +6,7 @@ mod lookup;
 mod plans;
 mod protection;
 mod rows;
+mod users;
 mod world;
 
 use tfkit::testing::Launch;
