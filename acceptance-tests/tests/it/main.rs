@@ -6,6 +6,7 @@ mod changes;
 mod clusters;
 mod cut_short;
 mod example;
+mod kills;
 mod library;
 mod life;
 mod refusals;

@@ -215,6 +215,8 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
             on_crash: OnCrash::default(),
             cpus: None,
             metrics_readers: Default::default(),
+            maintenance_window: None,
+            backup_policy: None,
             testing: Default::default(),
         },
         release,

@@ -16,6 +16,8 @@ mod found;
 mod journal;
 mod look;
 mod machines;
+#[cfg(debug_assertions)]
+mod marked;
 mod observe;
 mod replace;
 mod update;
@@ -87,6 +89,8 @@ impl Manager {
         artefacts: Artefacts,
         operator: Arc<OperatorKey>,
     ) -> Self {
+        #[cfg(debug_assertions)]
+        let (platform, agents) = marked::marked(platform, agents);
         Self { platform, agents, artefacts, operator, patience: PATIENCE }
     }
 

@@ -251,6 +251,8 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         on_crash: justmanage_model::OnCrash::default(),
         cpus: None,
         metrics_readers: BTreeSet::new(),
+        maintenance_window: None,
+        backup_policy: None,
         testing: justmanage_model::Testing::default(),
     }
 }

@@ -5,6 +5,7 @@ mod password;
 use justmanage_core::Locator;
 use justmanage_core::manager::{Observed, UserOrder};
 use justmanage_model::{AclRules, Failure, FieldPath, Interval, UserName, user};
+use justmanage_steps::step;
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
@@ -100,7 +101,10 @@ impl Resource for Users {
         }
         let mut state = plan.planned;
         state.id = format!("{}/{}", state.cluster_id, state.name).into();
-        match manager.put_user(&locator, &name, &order, cx.cancelled()).await {
+        step!("user.create: about to begin");
+        let put = manager.put_user(&locator, &name, &order, cx.cancelled()).await;
+        step!("user.create: about to be answered");
+        match put {
             Ok(user) => Ok(state.seen(&user)),
             Err(failure) => match existing(cx, &locator, &name).await {
                 // Nothing was made, so there is nothing to be saved, tainted and made anew.
@@ -134,7 +138,10 @@ impl Resource for Users {
             None => Some(password::of(&plan)?),
         };
         let order = plan.order(password)?;
-        match cx.client()?.manager.put_user(&locator, &name, &order, cx.cancelled()).await {
+        step!("user.update: about to begin");
+        let put = cx.client()?.manager.put_user(&locator, &name, &order, cx.cancelled()).await;
+        step!("user.update: about to be answered");
+        match put {
             Ok(user) => Ok(plan.planned.seen(&user)),
             Err(failure) => Err(diagnostics::error(&failure).into()),
         }
@@ -142,7 +149,9 @@ impl Resource for Users {
 
     async fn delete(&self, cx: &Context, state: User) -> Result<(), Failed<User>> {
         let (locator, name) = (state.locator()?, state.user_name()?);
+        step!("user.delete: about to begin");
         let removed = cx.client()?.manager.remove_user(&locator, &name, cx.cancelled()).await;
+        step!("user.delete: about to be answered");
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
     }
 

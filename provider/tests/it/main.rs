@@ -5,6 +5,7 @@ mod door;
 mod lookup;
 mod plans;
 mod protection;
+mod releases;
 mod rows;
 mod users;
 mod world;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod acl;
+mod backups;
 mod failures;
 mod ids;
 mod intervals;
@@ -12,6 +13,7 @@ mod releases;
 mod slots;
 mod specs;
 mod units;
+mod windows;
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
