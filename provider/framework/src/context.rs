@@ -30,7 +30,7 @@ impl<C> Clone for Client<C> {
     }
 }
 
-/// The context of one call about one resource or data source with the model `M`, of a provider with the client `C`.
+/// The context of one call about one resource, data source or ephemeral resource with the model `M`, of a provider with the client `C`.
 pub struct Cx<C, M> {
     client: Client<C>,
     cancel: CancellationToken,
@@ -115,7 +115,8 @@ impl<C, M: Model> Cx<C, M> {
         lock(&self.private).get(key).cloned()
     }
 
-    /// Keeps bytes with this resource. Terraform stores them in its state in plain text: no secrets.
+    /// Keeps bytes with this resource. Terraform stores them in its state in plain text: no secrets. (With an ephemeral
+    /// resource they are kept for the run, in memory.)
     pub fn set_private(&self, key: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         lock(&self.private).insert(key.into(), bytes.into());
     }

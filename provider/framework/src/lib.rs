@@ -14,7 +14,8 @@
 //! | [`wire`] | MessagePack and JSON, decoded by type |
 //! | [`schema`] | attributes, nested attributes, blocks; conversion to the protocol; validation of the schema itself |
 //! | [`model`] | typed structs to and from values |
-//! | [`resource`], [`data_source`], [`provider`], [`context`] | what an author implements, builds with, and is given |
+//! | [`resource`], [`data_source`], [`ephemeral`], [`function`] | what an author implements |
+//! | [`provider`], [`context`] | what an author builds with, and is given |
 //! | [`plan`] | what the planned state is, given prior state, configuration and schema |
 //! | [`check`] | the checks that core makes of a provider's answers |
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |
@@ -94,6 +95,8 @@ pub mod check;
 pub mod context;
 pub mod data_source;
 pub mod diagnostics;
+pub mod ephemeral;
+pub mod function;
 pub mod model;
 pub mod plan;
 pub mod plugin;
@@ -110,6 +113,8 @@ pub use async_trait::async_trait;
 pub use context::Cx;
 pub use data_source::DataSource;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use ephemeral::{Ephemeral, Opened};
+pub use function::{Function, FunctionError};
 pub use model::{Attr, Model, Set, View};
 pub use provider::{ConfigureCx, Provider};
 pub use resource::{Failed, Plan, PlanChange, Resource};

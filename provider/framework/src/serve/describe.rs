@@ -19,7 +19,13 @@ impl Inner {
             add(name, resource.schema().check());
         }
         for (name, data_source) in &self.data_sources {
-            add(&format!("data source {name}"), data_source.schema().check());
+            add(&format!("data source {name}"), data_source.schema().check_as_unmanaged());
+        }
+        for (name, ephemeral) in &self.ephemerals {
+            add(&format!("ephemeral resource {name}"), ephemeral.schema().check_as_unmanaged());
+        }
+        for (name, function) in &self.functions {
+            add(&format!("function {name}"), function.signature().check());
         }
         if problems.is_empty() { Ok(()) } else { Err(ServiceError::Schema(problems.join("\n"))) }
     }
@@ -27,10 +33,13 @@ impl Inner {
     pub(super) fn schemas(&self) -> proto::get_provider_schema::Response {
         let resources = self.resources.iter().map(|(name, r)| (name.clone(), r.schema().into()));
         let data_sources = self.data_sources.iter().map(|(name, d)| (name.clone(), d.schema().into()));
+        let ephemerals = self.ephemerals.iter().map(|(name, e)| (name.clone(), e.schema().into()));
         proto::get_provider_schema::Response {
             provider: Some((&configuration_only(self.config.schema())).into()),
             resource_schemas: resources.collect::<BTreeMap<_, _>>(),
             data_source_schemas: data_sources.collect::<BTreeMap<_, _>>(),
+            ephemeral_resource_schemas: ephemerals.collect::<BTreeMap<_, _>>(),
+            functions: self.functions().functions,
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }
@@ -39,10 +48,16 @@ impl Inner {
     pub(super) fn metadata(&self) -> proto::get_metadata::Response {
         let resources = self.resources.keys().cloned();
         let data_sources = self.data_sources.keys().cloned();
+        let ephemerals = self.ephemerals.keys().cloned();
+        let functions = self.functions.keys().cloned();
         proto::get_metadata::Response {
             server_capabilities: Some(capabilities()),
             resources: resources.map(|type_name| proto::get_metadata::ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| proto::get_metadata::DataSourceMetadata { type_name }).collect(),
+            ephemeral_resources: ephemerals
+                .map(|type_name| proto::get_metadata::EphemeralMetadata { type_name })
+                .collect(),
+            functions: functions.map(|name| proto::get_metadata::FunctionMetadata { name }).collect(),
             ..Default::default()
         }
     }

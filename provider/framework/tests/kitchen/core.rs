@@ -11,7 +11,7 @@ use tfkit_proto::tfplugin6::provider_server::Provider;
 use tfkit_proto::tfplugin6::{self as proto, attribute_path::step::Selector};
 use tonic::Request;
 
-use crate::pantry::{Kitchen, dish::Dish, menu::Menu, oven::Oven, provider};
+use crate::pantry::{Kitchen, dish::Dish, key::Key, menu::Menu, oven::Oven, provider};
 use crate::values::value;
 
 /// The service, and what core knows about it.
@@ -66,16 +66,17 @@ pub(crate) fn type_of(name: &str) -> Type {
         "kitchen_dish" => Dish::block().object_type(),
         "kitchen_oven" => Oven::block().object_type(),
         "kitchen_menu" => Menu::block().object_type(),
+        "kitchen_key" => Key::block().object_type(),
         _ => panic!("no such type: {name}"),
     }
 }
 
-fn out(name: &str, value: &Value) -> Option<proto::DynamicValue> {
+pub(crate) fn out(name: &str, value: &Value) -> Option<proto::DynamicValue> {
     let msgpack = wire::msgpack::encode(value, &type_of(name)).expect("the test's value is of the type");
     Some(proto::DynamicValue { msgpack: msgpack.into(), json: Bytes::new() })
 }
 
-fn back(name: &str, message: Option<proto::DynamicValue>) -> Value {
+pub(crate) fn back(name: &str, message: Option<proto::DynamicValue>) -> Value {
     let Some(message) = message else { return Value::Null };
     let value =
         wire::decode_dynamic(&message.msgpack, &message.json, &type_of(name)).expect("the answer is of the type");
@@ -92,7 +93,7 @@ fn path(path: Option<proto::AttributePath>) -> String {
     texts.collect::<Vec<_>>().join(".")
 }
 
-fn said(diagnostics: Vec<proto::Diagnostic>) -> Vec<Said> {
+pub(crate) fn said(diagnostics: Vec<proto::Diagnostic>) -> Vec<Said> {
     let one = |d: proto::Diagnostic| Said {
         error: d.severity() == proto::diagnostic::Severity::Error,
         summary: d.summary.clone(),

@@ -3,6 +3,8 @@
 mod apply;
 mod core;
 mod destroy;
+mod ephemeral;
+mod function;
 mod model;
 #[path = "../../examples/kitchen/pantry/mod.rs"]
 mod pantry;

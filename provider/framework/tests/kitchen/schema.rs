@@ -36,6 +36,8 @@ async fn metadata_and_identities() {
     let names: Vec<_> = metadata.resources.iter().map(|one| one.type_name.as_str()).collect();
     assert_eq!(names, ["kitchen_dish", "kitchen_oven"]);
     assert_eq!(metadata.data_sources[0].type_name, "kitchen_menu");
+    assert_eq!(metadata.ephemeral_resources[0].type_name, "kitchen_key");
+    assert_eq!(metadata.functions[0].name, "order_text");
     let request = Request::new(get_resource_identity_schemas::Request {});
     let identities = service.get_resource_identity_schemas(request).await.expect("no status").into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());

@@ -1,7 +1,9 @@
 //! The kitchen: a provider that exercises everything the framework has, and keeps its things as JSON files.
 
 pub(crate) mod dish;
+pub(crate) mod key;
 pub(crate) mod menu;
+pub(crate) mod order_text;
 pub(crate) mod oven;
 mod parts;
 mod store;
@@ -34,6 +36,8 @@ pub(crate) fn provider() -> Provider<Store> {
         .resource(dish::Dishes)
         .resource(oven::Ovens)
         .data_source(menu::Menus)
+        .ephemeral(key::Keys)
+        .function(order_text::OrderText)
 }
 
 async fn connect(config: Kitchen, _: ConfigureCx) -> Result<Store, Diagnostics> {

@@ -1,6 +1,8 @@
 //! The real Terraform with the kitchen provider, through `dev_overrides`.
 
+mod ephemeral;
 mod failures;
+mod function;
 mod life;
 mod unknown;
 mod workspace;
