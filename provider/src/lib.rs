@@ -8,11 +8,13 @@
 //! | `settings` | the provider block, and what it connects to |
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
+//! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
+mod credentials;
 mod diagnostics;
 mod lookup;
 mod process;
@@ -30,6 +32,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
+        .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)
 }

@@ -210,7 +210,7 @@ fn secrets_of(workspace: &Workspace) -> Vec<String> {
         .collect()
 }
 
-fn files(path: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(path: &Path) -> Vec<std::path::PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
@@ -219,7 +219,7 @@ fn files(path: &Path) -> Vec<std::path::PathBuf> {
     entries.filter(|entry| entry.file_name() != ".bin").flat_map(|entry| files(&entry.path())).collect()
 }
 
-fn contains(file: &Path, secret: &str) -> bool {
+pub(crate) fn contains(file: &Path, secret: &str) -> bool {
     let bytes = fs::read(file).unwrap_or_default();
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
 }

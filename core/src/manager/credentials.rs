@@ -86,11 +86,7 @@ impl Manager {
     ///
     /// # Errors
     /// It is no temporary user, or the cluster does not get there; the user then ends by itself.
-    pub async fn close_credentials(
-        &self,
-        locator: &Locator,
-        user: &UserName,
-    ) -> Result<(), Failure> {
+    pub async fn close_credentials(&self, locator: &Locator, user: &UserName) -> Result<(), Failure> {
         if !user.is_temporary() {
             return Err(Failure::new("Not a temporary user", format!("The user \"{user}\" is not temporary."))
                 .next("Nothing was changed."));

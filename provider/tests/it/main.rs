@@ -1,6 +1,7 @@
 //! The provider's own program, as Terraform starts it: who gets in, and what Terraform sees of clusters whose agents are played
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
+mod credentials;
 mod door;
 mod lookup;
 mod plans;
