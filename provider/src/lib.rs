@@ -9,6 +9,7 @@
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
 //! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
+//! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
@@ -17,6 +18,7 @@ mod cluster;
 mod credentials;
 mod diagnostics;
 mod lookup;
+mod policies;
 mod process;
 mod releases;
 mod settings;
@@ -32,6 +34,8 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
+        .resource(policies::MaintenanceWindows)
+        .resource(policies::BackupPolicies)
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)

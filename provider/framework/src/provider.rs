@@ -12,6 +12,7 @@ use crate::function::Function;
 use crate::model::{Empty, Model, View};
 use crate::plugin::{self, Options};
 use crate::resource::Resource;
+use crate::schema::Schema;
 use crate::serve::any::ClientSlot;
 use crate::serve::config::TypedConfig;
 use crate::serve::data_source::TypedDataSource;
@@ -142,6 +143,14 @@ impl<C: Send + Sync + 'static> Provider<C> {
         if self.types.functions.insert(name.clone(), Arc::new(TypedFunction::new(function))).is_some() {
             self.types.repeated.push(name);
         }
+        self
+    }
+
+    /// Lets modules say something to the provider: `provider_meta` in their `terraform` block, with this model. It reaches
+    /// calls about resources and data sources as [`crate::Cx::provider_meta`].
+    #[must_use]
+    pub fn provider_meta<M: Model>(mut self) -> Self {
+        self.types.meta = Some(Schema { version: 0, block: M::block() });
         self
     }
 

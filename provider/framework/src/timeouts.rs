@@ -140,9 +140,10 @@ pub(crate) fn kind() -> Kind {
 pub(crate) fn alone(prior: &Value, planned: &Value) -> bool {
     let (Value::Object(before), Value::Object(after)) = (prior, planned) else { return false };
     before.len() == after.len()
-        && before.iter().zip(after).all(|((name, before), (same, after))| {
-            name == same && (before.same(after) != (name == NAME))
-        })
+        && before
+            .iter()
+            .zip(after)
+            .all(|((name, before), (same, after))| name == same && (before.same(after) != (name == NAME)))
 }
 
 /// The object with the timeouts of another one.

@@ -5,6 +5,7 @@ mod credentials;
 mod door;
 mod lookup;
 mod plans;
+mod policies;
 mod protection;
 mod releases;
 mod rows;

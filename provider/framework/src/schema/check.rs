@@ -78,6 +78,8 @@ pub enum SchemaFault {
     WriteOnlyUnmanaged,
     #[error("is variadic, which only the last parameter of a function can be, and only as a list")]
     Variadic,
+    #[error("timeouts need both an attribute `timeouts: Option<Timeouts>`, optional, and `Resource::TIMEOUTS`")]
+    Timeouts,
     #[error("is a function's parameter: such are required or variadic, and nothing else")]
     Parameter,
 }
@@ -96,6 +98,11 @@ impl Schema {
     /// The faults of the schema of a provider configuration.
     pub fn check_as_provider(&self) -> Vec<SchemaProblem> {
         self.check_with(&RESERVED_IN_PROVIDER, Inside { unmanaged: true, ..Inside::default() })
+    }
+
+    /// The faults of the schema of what modules say to a provider.
+    pub fn check_as_meta(&self) -> Vec<SchemaProblem> {
+        self.check_with(&[], Inside { unmanaged: true, ..Inside::default() })
     }
 
     /// The faults of the parameters of a function, as far as they are those of attributes.

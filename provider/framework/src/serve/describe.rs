@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use tfkit_proto::tfplugin6 as proto;
 
+use super::any::AnyResource;
 use super::{Inner, ServiceError};
-use crate::schema::{Attribute, Kind, Schema, SchemaProblem};
+use crate::schema::{Attribute, Kind, Schema, SchemaFault, SchemaProblem};
+use crate::{Path, timeouts};
 
 impl Inner {
     /// Refuses schemas that Terraform would refuse, or crash on.
@@ -15,8 +17,12 @@ impl Inner {
             problems.extend(found.into_iter().map(|problem| format!("{of}: {problem}")));
         };
         add("provider configuration", self.config.schema().check_as_provider());
+        if let Some(meta) = &self.meta {
+            add("provider_meta", meta.check_as_meta());
+        }
         for (name, resource) in &self.resources {
             add(name, resource.schema().check());
+            add(name, timeouts_problem(resource.as_ref()).into_iter().collect());
         }
         for (name, data_source) in &self.data_sources {
             add(&format!("data source {name}"), data_source.schema().check_as_unmanaged());
@@ -40,6 +46,7 @@ impl Inner {
             data_source_schemas: data_sources.collect::<BTreeMap<_, _>>(),
             ephemeral_resource_schemas: ephemerals.collect::<BTreeMap<_, _>>(),
             functions: self.functions().functions,
+            provider_meta: self.meta.as_ref().map(|schema| (&configuration_only(schema)).into()),
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }
@@ -61,6 +68,14 @@ impl Inner {
             ..Default::default()
         }
     }
+}
+
+/// A resource has defaults for its timeouts exactly if it has the attribute.
+fn timeouts_problem(resource: &dyn AnyResource) -> Option<SchemaProblem> {
+    let attribute = resource.schema().block.attributes.iter().find(|one| one.name == timeouts::NAME);
+    let has = attribute.is_some_and(|one| one.kind == timeouts::kind() && one.optional && !one.computed);
+    let wrong = if resource.timeouts().is_some() { !has } else { has };
+    wrong.then(|| SchemaProblem { path: Path::attribute(timeouts::NAME), fault: SchemaFault::Timeouts })
 }
 
 /// Destroys are planned too (a resource may refuse), and calls work without a preceding GetProviderSchema: the schemas are

@@ -14,7 +14,7 @@
 //! | `call_function`, `lease` | functions; the life of an ephemeral resource |
 //! | `blame` | broken rules as diagnostics |
 //! | `mend` | what the framework puts right in the author's answers |
-//! | `private` | the encoding of private state |
+//! | `private`, `meta` | the encoding of private state; what modules say to the provider |
 //! | `any`, `typed`, `data_source`, `ephemeral`, `function`, `config` | from values to the author's types and back |
 //! | `run` | running the author's code: panics, checkpoints |
 
@@ -34,6 +34,7 @@ mod grpc;
 mod lease;
 mod lookup;
 mod mend;
+mod meta;
 mod plan;
 mod private;
 mod read;
@@ -50,8 +51,9 @@ use any::{AnyConfig, AnyDataSource, AnyResource, Call, PrivateData};
 use ephemeral::AnyEphemeral;
 use function::AnyFunction;
 
-use crate::Diagnostic;
 use crate::plugin::Stop;
+use crate::schema::Schema;
+use crate::{Diagnostic, Value};
 
 /// Why a provider cannot be served: Terraform would refuse it, or crash.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +82,8 @@ pub(crate) struct Types {
     pub(crate) data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
     pub(crate) ephemerals: BTreeMap<String, Arc<dyn AnyEphemeral>>,
     pub(crate) functions: BTreeMap<String, Arc<dyn AnyFunction>>,
+    /// What modules say to the provider.
+    pub(crate) meta: Option<Schema>,
     /// Names that were given twice.
     pub(crate) repeated: Vec<String>,
 }
@@ -93,6 +97,7 @@ impl Types {
             data_sources: BTreeMap::new(),
             ephemerals: BTreeMap::new(),
             functions: BTreeMap::new(),
+            meta: None,
             repeated: Vec::new(),
         }
     }
@@ -133,7 +138,7 @@ impl Inner {
 
     /// What a call of the author's code gets, with its private data.
     fn call(&self, private: PrivateData) -> Call {
-        Call { cancel: self.stop.token(), private }
+        Call { cancel: self.stop.token(), private, deadline: None, meta: Value::Null }
     }
 }
 

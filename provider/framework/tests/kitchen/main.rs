@@ -5,6 +5,7 @@ mod core;
 mod destroy;
 mod ephemeral;
 mod function;
+mod meta;
 mod model;
 #[path = "../../examples/kitchen/pantry/mod.rs"]
 mod pantry;
@@ -14,5 +15,6 @@ mod schema;
 mod state;
 mod stop;
 mod terraform;
+mod timeouts;
 mod validate;
 mod values;

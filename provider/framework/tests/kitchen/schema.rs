@@ -19,6 +19,8 @@ async fn schemas_of_everything() {
     assert_eq!(schemas.resource_schemas.keys().collect::<Vec<_>>(), ["kitchen_dish", "kitchen_oven"]);
     assert_eq!(schemas.data_source_schemas.keys().collect::<Vec<_>>(), ["kitchen_menu"]);
     assert_eq!(schemas.resource_schemas["kitchen_dish"].version, 1);
+    let meta = schemas.provider_meta.and_then(|schema| schema.block).expect("there");
+    assert_eq!(meta.attributes[0].name, "name");
     let capabilities = schemas.server_capabilities.expect("there");
     assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional);
     assert!(!capabilities.move_resource_state && !capabilities.generate_resource_config);

@@ -8,8 +8,8 @@ use tfkit::{
     Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Number, Path, Plan, PlanChange, Resource, Set, Value, async_trait,
 };
 
-use super::Store;
 use super::parts::{Ingredient, Order, Plate, Side};
+use super::{House, Store};
 
 /// A dish with all that belongs to it.
 #[derive(Model)]
@@ -244,7 +244,7 @@ impl Dishes {
         dish.weight.clone_from(&weight);
         let file = json!({
             "revision": revision, "weight": weight, "owner": dish.owner.known(), "garnish": dish.garnish.known(),
-            "secret_length": dish.secret_length.known(),
+            "secret_length": dish.secret_length.known(), "house": cx.provider_meta::<House>()?.map(|house| house.name),
         });
         store.put("dish", &dish.name, &file)?;
         Ok(dish)

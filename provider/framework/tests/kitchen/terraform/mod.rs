@@ -4,5 +4,7 @@ mod ephemeral;
 mod failures;
 mod function;
 mod life;
+mod meta;
+mod timeouts;
 mod unknown;
 mod workspace;
