@@ -4,6 +4,7 @@ mod access;
 mod artifacts;
 mod changes;
 mod clusters;
+mod credentials;
 mod cut_short;
 mod example;
 mod install;

@@ -2,6 +2,7 @@
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
 mod agents;
+mod credentials;
 mod door;
 mod lookup;
 mod plans;
@@ -9,6 +10,7 @@ mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod users;
 mod world;
 
 use tfkit::testing::Launch;
