@@ -4,6 +4,9 @@
 
 mod check_applied;
 mod check_planned;
+mod fuzz;
+#[path = "../../fuzz/checks.rs"]
+mod fuzz_checks;
 mod generate;
 mod json;
 mod msgpack;
