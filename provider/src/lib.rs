@@ -10,6 +10,7 @@
 //! | `user` | `justmanage_redis_user` |
 //! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
+//! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
@@ -17,6 +18,7 @@ mod diagnostics;
 mod lookup;
 mod policies;
 mod process;
+mod releases;
 mod settings;
 mod user;
 
@@ -33,6 +35,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .resource(policies::MaintenanceWindows)
         .resource(policies::BackupPolicies)
         .data_source(lookup::Lookup)
+        .data_source(releases::Releases)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod lookup;
 mod plans;
 mod policies;
 mod protection;
+mod releases;
 mod rows;
 mod world;
 

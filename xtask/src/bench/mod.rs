@@ -55,7 +55,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("there is no {name:?} to measure; there are {}", SECTIONS.join(", "));
     }
     let mut rows = Vec::new();
-    for section in SECTIONS.into_iter().filter(|name| options.only.is_empty() || options.only.iter().any(|o| o == name)) {
+    for section in SECTIONS.into_iter().filter(|name| options.only.is_empty() || options.only.iter().any(|o| o == name))
+    {
         rows.extend(measure(section, &binaries, options.runs)?);
     }
     println!("{}", table::render(&rows));

@@ -1,32 +1,7 @@
 //! What the user should know before they say yes.
 
-use justmanage_model::window::Upgrade;
-use justmanage_model::{Bytes, ClusterSpec, MaintenanceWindow, Release, ReleaseTarget, Seat};
-use tfkit::{Attr, Diagnostic, Path};
-
-/// Policies that are kept, and that nothing acts on in this release.
-pub(super) fn idle_policies(window: &Attr<String>, backup: &Attr<String>) -> impl Iterator<Item = Diagnostic> {
-    let upgrade = window.known().and_then(|text| text.parse::<MaintenanceWindow>().ok()).map(|window| window.upgrade);
-    let although = match upgrade {
-        Some(upgrade @ (Upgrade::Patch | Upgrade::Security)) => format!(", although it says upgrade {upgrade}"),
-        _ => String::new(),
-    };
-    let idle = Diagnostic::warning(
-        "Maintenance window is kept, but not used yet",
-        format!(
-            "The window is kept with the cluster, and nothing acts on it in this release: no release is taken by itself{although}, \
-             and a change is made when it is applied, at whatever time that is."
-        ),
-    );
-    let no_backups = Diagnostic::warning(
-        "No backups are made yet",
-        "The backup policy is kept with the cluster, and nothing acts on it in this release: no backup is made, checked or \
-         removed.\n\nMake backups by other means, until a release says that it makes them.",
-    );
-    let window = (!window.is_null()).then(|| idle.at(Path::attribute("maintenance_window")));
-    let backup = (!backup.is_null()).then(|| no_backups.at(Path::attribute("backup_policy")));
-    window.into_iter().chain(backup)
-}
+use justmanage_model::{Bytes, ClusterSpec, Seat};
+use tfkit::{Diagnostic, Path};
 
 /// What the shape of a new cluster can stand. (It cannot be changed afterwards, so it is said when it is chosen and not again.)
 pub(super) fn shape(spec: &ClusterSpec) -> Option<Diagnostic> {
@@ -125,28 +100,6 @@ pub(super) fn less_memory(from: &ClusterSpec, to: &ClusterSpec, used: Option<Byt
     Some(Diagnostic::warning("Data may not fit any more", detail).at(Path::attribute("memory")))
 }
 
-/// An exact version stays as it is, also when a hole in it becomes known. `release` is what runs, or would.
-pub(super) fn holes(spec: &ClusterSpec, release: Option<&Release>) -> Option<Diagnostic> {
-    let ReleaseTarget::Exactly(version) = spec.version else { return None };
-    let pinned = Release::new(spec.engine, version);
-    let release = release.filter(|release| release.agrees_with(&pinned)).unwrap_or(&pinned);
-    let known = justmanage_releases::vulnerabilities(release);
-    let holes = known.certain();
-    if holes.is_empty() {
-        return None;
-    }
-    let list: Vec<String> = holes.iter().map(ToString::to_string).collect();
-    let line = version.line();
-    let detail = format!(
-        "{release} has {} known {}: {}.\n\nThe version is pinned, so nothing ever changes it. Where \"{line}\" is written instead, \
-         the newest patch of the line is taken.",
-        holes.len(),
-        if holes.len() == 1 { "hole" } else { "holes" },
-        list.join(", "),
-    );
-    Some(Diagnostic::warning("Pinned version has known holes", detail).at(Path::attribute("version")))
-}
-
 #[cfg(test)]
 mod tests {
     use justmanage_model::{Bytes, Engine};
@@ -216,20 +169,6 @@ mod tests {
     }
 
     #[test]
-    fn policies_that_nothing_acts_on_are_named_whether_they_are_known_or_not() {
-        let said = |window: Attr<String>, backup: Attr<String>| -> Vec<String> {
-            idle_policies(&window, &backup).map(|warning| format!("{}: {}", warning.path, warning.detail)).collect()
-        };
-        assert_eq!(said(Attr::Null, Attr::Null), Vec::<String>::new());
-        let backup = said(Attr::Null, Attr::unknown());
-        assert!(backup.len() == 1 && backup[0].contains("no backup is made"), "{backup:?}");
-        let window = said("Sun 02:00-03:00 UTC; upgrade patch".into(), Attr::Null);
-        assert!(window.len() == 1 && window[0].contains("although it says upgrade patch"), "{window:?}");
-        let plain = said("Sun 02:00-03:00 UTC".into(), "every 6h".into());
-        assert!(plain.len() == 2 && !plain[0].contains("although"), "{plain:?}");
-    }
-
-    #[test]
     fn what_will_be_replaced_is_counted_and_a_shard_that_is_lost_is_named() {
         let seat = |shard, ordinal| Seat { shard, ordinal };
         let one = replaced(&[seat(1, 0)], &spec(3, 1));
@@ -238,13 +177,5 @@ mod tests {
         let two = replaced(&[seat(1, 0), seat(1, 1)], &spec(3, 1));
         assert_eq!(two.summary, "Will replace 2 nodes");
         assert!(two.detail.contains("No node is left of shard 1: its keys are lost"), "{}", two.detail);
-    }
-
-    #[test]
-    fn only_a_pin_below_a_fix_is_warned_of() {
-        let with = |version: &str| ClusterSpec { version: version.parse().expect("a version"), ..spec(3, 1) };
-        let warning = holes(&with("7.0.11"), None).expect("7.0.11 has holes that 7.0.15 does not have");
-        assert!(warning.detail.contains("CVE-") && warning.detail.contains("\"7.0\""), "{}", warning.detail);
-        assert_eq!(holes(&with("7.0"), None), None, "a line takes the newest patch");
     }
 }
