@@ -15,5 +15,6 @@ mod plan_replace;
 mod properties;
 mod schema_check;
 mod schema_proto;
+mod signature;
 mod validate;
 mod value;
