@@ -3,6 +3,7 @@
 
 mod agents;
 mod holes;
+mod idle;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
@@ -16,7 +17,7 @@ use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
     // Whatever is not known yet: nobody is to believe that backups are made.
-    report(cx, warnings::idle_policies(&change.planned.maintenance_window, &change.planned.backup_policy));
+    report(cx, idle::policies(&change.planned.maintenance_window, &change.planned.backup_policy));
     let Some(planned) = known(&change.planned) else { return Ok(()) };
     let testing = match cx.provider_config_unknown() {
         true => Testing::default(),
