@@ -10,8 +10,8 @@ use justmanage_identity::KeyPair;
 use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record, Release,
-    Seat, Version, Waiting,
+    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record,
+    Release, Seat, Version, Waiting,
 };
 use tokio::runtime::Runtime;
 
@@ -117,6 +117,14 @@ impl Stage {
         Ok(cluster)
     }
 
+    /// From now on the program that is to be named as the agent is of this version; agents that play stay what they are.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn brings(&self, version: Version) -> io::Result<()> {
+        fs::write(self.shared.directory.join("version"), version.to_string())
+    }
+
     /// The Record of the only cluster.
     ///
     /// # Panics
@@ -155,6 +163,15 @@ impl Stage {
         self.shared.change(|world| {
             for group in world.groups.values_mut() {
                 group.versions.insert(node, version);
+            }
+        });
+    }
+
+    /// From now on a server uses so much memory.
+    pub fn uses(&self, node: NodeId, memory: Bytes) {
+        self.shared.change(|world| {
+            for group in world.groups.values_mut() {
+                group.used.insert(node, memory);
             }
         });
     }

@@ -1,11 +1,12 @@
 //! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Record};
+use justmanage_model::{ClusterSpec, Failure, FieldPath, Record, Release};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
 use super::look::{Answer, Looked};
+use super::upgrade::outdated;
 use super::{Manager, Unfinished, together};
 use crate::agents::Note;
 use crate::classify::newest;
@@ -16,6 +17,8 @@ use crate::{ClusterView, Locator};
 pub(super) struct Wanted<'a> {
     /// What its user asks for.
     pub(super) spec: &'a ClusterSpec,
+    /// What the user thinks it is: it is changed from that, and from nothing else; `None`: from whatever it is.
+    pub(super) from: Option<&'a ClusterSpec>,
     /// Somebody has saved its id: it is claimed.
     pub(super) presented: bool,
 }
@@ -31,7 +34,22 @@ impl Manager {
         spec: &ClusterSpec,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
-        self.bring(locator, Wanted { spec, presented: true }, cancel).await
+        self.bring(locator, Wanted { spec, from: None, presented: true }, cancel).await
+    }
+
+    /// The same, if the cluster is still as the user has seen it: a change that was planned from something else would undo what
+    /// somebody has changed since, unseen by both.
+    ///
+    /// # Errors
+    /// As there; and it was changed by somebody else.
+    pub async fn update_from(
+        &self,
+        locator: &Locator,
+        from: &ClusterSpec,
+        spec: &ClusterSpec,
+        cancel: &CancellationToken,
+    ) -> Result<ClusterView, Unfinished> {
+        self.bring(locator, Wanted { spec, from: Some(from), presented: true }, cancel).await
     }
 
     /// Brings a cluster from what it is to what is wanted.
@@ -52,23 +70,42 @@ impl Manager {
             let view = ClusterView { record: Some(known.clone()), waiting_on, ..ClusterView::unseen(locator.clone()) };
             Unfinished { failure, view: Some(view) }
         };
-        if let Some(refusal) = refuse_change(&known.spec, wanted.spec) {
+        if let Some(refusal) = refuse_change(&known.spec, wanted.spec, Some(&known.release)) {
             return Err(stay(refusal));
         }
         self.invite_unaware(&known, &looked).await.map_err(stay)?;
+        // First the agents: an older one would drop what it does not know of a newer configuration.
+        let own = self.agent_version().await.map_err(stay)?;
+        let looked = match (outdated(&looked, own).is_empty(), &failed) {
+            (true, _) => looked,
+            (false, Some(failure)) => return Err(stay(failure.clone())),
+            (false, None) => self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?,
+        };
         let agents = by_use(&looked);
         let record = self
             .change(&agents, &Note::new("The cluster's configuration was applied."), |record| {
+                if !wanted.is_from(&record.spec) {
+                    return;
+                }
                 record.unclaimed &= !wanted.presented;
                 record.spec = wanted.spec.clone();
             })
             .await
             .map_err(stay)?;
+        if record.spec != *wanted.spec {
+            return Err(stay(changed_meanwhile()));
+        }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
             Some(failure) => Err(stay(failure)),
-            None => self.converge(locator, record.generation, agents, cancel).await,
+            None => {
+                let view = self.converge(locator, record.generation, agents, cancel).await?;
+                match view.record.as_ref().is_none_or(|record| record.spec == *wanted.spec) {
+                    true => Ok(view),
+                    false => Err(Unfinished { failure: changed_meanwhile(), view: Some(view) }),
+                }
+            }
         }
     }
 
@@ -89,6 +126,21 @@ impl Manager {
         looked.extend(together(machines.into_iter().flatten(), |machine| self.look_at(machine)).await);
         Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err) })
     }
+}
+
+impl Wanted<'_> {
+    /// Whether a cluster with this spec is one that is to be changed: it is as the user has seen it, or as it is to be.
+    fn is_from(&self, spec: &ClusterSpec) -> bool {
+        self.from.is_none_or(|from| spec == from || spec == self.spec)
+    }
+}
+
+fn changed_meanwhile() -> Failure {
+    Failure::new(
+        "Cluster was changed by somebody else",
+        "Its configuration is not the one any more from which this change was planned: another run has changed it meanwhile.",
+    )
+    .next("Nothing of theirs was undone. Plan again to see what they changed, then apply.")
 }
 
 /// A cluster whose agents were started.
@@ -116,8 +168,9 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
     Err(looked.iter().find_map(Looked::failure).unwrap_or_else(unfounded))
 }
 
-/// Why a running cluster cannot be changed from one spec to another, if it cannot.
-pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
+/// Why a running cluster cannot be changed from one spec to another, if it cannot. `runs`: its release, if that is known; to say
+/// otherwise which one is wanted ("7.0" or "7.0.15") changes nothing as long as it is the one that runs.
+pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec, runs: Option<&Release>) -> Option<Failure> {
     let field = |name: &str, from: String, to: String| {
         Failure::at(
             FieldPath::of(name),
@@ -127,9 +180,11 @@ pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
         .hint("Put the old value back; or make a second cluster under another name and move over to it.")
         .next("Nothing was changed.")
     };
+    let admitted = from.engine == to.engine && runs.is_some_and(|release| to.version.admits(release.version));
+    let version = if admitted { to.version } else { from.version };
     let changes = [
         ("engine", from.engine.to_string(), to.engine.to_string()),
-        ("version", from.version.to_string(), to.version.to_string()),
+        ("version", version.to_string(), to.version.to_string()),
         ("shards", from.shards.to_string(), to.shards.to_string()),
         ("replicas_per_shard", from.replicas_per_shard.to_string(), to.replicas_per_shard.to_string()),
     ];

@@ -3,8 +3,10 @@
 
 mod apply;
 mod change;
+mod credentials;
 mod cut;
 mod many;
 mod replace;
+mod upgrade;
 mod users;
 mod world;

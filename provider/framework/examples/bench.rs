@@ -1,5 +1,7 @@
 //! What planning costs: `bench rate RUNS` and `bench memory`, for `cargo xtask bench`. Started by a host, it is the provider.
 
+#![allow(clippy::print_stdout)] // what it measured
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -102,13 +104,13 @@ fn firewall(rules: usize, stored: bool) -> Value {
     let computed = |text: &str| if stored { Value::from(text) } else { Value::Null };
     let number = |number: usize| Value::Number(Number::from(u64::try_from(number).unwrap_or(u64::MAX)));
     let rule = |i: usize| {
-        let weight = if i % 4 == 0 { format!("0.{i}1") } else { i.to_string() };
+        let weight = if i.is_multiple_of(4) { format!("0.{i}1") } else { i.to_string() };
         let sources = (0..3).map(|net| format!("10.{}.{}.0/24", i % 250, net * 7 % 250));
         Value::object([
             ("name", format!("allow traffic of service number {i}").into()),
             ("from", number(1000 + i % 60_000)),
-            ("to", if i % 3 == 0 { Value::Null } else { number(1001 + i % 60_000) }),
-            ("protocol", if stored || i % 2 == 0 { "tcp".into() } else { Value::Null }),
+            ("to", if i.is_multiple_of(3) { Value::Null } else { number(1001 + i % 60_000) }),
+            ("protocol", if stored || i.is_multiple_of(2) { "tcp".into() } else { Value::Null }),
             ("sources", Value::list(sources)),
             ("weight", weight.parse::<Number>().map_or(Value::Null, Value::Number)),
         ])
