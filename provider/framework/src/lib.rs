@@ -15,6 +15,7 @@
 //! | [`schema`] | attributes, nested attributes, blocks; conversion to the protocol; validation of the schema itself |
 //! | [`model`] | typed structs to and from values |
 //! | [`resource`], [`data_source`], [`provider`], [`context`] | what an author implements, builds with, and is given |
+//! | [`identity`], [`moves`], [`list`], [`action`] | what some authors implement too: identities, moves between types, lists, actions |
 //! | [`plan`] | what the planned state is, given prior state, configuration and schema |
 //! | [`check`] | the checks that core makes of a provider's answers |
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |
@@ -90,11 +91,15 @@
 //! // in main: provider.serve(tfkit::plugin::Options::new("example.test/acme/notes"))
 //! ```
 
+pub mod action;
 pub mod check;
 pub mod context;
 pub mod data_source;
 pub mod diagnostics;
+pub mod identity;
+pub mod list;
 pub mod model;
+pub mod moves;
 pub mod plan;
 pub mod plugin;
 pub mod provider;
@@ -106,11 +111,15 @@ pub mod testing;
 pub mod value;
 pub mod wire;
 
+pub use action::{Action, Progress};
 pub use async_trait::async_trait;
 pub use context::Cx;
 pub use data_source::DataSource;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use identity::Identified;
+pub use list::{ListEnd, ListResource, Listing};
 pub use model::{Attr, Model, Set, View};
+pub use moves::{MoveFrom, MoveSource};
 pub use provider::{ConfigureCx, Provider};
 pub use resource::{Failed, Plan, PlanChange, Resource};
 pub use value::{Number, Path, PathStep, Refinement, Type, Value};

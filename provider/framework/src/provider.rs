@@ -1,4 +1,4 @@
-//! A provider is put together here: its name, its configuration, its resources and data sources.
+//! A provider is put together here: its name, its configuration, its resources, data sources, lists and actions.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,13 +7,18 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::action::Action;
 use crate::data_source::DataSource;
+use crate::identity::Identified;
+use crate::list::ListResource;
 use crate::model::{Empty, Model, View};
 use crate::plugin::{self, Options};
 use crate::resource::Resource;
+use crate::serve::action::{AnyAction, TypedAction};
 use crate::serve::any::{AnyConfig, AnyDataSource, AnyResource, ClientSlot};
 use crate::serve::config::TypedConfig;
 use crate::serve::data_source::TypedDataSource;
+use crate::serve::list::{AnyList, TypedList};
 use crate::serve::typed::TypedResource;
 use crate::serve::{Service, ServiceError};
 use crate::{Diagnostic, Diagnostics};
@@ -30,6 +35,8 @@ pub struct Provider<C> {
     config: Box<dyn AnyConfig>,
     resources: BTreeMap<String, Arc<dyn AnyResource>>,
     data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    actions: BTreeMap<String, Arc<dyn AnyAction>>,
+    lists: BTreeMap<String, Arc<dyn AnyList>>,
     repeated: Vec<String>,
 }
 
@@ -98,6 +105,8 @@ impl NewProvider {
             config,
             resources: BTreeMap::new(),
             data_sources: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            lists: BTreeMap::new(),
             repeated: Vec::new(),
         }
     }
@@ -131,6 +140,42 @@ impl<C: Send + Sync + 'static> Provider<C> {
         self
     }
 
+    /// Adds a type of resource that has an identity.
+    #[must_use]
+    pub fn identified<R: Identified<Client = C>>(mut self, resource: R) -> Self {
+        let name = format!("{}_{}", self.name, R::TYPE);
+        let typed = Arc::new(TypedResource::identified(name.clone(), resource, Arc::clone(&self.slot)));
+        if self.resources.insert(name.clone(), typed).is_some() {
+            self.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds a way to list the things of a type, which is [`identified`](Self::identified).
+    #[must_use]
+    pub fn list<L: ListResource>(mut self, list: L) -> Self
+    where
+        L::Resource: Resource<Client = C>,
+    {
+        let name = format!("{}_{}", self.name, <L::Resource as Resource>::TYPE);
+        let typed = Arc::new(TypedList::new(list, Arc::clone(&self.slot)));
+        if self.lists.insert(name.clone(), typed).is_some() {
+            self.repeated.push(format!("list {name}"));
+        }
+        self
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn action<A: Action<Client = C>>(mut self, action: A) -> Self {
+        let name = format!("{}_{}", self.name, A::TYPE);
+        let typed = Arc::new(TypedAction::new(action, Arc::clone(&self.slot)));
+        if self.actions.insert(name.clone(), typed).is_some() {
+            self.repeated.push(format!("action {name}"));
+        }
+        self
+    }
+
     /// Serves Terraform until it asks for the end, and returns the exit code: the last line of `main`.
     ///
     /// ```no_run
@@ -158,6 +203,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     /// # Errors
     /// A schema breaks a rule of Terraform, which would crash it. One unit test that calls this keeps it from happening.
     pub fn into_service(self) -> Result<Service, ServiceError> {
-        Service::new(self.config, self.resources, self.data_sources, self.repeated)
+        let streams = (self.actions, self.lists);
+        Service::new(self.config, self.resources, self.data_sources, streams, self.repeated)
     }
 }

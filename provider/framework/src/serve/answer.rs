@@ -33,6 +33,7 @@ macro_rules! answers {
 answers!(
     get_metadata,
     get_provider_schema,
+    get_resource_identity_schemas,
     validate_provider_config,
     validate_resource_config,
     validate_data_resource_config,
@@ -42,6 +43,12 @@ answers!(
     plan_resource_change,
     apply_resource_change,
     import_resource_state,
+    upgrade_resource_identity,
+    move_resource_state,
+    generate_resource_config,
+    validate_list_resource_config,
+    validate_action_config,
+    plan_action,
     read_data_source,
 );
 

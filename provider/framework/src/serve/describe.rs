@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tfkit_proto::tfplugin6 as proto;
 
-use super::{Inner, ServiceError};
+use super::{Inner, ServiceError, action, list};
 use crate::schema::{Attribute, Kind, Schema, SchemaProblem};
 
 impl Inner {
@@ -17,9 +17,18 @@ impl Inner {
         add("provider configuration", self.config.schema().check_as_provider());
         for (name, resource) in &self.resources {
             add(name, resource.schema().check());
+            if let Some(identity) = resource.identity() {
+                add(&format!("identity of {name}"), identity.schema().check_as_identity());
+            }
         }
         for (name, data_source) in &self.data_sources {
             add(&format!("data source {name}"), data_source.schema().check());
+        }
+        for (name, action) in &self.actions {
+            add(&format!("action {name}"), action.schema().check_as_configuration());
+        }
+        for (name, list) in &self.lists {
+            add(&format!("list {name}"), list.schemas().config().check_as_configuration());
         }
         if problems.is_empty() { Ok(()) } else { Err(ServiceError::Schema(problems.join("\n"))) }
     }
@@ -31,6 +40,8 @@ impl Inner {
             provider: Some((&configuration_only(self.config.schema())).into()),
             resource_schemas: resources.collect::<BTreeMap<_, _>>(),
             data_source_schemas: data_sources.collect::<BTreeMap<_, _>>(),
+            action_schemas: self.actions.iter().map(|(name, a)| (name.clone(), action::to_proto(a.schema()))).collect(),
+            list_resource_schemas: self.lists.iter().map(|(name, l)| (name.clone(), list_schema(l.as_ref()))).collect(),
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }
@@ -39,23 +50,35 @@ impl Inner {
     pub(super) fn metadata(&self) -> proto::get_metadata::Response {
         let resources = self.resources.keys().cloned();
         let data_sources = self.data_sources.keys().cloned();
+        let (actions, lists) = (self.actions.keys().cloned(), self.lists.keys().cloned());
         proto::get_metadata::Response {
             server_capabilities: Some(capabilities()),
             resources: resources.map(|type_name| proto::get_metadata::ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| proto::get_metadata::DataSourceMetadata { type_name }).collect(),
+            actions: actions.map(|type_name| proto::get_metadata::ActionMetadata { type_name }).collect(),
+            list_resources: lists.map(|type_name| proto::get_metadata::ListResourceMetadata { type_name }).collect(),
             ..Default::default()
         }
     }
 }
 
 /// Destroys are planned too (a resource may refuse), and calls work without a preceding GetProviderSchema: the schemas are
-/// part of the program.
+/// part of the program. A move that no type supports is refused with the types that could be moved.
 fn capabilities() -> proto::ServerCapabilities {
-    proto::ServerCapabilities { plan_destroy: true, get_provider_schema_optional: true, ..Default::default() }
+    proto::ServerCapabilities {
+        plan_destroy: true,
+        get_provider_schema_optional: true,
+        move_resource_state: true,
+        generate_resource_config: true,
+    }
 }
 
-/// A provider's configuration has nothing computed: a default there is filled in when the provider is configured.
-fn configuration_only(schema: &Schema) -> Schema {
+fn list_schema(list: &dyn list::AnyList) -> proto::Schema {
+    (&configuration_only(list.schemas().config())).into()
+}
+
+/// A configuration alone (of a provider, an action, a list) has nothing computed: a default there is filled in when it is used.
+pub(super) fn configuration_only(schema: &Schema) -> Schema {
     let mut schema = schema.clone();
     schema.block.attributes.iter_mut().for_each(not_computed);
     schema

@@ -11,12 +11,15 @@
 //! | `codec` | values and diagnostics from and to messages |
 //! | `describe`, `configure`, `validate` | schemas; the provider's configuration; checks of configurations |
 //! | `plan`, `apply`, `read`, `state`, `lookup` | the life of a resource; data sources |
+//! | `identity`, `moves`, `generate` | what identifies a resource; states of other types; a configuration of a state |
+//! | `action`, `list` | calls that answer with a stream |
 //! | `blame` | broken rules as diagnostics |
 //! | `mend` | what the framework puts right in the author's answers |
 //! | `private` | the encoding of private state |
 //! | `any`, `typed`, `data_source`, `config` | from values to the author's types and back |
 //! | `run` | running the author's code: panics, checkpoints |
 
+pub(crate) mod action;
 mod answer;
 pub(crate) mod any;
 mod apply;
@@ -26,9 +29,13 @@ pub(crate) mod config;
 mod configure;
 pub(crate) mod data_source;
 mod describe;
+mod generate;
 mod grpc;
+mod identity;
+pub(crate) mod list;
 mod lookup;
 mod mend;
+mod moves;
 mod plan;
 mod private;
 mod read;
@@ -40,7 +47,9 @@ mod validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use action::AnyAction;
 use any::{AnyConfig, AnyDataSource, AnyResource, Call, PrivateData};
+use list::AnyList;
 
 use crate::Diagnostic;
 use crate::plugin::Stop;
@@ -51,6 +60,9 @@ pub enum ServiceError {
     /// Two resources or two data sources have this name.
     #[error("the type {0} is registered twice")]
     Repeated(String),
+    /// A list needs a resource of the same type that was registered with its identity.
+    #[error("there is a list of {0}, but no resource of this type with an identity: register it with `identified`")]
+    ListOfNothing(String),
     /// Schemas that break rules, one per line.
     #[error("the schema breaks rules of Terraform:\n{0}")]
     Schema(String),
@@ -64,6 +76,8 @@ struct Inner {
     config: Box<dyn AnyConfig>,
     resources: BTreeMap<String, Arc<dyn AnyResource>>,
     data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    actions: BTreeMap<String, Arc<dyn AnyAction>>,
+    lists: BTreeMap<String, Arc<dyn AnyList>>,
     stop: Stop,
 }
 
@@ -72,12 +86,17 @@ impl Service {
         config: Box<dyn AnyConfig>,
         resources: BTreeMap<String, Arc<dyn AnyResource>>,
         data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+        (actions, lists): (BTreeMap<String, Arc<dyn AnyAction>>, BTreeMap<String, Arc<dyn AnyList>>),
         repeated: Vec<String>,
     ) -> Result<Self, ServiceError> {
         if let Some(name) = repeated.into_iter().next() {
             return Err(ServiceError::Repeated(name));
         }
-        let inner = Inner { config, resources, data_sources, stop: Stop::new() };
+        let listable = |name: &String| resources.get(name).is_some_and(|resource| resource.identity().is_some());
+        if let Some(name) = lists.keys().find(|name| !listable(name)) {
+            return Err(ServiceError::ListOfNothing(name.clone()));
+        }
+        let inner = Inner { config, resources, data_sources, actions, lists, stop: Stop::new() };
         inner.check_schemas()?;
         Ok(Self(Arc::new(inner)))
     }

@@ -4,6 +4,7 @@ use tfkit_proto::tfplugin6::plan_resource_change as proto;
 
 use super::any::{AnyResource, Change, Outcome, PrivateData};
 use super::codec::{diagnostics_out, value_in, value_out};
+use super::identity::{attached, identity_in, identity_out, known_before};
 use super::{Inner, blame, mend, private};
 use crate::plan::{Action, finish, propose, propose_update};
 use crate::schema::Schema;
@@ -19,18 +20,21 @@ impl Inner {
         let private = private::decode(&request.prior_private)?;
         if proposed.is_null() {
             let outcome = resource.plan_destroy(self.call(private), &prior).await;
-            return destroy(schema, outcome);
+            let planned_identity = request.prior_identity;
+            return destroy(schema, outcome).map(|planned| proto::Response { planned_identity, ..planned });
         }
+        let identity = identity_in(request.prior_identity.as_ref(), resource)?;
         let (change, spelled) = by_schema(resource, prior, config, &proposed);
-        self.by_author(resource, &request.type_name, private, change, &spelled).await
+        self.by_author(resource, &request.type_name, (private, identity), change, &spelled).await
     }
 
-    /// The change as the author has it, checked.
+    /// The change as the author has it, checked. The pair is what Terraform keeps beside the
+    /// prior state.
     async fn by_author(
         &self,
         resource: &dyn AnyResource,
         name: &str,
-        private: PrivateData,
+        (private, identity): (PrivateData, Value),
         mut change: Change,
         spelled: &Value,
     ) -> Result<proto::Response, Diagnostics> {
@@ -46,7 +50,12 @@ impl Inner {
             planned.requires_replace.extend(asked);
         }
         let mut diagnostics = outcome.diagnostics;
-        let broken = blame::plan(name, schema, &prior, &config, &planned);
+        let mut broken = blame::plan(name, schema, &prior, &config, &planned);
+        // A create promises no identity; the apply says it. What lives on keeps its own.
+        let identity = known_before(resource, identity, &prior);
+        if planned.requires_replace.is_empty() {
+            broken.extend(attached(resource, name, "plan", &planned.value, &identity).1);
+        }
         if !broken.is_empty() {
             diagnostics.extend(broken);
             return Err(diagnostics);
@@ -56,6 +65,7 @@ impl Inner {
             requires_replace: planned.requires_replace.iter().map(Into::into).collect(),
             planned_private: private::encode(&outcome.private),
             diagnostics: diagnostics_out(diagnostics),
+            planned_identity: identity_out(&identity, resource)?,
             ..Default::default()
         })
     }

@@ -28,17 +28,21 @@
 //! | `schemas` | schemas from the protocol |
 //! | `proposed` | core's proposed new state |
 //! | `core` | configure, plan and apply as core does them |
+//! | `identities`, `moves`, `streams` | what newer cores do: identities, moves and generated configurations, actions and lists |
 //! | `lookup` | read, import and upgrade as core does them, and data sources |
 
 mod core;
 mod dial;
 mod host;
+mod identities;
 mod identity;
 mod launch;
 mod lookup;
+mod moves;
 mod output;
 mod proposed;
 mod schemas;
+mod streams;
 mod values;
 
 pub use self::core::{Applied, Change, State};
@@ -49,4 +53,5 @@ pub use launch::{Handshake, Launch, Process};
 pub use output::{LogLine, Output};
 pub use proposed::proposed_new;
 pub use schemas::Schemas;
+pub use streams::{Invoked, Listed};
 pub use values::complete;

@@ -2,5 +2,6 @@
 
 mod failures;
 mod life;
+mod moved;
 mod unknown;
 mod workspace;
