@@ -6,6 +6,7 @@ mod changes;
 mod clusters;
 mod cut_short;
 mod example;
+mod import;
 mod library;
 mod life;
 mod refusals;

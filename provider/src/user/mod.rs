@@ -1,5 +1,7 @@
 //! `justmanage_redis_user`: who may log in to a cluster, and what they may do.
 
+mod import;
+
 use justmanage_core::Locator;
 use justmanage_core::manager::{Observed, hash_password};
 use justmanage_model::{AclRules, Failure, FieldPath, PasswordHash, Secret, UserName};
@@ -110,6 +112,10 @@ impl Resource for Users {
         let (locator, name) = (state.locator()?, state.user_name()?);
         let removed = cx.client()?.manager.remove_user(&locator, &name, cx.cancelled()).await;
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
+    }
+
+    async fn import(&self, cx: &Context, id: &str) -> Result<User, Diagnostics> {
+        import::import(cx, id).await
     }
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {

@@ -2,6 +2,7 @@
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
 mod door;
+mod imports;
 mod lookup;
 mod plans;
 mod protection;

@@ -1,11 +1,12 @@
 //! The four verbs of the trait, for processes of this machine.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use justmanage_model::node::{NodeOrder, NodeStatus, ServerProgram};
-use justmanage_model::{Claim, Engine};
+use justmanage_model::{Claim, ClusterName, Engine};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
 };
@@ -75,6 +76,10 @@ impl Platform for Local {
             }
         }
         self.find_once(query).await.map_err(|(error, _)| error)
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        self.root.clusters()
     }
 
     async fn ensure(&self, want: &MachineOrder) -> Result<Machine, PlatformError> {
