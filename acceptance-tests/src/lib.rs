@@ -15,6 +15,7 @@
 //! | [`logs`] | agents' logs, followed; WARN and ERROR are failures unless expected |
 //! | [`redis_client`] | a client over TLS as an ACL user |
 //! | [`binaries`] | provider and agent as cargo built them |
+//! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
 #![allow(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
@@ -24,6 +25,7 @@ pub mod logs;
 pub mod processes;
 pub mod redis_client;
 pub mod servers;
+pub mod steps;
 pub mod terraform;
 mod wait;
 pub mod workspace;

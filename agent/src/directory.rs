@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use justmanage_steps::step;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -126,8 +127,11 @@ impl Directory {
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(content)?;
         file.sync_all()?;
+        step!("file {}: written", path.file_name().unwrap_or_default().display());
         fs::rename(&unfinished, path)?;
-        File::open(directory)?.sync_all()
+        File::open(directory)?.sync_all()?;
+        step!("file {}: in place", path.file_name().unwrap_or_default().display());
+        Ok(())
     }
 
     /// Makes a directory inside, for the owner alone.

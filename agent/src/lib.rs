@@ -42,5 +42,11 @@ pub mod server;
 pub mod status;
 pub mod turn;
 
+/// The version of this program.
+#[must_use]
+pub fn version() -> &'static str {
+    justmanage_steps::version(env!("CARGO_PKG_VERSION"))
+}
+
 pub use directory::Directory;
 pub use serve::{End, ServeError, serve};

@@ -12,6 +12,7 @@ use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Phase, Pin, Timestamp};
 use justmanage_record::{Group, GroupConfig, RecordStore};
+use justmanage_steps::step;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -157,6 +158,7 @@ pub async fn serve(
     let mut turning = tokio::spawn(turn.run(finished));
     let admitting = tokio::spawn(admit(group.clone(), directory.clone()));
     let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
+    step!("agent: answers");
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
@@ -168,6 +170,7 @@ pub async fn serve(
         _ = &mut serving => return Err(ServeError::Died("to answer")),
     };
     info!(?end, "the agent ends; its server runs on");
+    step!("agent: about to end");
     finish.send_replace(true);
     guarding.abort();
     admitting.abort();
@@ -291,7 +294,7 @@ fn info(order: &NodeOrder, berth: &Berth, key: &KeyPair, secrets: &Secrets) -> i
         agent: (order.address, berth.agent_port()).into(),
         client: (order.address, berth.client_port()).into(),
         bus_port: berth.bus_port(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version().to_owned(),
         process: process::identity(std::process::id())?,
     })
 }

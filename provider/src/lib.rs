@@ -9,12 +9,14 @@
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
+//! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
 mod diagnostics;
 mod lookup;
 mod process;
+mod releases;
 mod settings;
 mod user;
 
@@ -30,6 +32,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .identified(user::Users)
         .list(cluster::list::ClusterList)
         .data_source(lookup::Lookup)
+        .data_source(releases::Releases)
 }
 
 #[cfg(test)]

@@ -30,6 +30,10 @@ fn memory_and_live_keys_change_without_a_restart_and_others_with_one() {
 
     // `io-threads` is fixed while Redis 7.0 runs, and the policy goes back to the server's own default.
     workspace.write("main.tf", &configuration("96MiB", "  config = { \"io-threads\" = \"2\" }"));
+    let plan = workspace.plan().ok();
+    let [warning] = &plan.diagnostics[..] else { panic!("one warning\n{plan}") };
+    assert_eq!((&*warning.summary, &*warning.attribute), ("Rolling restart", "config[\"io-threads\"]"));
+    assert!(warning.detail.contains("start: io-threads.") && warning.detail.contains("maxmemory-policy."), "{plan}");
     workspace.apply().ok();
     workspace.assert_no_changes();
     assert_ne!(server(&workspace, "redis"), before, "restarted");
@@ -38,6 +42,44 @@ fn memory_and_live_keys_change_without_a_restart_and_others_with_one() {
     assert_eq!(in_force(&mut client, "maxmemory-policy"), "noeviction");
     assert_eq!(client.get("app:kept").expect("read").as_deref(), Some("yes"), "a restart keeps the data");
     workspace.destroy().ok();
+}
+
+#[test]
+fn a_version_is_pinned_to_what_runs_and_let_go_again_without_a_restart() {
+    let workspace = applied("redis");
+    let before = server(&workspace, "redis");
+    let file = workspace.config().join("main.tf");
+    let line = std::fs::read_to_string(&file).expect("configuration");
+    let runs = acceptance_tests::servers::usual("redis").version.clone();
+    for text in [line.replace("version = \"7.0\"", &format!("version = \"{runs}\"")), line.clone()] {
+        workspace.write("main.tf", &text);
+        assert_eq!(workspace.planned().actions(CLUSTER), ["update"]);
+        workspace.apply().ok();
+        workspace.assert_no_changes();
+        assert_eq!(server(&workspace, "redis"), before);
+    }
+    workspace.destroy().ok();
+}
+
+#[test]
+fn a_resource_that_gets_another_name_keeps_its_cluster() {
+    let workspace = applied("redis");
+    let before = (workspace.resource(CLUSTER)["id"].clone(), server(&workspace, "redis"));
+    let renamed = (cluster("redis", "7.0", "") + &user("~app:* +@all -@dangerous", 1))
+        .replace("\"justmanage_redis_cluster\" \"cache\"", "\"justmanage_redis_cluster\" \"sessions\"")
+        .replace("redis_cluster.cache.id", "redis_cluster.sessions.id")
+        .replace("\"justmanage_redis_user\" \"app\"", "\"justmanage_redis_user\" \"web\"");
+    let moved = [("redis_cluster.cache", "redis_cluster.sessions"), ("redis_user.app", "redis_user.web")]
+        .map(|(from, to)| format!("moved {{\n  from = justmanage_{from}\n  to   = justmanage_{to}\n}}\n"));
+    workspace.write("main.tf", &(renamed + &moved.concat()));
+    let plan = workspace.planned();
+    assert!(plan.is_empty(), "nothing but the names: {plan:?}");
+    workspace.apply().ok();
+    let after = workspace.resource("justmanage_redis_cluster.sessions")["id"].clone();
+    assert_eq!((after, server(&workspace, "redis")), before);
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
 }
 
 #[test]

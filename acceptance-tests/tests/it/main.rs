@@ -7,6 +7,7 @@ mod clusters;
 mod cut_short;
 mod example;
 mod import;
+mod kills;
 mod library;
 mod life;
 mod refusals;

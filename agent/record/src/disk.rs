@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use justmanage_model::Record;
 use justmanage_model::record::LAYOUT;
+use justmanage_steps::step;
 use redb::{Builder, Database};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -145,7 +146,9 @@ impl Disk {
 
     /// Notes up to which entry the majority is known to have the log.
     pub(crate) fn note_committed(&self, committed: &LogId) -> Result<(), DiskError> {
-        self.noted(aside::write(&self.aside(), committed))
+        let noted = self.noted(aside::write(&self.aside(), committed));
+        step!("record committed: noted");
+        noted
     }
 
     /// Up to which entry of this log the majority was known to have it, at least. A note that is about another log, because the
@@ -162,7 +165,15 @@ impl Disk {
 
     /// Values that are on disk when this returns. It waits for the disk away from the runtime's own threads.
     pub(crate) async fn put(&self, rows: Vec<Row>) -> Result<(), DiskError> {
-        self.synced(move |db| store(db, rows)).await
+        let stored = self.synced(move |db| {
+            #[cfg(debug_assertions)]
+            let what = rows::what(&rows);
+            step!("record {what}: about to be written");
+            store(db, rows)?;
+            step!("record {what}: written");
+            Ok(())
+        });
+        stored.await
     }
 
     /// Whoever votes or appends calls this first: from now on this agent is known to have voted with this file.
@@ -176,6 +187,7 @@ impl Disk {
             let mut done = lock(&open.marked);
             if !*done {
                 write_synced(&marker, open.id.as_bytes())?;
+                step!("record mark: written");
                 *done = true;
             }
             Ok(())
@@ -240,7 +252,9 @@ fn open_file(path: &Path) -> Result<Database, DiskError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => drop(create_file(&unfinished)?),
         }
+        step!("record file: made");
         fs::rename(&unfinished, path)?;
+        step!("record file: in place");
     }
     create_file(path)
 }

@@ -16,6 +16,7 @@ use justmanage_agent_proto::v1::{
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
 use justmanage_record::{Group, RecordStore, Standing, StoreError};
+use justmanage_steps::step;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
@@ -155,6 +156,7 @@ impl Agent for Api {
         if invited.is_ok() {
             info!(%generation, "an operator invited this node to its cluster");
         }
+        step!("agent told: invited");
         proposal(invited, &record)
     }
 
@@ -164,7 +166,9 @@ impl Agent for Api {
         let record = self.record();
         let record = record.ok_or_else(|| Status::failed_precondition("this node was not invited to a cluster"))?;
         self.check_epoch(&epoch)?;
-        proposal(self.tools.group.found().await, &self.tools.group.get().unwrap_or(record))
+        let founded = self.tools.group.found().await;
+        step!("agent told: founded");
+        proposal(founded, &self.tools.group.get().unwrap_or(record))
     }
 
     async fn propose(&self, request: Request<ProposeRequest>) -> Result<Response<ProposalReply>, Status> {
@@ -178,6 +182,7 @@ impl Agent for Api {
         if taken.is_ok() {
             info!(generation = %next.generation, "an operator changed the Record");
         }
+        step!("agent told: changed");
         let (note, ticket) = (request.note, request.ticket);
         self.tools.journal.proposed((self.tools.clock)(), operator, before.as_ref(), &next, (note, ticket), &taken);
         proposal(taken, &next)

@@ -74,7 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn command(mut arguments: lexopt::Parser) -> Outcome {
     let verb = match arguments.next()? {
         Some(Value(verb)) => verb,
-        Some(Long("version")) => return print(&format!("justmanage-agent {}\n", env!("CARGO_PKG_VERSION"))),
+        Some(Long("version")) => return print(&format!("justmanage-agent {}\n", crate::version())),
         Some(Long("help") | Short('h')) | None => return print(HELP),
         Some(other) => return Err(other.unexpected().into()),
     };

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use justmanage_steps::step;
 use rustix::process::Signal;
 
 use super::{CommandError, Outcome, disk};
@@ -35,7 +36,10 @@ pub(super) fn remove(directory: &Directory) -> Outcome {
         }
         // With the lock in our hands no agent starts any more.
         match LockGuard::take(&directory.agent_lock(), Duration::from_millis(100)) {
-            Ok(Some(lock)) => return with_lock(directory, lock),
+            Ok(Some(lock)) => {
+                step!("remove: agent ended");
+                return with_lock(directory, lock);
+            }
             Ok(None) if Instant::now() < deadline => {}
             Ok(None) => {
                 let hint = "Another `remove` or `run` is at work; try again when it has ended.";
@@ -51,6 +55,7 @@ pub(super) fn remove(directory: &Directory) -> Outcome {
 /// Removes the node whose lock we hold.
 pub(super) fn with_lock(directory: &Directory, lock: LockGuard) -> Outcome {
     end_server(directory)?;
+    step!("remove: server ended");
     limits::remove(directory);
     delete(directory).map_err(disk(directory))?;
     drop(lock);
@@ -117,10 +122,14 @@ fn delete(directory: &Directory) -> io::Result<()> {
             delete_all(&path)?;
         }
     }
+    step!("remove: all but the order deleted");
     let last = leftover(directory.path());
     delete_all(&last)?;
     fs::rename(directory.path(), &last)?;
-    delete_all(&last)
+    step!("remove: out of sight");
+    delete_all(&last)?;
+    step!("remove: gone");
+    Ok(())
 }
 
 /// Where a node's directory is for its last moment: platforms take what is called so for a directory that was never

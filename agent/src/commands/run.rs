@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use justmanage_model::node::NodeOrder;
+use justmanage_steps::step;
 
 use super::{CommandError, Outcome, disk, order, remove};
 use crate::directory::Directory;
@@ -28,6 +29,7 @@ pub(super) fn run(directory: &Directory) -> Outcome {
         let hint = "`justmanage-agent status` says which process it is.";
         CommandError::new(format!("an agent runs in {} already", directory.path().display()), hint)
     })?;
+    step!("agent: has its lock");
     // By its working directory it is found even if every file is gone; and it keeps no other directory from being removed.
     std::env::set_current_dir(directory.path()).map_err(&fail)?;
     crate::log::begin(directory).map_err(&fail)?;

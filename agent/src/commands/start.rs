@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use justmanage_model::node::AgentInfo;
+use justmanage_steps::step;
 use serde::Deserialize;
 
 use super::{CommandError, disk, order, status};
@@ -25,7 +26,9 @@ pub(super) fn start(directory: &Directory) -> Result<AgentInfo, CommandError> {
     if let Some(info) = status::agent_that_answers(directory).map_err(&fail)? {
         return Ok(info);
     }
+    step!("start: about to launch");
     let mut ours = launch(directory)?;
+    step!("start: launched");
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
         // Ours, or that of another `start` that was first: one agent is as good as the other.

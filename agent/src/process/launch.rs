@@ -83,6 +83,7 @@ impl Launcher {
         command.arg(&launch.directory).arg(&launch.program).args(&launch.arguments);
         command.env_clear().stdin(Stdio::null());
         command.envs(["PATH", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.envs(justmanage_steps::inherited());
         command
     }
 }

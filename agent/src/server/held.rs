@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use justmanage_model::Timestamp;
 use justmanage_model::node::ProcessIdentity;
+use justmanage_steps::step;
 use rustix::process::Signal;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -185,7 +186,9 @@ impl Inner {
         end_leftovers(&data)?;
         self.note(Intent::Run, None, now)?;
         state.intent = Intent::Run;
+        step!("server: about to be launched");
         let server = self.launch(program, arguments)?;
+        step!("server: launched");
         info!(pid = server.identity().pid, program = %program.display(), "the server is started");
         self.note_process(server.identity(), now);
         self.hold(state, server, now);
@@ -226,6 +229,7 @@ impl Inner {
             // A full disk must not keep a server from being stopped. What is lost is only what the next agent would say.
             warn!(error = error.to_string(), "that the server is to end could not be noted");
         }
+        step!("server: noted that it is to end");
         if state.held.is_none() {
             state.failures = 0;
             self.process.send_replace(Process::Stopped);
@@ -256,6 +260,7 @@ impl Inner {
         state.held = None;
         if state.intent == Intent::Stop {
             info!(pid = server.identity().pid, "the server is stopped");
+            step!("server: ended as it was to");
             state.failures = 0;
             self.process.send_replace(Process::Stopped);
             if let Err(error) = end_leftovers(&self.directory.data()) {

@@ -25,6 +25,7 @@ use justmanage_model::{
     ServerState, Step, Timestamp, Waiting,
 };
 use justmanage_record::{RecordStore, Standing};
+use justmanage_steps::step;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -267,8 +268,11 @@ impl Turn {
             {
                 self.chronicle_empty(&record);
             }
+            step!("step {}: about to be done", name(step));
             let done = self.act(&record, step).await;
+            step!("step {}: done", name(step));
             self.chronicle_step(&record, step, done.as_ref().copied().map_err(ToString::to_string));
+            step!("step {}: written down", name(step));
             match done {
                 Ok(()) => info!(generation = %record.generation, ?step, "done"),
                 Err(error) => {
@@ -325,6 +329,16 @@ impl Turn {
         let leader = leads.then_some(self.tools.info.claim.node);
         self.cluster.publish(ClusterStatus { record, observation, converged, waiting, leader });
     }
+}
+
+/// A step in short, without whom it is about.
+#[cfg(debug_assertions)]
+fn name(step: &Step) -> String {
+    let text = match step {
+        Step::Node(_, step) => format!("{step:?}"),
+        Step::Record(change) => format!("{change:?}"),
+    };
+    text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
 }
 
 /// The reasons in short, for the log; their details are in the status.

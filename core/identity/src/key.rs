@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use justmanage_model::Pin;
+use justmanage_steps::step;
 use rcgen::PublicKeyData;
 use ring::digest;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -147,9 +148,11 @@ pub(crate) fn write_private(path: &Path, pem: &str) -> Result<(), IdentityError>
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
+        step!("key {}: written", path.file_name().unwrap_or_default().display());
         fs::hard_link(&unfinished, path)
     };
     let written = write();
+    step!("key {}: in place", path.file_name().unwrap_or_default().display());
     let _ = fs::remove_file(&unfinished);
     written.map_err(fail)
 }

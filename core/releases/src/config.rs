@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::{Bytes, Engine, Failure, FieldPath, Line};
 
-use crate::nearest::nearest;
+use justmanage_model::nearest::nearest;
 
 mod ours;
 mod table;
@@ -137,6 +137,23 @@ pub fn drift(
     }
     drift.restart.extend(reported.keys().filter(|key| !wanted.contains_key(*key) && *key != "maxmemory").cloned());
     drift
+}
+
+/// Keys whose change from one configuration to another needs a restart of each server: those that a running server does not
+/// change, and those that are no longer set (what a server's own default is, only the server knows).
+#[must_use]
+pub fn restarts(
+    engine: Engine,
+    line: Line,
+    from: &BTreeMap<String, String>,
+    to: &BTreeMap<String, String>,
+) -> BTreeSet<String> {
+    let differs = |(key, value): &(&String, &String)| {
+        from.get(*key).is_none_or(|before| !same_value(engine, key, value, before))
+            && change(engine, line, key) == Change::Restart
+    };
+    let set = to.iter().filter(differs).map(|(key, _)| key);
+    set.chain(from.keys().filter(|key| !to.contains_key(*key))).cloned().collect()
 }
 
 /// Every fault of the user's configuration, at `config["key"]`; none if nothing is known to be wrong.

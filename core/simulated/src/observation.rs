@@ -88,7 +88,7 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
         offset: 1000,
         config: record.wanted_config(node),
         users: user::fingerprint(&record.users),
-        used_memory: Bytes::mib(2),
+        used_memory: group.used.get(&node).copied().unwrap_or(Bytes::mib(2)),
         certificate_expires: Timestamp::MAX,
     }
 }

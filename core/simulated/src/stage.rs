@@ -10,8 +10,8 @@ use justmanage_identity::KeyPair;
 use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record, Release,
-    Seat, Version, Waiting,
+    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record,
+    Release, Seat, Version, Waiting,
 };
 use tokio::runtime::Runtime;
 
@@ -155,6 +155,15 @@ impl Stage {
         self.shared.change(|world| {
             for group in world.groups.values_mut() {
                 group.versions.insert(node, version);
+            }
+        });
+    }
+
+    /// From now on a server uses so much memory.
+    pub fn uses(&self, node: NodeId, memory: Bytes) {
+        self.shared.change(|world| {
+            for group in world.groups.values_mut() {
+                group.used.insert(node, memory);
             }
         });
     }

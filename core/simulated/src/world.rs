@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{BusId, ClusterId, NodeId, Phase, Pin, Record, Version, Waiting};
+use justmanage_model::{BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Version, Waiting};
 
 /// An agent.
 #[derive(Debug)]
@@ -26,12 +26,14 @@ pub(crate) struct Group {
     pub(crate) primaries: BTreeMap<u16, NodeId>,
     /// What servers run that do not run what the Record says.
     pub(crate) versions: BTreeMap<NodeId, Version>,
+    /// How much memory servers use that hold more than a little.
+    pub(crate) used: BTreeMap<NodeId, Bytes>,
 }
 
 impl Group {
     /// A group that has just been founded.
     pub(crate) fn new(record: Record) -> Self {
-        Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new() }
+        Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new(), used: BTreeMap::new() }
     }
 }
 

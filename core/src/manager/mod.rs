@@ -1,20 +1,23 @@
-//! [`Manager`]: apply, observe, destroy, users.
+//! [`Manager`]: apply, observe, destroy, users, credentials.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
 //! | `machines`, `found`, `replace` | machines for seats; a group of agents; members whose machines are gone |
-//! | `create`, `update`, `users`, `observe`, `destroy` | what a user asks for, made of the above |
+//! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
 //! | `converge` | watching until it is so |
 
 mod ask;
 mod converge;
 mod create;
+mod credentials;
 mod destroy;
 mod found;
 mod journal;
 mod look;
 mod machines;
+#[cfg(debug_assertions)]
+mod marked;
 mod observe;
 mod replace;
 mod update;
@@ -33,9 +36,10 @@ use crate::agents::{Agents, GrpcAgents};
 use crate::artefacts::Artefacts;
 use crate::{ClusterView, OperatorKey};
 
+pub use credentials::Credentials;
 pub use observe::Observed;
 pub use update::refuse_change;
-pub use users::hash_password;
+pub use users::{UserOrder, hash_password};
 
 /// Longest wait without any progress before a change is given up. A server that loads its data reports that it does, and
 /// loading counts as progress; what remains takes seconds, so that a minute of silence is a fault.
@@ -85,6 +89,8 @@ impl Manager {
         artefacts: Artefacts,
         operator: Arc<OperatorKey>,
     ) -> Self {
+        #[cfg(debug_assertions)]
+        let (platform, agents) = marked::marked(platform, agents);
         Self { platform, agents, artefacts, operator, patience: PATIENCE }
     }
 

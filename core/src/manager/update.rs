@@ -1,7 +1,7 @@
 //! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Record};
+use justmanage_model::{ClusterSpec, Failure, FieldPath, Record, Release};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
@@ -52,7 +52,7 @@ impl Manager {
             let view = ClusterView { record: Some(known.clone()), waiting_on, ..ClusterView::unseen(locator.clone()) };
             Unfinished { failure, view: Some(view) }
         };
-        if let Some(refusal) = refuse_change(&known.spec, wanted.spec) {
+        if let Some(refusal) = refuse_change(&known.spec, wanted.spec, Some(&known.release)) {
             return Err(stay(refusal));
         }
         self.invite_unaware(&known, &looked).await.map_err(stay)?;
@@ -116,8 +116,9 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
     Err(looked.iter().find_map(Looked::failure).unwrap_or_else(unfounded))
 }
 
-/// Why a running cluster cannot be changed from one spec to another, if it cannot.
-pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
+/// Why a running cluster cannot be changed from one spec to another, if it cannot. `runs`: its release, if that is known; to say
+/// otherwise which one is wanted ("7.0" or "7.0.15") changes nothing as long as it is the one that runs.
+pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec, runs: Option<&Release>) -> Option<Failure> {
     let field = |name: &str, from: String, to: String| {
         Failure::at(
             FieldPath::of(name),
@@ -127,9 +128,11 @@ pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
         .hint("Put the old value back; or make a second cluster under another name and move over to it.")
         .next("Nothing was changed.")
     };
+    let admitted = from.engine == to.engine && runs.is_some_and(|release| to.version.admits(release.version));
+    let version = if admitted { to.version } else { from.version };
     let changes = [
         ("engine", from.engine.to_string(), to.engine.to_string()),
-        ("version", from.version.to_string(), to.version.to_string()),
+        ("version", version.to_string(), to.version.to_string()),
         ("shards", from.shards.to_string(), to.shards.to_string()),
         ("replicas_per_shard", from.replicas_per_shard.to_string(), to.replicas_per_shard.to_string()),
     ];

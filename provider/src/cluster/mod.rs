@@ -10,6 +10,7 @@ mod state;
 
 use justmanage_core::manager::Observed;
 use justmanage_core::{Locator, Unfinished};
+use justmanage_steps::step;
 use tfkit::model::View;
 use tfkit::{Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
@@ -48,7 +49,9 @@ impl Resource for Clusters {
     async fn create(&self, cx: &Context, plan: Plan<Cluster>) -> Result<Cluster, Failed<Cluster>> {
         let client = cx.client()?;
         let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
+        step!("cluster.create: about to begin");
         let created = client.manager.create(&name, &spec, cx.cancelled()).await;
+        step!("cluster.create: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &created {
             private::keep(cx, view);
         }
@@ -93,7 +96,9 @@ impl Resource for Clusters {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
+        step!("cluster.update: about to begin");
         let updated = client.manager.update(&locator, &spec, cx.cancelled()).await;
+        step!("cluster.update: about to be answered");
         if let Ok(view) = &updated {
             private::keep(cx, view);
         }
@@ -113,7 +118,10 @@ impl Resource for Clusters {
         // A replacement is not planned as a destroy, so the plan could not refuse it.
         protect(cx, &state).await?;
         let locator = state.locator()?;
-        Ok(cx.client()?.manager.destroy(&locator).await.map_err(|failure| diagnostics::error(&failure))?)
+        step!("cluster.delete: about to begin");
+        let destroyed = cx.client()?.manager.destroy(&locator).await;
+        step!("cluster.delete: about to be answered");
+        Ok(destroyed.map_err(|failure| diagnostics::error(&failure))?)
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<Cluster, Diagnostics> {

@@ -1,11 +1,12 @@
 //! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
 //! user should know before they say yes.
 
+mod holes;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
-use justmanage_core::manager::refuse_change;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Release, Testing};
+use justmanage_core::manager::{Observed, refuse_change};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release, Testing};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
@@ -21,7 +22,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     let (_, to) = spec::wanted(&planned, testing)?;
     let Some(prior) = &change.prior else { return create(cx, &to).await };
     let Some(prior) = known(prior) else { return Ok(()) };
-    refuse(&prior, &planned, testing)?;
+    refuse(cx, &prior, &planned, testing)?;
     let (_, from) = spec::wanted(&prior, testing)?;
     show_unfinished(change);
     if from == to {
@@ -33,8 +34,25 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         // A new machine may have another address.
         change.planned.endpoints = Attr::unknown();
     }
-    report(cx, warnings::holes(&to, private::release(cx).as_ref()));
+    report(cx, warnings::restarts(&from, &to));
+    if to.memory < from.memory {
+        report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
+    }
+    if let Some(running) = private::release(cx) {
+        report(cx, holes::of_running(&to, &running));
+    }
     Ok(())
+}
+
+/// Memory of the node that uses most of it, if it can be asked now.
+async fn used(cx: &Context, prior: &Cluster) -> Option<Bytes> {
+    if cx.provider_config_unknown() {
+        return None;
+    }
+    match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
+        Ok(Observed::Here(view)) => view.nodes.iter().filter_map(|node| node.memory).max(),
+        _ => None,
+    }
 }
 
 fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
@@ -57,7 +75,7 @@ async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
         Choice::Present(program) => program.release,
         Choice::Fetch { version, .. } => Release::new(spec.engine, version),
     };
-    report(cx, warnings::holes(spec, Some(&release)));
+    report(cx, holes::of_new(spec, &release));
     Ok(())
 }
 
@@ -99,7 +117,7 @@ fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
 }
 
 /// Changes that cannot be made are refused before anything is.
-fn refuse(prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
+fn refuse(cx: &Context, prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
     if prior.name != planned.name {
         let failure = Failure::at(
             FieldPath::of("name"),
@@ -115,7 +133,7 @@ fn refuse(prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Di
     }
     let (_, from) = spec::wanted(prior, testing)?;
     let (_, to) = spec::wanted(planned, testing)?;
-    match refuse_change(&from, &to) {
+    match refuse_change(&from, &to, private::release(cx).as_ref()) {
         Some(failure) => Err(diagnostics::error(&failure).into()),
         None => Ok(()),
     }

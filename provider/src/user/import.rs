@@ -63,6 +63,9 @@ pub(super) async fn import(cx: &Context, id: &str) -> Result<User, Diagnostics> 
         acl: user.acl.to_string(),
         password_wo: None,
         password_wo_version: None,
+        password_sha256: None,
+        password_grace: None,
+        previous_password_valid_until: Attr::Null,
     })
 }
 

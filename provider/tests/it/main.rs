@@ -6,6 +6,7 @@ mod imports;
 mod lookup;
 mod plans;
 mod protection;
+mod releases;
 mod rows;
 mod world;
 

@@ -1,6 +1,6 @@
 //! What a plan says: refusals at the attribute that is wrong, and what the user should know before they say yes.
 
-use justmanage_model::{Engine, PackageRevision, Release};
+use justmanage_model::{Bytes, Engine, PackageRevision, Release};
 use tfkit::testing::HostError;
 use tfkit::{Path, Severity, Value};
 
@@ -16,7 +16,7 @@ async fn what_cannot_be_changed_is_refused_by_the_plan() {
         ("replicas_per_shard", 2.into()),
         ("replicas_per_shard", 0.into()),
         ("version", "7.2".into()),
-        ("version", "7.0.15".into()),
+        ("version", "7.0.11".into()),
         ("name", "other".into()),
     ] {
         let error = refused(world.plan(Some(&state), &cluster(&[(attribute, value.clone())])).await);
@@ -54,6 +54,43 @@ async fn what_can_be_changed_is_changed() {
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
     ]);
     assert!(world.plan(Some(&state), &respelled).await.expect("plan").is_empty(), "another spelling is no change");
+}
+
+#[tokio::test]
+async fn a_version_may_be_pinned_to_what_runs_and_let_go_again() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[])).await;
+    let pinned = cluster(&[("version", "7.0.15".into())]);
+    let done = world.apply(Some(&state), &pinned).await;
+    assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
+    assert_eq!(world.stage.record().spec.version.to_string(), "7.0.15");
+    let done = world.apply(done.state.as_ref(), &cluster(&[])).await;
+    assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
+    assert_eq!(world.stage.record().spec.version.to_string(), "7.0");
+    assert_eq!(world.stage.record().release.version, "7.0.15".parse().expect("a version"), "nothing else runs");
+}
+
+#[tokio::test]
+async fn a_change_that_restarts_servers_or_may_not_hold_the_data_says_so() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[("memory", "256MiB".into())])).await;
+    let with = |memory: &str, key: &str| {
+        cluster(&[("memory", memory.into()), ("config", Value::map([(key, Value::from("2"))]))])
+    };
+    let live = world.plan(Some(&state), &with("256MiB", "hz")).await.expect("plan");
+    assert!(!live.is_empty() && live.warnings.is_empty(), "{:?}", live.warnings);
+    let restart = world.plan(Some(&state), &with("256MiB", "io-threads")).await.expect("plan");
+    let warning = one(&restart.warnings, Severity::Warning);
+    assert_eq!(warning.summary, "Rolling restart");
+    assert_eq!(warning.path, Path::attribute("config").key("io-threads"));
+
+    world.stage.uses(world.stage.nodes()[2], Bytes::mib(100));
+    let fits = world.plan(Some(&state), &cluster(&[("memory", "128MiB".into())])).await.expect("plan");
+    assert!(fits.warnings.is_empty(), "{:?}", fits.warnings);
+    let less = world.plan(Some(&state), &cluster(&[("memory", "64MiB".into())])).await.expect("plan");
+    let warning = one(&less.warnings, Severity::Warning);
+    assert_eq!(warning.path, Path::attribute("memory"));
+    assert!(warning.detail.contains("uses 100MiB") && warning.detail.contains("refuses writes"), "{}", warning.detail);
 }
 
 #[tokio::test]
@@ -109,6 +146,44 @@ async fn an_exact_pin_below_a_fix_is_a_warning_and_no_difference() {
     let change = world.plan(Some(&state), &pinned).await.expect("plan");
     assert!(change.is_empty());
     assert!(one(&change.warnings, Severity::Warning).summary.contains("known holes"));
+}
+
+#[tokio::test]
+async fn a_line_whose_program_at_hand_lacks_a_fix_is_told_which_package_has_it() {
+    let mut world = World::new().await;
+    world.stage.add_program(crate::world::debian("5:7.0.15-1~deb12u9"), true).expect("a program");
+    let says = |warnings: &tfkit::Diagnostics| {
+        let warning = one(warnings, Severity::Warning);
+        assert_eq!(
+            (warning.summary.as_str(), &warning.path),
+            ("Server program has known holes", &Path::attribute("version"))
+        );
+        let closes = "The package 5:7.0.15-1~deb12u10 closes all of them";
+        assert!(warning.detail.contains("CVE-2026-81934") && warning.detail.contains(closes), "{warning:?}");
+    };
+    says(&world.plan(None, &cluster(&[])).await.expect("plan").warnings);
+    let made = world.host.plan(crate::world::CLUSTER, None, &cluster(&[])).await.expect("plan");
+    let made = world.host.apply(&made).await.expect("lawful").state.expect("a state");
+    let state = world.refreshed(&made).await;
+    let change = world.plan(Some(&state), &cluster(&[])).await.expect("plan");
+    assert!(change.is_empty(), "a hole is no difference");
+    says(&change.warnings);
+}
+
+#[tokio::test]
+async fn a_line_that_ended_is_said_when_it_is_chosen_and_not_in_every_plan_after() {
+    let mut world = World::new().await;
+    world.stage.add_redis("7.0.15".parse().expect("a version")).expect("a program");
+    let change = world.plan(None, &cluster(&[])).await.expect("plan");
+    let warning = one(&change.warnings, Severity::Warning);
+    assert!(
+        warning.detail.contains("ended it on 2024-07-29") && warning.detail.contains("redis 7.2.16"),
+        "{warning:?}"
+    );
+    let state = world.made(&cluster(&[])).await;
+    assert!(!crate::world::texts(&state.value, "known_vulnerabilities").is_empty(), "it is in the state");
+    let state = world.refreshed(&state).await;
+    assert_eq!(world.plan(Some(&state), &cluster(&[])).await.expect("plan").warnings, Default::default());
 }
 
 #[tokio::test]

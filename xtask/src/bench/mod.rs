@@ -3,6 +3,7 @@
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
 mod cluster;
+mod many;
 mod node;
 mod raft;
 mod refresh;
@@ -24,6 +25,9 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
+    /// Measure only this: start, node, cluster, many, refresh or raft; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
     /// Fail when a number is over its target
     #[arg(long)]
     strict: bool,
@@ -47,17 +51,36 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "acceptance-tests",
     ]))?;
     let binaries = house::target()?.join("release");
+    if let Some(name) = options.only.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
+        bail!("there is no {name:?} to measure; there are {}", SECTIONS.join(", "));
+    }
     let mut rows = Vec::new();
-    eprintln!("provider start, {} runs", options.runs);
-    rows.extend(start::measure(&binaries.join(PROVIDER), options.runs)?);
-    rows.extend(sizes(&binaries)?);
-    rows.extend(node::measure(&binaries, options.runs)?);
-    rows.extend(cluster::measure(&binaries)?);
-    rows.push(refresh::measure(&binaries)?);
-    rows.push(raft::measure()?);
+    for section in SECTIONS.into_iter().filter(|name| options.only.is_empty() || options.only.iter().any(|o| o == name))
+    {
+        rows.extend(measure(section, &binaries, options.runs)?);
+    }
     println!("{}", table::render(&rows));
     let over = rows.iter().filter(|row| row.is_over()).count();
     if options.strict && over > 0 { bail!("{over} numbers are over their targets") } else { Ok(()) }
+}
+
+/// What is measured, in this order.
+const SECTIONS: [&str; 6] = ["start", "node", "cluster", "many", "refresh", "raft"];
+
+fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
+    match section {
+        "start" => {
+            eprintln!("provider start, {runs} runs");
+            let mut rows = start::measure(&binaries.join(PROVIDER), runs)?;
+            rows.extend(sizes(binaries)?);
+            Ok(rows)
+        }
+        "node" => node::measure(binaries, runs),
+        "cluster" => cluster::measure(binaries),
+        "many" => Ok(vec![many::measure(binaries, runs)?]),
+        "refresh" => Ok(vec![refresh::measure(binaries)?]),
+        _ => Ok(vec![raft::measure()?]),
+    }
 }
 
 /// The release profile strips, so the files are what users download. Peer: the provider beside Terraform itself.

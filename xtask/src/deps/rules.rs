@@ -2,6 +2,9 @@
 
 use super::graph::{Graph, Kind};
 
+/// Names the steps at which a debug build can be killed.
+const STEPS: &str = "justmanage-steps";
+
 /// A crate of ours, what it may import of ours, and what its tests may import besides.
 struct Room {
     krate: &'static str,
@@ -26,12 +29,14 @@ const HOUSE: &[Room] = &[
     room("justmanage-planner", &["justmanage-model", "justmanage-releases"]),
     room("justmanage-engine", &["justmanage-model", "justmanage-releases"]),
     room("justmanage-platforms", &["justmanage-model"]),
-    room("justmanage-platform-local", &["justmanage-model", "justmanage-platforms"]),
+    // docs/decisions/0018-steps-and-upgrades.md: whoever can be killed half-way names its steps; nothing of it is in a release.
+    room(STEPS, &[]),
+    room("justmanage-platform-local", &["justmanage-model", "justmanage-platforms", STEPS]),
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
-    room("justmanage-identity", &["justmanage-model"]),
+    room("justmanage-identity", &["justmanage-model", STEPS]),
     room("justmanage-agent-proto", &[]),
     // docs/decisions/0008-replicated-record.md: a part of the agent that is tested on its own.
-    room("justmanage-record", &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"]),
+    room("justmanage-record", &["justmanage-agent-proto", "justmanage-identity", "justmanage-model", STEPS]),
     room(
         "justmanage-core",
         &[
@@ -42,6 +47,7 @@ const HOUSE: &[Room] = &[
             "justmanage-platform-local",
             "justmanage-platforms",
             "justmanage-releases",
+            STEPS,
         ],
     ),
     room(
@@ -54,6 +60,7 @@ const HOUSE: &[Room] = &[
             "justmanage-planner",
             "justmanage-record",
             "justmanage-releases",
+            STEPS,
         ],
     ),
     // Agents that are played, for tests and measurements of those who talk to agents.
@@ -64,7 +71,7 @@ const HOUSE: &[Room] = &[
     room("tfkit", &["tfkit-proto", "tfkit-derive"]),
     Room {
         krate: "terraform-provider-justmanage",
-        may_import: &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases"],
+        may_import: &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases", STEPS],
         tests_may: &[SIMULATED],
     },
     room(SIM, &["justmanage-model", "justmanage-planner"]),
@@ -72,7 +79,7 @@ const HOUSE: &[Room] = &[
     // Tests of the whole look from outside; to attack an agent's door they need its API and keys.
     Room {
         krate: "acceptance-tests",
-        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"],
+        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model", STEPS],
         tests_may: &[SIM],
     },
 ];

@@ -48,6 +48,17 @@ pub(crate) enum Row {
     RemoveUpTo(u64),
 }
 
+/// What is written, for the names of steps.
+#[cfg(debug_assertions)]
+pub(super) fn what(rows: &[Row]) -> &'static str {
+    match rows.first() {
+        Some(Row::Put(key, _) | Row::Remove(key)) => key,
+        Some(Row::Entry(..)) => "entry",
+        Some(Row::RemoveFrom(_) | Row::RemoveUpTo(_)) => "removal",
+        None => "nothing",
+    }
+}
+
 impl Row {
     pub(crate) fn put<T: Serialize>(key: &'static str, value: &T) -> Result<Self, DiskError> {
         Ok(Self::Put(key, encode(value)?))

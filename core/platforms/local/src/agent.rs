@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use justmanage_model::node::{AgentInfo, NodeStatus, ServerProgram};
 use justmanage_platforms::PlatformError;
+use justmanage_steps::step;
 use ring::digest;
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
@@ -60,7 +61,10 @@ impl AgentBinary {
             fs::copy(&self.path, &unfinished)?;
             fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o700))?;
             File::open(&unfinished)?.sync_all()?;
-            fs::rename(&unfinished, &target)
+            step!("agent's program: copied");
+            fs::rename(&unfinished, &target)?;
+            step!("agent's program: in place");
+            Ok(())
         };
         write().map_err(|error| denied(&target, &error))?;
         Ok(target)
@@ -177,6 +181,7 @@ async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
+    command.envs(justmanage_steps::inherited());
     let output = tokio::time::timeout(COMMAND_LIMIT, command.output())
         .await
         .map_err(|_| format!("it did not come to an end within {} s", COMMAND_LIMIT.as_secs()))?

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use justmanage_model::node::NodeOrder;
 use justmanage_model::{ClusterName, NodeId};
 use justmanage_platforms::PlatformError;
+use justmanage_steps::step;
 use rustix::fs::{FlockOperation, flock};
 
 /// The claim of a node, in the node's directory.
@@ -147,8 +148,11 @@ impl Root {
             file.write_all(&text)?;
             file.sync_all()?;
             File::open(&unfinished)?.sync_all()?;
+            step!("node's directory: made");
             fs::rename(&unfinished, &directory)?;
-            File::open(&cluster)?.sync_all()
+            File::open(&cluster)?.sync_all()?;
+            step!("node's directory: in place");
+            Ok(())
         };
         finish().map_err(|error| denied(&directory, &error))?;
         Ok(directory)
@@ -166,6 +170,7 @@ impl Root {
                 remove_all(&entry.path())?;
             }
         }
+        step!("root: about to be tidied");
         let _ = fs::remove_dir(&cluster); // refuses when nodes are left, and that is right
         let clusters_left = fs::read_dir(&self.path)
             .into_iter()
@@ -173,8 +178,10 @@ impl Root {
             .flatten()
             .any(|e| !is_ours(&e.file_name().to_string_lossy()));
         if !clusters_left {
+            step!("root: about to be emptied");
             remove_all(&self.programs())?;
             remove_all(&self.artefacts())?;
+            step!("root: emptied");
             let _ = fs::remove_dir(&self.path);
         }
         Ok(())

@@ -219,3 +219,22 @@ fn drift_is_told_apart_by_what_mends_it() {
     assert_eq!(more.live, map(&[("maxmemory", "33554432")]));
     assert!(drift(Redis, line("7.0"), &map(&[]), memory, &map(&[("maxmemory", "67108864")])).is_none());
 }
+
+#[test]
+fn a_key_that_is_fixed_while_a_server_runs_or_no_longer_set_needs_a_restart() {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let cases: &[(&[(&str, &str)], &[(&str, &str)], &[&str])] = &[
+        (&[], &[("maxmemory-policy", "allkeys-lru")], &[]),
+        (&[], &[("io-threads", "4")], &["io-threads"]),
+        (&[("io-threads", "4")], &[("io-threads", "4")], &[]),
+        (&[("io-threads", "4")], &[("io-threads", "2"), ("timeout", "1")], &["io-threads"]),
+        (&[("timeout", "1"), ("io-threads", "4")], &[], &["io-threads", "timeout"]),
+        (&[], &[("brand-new-thing", "1")], &["brand-new-thing"]),
+    ];
+    for (from, to, wanted) in cases {
+        let found = restarts(Redis, line("7.0"), &map(from), &map(to));
+        assert_eq!(found, wanted.iter().map(|key| (*key).to_owned()).collect(), "{from:?} -> {to:?}");
+    }
+}

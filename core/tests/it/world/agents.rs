@@ -117,6 +117,7 @@ impl Agents for World {
             record: group.or_else(|| inside.invitations.get(&node)).cloned(),
             node: node_observation(ServerState::Stopped),
             founded: group.is_some(),
+            now: inside.clocks.get(&node).copied(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What the user should know before they say yes.
 
-use justmanage_model::{ClusterSpec, Release, ReleaseTarget, Seat};
+use justmanage_model::{Bytes, ClusterSpec, Seat};
 use tfkit::{Diagnostic, Path};
 
 /// What the shape of a new cluster can stand. (It cannot be changed afterwards, so it is said when it is chosen and not again.)
@@ -49,26 +49,55 @@ pub(super) fn replaced(missing: &[Seat], spec: &ClusterSpec) -> Diagnostic {
     Diagnostic::warning(format!("Will replace {count} {nodes}"), detail)
 }
 
-/// An exact version stays as it is, also when a hole in it becomes known. `release` is what runs, or would.
-pub(super) fn holes(spec: &ClusterSpec, release: Option<&Release>) -> Option<Diagnostic> {
-    let ReleaseTarget::Exactly(version) = spec.version else { return None };
-    let pinned = Release::new(spec.engine, version);
-    let release = release.filter(|release| release.agrees_with(&pinned)).unwrap_or(&pinned);
-    let known = justmanage_releases::vulnerabilities(release);
-    let holes = known.certain();
-    if holes.is_empty() {
+/// A change of configuration that the servers take only when they start.
+pub(super) fn restarts(from: &ClusterSpec, to: &ClusterSpec) -> Option<Diagnostic> {
+    let keys = justmanage_releases::restarts(to.engine, to.version.line(), &from.config, &to.config);
+    let first = keys.first()?;
+    let (removed, set): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| !to.config.contains_key(*key));
+    let list = |keys: Vec<&String>| keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut detail = String::new();
+    if !set.is_empty() {
+        detail.push_str(&format!("Servers take these keys only when they start: {}. ", list(set)));
+    }
+    if !removed.is_empty() {
+        detail.push_str(&format!(
+            "These keys go back to the server's own default at its next start: {}. ",
+            list(removed)
+        ));
+    }
+    let nodes = if to.nodes() == 1 {
+        "The only node is restarted: it saves its data first, and cannot be reached for that moment."
+    } else if to.replicas_per_shard == 0 {
+        "The nodes are restarted one after the other, each when the one before is back. Each saves its data first, and its keys \
+         cannot be reached for that moment."
+    } else {
+        "The nodes are restarted one after the other, replicas before primaries, each when the one before is back and in sync. \
+         Each saves its data first; while a primary starts, its shard takes no writes."
+    };
+    detail.push_str(nodes);
+    let at = Path::attribute("config");
+    let at = if to.config.contains_key(first) { at.key(first.as_str()) } else { at };
+    Some(Diagnostic::warning("Rolling restart", detail).at(at))
+}
+
+/// Less memory than before: what becomes of data that do not fit any more. `used`: of the node that uses most.
+pub(super) fn less_memory(from: &ClusterSpec, to: &ClusterSpec, used: Option<Bytes>) -> Option<Diagnostic> {
+    if used.is_some_and(|used| used <= to.memory) {
         return None;
     }
-    let list: Vec<String> = holes.iter().map(ToString::to_string).collect();
-    let line = version.line();
-    let detail = format!(
-        "{release} has {} known {}: {}.\n\nThe version is pinned, so nothing ever changes it. Where \"{line}\" is written instead, \
-         the newest patch of the line is taken.",
-        holes.len(),
-        if holes.len() == 1 { "hole" } else { "holes" },
-        list.join(", "),
-    );
-    Some(Diagnostic::warning("Pinned version has known holes", detail).at(Path::attribute("version")))
+    let policy = to.config.get("maxmemory-policy").map_or("noeviction", String::as_str);
+    let then = match policy.to_ascii_lowercase().as_str() {
+        "noeviction" => {
+            "With maxmemory-policy = noeviction, a server that holds more refuses writes until keys are removed.".into()
+        }
+        other => {
+            format!("With maxmemory-policy = {other}, a server that holds more removes keys by that policy, at once.")
+        }
+    };
+    let used = used.map(|used| format!(" The fullest node uses {}MiB.", used.get().div_ceil(1 << 20)));
+    let detail =
+        format!("Each node gets {} for data instead of {}.{} {then}", to.memory, from.memory, used.unwrap_or_default());
+    Some(Diagnostic::warning("Data may not fit any more", detail).at(Path::attribute("memory")))
 }
 
 #[cfg(test)]
@@ -99,6 +128,46 @@ mod tests {
         }
     }
 
+    fn with(spec: ClusterSpec, config: &[(&str, &str)]) -> ClusterSpec {
+        let config = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        ClusterSpec { config, ..spec }
+    }
+
+    #[test]
+    fn a_change_that_restarts_servers_says_so_and_how() {
+        let none: &[(&str, &str)] = &[];
+        for (from, to, says) in [
+            (none, &[("maxmemory-policy", "allkeys-lru")][..], None),
+            (none, &[("io-threads", "2")], Some("start: io-threads.")),
+            (&[("io-threads", "2")], &[("io-threads", "2")], None),
+            (&[("timeout", "5")], none, Some("own default at its next start: timeout.")),
+        ] {
+            let warning = restarts(&with(spec(3, 1), from), &with(spec(3, 1), to));
+            let detail = warning.as_ref().map(|warning| warning.detail.as_str());
+            assert_eq!(detail.is_some(), says.is_some(), "{from:?} -> {to:?}: {detail:?}");
+            assert!(says.is_none_or(|says| detail.is_some_and(|detail| detail.contains(says))), "{detail:?}");
+        }
+        for (shards, replicas, says) in
+            [(1, 0, "The only node"), (3, 0, "one after the other"), (3, 1, "replicas before")]
+        {
+            let to = with(spec(shards, replicas), &[("io-threads", "2")]);
+            let warning = restarts(&spec(shards, replicas), &to).expect("a restart");
+            assert!(warning.detail.contains(says), "{}", warning.detail);
+            assert_eq!(warning.path, Path::attribute("config").key("io-threads"));
+        }
+    }
+
+    #[test]
+    fn less_memory_than_is_used_says_what_becomes_of_the_data() {
+        let (from, to) = (spec(3, 1), ClusterSpec { memory: Bytes::mib(32), ..spec(3, 1) });
+        assert_eq!(less_memory(&from, &to, Some(Bytes::mib(20))), None, "it fits");
+        let full = less_memory(&from, &to, Some(Bytes::mib(40))).expect("it does not fit");
+        assert!(full.detail.contains("uses 40MiB") && full.detail.contains("refuses writes"), "{}", full.detail);
+        let evicting = with(to, &[("maxmemory-policy", "allkeys-lru")]);
+        let unseen = less_memory(&from, &evicting, None).expect("it may not fit");
+        assert!(unseen.detail.contains("removes keys") && !unseen.detail.contains("uses"), "{}", unseen.detail);
+    }
+
     #[test]
     fn what_will_be_replaced_is_counted_and_a_shard_that_is_lost_is_named() {
         let seat = |shard, ordinal| Seat { shard, ordinal };
@@ -108,13 +177,5 @@ mod tests {
         let two = replaced(&[seat(1, 0), seat(1, 1)], &spec(3, 1));
         assert_eq!(two.summary, "Will replace 2 nodes");
         assert!(two.detail.contains("No node is left of shard 1: its keys are lost"), "{}", two.detail);
-    }
-
-    #[test]
-    fn only_a_pin_below_a_fix_is_warned_of() {
-        let with = |version: &str| ClusterSpec { version: version.parse().expect("a version"), ..spec(3, 1) };
-        let warning = holes(&with("7.0.11"), None).expect("7.0.11 has holes that 7.0.15 does not have");
-        assert!(warning.detail.contains("CVE-") && warning.detail.contains("\"7.0\""), "{}", warning.detail);
-        assert_eq!(holes(&with("7.0"), None), None, "a line takes the newest patch");
     }
 }

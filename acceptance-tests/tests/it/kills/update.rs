@@ -1,0 +1,130 @@
+//! Updates of one node that holds data, killed at every step: live configuration, configuration that needs a restart, memory, a
+//! user that is set, changed and removed; all at once.
+
+use acceptance_tests::Workspace;
+use acceptance_tests::steps::Steps;
+use redis::TypedCommands;
+
+use super::{APPLY, Case, all_of, assert_whole, cases, killed, most, rehearsed};
+use crate::world::{cluster, login, user};
+
+/// The two configurations between which an update goes to and fro.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Here,
+    There,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Here => Self::There,
+            Self::There => Self::Here,
+        }
+    }
+
+    fn configuration(self) -> String {
+        const GUEST: &str = "resource \"justmanage_redis_user\" \"guest\" {\n  cluster_id = justmanage_redis_cluster.cache.id\n  \
+                             name = \"guest\"\n  acl = \"~guest:* +get\"\n  password_wo = var.app_password\n}\n";
+        match self {
+            Self::Here => cluster("redis", "7.0", "") + &user("~* +@all", 1),
+            Self::There => {
+                let config = "  config = { \"maxmemory-policy\" = \"volatile-lfu\", \"io-threads\" = \"2\" }";
+                cluster("redis", "7.0", config).replace("64MiB", "96MiB") + &user("~app:* +@all", 2) + GUEST
+            }
+        }
+    }
+
+    /// What the server has to say: policy, threads, memory, and whether there is a guest.
+    fn in_force(self) -> (&'static str, &'static str, u64, bool) {
+        match self {
+            Self::Here => ("noeviction", "1", 64 << 20, false),
+            Self::There => ("volatile-lfu", "2", 96 << 20, true),
+        }
+    }
+}
+
+fn made() -> (Workspace, Steps, Side) {
+    let (workspace, steps) = rehearsed(&Side::Here.configuration());
+    workspace.apply().ok();
+    let mut client = login(&workspace).connect().expect("connect");
+    client.set("app:kept", "yes").expect("write");
+    (workspace, steps, Side::Here)
+}
+
+/// The server does as it is asked, and has kept its data.
+fn assert_in_force(workspace: &Workspace, side: Side, case: &str) {
+    assert_whole(workspace, 1, case);
+    let mut client = login(workspace).connect().expect("connect");
+    assert_eq!(client.get("app:kept").expect("read").as_deref(), Some("yes"), "{case}: the data");
+    let mut get = |key: &str| {
+        let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(key).query(&mut client).expect("CONFIG GET");
+        pair[1].clone()
+    };
+    let (policy, threads, memory, guest) = side.in_force();
+    assert_eq!(
+        (get("maxmemory-policy").as_str(), get("io-threads").as_str(), get("maxmemory")),
+        (policy, threads, memory.to_string()),
+        "{case}"
+    );
+    let users: Vec<String> = redis::cmd("ACL").arg("USERS").query(&mut client).expect("ACL USERS");
+    assert_eq!(users.iter().any(|user| user == "guest"), guest, "{case}: {users:?}");
+}
+
+/// Each case is the same update as the one that was recorded; the way back is not killed.
+fn killed_at_every_step(of_provider: bool, from: Side) {
+    let recorded = {
+        let (workspace, steps, _) = made();
+        if from == Side::There {
+            workspace.write("main.tf", &from.configuration());
+            workspace.apply().ok();
+        }
+        steps.begin();
+        workspace.write("main.tf", &from.other().configuration());
+        workspace.apply().ok();
+        let mut points = steps.passed(most);
+        points.retain(|point| point.is_of_provider() == of_provider);
+        workspace.destroy().ok();
+        cases(&points)
+    };
+    eprintln!("{} points of an update", recorded.len());
+    let to = |workspace: &Workspace, side: &mut Side, wanted: Side| {
+        if *side != wanted {
+            workspace.write("main.tf", &wanted.configuration());
+            workspace.apply().ok();
+            *side = wanted;
+        }
+    };
+    all_of(
+        recorded,
+        made,
+        |(workspace, steps, side): &mut (Workspace, Steps, Side), case: &Case| {
+            to(workspace, side, from);
+            *side = from.other();
+            workspace.write("main.tf", &side.configuration());
+            let was = killed(workspace, steps, case, APPLY);
+            workspace.apply().ok();
+            assert_in_force(workspace, *side, &case.to_string());
+            was
+        },
+        |(workspace, _, _)| {
+            workspace.destroy().ok();
+            workspace.assert_nothing_left();
+        },
+    );
+}
+
+#[test]
+fn terraform_and_provider_killed_at_every_step_of_an_update() {
+    killed_at_every_step(true, Side::Here);
+}
+
+#[test]
+fn the_agent_killed_at_every_step_of_an_update() {
+    killed_at_every_step(false, Side::Here);
+}
+
+#[test]
+fn terraform_and_provider_killed_at_every_step_of_the_way_back() {
+    killed_at_every_step(true, Side::There);
+}

@@ -1,0 +1,97 @@
+//! Platform and agents whose every call is a step, before it is made and after it was answered; in debug builds alone.
+//!
+//! Since these are the traits themselves, no call that the manager makes can be forgotten.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use justmanage_model::journal::Entry;
+use justmanage_model::node::{AgentInfo, ServerProgram};
+use justmanage_model::{Engine, Epoch, Record};
+use justmanage_platforms::{
+    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
+};
+use justmanage_steps::step;
+
+use crate::agents::{AgentError, Agents, ClusterStatus, NodeReply, Note, Proposal};
+
+struct Marked<T: ?Sized>(Arc<T>);
+
+/// The same two, with their calls marked.
+pub(super) fn marked(platform: Arc<dyn Platform>, agents: Arc<dyn Agents>) -> (Arc<dyn Platform>, Arc<dyn Agents>) {
+    (Arc::new(Marked(platform)), Arc::new(Marked(agents)))
+}
+
+async fn call<T>(name: &str, call: impl Future<Output = T>) -> T {
+    step!("{name}: asked");
+    let answer = call.await;
+    step!("{name}: answered");
+    answer
+}
+
+#[async_trait]
+impl Platform for Marked<dyn Platform> {
+    async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
+        call("platform.find", self.0.find(query)).await
+    }
+
+    async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
+        call("platform.ensure", self.0.ensure(order)).await
+    }
+
+    async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError> {
+        call("platform.remove", self.0.remove(machine)).await
+    }
+
+    async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
+        self.0.reach(machine).await
+    }
+
+    async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
+        call("platform.servers", self.0.servers(engine, directories)).await
+    }
+
+    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
+        call("platform.store", self.0.store(program)).await
+    }
+}
+
+#[async_trait]
+impl Agents for Marked<dyn Agents> {
+    async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
+        call("agents.status", self.0.status(agent)).await
+    }
+
+    async fn observe(
+        &self,
+        agent: &AgentInfo,
+        seen: Option<&ClusterStatus>,
+        within: Duration,
+    ) -> Result<ClusterStatus, AgentError> {
+        call("agents.observe", self.0.observe(agent, seen, within)).await
+    }
+
+    async fn invite(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
+        call("agents.invite", self.0.invite(agent, record)).await
+    }
+
+    async fn found(&self, agent: &AgentInfo, epoch: Epoch) -> Result<Proposal, AgentError> {
+        call("agents.found", self.0.found(agent, epoch)).await
+    }
+
+    async fn propose(
+        &self,
+        agent: &AgentInfo,
+        before: &Record,
+        after: &Record,
+        note: &Note,
+    ) -> Result<Proposal, AgentError> {
+        call("agents.propose", self.0.propose(agent, before, after, note)).await
+    }
+
+    async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {
+        call("agents.journal", self.0.journal(agent, after)).await
+    }
+}
