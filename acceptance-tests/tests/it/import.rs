@@ -2,15 +2,9 @@
 
 use std::fs;
 
-use acceptance_tests::{Workspace, servers};
+use acceptance_tests::Workspace;
 
-use crate::world::{CLUSTER, USER, applied, cluster, login, text, user};
-
-/// The configuration of the user without a version: what an imported user matches.
-fn unversioned() -> String {
-    let text = user("~app:* +@all -@dangerous", 1);
-    text.lines().filter(|line| !line.contains("password_wo_version")).collect::<Vec<_>>().join("\n")
-}
+use crate::world::{CLUSTER, USER, applied, login, text};
 
 /// Terraform forgets everything, and nothing happens to it.
 fn forget(workspace: &Workspace) {
@@ -22,8 +16,6 @@ fn a_cluster_and_its_user_are_imported_and_a_matching_configuration_has_no_diffe
     let workspace = applied("redis");
     let before = (workspace.resource(CLUSTER), login(&workspace));
     forget(&workspace);
-    let usual = servers::usual("redis");
-    workspace.write("main.tf", &(cluster("redis", usual.line(), "") + &unversioned()));
     let options = ["import", "-input=false"];
     workspace.terraform(&[&options[..], &[CLUSTER, "local/cache"]].concat()).ok();
     workspace.terraform(&[&options[..], &[USER, "local/cache/app"]].concat()).ok();

@@ -1,7 +1,8 @@
 //! Import of users, by id and by identity.
 //!
 //! The password of an imported user stays what it is: nobody can read it, and the configuration's is set only when
-//! `password_wo_version` changes.
+//! `password_wo_version` changes. The cluster keeps that number, and whatever else of the configuration no server needs
+//! ([`justmanage_model::user::Given`]), so that a matching configuration shows no difference.
 
 use justmanage_core::Locator;
 use justmanage_core::manager::Observed;
@@ -62,11 +63,12 @@ pub(super) async fn import(cx: &Context, id: &str) -> Result<User, Diagnostics> 
         name: name.to_string(),
         acl: user.acl.to_string(),
         password_wo: None,
-        password_wo_version: None,
-        password_sha256: None,
-        password_grace: None,
+        password_wo_version: user.given.version,
+        password_sha256: user.password().filter(|_| user.given.hashed).map(|hash| hash.to_string()),
+        password_grace: user.given.grace.map(|grace| grace.to_string()),
         previous_password_valid_until: Attr::Null,
-    })
+    }
+    .seen(user))
 }
 
 fn found_id(cluster_id: &str, name: &str) -> Attr<String> {

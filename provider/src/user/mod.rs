@@ -187,11 +187,10 @@ impl User {
     }
 
     fn order(&self, password: Option<justmanage_model::PasswordHash>) -> Result<UserOrder, Diagnostics> {
-        let grace = match &self.password_grace {
-            Some(text) => text.parse::<Interval>().map_err(|error| invalid("password_grace", error))?,
-            None => password::GRACE,
-        };
-        Ok(UserOrder { acl: self.rules()?, password, grace: grace.duration() })
+        let grace = self.password_grace.as_deref().map(str::parse::<Interval>).transpose();
+        let grace = grace.map_err(|error| invalid("password_grace", error))?;
+        let given = user::Given { version: self.password_wo_version, grace, hashed: self.password_sha256.is_some() };
+        Ok(UserOrder { acl: self.rules()?, password, grace: grace.unwrap_or(password::GRACE).duration(), given })
     }
 
     /// The state of a user that the cluster has so. Of a password whose hash the state does not know, nothing is to be seen.

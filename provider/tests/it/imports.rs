@@ -88,6 +88,25 @@ async fn a_user_is_imported_by_id_and_by_identity_and_keeps_its_password() {
 }
 
 #[tokio::test]
+async fn a_user_is_imported_with_what_its_configuration_said_so_that_the_same_is_no_difference() {
+    let mut world = World::new().await;
+    let made = world.made(&cluster(&[])).await;
+    let id = text(&made.value, "id").to_owned();
+    let hash = "0a".repeat(32);
+    for more in [
+        vec![("password_wo_version", Value::from(7)), ("password_grace", "90m".into())],
+        vec![("password_wo", Value::Null), ("password_sha256", hash.as_str().into())],
+    ] {
+        let config = user(&id, &more);
+        let made = world.host.create(USER, &config).await.expect("create");
+        let imported = world.host.import(USER, "local/cache/app").await.expect("import");
+        let change = world.host.plan(USER, Some(&imported), &config).await.expect("plan");
+        assert!(change.is_empty(), "{:?} -> {:?}", imported.value, change.planned);
+        world.host.destroy(USER, &made).await.expect("destroy");
+    }
+}
+
+#[tokio::test]
 async fn a_user_by_the_short_name_of_its_cluster_stays_spelt_so() {
     let mut world = World::new().await;
     let (_, made) = with_user(&mut world).await;
