@@ -54,10 +54,10 @@ words!(
     "zstd" => Zstd, "none" => None
 );
 
-/// Most lines of a schedule: one for every hour of a day.
-pub const SCHEDULE_MAX: usize = 24;
-/// Most recipients of an encrypted backup; each can read all of it.
-pub const RECIPIENTS_MAX: usize = 16;
+/// Most lines of a schedule: two for every day of a week.
+pub const SCHEDULE_MAX: usize = 14;
+/// Most recipients of an encrypted backup; each can read all of it. So many are half of a definition.
+pub const RECIPIENTS_MAX: usize = 8;
 
 pub(crate) const SUMMARY: &str = "Backup policy not valid";
 

@@ -4,9 +4,9 @@ use crate::calendar::{Cursor, Token};
 use crate::failure::Invalid;
 use crate::nearest::nearest;
 
-/// Longest definition, in bytes. Two of them are at most a fourteenth of a Record; twenty lines of a schedule, or sixty
-/// dates, fit.
-pub const DEFINITION_MAX: usize = 2048;
+/// Longest definition, in bytes. Two of them take a twenty-eighth of a Record, of which a hundred nodes and their users leave
+/// little more; fourteen lines of a schedule, or eighty dates, fit.
+pub const DEFINITION_MAX: usize = 1024;
 
 /// One clause.
 pub(crate) enum Clause<'a> {
@@ -43,7 +43,8 @@ pub(crate) fn split<'a>(
         let Some(name) = settings.iter().find(|name| name.eq_ignore_ascii_case(word.text)) else {
             if let Some(near) = misspelt(word.text, settings) {
                 let hint = format!("Did you mean \"{near}\"? Settings are {}.", settings.join(", "));
-                return Err(cursor.fault(word, "is not a setting", hint));
+                // The word alone is nearly one of ours, whatever stands behind it.
+                return Err(Cursor::new(summary, word.text, 0).fault(word, "is not a setting", hint));
             }
             clauses.push(Clause::Line(whole));
             continue;

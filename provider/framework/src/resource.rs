@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::context::Cx;
 use crate::model::{Model, ModelError, View};
 use crate::moves::{MoveFrom, MoveSource};
+use crate::timeouts::Limits;
 use crate::{Diagnostic, Diagnostics, Path, Value};
 
 /// A kind of managed thing: `terraform-provider-NAME` has resources `NAME_TYPE`.
@@ -29,6 +30,10 @@ pub trait Resource: Send + Sync + 'static {
     /// Types whose states a `moved` block may hand to this one; [`move_from`](Self::move_from) turns them into ours. A move
     /// within this type needs nothing.
     const MOVES: &'static [MoveFrom] = &[];
+
+    /// How long calls may take when the user does not say, for a model with an attribute `timeouts: Option<Timeouts>`.
+    /// See [`crate::timeouts`].
+    const TIMEOUTS: Option<Limits> = None;
 
     /// Checks what one attribute alone cannot say (`validate = ...` on fields does that). Called without a client, and
     /// with unknown values: judge only what is known.

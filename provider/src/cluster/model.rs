@@ -54,6 +54,15 @@ pub(crate) struct Cluster {
     /// in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it.
     #[tf(optional)]
     pub(crate) metrics_readers: Option<BTreeSet<String>>,
+    /// When the cluster may be disturbed, and which upgrades it takes by itself: the `definition` of a
+    /// `justmanage_maintenance_window`, or such a text written out (`Sun 02:00-03:00 Asia/Kolkata; upgrade patch`). In this release
+    /// it is kept with the cluster, and nothing acts on it yet: changes are made when they are applied.
+    #[tf(optional, validate = super::spec::maintenance_window, says = "a definition of a maintenance window")]
+    pub(crate) maintenance_window: Option<String>,
+    /// When the cluster is backed up, where to, and what is kept: the `definition` of a `justmanage_backup_policy`, or such a text
+    /// written out. **In this release it is kept with the cluster, and nothing acts on it yet: no backup is made.**
+    #[tf(optional, validate = super::spec::backup_policy, says = "a definition of a backup policy")]
+    pub(crate) backup_policy: Option<String>,
     /// Refuses to destroy the cluster once it has served, so that no destroy takes the data along by mistake. Set it to `false` and
     /// apply, then destroy. It never hinders replacing a cluster that was not made to the end.
     #[tf(default = true)]
@@ -72,6 +81,9 @@ pub(crate) struct Cluster {
     /// The lowest version that the servers run now.
     #[tf(computed)]
     pub(crate) version_actual: Attr<String>,
+    /// The lowest version of the cluster's agents. An apply by a newer provider replaces them one at a time; the servers run on.
+    #[tf(computed, keep)]
+    pub(crate) agent_version: Attr<String>,
     /// Whether everything is as this configuration wants it. If not, the next plan shows an update that sees it through. What the
     /// agents do by themselves (a failover, starting a server again) does not make it `false`.
     #[tf(computed)]

@@ -1,5 +1,7 @@
 //! From what the core sees to attributes.
 
+use std::str::FromStr;
+
 use justmanage_core::{ClusterView, Locator};
 use justmanage_model::{Bytes, MilliCpus, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
@@ -33,6 +35,9 @@ impl Cluster {
         if let Some(version) = &view.version_actual {
             self.version_actual = version.clone().into();
         }
+        if let Some(version) = &view.agent_version {
+            self.agent_version = version.to_string().into();
+        }
         if let Some(record) = &view.record {
             self.take(record);
             self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
@@ -50,12 +55,16 @@ impl Cluster {
     /// plan and apply may have a new address by now; the next refresh shows it.
     pub(super) fn updated(self, view: &ClusterView) -> Self {
         let promised = (self.endpoints.clone(), self.ca_certificate.clone());
+        let agents = self.agent_version.clone();
         let mut cluster = self.seen(view);
         if promised.0.is_known() {
             cluster.endpoints = promised.0;
         }
         if promised.1.is_known() {
             cluster.ca_certificate = promised.1;
+        }
+        if !agents.is_unknown() {
+            cluster.agent_version = agents;
         }
         cluster
     }
@@ -86,12 +95,15 @@ impl Cluster {
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
             cpus: None,
             metrics_readers: None,
+            maintenance_window: None,
+            backup_policy: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
             local: Some(Local {}),
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,
+            agent_version: Attr::Null,
             converged: Attr::Null,
             waiting_on: Attr::Null,
             pending: Attr::Null,
@@ -132,6 +144,8 @@ impl Cluster {
         if self.metrics_readers.clone().unwrap_or_default() != readers {
             self.metrics_readers = Some(readers);
         }
+        keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
+        keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
     }
 
     /// What is still unknown after all was said becomes null: a state is wholly known.
@@ -144,8 +158,16 @@ impl Cluster {
         null(&mut self.endpoints);
         null(&mut self.ca_certificate);
         null(&mut self.version_actual);
+        null(&mut self.agent_version);
         null(&mut self.pending);
         null(&mut self.known_vulnerabilities);
+    }
+}
+
+/// Takes what the Record says, in its own spelling where what is written means something else.
+fn keep_or_take<T: PartialEq + ToString + FromStr>(written: &mut Option<String>, kept: Option<&T>) {
+    if written.as_deref().and_then(|text| text.parse().ok()).as_ref() != kept {
+        *written = kept.map(ToString::to_string);
     }
 }
 

@@ -2,13 +2,14 @@
 
 use tfkit_proto::tfplugin6 as proto;
 
+use super::check::Inside;
 use super::{Attribute, Kind, Schema, SchemaFault, SchemaProblem};
 use crate::value::{Path, Type};
 
 impl Schema {
     /// The faults of the schema of an identity: parts are plain, and each is required or optional for import.
     pub fn check_as_identity(&self) -> Vec<SchemaProblem> {
-        let mut problems = self.check_with(&[]);
+        let mut problems = self.check_with(&[], Inside::default());
         let mut add = |name: &str, fault| problems.push(SchemaProblem { path: Path::attribute(name), fault });
         for attribute in &self.block.attributes {
             if !matches!(&attribute.kind, Kind::Plain(ty) if holds(ty)) {

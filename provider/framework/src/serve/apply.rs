@@ -6,7 +6,7 @@ use super::any::{AnyResource, Outcome};
 use super::codec::{diagnostics_out, value_in, value_out};
 use super::identity::{attached_whole, identity_in, identity_out, known_before};
 use super::{Inner, blame, mend, private};
-use crate::{Diagnostics, Path, Value};
+use crate::{Diagnostics, Path, Value, timeouts};
 
 /// What is to be done.
 struct Order {
@@ -28,8 +28,12 @@ impl Inner {
         };
         let planned = identity_in(request.planned_identity.as_ref(), resource)?;
         let before = known_before(resource, planned, &order.prior);
-        let call = self.call(private::decode(&request.planned_private)?);
+        let private = private::decode(&request.planned_private)?;
+        let call = self.call(private.clone()).with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = match (&order.prior, &order.planned) {
+            (prior, planned) if resource.timeouts().is_some() && timeouts::alone(prior, planned) => {
+                Outcome { state: Some(planned.clone()), failed: false, private, diagnostics: Diagnostics::new() }
+            }
             (prior, Value::Null) => resource.delete(call, prior).await,
             (Value::Null, planned) => resource.create(call, planned, &order.config).await,
             (prior, planned) => resource.update(call, prior, planned, &order.config).await,

@@ -15,6 +15,7 @@ impl Inner {
         let prior = value_in(request.current_state.as_ref(), schema)?;
         let call = self.call(private::decode(&request.private)?);
         let known = identity_in(request.current_identity.as_ref(), resource)?;
+        let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = resource.read(call, &prior).await;
         let mut diagnostics = outcome.diagnostics;
         let mut identity = known.clone();

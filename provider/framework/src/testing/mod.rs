@@ -30,9 +30,13 @@
 //! | `core` | configure, plan and apply as core does them |
 //! | `identities`, `moves`, `streams` | what newer cores do: identities, moves and generated configurations, actions and lists |
 //! | `lookup` | read, import and upgrade as core does them, and data sources |
+//! | `ephemeral` | open, renew and close as core does them |
+//! | `function` | calls of functions as core makes them |
 
 mod core;
 mod dial;
+mod ephemeral;
+mod function;
 mod host;
 mod identities;
 mod identity;
@@ -47,6 +51,7 @@ mod values;
 
 pub use self::core::{Applied, Change, State};
 pub use dial::{Presenting, Version};
+pub use ephemeral::Open;
 pub use host::{Host, HostError};
 pub use identity::KeyKind;
 pub use launch::{Handshake, Launch, Process};

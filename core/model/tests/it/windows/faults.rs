@@ -149,7 +149,7 @@ fn definitions() {
 fn what_is_too_long_is_refused() {
     let dates: Vec<String> = (1..=200).map(|n| format!("20{:02}-01-{:02}", n % 90 + 10, n % 28 + 1)).collect();
     let long = format!("Sun 02:00-03:00 UTC; exclude {}", dates.join(","));
-    assert!(fault::<MaintenanceWindow>(&long).to_string().contains("At most 2048 bytes"));
+    assert!(fault::<MaintenanceWindow>(&long).to_string().contains("At most 1024 bytes"));
     let lines = vec!["Sun 02:00-03:00 UTC"; 15].join("; ");
     assert!(fault::<MaintenanceWindow>(&lines).to_string().contains("15 lines. At most 14"));
 }

@@ -72,7 +72,7 @@ fn every_change_of_every_zones_clocks() {
             }
         }
     }
-    assert!(changes > 1000, "zones change their clocks: {changes}");
+    assert!(changes > 900, "zones change their clocks: {changes}");
 }
 
 fn any_zone() -> impl Strategy<Value = String> {

@@ -3,7 +3,9 @@
 pub(crate) mod bell;
 pub(crate) mod dish;
 pub(crate) mod jar;
+pub(crate) mod key;
 pub(crate) mod menu;
+pub(crate) mod order_text;
 pub(crate) mod oven;
 mod parts;
 pub(crate) mod shelf;
@@ -23,6 +25,18 @@ pub(crate) struct Kitchen {
     owner: String,
 }
 
+/// The house that a module cooks for.
+#[derive(Model)]
+pub(crate) struct House {
+    /// Its name; written on each dish.
+    #[tf(required, validate = known_house, says = "not the neighbour's")]
+    pub(crate) name: String,
+}
+
+fn known_house(name: &str) -> Result<(), String> {
+    if name == "neighbour" { Err("We do not cook for the neighbour.".into()) } else { Ok(()) }
+}
+
 /// The provider with all its types.
 pub(crate) fn provider() -> Provider<Store> {
     Provider::new("kitchen")
@@ -40,6 +54,9 @@ pub(crate) fn provider() -> Provider<Store> {
         .list(shelf::Shelf)
         .action(bell::Bell)
         .data_source(menu::Menus)
+        .ephemeral(key::Keys)
+        .function(order_text::OrderText)
+        .provider_meta::<House>()
 }
 
 async fn connect(config: Kitchen, _: ConfigureCx) -> Result<Store, Diagnostics> {
