@@ -51,7 +51,7 @@ impl Inner {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let schema = ephemeral.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let diagnostics = validate(schema, &config, || ephemeral.validate(&config));
+        let diagnostics = judged(schema, &config, || ephemeral.validate(&config));
         Ok(proto::validate_ephemeral_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
 }
