@@ -11,6 +11,7 @@ mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod timeouts;
 mod users;
 mod world;
 
