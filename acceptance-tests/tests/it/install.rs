@@ -71,12 +71,22 @@ fn h1(files: &[(&str, PathBuf)]) -> String {
 }
 
 #[test]
-fn a_file_system_mirror_gives_provider_and_agent_and_the_lock_file_holds_them() {
+fn the_archive_of_a_release_is_installed_by_the_commands_of_the_guide() {
     let workspace = with_dist();
     assert_complete(&workspace);
-    workspace.shell(&commands("A file system mirror")).ok();
 
-    let place = installed(&workspace);
+    workspace.shell(&commands("The implied directory")).ok();
+    assert!(installed(&workspace).join(binaries::AGENT).is_file());
+    assert_eq!(workspace.planned().actions(CLUSTER), ["create"]);
+    workspace.shell("rm -r terraform.d .terraform .terraform.lock.hcl").ok();
+
+    workspace.shell(&commands("A file system mirror")).ok();
+    a_cluster_lives_and_the_lock_file_holds_both_programs(&workspace);
+    another_archive_of_the_same_version_is_refused(&workspace);
+}
+
+fn a_cluster_lives_and_the_lock_file_holds_both_programs(workspace: &Workspace) {
+    let place = installed(workspace);
     let provider = format!("{}_v{VERSION}", binaries::PROVIDER);
     // In the order of their names.
     let license = Path::new(env!("CARGO_MANIFEST_DIR")).join("../LICENSE");
@@ -106,27 +116,20 @@ fn a_file_system_mirror_gives_provider_and_agent_and_the_lock_file_holds_them() 
     workspace.assert_no_changes();
     workspace.destroy().ok();
     workspace.assert_nothing_left();
+}
 
-    // Another archive under the same version is not run.
+fn another_archive_of_the_same_version_is_refused(workspace: &Workspace) {
     let other = workspace.root().join("other");
     fs::create_dir(&other).expect("a directory");
     for name in [binaries::PROVIDER, binaries::AGENT] {
         fs::write(other.join(name), "#!/bin/sh\nexit 1\n").expect("a program");
     }
-    dist(&workspace, &other);
+    dist(workspace, &other);
     let copy = "cp dist/terraform-provider-justmanage_*.zip ~/.terraform.d/mirror/registry.terraform.io/justmanage/justmanage/";
     workspace.shell(copy).ok();
     fs::remove_dir_all(workspace.config().join(".terraform")).expect("what was installed");
     let refused = workspace.terraform(&["init", "-no-color"]).fails();
     assert!(refused.stderr.contains("checksum"), "{refused}");
-}
-
-#[test]
-fn the_implied_directory_needs_no_setting() {
-    let workspace = with_dist();
-    workspace.shell(&commands("The implied directory")).ok();
-    assert!(installed(&workspace).join(binaries::AGENT).is_file());
-    assert_eq!(workspace.planned().actions(CLUSTER), ["create"]);
 }
 
 /// What stands in `dist/` besides the archive is right.
