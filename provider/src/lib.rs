@@ -8,12 +8,14 @@
 //! | `settings` | the provider block, and what it connects to |
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
+//! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
 //! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
+mod credentials;
 mod diagnostics;
 mod lookup;
 mod policies;
@@ -34,6 +36,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .resource(user::Users)
         .resource(policies::MaintenanceWindows)
         .resource(policies::BackupPolicies)
+        .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)
 }

@@ -14,8 +14,8 @@ pub mod machine;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use justmanage_model::Engine;
 use justmanage_model::node::ServerProgram;
+use justmanage_model::{Engine, Version};
 
 pub use error::PlatformError;
 pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
@@ -46,6 +46,19 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::NotFound`] when it is gone, [`PlatformError::Unreachable`] when its agent does not run.
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError>;
+
+    /// The version of the agent that comes with this build: new machines have it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Invalid`] when the agent's program is missing, [`PlatformError::Failed`] when it cannot be run.
+    async fn agent_version(&self) -> Result<Version, PlatformError>;
+
+    /// Puts the agent of this build in the place of a machine's older one, while the server there runs on. One that is as new, or
+    /// newer, stays. An agent that does not start is taken out again, and the older one runs as before.
+    ///
+    /// # Errors
+    /// What kept it from being done; calling again, or [`Platform::ensure`], goes on.
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError>;
 
     /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,
     /// its `bin`, and the same one level down).

@@ -7,7 +7,7 @@ use justmanage_agent_proto::v1::{
     FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
     ObserveRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest,
 };
-use justmanage_model::{NodeId, Record};
+use justmanage_model::{NodeId, Record, Timestamp};
 use serde::Serialize;
 use tonic::{Request, Response, Status};
 
@@ -60,14 +60,15 @@ impl Agent for Play {
     async fn status(&self, _request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         let (version, world) = self.shared.look();
         let group = world.group_of(self.node);
-        let node = group.map_or_else(|| observation::nothing(None), |group| observation::node_of(group, self.node));
+        let node =
+            group.map_or_else(|| observation::nothing(None), |group| observation::node_of(&world, group, self.node));
         let record = world.record_of(self.node).map(encode).transpose()?.unwrap_or_default();
         Ok(Response::new(StatusReply {
             version,
             record,
             node: encode(&node)?,
             founded: group.is_some(),
-            ..Default::default()
+            now: Timestamp::now().to_string(),
         }))
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use justmanage_model::{AclRules, Failure, Secret, Timestamp, User, UserName};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::Manager;
 use super::users::hash_password;
@@ -28,7 +29,8 @@ impl Manager {
     /// until the servers know it.
     ///
     /// # Errors
-    /// The cluster does not exist, is full, or does not get there. What may be in the Record by then ends by itself.
+    /// The cluster does not exist, is full, or does not get there. What may be in the Record by then is taken out again, as far as
+    /// that can be done; it ends by itself in any case.
     pub async fn open_credentials(
         &self,
         locator: &Locator,
@@ -40,13 +42,20 @@ impl Manager {
         let password = password()?;
         let hash = hash_password(&password);
         let note = Note::new(format!("Temporary user {user} was made."));
-        let users = self
-            .change_users(locator, &note, cancel, |users, now| {
-                // Also when the change is tried again: the user that it made then is the same.
-                users.insert(user.clone(), User::temporary(acl.clone(), hash, now.latest, ttl));
-                Ok(())
-            })
-            .await?;
+        let made = self.change_users(locator, &note, cancel, |users, now| {
+            // Also when the change is tried again: the user that it made then is the same.
+            users.insert(user.clone(), User::temporary(acl.clone(), hash, now.latest, ttl));
+            Ok(())
+        });
+        let users = match made.await {
+            Ok(users) => users,
+            Err(failure) => {
+                if let Err(error) = self.take_out(locator, &user).await {
+                    debug!(%user, %error, "could not take the temporary user out; it ends by itself");
+                }
+                return Err(failure);
+            }
+        };
         let until = users.get(&user).and_then(User::last_end).ok_or_else(|| ended(&user))?;
         Ok(Credentials { user, password, until })
     }
@@ -77,17 +86,23 @@ impl Manager {
     ///
     /// # Errors
     /// It is no temporary user, or the cluster does not get there; the user then ends by itself.
-    pub async fn close_credentials(
-        &self,
-        locator: &Locator,
-        user: &UserName,
-        cancel: &CancellationToken,
-    ) -> Result<(), Failure> {
+    pub async fn close_credentials(&self, locator: &Locator, user: &UserName) -> Result<(), Failure> {
         if !user.is_temporary() {
             return Err(Failure::new("Not a temporary user", format!("The user \"{user}\" is not temporary."))
                 .next("Nothing was changed."));
         }
-        self.remove_user(locator, user, cancel).await
+        // Whoever is asked to stop still has this to do, and it takes no longer than the agents need.
+        self.remove_user(locator, user, &CancellationToken::new()).await
+    }
+
+    /// Takes a user out of the Record, and waits for nothing.
+    async fn take_out(&self, locator: &Locator, user: &UserName) -> Result<(), Failure> {
+        let note = Note::new(format!("Temporary user {user} was not needed."));
+        let out = self.enter_users(locator, &note, |users, _| {
+            users.remove(user);
+            Ok(())
+        });
+        out.await.map(|_| ())
     }
 }
 

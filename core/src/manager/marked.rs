@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
-use justmanage_model::{Engine, Epoch, Record};
+use justmanage_model::{Engine, Epoch, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
 };
@@ -47,6 +47,14 @@ impl Platform for Marked<dyn Platform> {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         self.0.reach(machine).await
+    }
+
+    async fn agent_version(&self) -> Result<Version, PlatformError> {
+        call("platform.agent_version", self.0.agent_version()).await
+    }
+
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
+        call("platform.upgrade", self.0.upgrade(machine)).await
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

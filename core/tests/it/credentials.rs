@@ -7,7 +7,7 @@ use justmanage_model::{AclRules, Timestamp, UserName};
 use tokio_util::sync::CancellationToken;
 
 use crate::users::made;
-use crate::world::{World, summary};
+use crate::world::{World, running, summary};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -45,14 +45,26 @@ async fn closing_removes_it_and_twice_is_no_fault() {
     let (manager, view) = made(&world, &home).await;
     let cancel = CancellationToken::new();
     let open = manager.open_credentials(&view.id, &acl(), HOUR, &cancel).await.expect("open");
-    manager.close_credentials(&view.id, &open.user, &cancel).await.expect("close");
+    manager.close_credentials(&view.id, &open.user).await.expect("close");
     assert!(world.record().users.is_empty());
-    manager.close_credentials(&view.id, &open.user, &cancel).await.expect("again");
+    manager.close_credentials(&view.id, &open.user).await.expect("again");
     let failed = manager.renew_credentials(&view.id, &open.user, HOUR).await.expect_err("gone");
     assert_eq!(summary(&failed), "Temporary user gone");
     let app = "app".parse().expect("a name");
-    let failed = manager.close_credentials(&view.id, &app, &cancel).await.expect_err("not temporary");
+    let failed = manager.close_credentials(&view.id, &app).await.expect_err("not temporary");
     assert_eq!(summary(&failed), "Not a temporary user");
     manager.destroy(&view.id).await.expect("destroy");
-    manager.close_credentials(&view.id, &open.user, &cancel).await.expect("the cluster is gone, and the user with it");
+    manager.close_credentials(&view.id, &open.user).await.expect("the cluster is gone, and the user with it");
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_leaves_nothing_behind() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home).await;
+    // One server goes on with the users that it has, so nobody can say that the user is there.
+    let (slow, old) = (world.nodes()[4], running(&world.record()));
+    world.inside().servers.insert(slow, old);
+    let failed = manager.open_credentials(&view.id, &acl(), HOUR, &CancellationToken::new()).await.expect_err("slow");
+    assert_eq!(summary(&failed), "Cluster makes no progress");
+    assert!(world.record().users.is_empty());
 }

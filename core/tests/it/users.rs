@@ -28,7 +28,7 @@ fn order(secret: &str, grace_s: u64) -> UserOrder {
     UserOrder { acl: acl("~app:* +@all"), password: Some(password(secret)), grace: Duration::from_secs(grace_s) }
 }
 
-fn user() -> (UserName, UserOrder) {
+pub(crate) fn user() -> (UserName, UserOrder) {
     ("app".parse().expect("name"), order("correct horse", 86_400))
 }
 
@@ -36,7 +36,7 @@ fn user_of(world: &World, name: &UserName) -> Option<User> {
     world.record().users.get(name).cloned()
 }
 
-fn made_of(order: &UserOrder) -> User {
+pub(crate) fn made_of(order: &UserOrder) -> User {
     User::new(order.acl.clone(), order.password.expect("a password"))
 }
 

@@ -90,12 +90,13 @@ impl Resource for Clusters {
         let locator = prior.locator()?;
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
-        if before == spec && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
+        let same_agents = prior.agent_version == plan.planned.agent_version;
+        if before == spec && same_agents && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
         step!("cluster.update: about to begin");
-        let updated = client.manager.update(&locator, &spec, cx.cancelled()).await;
+        let updated = client.manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
         if let Ok(view) = &updated {
             private::keep(cx, view);

@@ -78,6 +78,9 @@ pub(crate) struct Cluster {
     /// The lowest version that the servers run now.
     #[tf(computed)]
     pub(crate) version_actual: Attr<String>,
+    /// The lowest version of the cluster's agents. An apply by a newer provider replaces them one at a time; the servers run on.
+    #[tf(computed, keep)]
+    pub(crate) agent_version: Attr<String>,
     /// Whether everything is as this configuration wants it. If not, the next plan shows an update that sees it through. What the
     /// agents do by themselves (a failover, starting a server again) does not make it `false`.
     #[tf(computed)]

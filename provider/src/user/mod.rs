@@ -106,7 +106,11 @@ impl Resource for Users {
         step!("user.create: about to be answered");
         match put {
             Ok(user) => Ok(state.seen(&user)),
-            Err(failure) => Err(Failed::with_state(diagnostics::error(&failure), state)),
+            Err(failure) => match existing(cx, &locator, &name).await {
+                // Nothing was made, so there is nothing to be saved, tainted and made anew.
+                Ok(None) => Err(diagnostics::error(&failure).into()),
+                Ok(Some(_)) | Err(_) => Err(Failed::with_state(diagnostics::error(&failure), state)),
+            },
         }
     }
 
@@ -163,14 +167,7 @@ impl Resource for Users {
 
 impl User {
     fn locator(&self) -> Result<Locator, Diagnostics> {
-        self.cluster_id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
-            Diagnostic::error(
-                "Cluster id not valid",
-                format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster."),
-            )
-            .at(Path::attribute("cluster_id"))
-            .into()
-        })
+        locator(&self.cluster_id)
     }
 
     fn user_name(&self) -> Result<UserName, Diagnostics> {
@@ -220,7 +217,16 @@ fn lost_client(change: &PlanChange<User>, acl: &str) -> Option<Diagnostic> {
     })
 }
 
-fn invalid(attribute: &str, error: justmanage_model::failure::Invalid) -> Diagnostics {
+/// The cluster that a `cluster_id` means.
+pub(crate) fn locator(text: &str) -> Result<Locator, Diagnostics> {
+    text.parse().map_err(|error: justmanage_core::locator::LocatorError| {
+        let detail = format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster.");
+        Diagnostic::error("Cluster id not valid", detail).at(Path::attribute("cluster_id")).into()
+    })
+}
+
+/// A value that is none, at its attribute.
+pub(crate) fn invalid(attribute: &str, error: justmanage_model::failure::Invalid) -> Diagnostics {
     diagnostics::error(&error.at(FieldPath::of(attribute))).into()
 }
 

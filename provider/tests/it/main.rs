@@ -1,6 +1,8 @@
 //! The provider's own program, as Terraform starts it: who gets in, and what Terraform sees of clusters whose agents are played
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
+mod agents;
+mod credentials;
 mod door;
 mod lookup;
 mod plans;
@@ -8,6 +10,7 @@ mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod users;
 mod world;
 
 use tfkit::testing::Launch;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{Engine, Release};
+use justmanage_model::{Engine, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
 };
@@ -64,6 +64,25 @@ impl Platform for World {
         }
     }
 
+    async fn agent_version(&self) -> Result<Version, PlatformError> {
+        Ok(self.inside().own_version())
+    }
+
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
+        let node = machine.claim.node;
+        self.act("upgrade", |inside| {
+            if inside.stubborn.contains(&node) {
+                let what = "the agent of version 0.2.0 does not start. The one before was put back and runs".to_owned();
+                return Err(PlatformError::Failed { what, hint: "Look at its log.".into() });
+            }
+            let own = inside.own_version();
+            inside.has_version(node, own);
+            inside.upgraded.push(node);
+            Ok(inside.machines[&node].clone())
+        })
+        .await
+    }
+
     async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
         let program = |version: &str, path: &str, tls| ServerProgram {
             path: path.into(),
@@ -84,6 +103,10 @@ impl Platform for World {
 }
 
 fn add(inside: &mut Inside, claim: &justmanage_model::Claim) -> Machine {
+    if !inside.machines.contains_key(&claim.node) {
+        let own = inside.own_version();
+        inside.has_version(claim.node, own);
+    }
     let machine = Machine {
         reference: MachineRef(claim.node.to_string()),
         claim: claim.clone(),

@@ -22,6 +22,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
         ca_certificate: "certificate".into(),
         version_actual: "7.0.15".into(),
+        agent_version: "0.1.0".into(),
         converged,
         waiting_on: Vec::new().into(),
         pending: Vec::new().into(),
