@@ -77,9 +77,12 @@ impl<'a> Reader<'a> {
         depth: usize,
     ) -> Result<Value, DecodeError> {
         let mut attributes = BTreeMap::new();
+        let mut expected = types.iter();
         for _ in 0..len {
             let name = self.key(trail)?;
-            let Some(ty) = types.get(name) else {
+            // Core sends attributes in the order of the type, so that they need not be searched for.
+            let next = expected.next().filter(|(next, _)| *next == name).map(|(_, ty)| ty);
+            let Some(ty) = next.or_else(|| types.get(name)) else {
                 return Err(DecodeProblem::Unexpected(name.to_owned()).at(trail));
             };
             let value = self.value(ty, &trail.attr(name), depth + 1)?;
