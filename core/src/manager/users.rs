@@ -63,7 +63,7 @@ impl Manager {
         cancel: &CancellationToken,
         change: impl Fn(&mut BTreeMap<UserName, User>),
     ) -> Result<(), Failure> {
-        let Awake { looked, failed } = self.awake(locator).await?;
+        let Awake { looked, failed, .. } = self.awake(locator).await?;
         let agents = by_use(&looked);
         if agents.is_empty() {
             let silent = looked.iter().find_map(super::look::Looked::failure);

@@ -118,7 +118,7 @@ impl Agents for World {
         let group = inside.group_of(node).map(|group| inside.stale.get(&node).unwrap_or(group));
         Ok(NodeReply {
             record: group.or_else(|| inside.invitations.get(&node)).cloned(),
-            node: node_observation(ServerState::Stopped),
+            node: node_observation(ServerState::Stopped, inside.version_of(node)),
             founded: group.is_some(),
         })
     }
