@@ -33,6 +33,9 @@ status)
     done
     ;;
 remove)
-    rm -rf "$dir"
+    # As the real one: whole, and then out of sight.
+    last="${dir%/*}/.new-${dir##*/}"
+    mv "$dir" "$last"
+    rm -rf "$last"
     ;;
 esac
