@@ -13,6 +13,7 @@ mod kills;
 mod library;
 mod life;
 mod module;
+mod policies;
 mod refusals;
 mod releases;
 mod rivals;

@@ -4,6 +4,7 @@
 mod agents;
 mod credentials;
 mod door;
+mod functions;
 mod lookup;
 mod plans;
 mod policies;
