@@ -99,6 +99,7 @@ impl Cluster {
             backup_policy: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
+            timeouts: None,
             local: Some(Local {}),
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,

@@ -4,12 +4,14 @@
 mod agents;
 mod credentials;
 mod door;
+mod imports;
 mod lookup;
 mod plans;
 mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod timeouts;
 mod users;
 mod world;
 
