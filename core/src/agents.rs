@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, Record, Waiting};
+use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, Record, Timestamp, Waiting};
 
 pub use error::AgentError;
 pub use grpc::GrpcAgents;
@@ -22,6 +22,8 @@ pub struct NodeReply {
     pub node: NodeObservation,
     /// It belongs to a group of agents that was founded. An invitation alone is no group.
     pub founded: bool,
+    /// What time it is by its clock; `None` where it does not say.
+    pub now: Option<Timestamp>,
 }
 
 /// What the leader of a cluster's agents says of the whole cluster.

@@ -14,7 +14,7 @@
 //! | [`artefacts`] | server programs: found, or fetched and verified |
 //! | [`agents`] | calls to agents, behind a trait |
 //! | [`classify`] | what is to become of what already exists under a name |
-//! | [`manager`] | [`Manager`]: apply, observe, destroy, users |
+//! | [`manager`] | [`Manager`]: apply, observe, destroy, users, credentials |
 //! | [`view`] | what a cluster looks like to its user |
 
 pub mod agents;

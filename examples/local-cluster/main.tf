@@ -42,7 +42,7 @@ resource "justmanage_redis_user" "app" {
   name                = "app"
   acl                 = "~app:* +@all -@dangerous"
   password_wo         = var.app_password
-  password_wo_version = 1 # raise it to set another password
+  password_wo_version = 1 # raise it to set another password; the one before it then stays valid for a day
 }
 
 # Who is a primary changes with every failover, so it is looked up and not part of the resource.

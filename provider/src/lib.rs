@@ -8,13 +8,19 @@
 //! | `settings` | the provider block, and what it connects to |
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
+//! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
+//! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
+//! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
+mod credentials;
 mod diagnostics;
 mod lookup;
+mod policies;
 mod process;
+mod releases;
 mod settings;
 mod user;
 
@@ -28,7 +34,11 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .config_validated(settings::connect, settings::validate)
         .resource(cluster::Clusters)
         .resource(user::Users)
+        .resource(policies::MaintenanceWindows)
+        .resource(policies::BackupPolicies)
+        .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
+        .data_source(releases::Releases)
 }
 
 #[cfg(test)]

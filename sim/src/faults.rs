@@ -151,7 +151,9 @@ impl World {
             }
             Kind::Clock => {
                 let far: i64 = self.field.chance.pick(&[200, 1000, 3000]);
-                self.field.nodes[node].ahead += if self.field.chance.once_in(2) { far } else { -far };
+                let forward = self.field.chance.once_in(2);
+                self.field.nodes[node].ahead += if forward { far } else { -far };
+                self.field.promises.set_forward += if forward { far.unsigned_abs() } else { 0 };
             }
             Kind::Leader => self.change_leader(),
             Kind::Operator => self.somebody_wants_something(),

@@ -221,6 +221,10 @@ impl World {
                 next.grant = Some(grant.clone());
             }
             RecordChange::ClearGrant => next.grant = None,
+            RecordChange::EndPasswords(by) => {
+                next.end_passwords(*by);
+                self.field.passwords_end(&record.users, &next.users);
+            }
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),
             RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),
             RecordChange::EndTakeover(shard) => drop(next.takeovers.remove(shard)),

@@ -1,7 +1,10 @@
 //! What people want in the meantime: other settings, other users, another machine for one that is lost.
 
-use justmanage_model::{OnCrash, Phase, Plan, User, Waiting};
+use std::time::Duration;
 
+use justmanage_model::{OnCrash, PasswordHash, Phase, Plan, Timestamp, User, UserName, Waiting};
+
+use crate::Ms;
 use crate::shape::node_id;
 use crate::world::World;
 
@@ -24,6 +27,12 @@ impl World {
         let (what, value) = (chance.below(9), chance.between(1, 8));
         let key = chance.pick(&KEYS).to_owned();
         self.field.note(|| format!("an operator wants something ({what}, {key}, {value})"));
+        // Without further chance, so that seeds that were kept go on telling what they told.
+        match (what, value) {
+            (7.., 7) => return self.rotate("user-7", 4000),
+            (7.., 8) => return self.somebody_comes_for(5000),
+            _ => {}
+        }
         self.operate(|record| match what {
             0..=3 => drop(record.spec.config.insert(key, value.to_string())),
             4 => drop(record.spec.config.remove(&key)),
@@ -39,6 +48,38 @@ impl World {
                 record.users.insert(format!("user-{value}").parse().expect("a name"), user);
             }
         });
+    }
+
+    /// What an operator takes for now: the latest clock of all, as the core does.
+    fn latest_clock(&self) -> Timestamp {
+        let clocks = (0..self.agents.len()).map(|node| self.clock(node));
+        clocks.max().unwrap_or_default()
+    }
+
+    /// A user gets another password; the one before it is valid for a while.
+    pub fn rotate(&mut self, user: &str, grace: Ms) {
+        let (name, now) = (user.parse::<UserName>().expect("a name"), self.latest_clock());
+        let generation = self.store.record.generation.get().to_be_bytes();
+        let password = PasswordHash::from_digest([generation; 4].concat().try_into().expect("32 bytes"));
+        let before = self.store.record.users.get(&name).and_then(User::password);
+        self.operate(|record| {
+            let rules = || User { acl: "~* +@read".parse().expect("rules"), passwords: vec![] };
+            let user = record.users.entry(name.clone()).or_insert_with(rules);
+            user.set_password(password, now, Duration::from_millis(grace));
+        });
+        if let Some(before) = before {
+            self.field.password_lasts(&name, before, grace);
+        }
+    }
+
+    /// Somebody gets a user of their own, for a while.
+    pub fn somebody_comes_for(&mut self, time: Ms) {
+        let now = self.latest_clock();
+        let generation = self.store.record.generation.get().to_be_bytes();
+        let (name, password) = (UserName::temporary(generation), PasswordHash::from_digest([8; 32]));
+        let user = User::temporary("~* +@read".parse().expect("rules"), password, now, Duration::from_millis(time));
+        self.operate(|record| drop(record.users.insert(name.clone(), user)));
+        self.field.password_lasts(&name, password, time);
     }
 
     /// A person reads that a node has to be removed, and does that: another takes its place, and then its machine goes. Not the

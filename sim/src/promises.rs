@@ -4,12 +4,17 @@
 //! arises: a fault destroyed the last copy; the servers' own election chose a replica that lagged; a primary's process died and
 //! a replica took over that had been linked until then; a fence ran out. Whatever else is missing at the end was lost by us.
 
+use std::collections::BTreeMap;
+
 use justmanage_model::record::FENCE_LAG_S;
+use justmanage_model::{PasswordHash, User, UserName};
 use justmanage_planner::FAILOVER_LAG_MAX;
 
 use crate::field::Field;
 use crate::server::Process;
 use crate::{Ms, TICK};
+
+type Users = BTreeMap<UserName, User>;
 
 /// How long before it is asked to take over a replica's link may have been seen to break, and still be taken for unbroken: what
 /// its agent allows.
@@ -34,6 +39,10 @@ pub struct Promises {
     /// No fault is at work: agents and store do their best.
     pub calm: bool,
     excuses: Vec<Excuse>,
+    /// Passwords that end: whose they are, which, and not before when.
+    ends: Vec<(UserName, PasswordHash, Ms)>,
+    /// How far clocks were set forward, all together.
+    pub set_forward: Ms,
 }
 
 /// Writes that may be missing: those that a node acknowledged within a time.
@@ -66,6 +75,29 @@ impl Field {
         if let Some(since) = server.superseded {
             self.violation(format!("node {node} acknowledges a write, though another took over from it at {since}"));
             self.nodes[node].server.superseded = None;
+        }
+    }
+
+    /// Somebody was promised that a password is valid for so long.
+    pub(crate) fn password_lasts(&mut self, user: &UserName, password: PasswordHash, grace: Ms) {
+        self.note(|| format!("a password of {user} is valid for {grace} ms more"));
+        self.promises.ends.push((user.clone(), password, self.now + grace));
+    }
+
+    /// Passwords are taken out of the Record: none that has no end, and none before its time, whatever clocks say. (One that was
+    /// set forward meanwhile may be right, and nobody knows.)
+    pub(crate) fn passwords_end(&mut self, before: &Users, after: &Users) {
+        for (name, user) in before {
+            let kept = after.get(name).map(|user| user.passwords.as_slice()).unwrap_or_default();
+            for password in user.passwords.iter().filter(|password| !kept.contains(password)) {
+                let ends = self.promises.ends.iter().rev();
+                let due =
+                    ends.clone().find(|(user, hash, _)| user == name && *hash == password.hash).map(|(_, _, due)| *due);
+                let early = due.is_none_or(|due| self.now + self.promises.set_forward < due);
+                if early || password.until.is_none() {
+                    self.violation(format!("a password of {name} ends before its time, which is {due:?}"));
+                }
+            }
         }
     }
 

@@ -172,7 +172,22 @@ fn at_rest(world: &mut World) {
     if let Some(grant) = world.store.record.grant.clone() {
         world.field.violation(format!("the cluster converged, and a grant is out: {grant:?}"));
     }
+    passwords_at_rest(world);
     world.field.account();
+}
+
+/// What has ended is gone, from the Record and from every server. (Whoever said that all is well looked a moment ago.)
+fn passwords_at_rest(world: &mut World) {
+    let Some(leader) = world.store.leader else { return };
+    let record = world.store.record.clone();
+    if let Some(ended) = record.ended_by(world.clock(leader) - jiff::SignedDuration::from_secs(5)) {
+        world.field.violation(format!("the cluster converged, and what ended at {ended} is in the Record"));
+    }
+    let wanted = justmanage_model::user::fingerprint(&record.users);
+    let servers = world.field.nodes.iter().filter(|node| node.on && node.server.process == Process::Up);
+    if servers.clone().any(|node| node.server.users != wanted) {
+        world.field.violation("the cluster converged, and a server has other users");
+    }
 }
 
 fn leave(world: &mut World) {

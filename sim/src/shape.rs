@@ -97,6 +97,8 @@ impl Shape {
             on_crash: self.on_crash,
             cpus: None,
             metrics_readers: BTreeSet::new(),
+            maintenance_window: None,
+            backup_policy: None,
             testing: Testing::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask servers | deps | test | bench | demo | docs`.
+//! The project's tasks: `cargo xtask servers | deps | test | bench | demo | docs | dist`.
 //!
 //! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
 //! Invariant: a task that fails says what to do about it and exits non-zero.
@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod deps;
+mod dist;
 mod docs;
 mod house;
 mod nodes;
@@ -40,6 +41,8 @@ enum Task {
     Bench(bench::Options),
     /// Write the registry's pages from the schema
     Docs(docs::Options),
+    /// Pack provider and agent as registries and mirrors want them
+    Dist(dist::Options),
     /// Check who may import whom
     Deps,
     /// Unpack Redis and Valkey from Debian packages into the cache
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Docs(options) => docs::run(&options),
+        Task::Dist(options) => dist::run(&options),
         Task::CleanUpAfter { folder } => demo::clean_up_after(&folder),
         Task::Servers(options) => servers::run(&options),
     };

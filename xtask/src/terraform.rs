@@ -1,13 +1,12 @@
 //! Real Terraform (or OpenTofu) with the provider as it was just built, in a world of its own.
 
-use std::env::consts;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::shell;
+use crate::{dist, shell};
 
 /// What users write as `source` of the provider.
 pub(crate) const SOURCE: &str = "justmanage/justmanage";
@@ -60,7 +59,8 @@ impl Terraform {
             }
             Install::Mirror => {
                 let version = env!("CARGO_PKG_VERSION");
-                let own = plugins.join(terraform.registry()).join(SOURCE).join(version).join(platform()?);
+                let own =
+                    plugins.join(terraform.registry()).join(SOURCE).join(version).join(dist::target_of_this_machine()?);
                 place(binaries, &own, &format!("{PROVIDER}_v{version}"))?;
                 format!(
                     "  filesystem_mirror {{\n    path    = \"{}\"\n    include = [\"{SOURCE}\"]\n  }}\n  direct {{\n    exclude = [\"{SOURCE}\"]\n  }}\n",
@@ -127,15 +127,4 @@ fn place(binaries: &Path, folder: &Path, provider: &str) -> Result<()> {
         fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
     }
     Ok(())
-}
-
-/// This machine as Terraform calls it, such as `linux_amd64`.
-fn platform() -> Result<String> {
-    let os = if consts::OS == "macos" { "darwin" } else { consts::OS };
-    let arch = match consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => bail!("Terraform's name for {other} is not known here"),
-    };
-    Ok(format!("{os}_{arch}"))
 }

@@ -159,12 +159,10 @@ impl Workspace {
         fs::write(self.config().join(name), text).expect("a file of the configuration");
     }
 
-    /// Copies the files of `examples/<name>`, exactly as users get them.
+    /// Copies `examples/<name>`, exactly as users get it.
     pub fn copy_example(&self, name: &str) {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
-        for entry in fs::read_dir(&examples).expect("the example").flatten() {
-            fs::copy(entry.path(), self.config().join(entry.file_name())).expect("a file of the example");
-        }
+        copy(&examples, &self.config());
     }
 
     /// The directories of all nodes, sorted: `<clusters>/<cluster>/<node>`.
@@ -194,6 +192,19 @@ impl Workspace {
     /// What the agents logged so far, line by line.
     pub fn log(&self) -> Vec<String> {
         self.logs.lines()
+    }
+}
+
+/// Copies what is below a directory.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("the example").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file of the example");
+        }
     }
 }
 

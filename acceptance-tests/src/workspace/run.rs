@@ -1,5 +1,6 @@
 //! Running Terraform in a workspace.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -17,7 +18,12 @@ const TERRAFORM_LIMIT: Duration = Duration::from_secs(120);
 impl Workspace {
     /// Terraform with `arguments`, ready to start; for tests that kill it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.terraform);
+        self.program(&self.terraform, arguments)
+    }
+
+    /// Another program, in the same place and with the same environment.
+    pub fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.config()).env_clear().envs(&self.environment);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -30,6 +36,15 @@ impl Workspace {
     #[track_caller]
     pub fn terraform(&self, arguments: &[&str]) -> Run {
         self.wait(self.command(arguments).spawn().expect("terraform starts"))
+    }
+
+    /// Runs lines of a page of the documentation as a shell does, to their end.
+    ///
+    /// # Panics
+    /// When they take longer than two minutes.
+    #[track_caller]
+    pub fn shell(&self, lines: &str) -> Run {
+        self.wait(self.program("sh", &["-euc", lines]).spawn().expect("sh starts"))
     }
 
     /// Waits for a Terraform that [`Self::command`] started.

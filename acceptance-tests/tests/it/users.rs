@@ -32,6 +32,13 @@ fn another_spelling_of_the_same_rules_is_no_change() {
     workspace.destroy().ok();
 }
 
+/// The user block with a version of the password, and how long the one before it stays valid.
+fn graced(version: u32, grace: &str) -> String {
+    let version_line = format!("  password_wo_version = {version}\n");
+    let graced = format!("{version_line}  password_grace      = \"{grace}\"\n");
+    user("~app:* +@all -@dangerous", version).replace(&version_line, &graced)
+}
+
 #[test]
 fn a_password_changes_with_its_version_and_only_then() {
     let mut workspace = applied("redis");
@@ -39,12 +46,82 @@ fn a_password_changes_with_its_version_and_only_then() {
     workspace.assert_no_changes();
     login(&workspace).connect().expect("the old password still holds");
 
-    workspace.write("main.tf", &(cluster("redis", "7.0", "") + &user("~app:* +@all -@dangerous", 2)));
+    workspace.write("main.tf", &(cluster("redis", "7.0", "") + &graced(2, "0s")));
     workspace.apply().ok();
     let old = login(&workspace);
-    assert!(old.connect().is_err(), "the old password is gone");
+    assert!(old.connect().is_err(), "the old password is gone at once");
     Login { password: OTHER.into(), ..old }.connect().expect("the new one holds");
+    workspace.assert_no_changes();
     workspace.destroy().ok();
+}
+
+/// How long both passwords are valid in the test: an apply takes a second or two, on a busy machine some more.
+const GRACE_S: u64 = 20;
+
+#[test]
+fn both_passwords_are_valid_until_the_agents_end_the_old_one_without_terraform() {
+    let mut workspace = applied("redis");
+    let old = login(&workspace);
+    workspace.set("TF_VAR_app_password", OTHER);
+    workspace.write("main.tf", &(cluster("redis", "7.0", "") + &graced(2, &format!("{GRACE_S}s"))));
+    workspace.apply().ok();
+    let new = Login { password: OTHER.into(), ..old.clone() };
+    let mut session = old.connect().expect("the old password holds");
+    new.connect().expect("and the new one");
+    let until = text(&workspace.resource(USER)["previous_password_valid_until"]);
+    assert!(until.ends_with('Z'), "{until}");
+
+    // From here on nobody runs Terraform.
+    acceptance_tests::wait_until("the old password is refused", acceptance_tests::DEADLINE, || old.connect().is_err());
+    new.connect().expect("the new one holds");
+    session.set("app:x", "1").expect("who is in stays in");
+    workspace.assert_no_changes();
+    workspace.terraform(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).ok();
+    assert_eq!(workspace.resource(USER)["previous_password_valid_until"], serde_json::Value::Null);
+    workspace.destroy().ok();
+}
+
+#[test]
+fn a_hash_in_the_place_of_the_password_lets_in_whoever_has_the_password() {
+    let workspace = prepared("redis");
+    let hashed = |password: &str| {
+        let hash = format!("  password_sha256 = sha256(\"{password}\")\n");
+        let user = user("~app:* +@all -@dangerous", 1);
+        let lines = user.lines().filter(|line| !line.contains("password_wo_version"));
+        let user: String = lines.map(|line| format!("{line}\n")).collect();
+        cluster("redis", "7.0", "") + &user.replace("  password_wo         = var.app_password\n", &hash)
+    };
+    workspace.write("main.tf", &hashed(PASSWORD));
+    workspace.apply().ok();
+    let first = login(&workspace);
+    first.connect().expect("the password");
+    workspace.assert_no_changes();
+    let state = fs::read_to_string(workspace.config().join("terraform.tfstate")).expect("the state");
+    assert!(!state.contains(PASSWORD) && state.contains("password_sha256"), "{state}");
+
+    workspace.write("main.tf", &hashed(OTHER));
+    assert_eq!(workspace.planned().actions(USER), ["update"]);
+    workspace.apply().ok();
+    first.connect().expect("for a day by default");
+    Login { password: OTHER.into(), ..first }.connect().expect("the new one");
+    workspace.assert_no_changes();
+
+    let both = hashed(OTHER).replace("  password_sha256", "  password_wo = var.app_password\n  password_sha256");
+    workspace.write("main.tf", &both);
+    workspace.validate().fails().error("password_sha256", "Two passwords");
+    let none = hashed(OTHER).replace(&format!("  password_sha256 = sha256(\"{OTHER}\")\n"), "");
+    workspace.write("main.tf", &none);
+    workspace.validate().fails().error("password_wo", "Password missing");
+    workspace.write("main.tf", &hashed(OTHER));
+    workspace.destroy().ok();
+}
+
+#[test]
+fn rules_with_which_a_cluster_client_gets_nowhere_are_warned_of_in_the_plan() {
+    let workspace = prepared("redis");
+    workspace.write("main.tf", &(cluster("redis", "7.0", "") + &user("~app:* +@read +@write", 1)));
+    let run = workspace.plan().ok();
+    assert!(run.warnings().any(|warning| warning.detail.contains("+cluster|slots")), "{run}");
 }
 
 #[test]
@@ -133,7 +210,7 @@ fn secrets_of(workspace: &Workspace) -> Vec<String> {
         .collect()
 }
 
-fn files(path: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(path: &Path) -> Vec<std::path::PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
@@ -142,7 +219,7 @@ fn files(path: &Path) -> Vec<std::path::PathBuf> {
     entries.filter(|entry| entry.file_name() != ".bin").flat_map(|entry| files(&entry.path())).collect()
 }
 
-fn contains(file: &Path, secret: &str) -> bool {
+pub(crate) fn contains(file: &Path, secret: &str) -> bool {
     let bytes = fs::read(file).unwrap_or_default();
     bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
 }

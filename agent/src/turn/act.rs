@@ -225,7 +225,7 @@ impl Turn {
     async fn apply_users(&mut self, record: &Record) -> Result<(), StepError> {
         let replication = self.write_users(record)?;
         let mut server = self.server(record).await?;
-        self.applied = Some(server.apply_users(&record.users, &replication).await?);
+        self.applied = Some(server.apply_users(&record.users, &record.release, &replication).await?);
         self.put_back(server)
     }
 
@@ -295,7 +295,7 @@ impl Turn {
     fn write_users(&self, record: &Record) -> Result<justmanage_model::PasswordHash, StepError> {
         let replication = secrets::hash(&self.tools.secrets.of(record)?.replication_password);
         let agent = secrets::hash(self.tools.access.password());
-        let text = acl::render(&record.users, &agent, &replication);
+        let text = acl::render(&record.users, &record.release, &agent, &replication);
         let directory = &self.tools.directory;
         directory.write_bytes(&directory.users(), text.as_bytes())?;
         Ok(replication)

@@ -24,6 +24,7 @@ impl Turn {
     pub(super) async fn record(&mut self, record: &Record, change: &RecordChange) -> Result<(), StepError> {
         let mut next = record.clone();
         self.apply(&mut next, change)?;
+        next.raise_layout();
         if next == *record {
             return Ok(());
         }
@@ -59,6 +60,7 @@ impl Turn {
             }
             RecordChange::Give(grant) => next.grant = Some(grant.clone()),
             RecordChange::ClearGrant => next.grant = None,
+            RecordChange::EndPasswords(by) => next.end_passwords(*by),
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),
             RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),
             RecordChange::EndTakeover(shard) => drop(next.takeovers.remove(shard)),

@@ -1,7 +1,9 @@
 //! What the turn writes into the journal: what is different from the last look.
 
 use justmanage_model::journal::{Event, Outcome, Who};
-use justmanage_model::{NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step};
+use justmanage_model::{
+    NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step, Timestamp, User,
+};
 
 use super::Turn;
 use crate::journal::{Draft, sections};
@@ -91,6 +93,7 @@ impl Turn {
         let (text, planned) = match step {
             Step::Node(_, step) => (format!("{step:?}"), !heals(step)),
             Step::Record(RecordChange::Formed(_)) => ("the cluster is formed".to_owned(), true),
+            Step::Record(RecordChange::EndPasswords(by)) => (ended(record, *by), true),
             Step::Record(change) => (format!("{change:?}"), !matches!(change, RecordChange::TakeOver(..))),
         };
         let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Done);
@@ -110,6 +113,17 @@ impl Turn {
         let draft = Draft { generation: Some(record.generation), ..draft };
         self.tools.journal.write((self.tools.clock)(), draft);
     }
+}
+
+/// Whose passwords end by then, and who goes with the last of them.
+fn ended(record: &Record, by: Timestamp) -> String {
+    let ends = |user: &User| user.passwords.iter().filter(|one| one.until.is_some_and(|until| until <= by)).count();
+    let told = record.users.iter().filter_map(|(name, user)| match ends(user) {
+        0 => None,
+        count if count == user.passwords.len() => Some(format!("user {name} is gone")),
+        _ => Some(format!("an earlier password of user {name} is valid no more")),
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Steps that answer what befell the cluster.

@@ -26,5 +26,6 @@ mod process_support;
 mod servers;
 mod strangers;
 mod tuning;
+mod users;
 mod wait;
 mod writer;

@@ -194,7 +194,7 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         acl: "~* &* +@read +@write +@connection +cluster|slots +cluster|shards +cluster|nodes +wait"
             .parse()
             .expect("rules"),
-        passwords: vec![secrets::hash(&Secret::new(APP_PASSWORD.to_owned()))],
+        passwords: vec![secrets::hash(&Secret::new(APP_PASSWORD.to_owned())).into()],
     };
     Record {
         layout: LAYOUT,
@@ -215,6 +215,8 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
             on_crash: OnCrash::default(),
             cpus: None,
             metrics_readers: Default::default(),
+            maintenance_window: None,
+            backup_policy: None,
             testing: Default::default(),
         },
         release,

@@ -53,7 +53,7 @@ async fn users_come_change_and_go() {
     assert!(node.redis_as("late", "late-password", &["PING"]).contains("WRONGPASS"));
     let late = |password: &str| User {
         acl: "~late:* +get +ping".parse().expect("rules"),
-        passwords: vec![secrets::hash(&Secret::new(password.to_owned()))],
+        passwords: vec![secrets::hash(&Secret::new(password.to_owned())).into()],
     };
     let name = || "late".parse().expect("a name");
     let record = operator.change(|record| drop(record.users.insert(name(), late("late-password")))).await;

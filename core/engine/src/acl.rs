@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use justmanage_model::user::fingerprint_of;
-use justmanage_model::{PasswordHash, User, UserName};
+use justmanage_model::{PasswordHash, Release, User, UserName};
 
 /// The user that a node's agent logs in as. Names that begin so are refused for users.
 pub const AGENT_USER: &str = "justmanage-agent";
@@ -25,17 +25,22 @@ pub const REPLICATION_USER: &str = "justmanage-replication";
 /// ([replication and ACL](https://valkey.io/topics/acl/#acl-rules-for-sentinel-and-replicas)).
 pub const REPLICATION_RULES: &str = "resetkeys resetchannels -@all +ping +psync +replconf";
 
-/// The whole text of the ACL file. `agent` and `replication` are the hashes of the passwords of our own two users.
+/// The whole text of the ACL file for a server of this release. `agent` and `replication` are the hashes of the passwords of our own two users.
 ///
 /// Every user starts from nothing (`reset`), so the file says all that holds. The user `default`, which everybody is who does
 /// not log in, is off and may do nothing.
 #[must_use]
-pub fn render(users: &BTreeMap<UserName, User>, agent: &PasswordHash, replication: &PasswordHash) -> String {
+pub fn render(
+    users: &BTreeMap<UserName, User>,
+    release: &Release,
+    agent: &PasswordHash,
+    replication: &PasswordHash,
+) -> String {
     let mut text = String::from("user default reset off\n");
     text.push_str(&format!("user {AGENT_USER} reset on #{agent} {AGENT_RULES}\n"));
     text.push_str(&format!("user {REPLICATION_USER} reset on #{replication} {REPLICATION_RULES}\n"));
     for (name, user) in users {
-        text.push_str(&format!("user {name} {}\n", set_user(user).join(" ")));
+        text.push_str(&format!("user {name} {}\n", set_user(user, release).join(" ")));
     }
     text
 }
@@ -53,10 +58,11 @@ pub(crate) fn set_replication_user(password: &PasswordHash) -> Vec<String> {
 }
 
 /// The arguments of `ACL SETUSER` behind the name; applied as one, so that nobody is locked out in between.
-pub(crate) fn set_user(user: &User) -> Vec<String> {
+pub(crate) fn set_user(user: &User, release: &Release) -> Vec<String> {
     let mut arguments = vec!["reset".to_owned(), "on".to_owned()];
-    arguments.extend(user.passwords.iter().map(|hash| format!("#{hash}")));
+    arguments.extend(user.passwords.iter().map(|password| format!("#{}", password.hash)));
     arguments.extend(user.acl.rules().map(str::to_owned));
+    arguments.extend(user.acl.added(release).map(str::to_owned));
     arguments
 }
 
@@ -96,16 +102,22 @@ fn said(listing: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use justmanage_model::{Engine, Version};
+
     use super::*;
 
     #[test]
     fn the_file_says_all_that_holds() {
         let user = User {
             acl: "~orders:* &events +@read  -keys (%R~shared:* +get)".parse().unwrap(),
-            passwords: vec![PasswordHash::from_digest([1; 32]), PasswordHash::from_digest([2; 32])],
+            passwords: vec![PasswordHash::from_digest([1; 32]).into(), PasswordHash::from_digest([2; 32]).into()],
         };
         let users = BTreeMap::from([("orders".parse().unwrap(), user)]);
-        let text = render(&users, &PasswordHash::from_digest([9; 32]), &PasswordHash::from_digest([8; 32]));
+        let (agent, replication) = (PasswordHash::from_digest([9; 32]), PasswordHash::from_digest([8; 32]));
+        let text = |release: &Release| render(&users, release, &agent, &replication);
+        let old = text(&Release::new(Engine::Redis, Version::new(6, 2, 14)));
+        assert!(old.ends_with(" (%R~shared:* +get) +cluster|slots +cluster|nodes\n"), "{old}");
+        let text = text(&Release::new(Engine::Redis, Version::new(7, 0, 15)));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         assert_eq!(lines[0], "user default reset off");

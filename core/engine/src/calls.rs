@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{PasswordHash, User, UserName, user};
+use justmanage_model::{PasswordHash, Release, User, UserName, user};
 
 use crate::acl::{AppliedUsers, REPLICATION_USER, is_own, set_replication_user, set_user};
 use crate::connection::{CallError, Connection};
@@ -117,8 +117,9 @@ impl Connection {
 
     /// Makes the server's users these, the agent's and the replicas' own, and the `default` user that is off.
     ///
-    /// Each user changes as one: who is logged in stays so unless the user goes away, replicas in particular. Users that are
-    /// not wanted are deleted, and their connections end.
+    /// Each user changes as one: who is logged in stays so unless the user goes away, replicas in particular; also with a
+    /// password that is valid no more. Users that are not wanted are deleted, and their connections end
+    /// ([`ACL DELUSER`](https://valkey.io/commands/acl-deluser/)). `release` is what the server runs.
     ///
     /// # Errors
     /// [`CallError::Refused`] with the server's words for a rule that this version does not know; users before it in the
@@ -126,13 +127,14 @@ impl Connection {
     pub async fn apply_users(
         &mut self,
         users: &BTreeMap<UserName, User>,
+        release: &Release,
         replication: &PasswordHash,
     ) -> Result<AppliedUsers, CallError> {
         // First of all, in case somebody switched it on.
         self.set_user("default", &["reset".to_owned(), "off".to_owned()]).await?;
         self.set_user(REPLICATION_USER, &set_replication_user(replication)).await?;
         for (name, user) in users {
-            self.set_user(name.as_str(), &set_user(user)).await?;
+            self.set_user(name.as_str(), &set_user(user, release)).await?;
         }
         for name in self.acl_list().await?.iter().filter_map(|line| line.split(' ').nth(1)) {
             if !is_own(name) && !users.keys().any(|user| user.as_str() == name) {

@@ -7,15 +7,18 @@
 //! |---|---|
 //! | [`id`] | [`ClusterId`], [`NodeId`], [`Epoch`], [`Generation`] |
 //! | [`name`] | [`ClusterName`], [`UserName`] |
-//! | [`units`] | [`Bytes`] |
+//! | [`units`], [`interval`] | [`Bytes`]; [`Interval`] |
 //! | [`release`] | [`Engine`], [`Version`], [`Line`], [`Release`], [`ReleaseTarget`] |
 //! | [`spec`] | [`ClusterSpec`]: what the user asks for, and its validation |
-//! | [`user`] | database users: ACL rules and password hashes |
+//! | [`user`] | database users: ACL rules and passwords |
 //! | [`record`] | the [`Record`]: the one document that the agents of a cluster agree on |
 //! | [`observation`] | what a node's agent sees |
 //! | [`bus`] | the cluster as one of its servers sees it |
 //! | [`vault`] | the cluster's secrets, sealed for its members |
 //! | [`plan`] | steps, and reasons to wait |
+//! | [`calendar`] | days, times and time zones as people write them |
+//! | [`window`] | maintenance windows: when a cluster may be disturbed, and which upgrades it takes |
+//! | [`backup`] | backup policies: when, where to, what is kept |
 //! | [`claim`] | who owns a machine |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
 //! | [`whereabouts`] | where nodes are, and their names when addresses may change |
@@ -23,13 +26,19 @@
 //! | [`failure`] | the one error type that reaches users, and paths of fields |
 //! | [`secret`] | values that never print |
 //! | [`slots`] | hash slots and sets of them |
+//! | [`nearest`] | "did you mean" |
 
+pub mod backup;
 pub mod bus;
+pub mod calendar;
 pub mod claim;
+mod clauses;
 pub mod failure;
 pub mod id;
+pub mod interval;
 pub mod journal;
 pub mod name;
+pub mod nearest;
 pub mod node;
 pub mod observation;
 pub mod plan;
@@ -43,11 +52,15 @@ pub mod units;
 pub mod user;
 pub mod vault;
 pub mod whereabouts;
+pub mod window;
 
+pub use backup::BackupPolicy;
 pub use bus::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role};
 pub use claim::{Claim, Seat};
+pub use clauses::{DEFINITION_MAX, label};
 pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
+pub use interval::Interval;
 pub use name::{ClusterName, UserName};
 pub use observation::{AskedFailover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState};
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
@@ -57,9 +70,10 @@ pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet};
 pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
 pub use units::Bytes;
-pub use user::{AclRules, PasswordHash, User};
+pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
 pub use whereabouts::{NodeAddresses, PeerNames};
+pub use window::MaintenanceWindow;
 
 /// A moment, in UTC. Whoever needs one gets it as an argument.
 pub type Timestamp = jiff::Timestamp;

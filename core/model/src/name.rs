@@ -1,10 +1,13 @@
 //! Names that people give: of clusters, and of database users.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::failure::Invalid;
-use crate::text::{serde_as_text, show};
+use crate::text::{from_hex, serde_as_text, show, to_hex};
 
 /// The name of a cluster, unique within its place.
 ///
@@ -54,7 +57,8 @@ fn cluster_name_fault(text: &str) -> Option<String> {
 ///
 /// The server itself takes everything but spaces and NUL
 /// ([ACL](https://valkey.io/topics/acl/)); a name here is also part of a Terraform id and of an ACL file, so it is
-/// 1 to 64 ASCII letters, digits and `_ . @ : -`. `default` and names that begin with `justmanage-` are ours.
+/// 1 to 64 ASCII letters, digits and `_ . @ : -`. `default` and names that begin with `justmanage-` are ours; of these, only
+/// those of temporary users stand in Records.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 
@@ -63,6 +67,38 @@ pub const USER_NAME_MAX: usize = 64;
 
 /// Users that begin so are made by Just Manage itself.
 pub const RESERVED_USER_PREFIX: &str = "justmanage-";
+
+/// Users that begin so are temporary: made by Just Manage for somebody, and gone by themselves. 16 hexadecimal digits follow.
+pub const TEMPORARY_USER_PREFIX: &str = "justmanage-temporary-";
+
+impl UserName {
+    /// The name of a temporary user. Nobody can choose such a name, so it meets no user that somebody made.
+    #[must_use]
+    pub fn temporary(drawn: [u8; 8]) -> Self {
+        Self(format!("{TEMPORARY_USER_PREFIX}{}", to_hex(&drawn)))
+    }
+
+    /// Reads the name of a temporary user.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse_temporary(text: &str) -> Result<Self, Invalid> {
+        let drawn = text.strip_prefix(TEMPORARY_USER_PREFIX).and_then(from_hex);
+        drawn.map(Self::temporary).ok_or_else(|| {
+            Invalid::new(
+                "Not a temporary user",
+                format!("{text:?} is not the name of a temporary user."),
+                format!("Such names are \"{TEMPORARY_USER_PREFIX}\" and 16 hexadecimal digits."),
+            )
+        })
+    }
+
+    /// Whether the user is temporary.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.0.starts_with(TEMPORARY_USER_PREFIX)
+    }
+}
 
 impl FromStr for UserName {
     type Err = Invalid;
@@ -130,10 +166,23 @@ macro_rules! text_name {
                 &self.0
             }
         }
-
-        serde_as_text!($name);
     };
 }
 
 text_name!(ClusterName);
+serde_as_text!(ClusterName);
 text_name!(UserName);
+
+impl Serialize for UserName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserName {
+    /// Also the names of temporary users, which are in Records and which nobody can choose.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse_temporary(&text).or_else(|_| text.parse()).map_err(serde::de::Error::custom)
+    }
+}

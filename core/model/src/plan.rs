@@ -86,6 +86,8 @@ pub enum RecordChange {
     Give(Grant),
     /// The operation that it allowed is done.
     ClearGrant,
+    /// The time of the passwords that end at this moment or before is over.
+    EndPasswords(Timestamp),
 }
 
 /// Why nothing is done now. The reason goes unchanged to log, status, diagnostics and console.

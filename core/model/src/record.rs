@@ -12,6 +12,7 @@ use crate::{
 
 mod check;
 mod settings;
+mod users;
 
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 pub use settings::{FENCE_LAG_S, FORMING_NODE_TIMEOUT, NODE_TIMEOUT};
@@ -45,7 +46,7 @@ pub struct Record {
     pub operators: BTreeSet<Pin>,
     /// The nodes. Writer: an operator.
     pub members: BTreeMap<NodeId, Member>,
-    /// Database users. Writer: an operator (the user resources, one entry each).
+    /// Database users. Writer: an operator (the user resources, one entry each); the agents take out what has ended.
     pub users: BTreeMap<UserName, User>,
     /// Certificate of the cluster's own authority, PEM; absent until the first agent has made it. Writer: the agents.
     pub ca_certificate: Option<String>,
@@ -102,8 +103,12 @@ pub struct Takeover {
     pub at: Timestamp,
 }
 
-/// The layout of [`Record`] that this code writes.
-pub const LAYOUT: u32 = 1;
+/// The newest layout of [`Record`] that this code reads and writes.
+///
+/// 2: passwords that end, and temporary users. A Record of layout 1 is read as it is, and becomes one of layout 2 when the first
+/// of these enters it ([`Record::raise_layout`]); software that knows only layout 1 refuses it from then on, instead of dropping
+/// an end that it cannot see.
+pub const LAYOUT: u32 = 2;
 
 /// How far a cluster is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

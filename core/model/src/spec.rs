@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Engine, Failure, FieldPath, Pin, ReleaseTarget};
+use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, MaintenanceWindow, Pin, ReleaseTarget};
 
 mod cpus;
+mod policies;
 
 pub use cpus::MilliCpus;
+pub use policies::pinned;
 
 /// A cluster as its user wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,12 @@ pub struct ClusterSpec {
     /// Public keys of those who may read metrics, and nothing else.
     #[serde(default)]
     pub metrics_readers: BTreeSet<Pin>,
+    /// When it may be disturbed, and which upgrades it takes by itself; kept as its definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<MaintenanceWindow>,
+    /// When it is backed up, where to, and what is kept; kept as its definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_policy: Option<BackupPolicy>,
     /// Switches for tests alone; each weakens something.
     #[serde(default, skip_serializing_if = "Testing::is_off")]
     pub testing: Testing,
@@ -118,6 +126,8 @@ impl ClusterSpec {
             on_crash: OnCrash::Failover,
             cpus: None,
             metrics_readers: BTreeSet::new(),
+            maintenance_window: None,
+            backup_policy: None,
             testing: Testing { plaintext: false, old_releases: false },
         }
     }
@@ -161,6 +171,7 @@ impl ClusterSpec {
             faults.push(Failure::at(FieldPath::of("shards"), "Too many nodes", detail).hint(hint));
         }
         faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
+        faults.extend(self.policy_faults());
         faults
     }
 }

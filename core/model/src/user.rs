@@ -1,4 +1,4 @@
-//! Database users: ACL rules and password hashes.
+//! Database users: ACL rules and passwords.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::UserName;
 use crate::failure::Invalid;
-use crate::text::{from_hex, serde_as_text, to_hex};
+use crate::text::serde_as_text;
 
+mod cluster;
+mod password;
 mod rule;
 
+pub use cluster::CLIENT_RULES;
+pub use password::{PASSWORDS_MAX, Password, PasswordHash};
+
 /// One user of the database. Users are always on; a user that is not wanted is removed.
+///
+/// A user whose last password has ended is wanted no more, and is removed with it: such are temporary users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// What the user may do.
     pub acl: AclRules,
-    /// SHA-256 of each password that is valid: two while one is being replaced by the other. None: nobody can log in.
-    pub passwords: Vec<PasswordHash>,
+    /// The passwords that are valid, newest first: several while one is being replaced by another. None: nobody can log in.
+    pub passwords: Vec<Password>,
 }
 
 /// Rules of the server's ACL language: keys, channels, commands and selectors, and nothing else.
@@ -85,50 +92,9 @@ impl fmt::Debug for AclRules {
 
 serde_as_text!(AclRules);
 
-/// SHA-256 of a password, as the server itself stores it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PasswordHash([u8; 32]);
-
-impl PasswordHash {
-    /// From the digest that the caller computed.
-    #[must_use]
-    pub const fn from_digest(digest: [u8; 32]) -> Self {
-        Self(digest)
-    }
-}
-
-impl fmt::Display for PasswordHash {
-    /// 64 lowercase hexadecimal digits, as they stand behind `#` in an ACL file.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_hex(&self.0))
-    }
-}
-
-impl fmt::Debug for PasswordHash {
-    /// Hidden: from the hash of a weak password the password can be found.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PasswordHash(***)")
-    }
-}
-
-impl FromStr for PasswordHash {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        from_hex(text).map(Self).ok_or_else(|| {
-            Invalid::new(
-                "Password hash not valid",
-                // Not shown: what stands here by mistake is usually the password itself.
-                format!("The value has {} characters, or others than hexadecimal digits.", text.chars().count()),
-                "Give the SHA-256 of the password as 64 lowercase hexadecimal digits.",
-            )
-        })
-    }
-}
-
-serde_as_text!(PasswordHash);
-
 /// A short text that differs when the users differ, whatever the order of their passwords.
+///
+/// It is of what the servers are told: until when a password is valid is the agents' to know, and makes no difference.
 ///
 /// It finds drift; it is no proof against somebody who forges it, and needs to be none: whoever can change the users of a
 /// server already owns it. (64-bit FNV-1a, twice with different offsets: this crate has no cryptography, and the text must
@@ -137,7 +103,7 @@ serde_as_text!(PasswordHash);
 pub fn fingerprint(users: &BTreeMap<UserName, User>) -> String {
     let mut text = String::new();
     for (name, user) in users {
-        let mut passwords: Vec<String> = user.passwords.iter().map(ToString::to_string).collect();
+        let mut passwords: Vec<String> = user.passwords.iter().map(|password| password.hash.to_string()).collect();
         passwords.sort_unstable();
         passwords.dedup();
         text.push_str(&format!("{name} #{} {}\n", passwords.join(" #"), user.acl));

@@ -20,11 +20,13 @@
 //! | [`fence`] | who may decide on a primary where there is no majority of primaries |
 //! | [`form`] | making a cluster out of members |
 //! | [`leave`] | taking it down at the user's word |
+//! | [`expire`] | passwords and temporary users whose time is over |
 //! | [`tune`] | configuration, users and certificates as they are wanted |
 //!
 //! Questions of safety ([`safety`]) answer with a reason, never with a bool, and the reason reaches the user unchanged.
 
 mod draft;
+mod expire;
 mod fence;
 mod form;
 mod guard;
@@ -56,8 +58,17 @@ use view::View;
 pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan {
     let view = View::new(record, observation, now);
     let mut draft = Draft::default();
-    let policy =
-        [guard::guard, locate::locate, settle::settle, heal::heal, fence::fence, form::form, leave::leave, tune::tune];
+    let policy = [
+        guard::guard,
+        locate::locate,
+        settle::settle,
+        heal::heal,
+        fence::fence,
+        form::form,
+        leave::leave,
+        expire::expire,
+        tune::tune,
+    ];
     for concern in policy {
         concern(&view, &mut draft);
         if draft.is_closed() {

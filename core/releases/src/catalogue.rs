@@ -1,21 +1,13 @@
 //! Lines and releases: which there are, until when they are kept up, and what each fixes.
 //!
-//! The data is `data/catalogue.json`: `schema` (2), `as_of` (the day of the newest source), and per engine the lines that
-//! are offered, in ascending order: `line`, `end_of_life` (the day after which no security fixes come, or null: not
-//! announced), and `releases`, in ascending order: `version`, `date` (of the git tag), `urgency` (as the release notes say,
-//! or null: not known), `cves` (fixed in it). `package_fixes` is what distributions fix under an unchanged number: `prefix`
-//! and a number that counts from 1 are a package's revision, `revisions` has the holes that each of them closes first.
-//!
-//! Where an id is not in the notes of a release, it was found by what they say: CVE-2025-67733 in Redis (Valkey's id, and
-//! Debian's for both) is "injecting \r\n sequences into a Redis error reply" in the notes of February 2026.
+//! The data is `data/catalogue.json`; `data/README.md` says what stands in it and how it is made.
 
 use std::sync::LazyLock;
 
 use jiff::civil::Date;
+use justmanage_model::nearest::nearest;
 use justmanage_model::{Engine, Failure, FieldPath, Line, ReleaseTarget, Version};
 use serde::Deserialize;
-
-use crate::nearest::nearest;
 
 /// The layout of the data that this code reads.
 pub const SCHEMA: u32 = 2;
@@ -80,6 +72,20 @@ pub enum Urgency {
     Critical,
     /// Holes are closed.
     Security,
+}
+
+impl Urgency {
+    /// Its name, as in release notes: `SECURITY`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Moderate => "MODERATE",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+            Self::Security => "SECURITY",
+        }
+    }
 }
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -152,6 +158,21 @@ pub fn released(engine: Engine, version: Version) -> Option<(Date, Option<Urgenc
 #[must_use]
 pub fn end_of_life(engine: Engine, line: Line) -> Option<Date> {
     entry(engine, line)?.end_of_life
+}
+
+/// An engine by its name.
+///
+/// # Errors
+/// There is none of that name: the fault of the field `engine`, with the nearest that there is.
+pub fn check_engine(name: &str) -> Result<Engine, Failure> {
+    name.parse::<Engine>().map_err(|invalid| {
+        let mut failure = invalid.at(FieldPath::of("engine"));
+        if let Some(near) = nearest(&name.to_lowercase(), Engine::ALL.map(Engine::as_str)) {
+            let offered = failure.hint.unwrap_or_default();
+            failure.hint = Some(format!("{offered} Did you mean \"{near}\"?"));
+        }
+        failure
+    })
 }
 
 /// Whether what a user asks for is offered: the fault of the field `version`, if there is one.

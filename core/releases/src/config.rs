@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::{Bytes, Engine, Failure, FieldPath, Line};
 
-use crate::nearest::nearest;
+use justmanage_model::nearest::nearest;
 
 mod ours;
 mod table;

@@ -7,16 +7,23 @@
 //! |---|---|
 //! | [`catalogue`] | which lines and patches there are, until when they are kept up |
 //! | [`config`] | which configuration keys there are, how they change, which values they take, which are ours |
+//! | [`upgrades`](mod@upgrades) | which patches stand between a version and the newest of its line, and what each closes |
 //! | [`vulnerabilities`](mod@vulnerabilities) | which known holes a release has, and where they are closed |
+//! | [`remedy`] | what would close them: a package, a patch, a newer line |
 //!
 //! The data is embedded ([`data/`](https://github.com/justmanage/terraform-provider-justmanage/tree/main/core/releases/data)):
 //! no question ever needs the network.
 
 pub mod catalogue;
 pub mod config;
-mod nearest;
+pub mod remedy;
+pub mod upgrades;
 pub mod vulnerabilities;
 
-pub use catalogue::{as_of, check_target, end_of_life, is_known, latest_patch, lines, newest_line};
+pub use catalogue::{
+    as_of, check_engine, check_target, end_of_life, is_known, latest_patch, lines, newest_line, released,
+};
 pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
+pub use remedy::{Cure, Remedy, remedies};
+pub use upgrades::{Upgrade, upgrades};
 pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};

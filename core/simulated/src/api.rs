@@ -7,7 +7,7 @@ use justmanage_agent_proto::v1::{
     FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
     ObserveRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest,
 };
-use justmanage_model::{NodeId, Record};
+use justmanage_model::{NodeId, Record, Timestamp};
 use serde::Serialize;
 use tonic::{Request, Response, Status};
 
@@ -68,7 +68,7 @@ impl Agent for Play {
             record,
             node: encode(&node)?,
             founded: group.is_some(),
-            ..Default::default()
+            now: Timestamp::now().to_string(),
         }))
     }
 

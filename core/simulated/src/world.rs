@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Version, Waiting};
+use justmanage_model::{BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Timestamp, Version, Waiting};
 
 /// An agent.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl World {
         seen.first().copied().filter(|_| seen.len() * 2 > record.members.len())
     }
 
-    /// What the agents of a group do by themselves, as far as they get: form, and let members join.
+    /// What the agents of a group do by themselves, as far as they get: form, let members join, and end passwords.
     pub(crate) fn work(&mut self, cluster: ClusterId) {
         let Some(group) = self.groups.get(&cluster) else { return };
         let before = group.record.clone();
@@ -94,6 +94,7 @@ impl World {
         }
         let seen = self.seen(&before);
         let mut record = before.clone();
+        record.end_passwords(Timestamp::now());
         for (node, member) in &mut record.members {
             if seen.contains(node) && member.bus_id.is_none() {
                 member.bus_id = Some(bus_id(*node));

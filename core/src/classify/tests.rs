@@ -38,6 +38,8 @@ fn spec() -> ClusterSpec {
         on_crash: OnCrash::default(),
         cpus: None,
         metrics_readers: std::collections::BTreeSet::new(),
+        maintenance_window: None,
+        backup_policy: None,
         testing: Testing::default(),
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use justmanage_model::node::AgentInfo;
+use justmanage_model::record::RecordFault;
 use justmanage_model::{Failure, Record};
 
 use super::Manager;
@@ -107,15 +108,37 @@ impl Manager {
         note: &Note,
         change: impl Fn(&mut Record),
     ) -> Result<Record, Failure> {
+        self.try_change(agents, note, |record| {
+            change(record);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The same for a change that may turn out not to be possible.
+    ///
+    /// # Errors
+    /// As [`Manager::change`]; also whatever the change answers with, and a Record that would be too large. Then nothing was
+    /// changed.
+    pub(super) async fn try_change(
+        &self,
+        agents: &[AgentInfo],
+        note: &Note,
+        change: impl Fn(&mut Record) -> Result<(), Failure>,
+    ) -> Result<Record, Failure> {
         let mut said = self.leader(agents).await?;
         for _ in 0..TRIES {
             let Some(before) = said.status.record.take() else { return Err(unfounded()) };
             let mut after = before.clone();
-            change(&mut after);
+            change(&mut after)?;
             if after == before {
                 return Ok(before);
             }
+            after.raise_layout();
             after.generation = before.generation.next();
+            if let Err(fault @ RecordFault::TooMany { .. }) = after.check() {
+                return Err(too_large(&fault));
+            }
             match self.agents.propose(&said.agent, &before, &after, note).await {
                 Ok(Proposal::Applied(record)) => return Ok(record),
                 Ok(Proposal::Conflict(record)) => said.status.record = record,
@@ -141,6 +164,12 @@ impl Manager {
             None => Err(no_majority()),
         }
     }
+}
+
+fn too_large(fault: &RecordFault) -> Failure {
+    Failure::new("Cluster is full", format!("With this change, {fault}."))
+        .hint("Remove users that nobody needs, or give fewer and shorter rules to each: categories instead of single commands.")
+        .next("Nothing was changed.")
 }
 
 /// An answer is better than none, a Record better than none, a leader's word better than one agent's, and of two the newer.

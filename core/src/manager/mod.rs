@@ -1,15 +1,16 @@
-//! [`Manager`]: apply, observe, destroy, users.
+//! [`Manager`]: apply, observe, destroy, users, credentials.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
 //! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
-//! | `create`, `update`, `users`, `observe`, `destroy` | what a user asks for, made of the above |
+//! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
 //! | `converge` | watching until it is so |
 
 mod ask;
 mod converge;
 mod create;
+mod credentials;
 mod destroy;
 mod found;
 mod journal;
@@ -36,10 +37,11 @@ use crate::agents::{Agents, GrpcAgents};
 use crate::artefacts::Artefacts;
 use crate::{ClusterView, OperatorKey};
 
+pub use credentials::Credentials;
 pub use observe::Observed;
 pub use update::refuse_change;
 pub(crate) use upgrade::version;
-pub use users::hash_password;
+pub use users::{UserOrder, hash_password};
 
 /// Longest wait without any progress before a change is given up. A server that loads its data reports that it does, and
 /// loading counts as progress; what remains takes seconds, so that a minute of silence is a fault.

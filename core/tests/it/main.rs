@@ -3,6 +3,7 @@
 
 mod apply;
 mod change;
+mod credentials;
 mod cut;
 mod many;
 mod replace;

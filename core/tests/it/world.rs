@@ -14,7 +14,7 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
     Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
-    ServerState, Version,
+    ServerState, Timestamp, Version,
 };
 use justmanage_platforms::{Machine, MachineRef, MachineState};
 use tokio::sync::Notify;
@@ -82,6 +82,8 @@ pub(crate) struct Inside {
     pub(crate) founded_meanwhile: Option<Epoch>,
     /// What the agents' journals hold.
     pub(crate) journals: BTreeMap<NodeId, Vec<Entry>>,
+    /// What time agents say that it is.
+    pub(crate) clocks: BTreeMap<NodeId, Timestamp>,
     /// Somebody else's machine appears when ours have been made.
     pub(crate) rival: Option<Claim>,
     /// The version of the agents that are made from now on; the first one where nothing else is said.
@@ -274,6 +276,8 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         on_crash: justmanage_model::OnCrash::default(),
         cpus: None,
         metrics_readers: BTreeSet::new(),
+        maintenance_window: None,
+        backup_policy: None,
         testing: justmanage_model::Testing::default(),
     }
 }

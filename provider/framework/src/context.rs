@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Model;
-use crate::{Diagnostic, Diagnostics, Value};
+use crate::model::{Model, ModelError};
+use crate::serve::any::Call;
+use crate::timeouts::Deadline;
+use crate::{Diagnostic, Diagnostics, Path, Value};
 
 /// Whether there is a client, and why not.
 pub(crate) enum Client<C> {
@@ -30,10 +34,14 @@ impl<C> Clone for Client<C> {
     }
 }
 
-/// The context of one call about one resource or data source with the model `M`, of a provider with the client `C`.
+/// The context of one call about one resource, data source or ephemeral resource with the model `M`, of a provider with the client `C`.
 pub struct Cx<C, M> {
     client: Client<C>,
     cancel: CancellationToken,
+    deadline: Option<Deadline>,
+    /// The deadline has passed, and the token was fired for that.
+    late: AtomicBool,
+    meta: Value,
     private: Mutex<BTreeMap<String, Vec<u8>>>,
     checkpoint: Mutex<Option<Value>>,
     reported: Mutex<Diagnostics>,
@@ -41,11 +49,15 @@ pub struct Cx<C, M> {
 }
 
 impl<C, M: Model> Cx<C, M> {
-    pub(crate) fn new(client: Client<C>, cancel: CancellationToken, private: BTreeMap<String, Vec<u8>>) -> Self {
+    pub(crate) fn new(client: Client<C>, call: Call) -> Self {
         Self {
             client,
-            cancel,
-            private: Mutex::new(private),
+            // A deadline ends this call only, a stop of the user's all of them.
+            cancel: call.cancel.child_token(),
+            deadline: call.deadline,
+            late: AtomicBool::new(false),
+            meta: call.meta,
+            private: Mutex::new(call.private),
             checkpoint: Mutex::default(),
             reported: Mutex::default(),
             model: PhantomData,
@@ -79,21 +91,62 @@ impl<C, M: Model> Cx<C, M> {
         matches!(self.client, Client::ConfigUnknown)
     }
 
-    /// Cancelled when the user stops Terraform (Ctrl-C). Long work watches it, stops at the next point where the truth
-    /// can be told, and returns an error; what was [checkpointed](Cx::checkpoint) is saved.
+    /// What the module that this call is for says in its `provider_meta` block, if the provider has one
+    /// ([`crate::Provider::provider_meta`]) and the module has; `P` is its model. Only calls about resources and reads of
+    /// data sources have it.
+    ///
+    /// # Errors
+    /// `P` is not the model, or cannot hold the values.
+    pub fn provider_meta<P: Model>(&self) -> Result<Option<P>, ModelError> {
+        match &self.meta {
+            Value::Object(meta) => P::decode(meta, &Path::root()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// When this call has to have ended, if the resource has [timeouts](crate::timeouts). [`Cx::cancelled`] fires then.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline.as_ref().map(|deadline| deadline.at)
+    }
+
+    /// Cancelled when the user stops Terraform (Ctrl-C), and when the deadline passes. Long work watches it, stops at the next point where the truth
+    /// can be told, and returns [`Cx::interrupted`]; what was [checkpointed](Cx::checkpoint) is saved.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.cancel
     }
 
-    /// Waits for the work or for the user's stop, whichever comes first. Only for work that can be dropped at any await
+    /// Why the call was cancelled: the user's stop, or a timeout, which it names.
+    pub fn interrupted(&self) -> Diagnostic {
+        match &self.deadline {
+            Some(deadline) if self.late.load(Ordering::Acquire) => deadline.passed(),
+            _ => stopped(),
+        }
+    }
+
+    /// Does the author's work, and tells it when the deadline passes.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T> + Send) -> T {
+        let Some(deadline) = &self.deadline else { return work.await };
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            () = tokio::time::sleep_until(deadline.at.into()) => {}
+        }
+        tracing::warn!("the timeout has passed: telling the call");
+        self.late.store(true, Ordering::Release);
+        self.cancel.cancel();
+        work.await
+    }
+
+    /// Waits for the work or for the user's stop or the deadline, whichever comes first. Only for work that can be dropped at any await
     /// without harm, such as waiting.
     ///
     /// # Errors
-    /// The user stopped Terraform.
+    /// The user stopped Terraform, or the deadline has passed.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T> + Send) -> Result<T, Diagnostic> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(stopped()),
+            () = self.cancel.cancelled() => Err(self.interrupted()),
             result = work => Ok(result),
         }
     }
@@ -115,7 +168,8 @@ impl<C, M: Model> Cx<C, M> {
         lock(&self.private).get(key).cloned()
     }
 
-    /// Keeps bytes with this resource. Terraform stores them in its state in plain text: no secrets.
+    /// Keeps bytes with this resource. Terraform stores them in its state in plain text: no secrets. (With an ephemeral
+    /// resource they are kept for the run, in memory.)
     pub fn set_private(&self, key: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         lock(&self.private).insert(key.into(), bytes.into());
     }
@@ -128,6 +182,7 @@ impl<C, M: Model> Cx<C, M> {
     /// What the framework answers with, after the author's code is done, whichever way it ended.
     pub(crate) fn finish(self) -> Finished {
         Finished {
+            late: self.late.into_inner().then(|| self.deadline.as_ref().map(Deadline::passed)).flatten(),
             private: self.private.into_inner().unwrap_or_else(PoisonError::into_inner),
             checkpoint: self.checkpoint.into_inner().unwrap_or_else(PoisonError::into_inner),
             reported: self.reported.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -140,6 +195,8 @@ pub(crate) struct Finished {
     pub(crate) private: BTreeMap<String, Vec<u8>>,
     pub(crate) checkpoint: Option<Value>,
     pub(crate) reported: Diagnostics,
+    /// The timeout that has passed, as it is said.
+    pub(crate) late: Option<Diagnostic>,
 }
 
 /// The user stopped Terraform.

@@ -14,7 +14,8 @@
 //! | [`wire`] | MessagePack and JSON, decoded by type |
 //! | [`schema`] | attributes, nested attributes, blocks; conversion to the protocol; validation of the schema itself |
 //! | [`model`] | typed structs to and from values |
-//! | [`resource`], [`data_source`], [`provider`], [`context`] | what an author implements, builds with, and is given |
+//! | [`resource`], [`data_source`], [`ephemeral`], [`function`] | what an author implements |
+//! | [`provider`], [`context`], [`timeouts`] | what an author builds with, and is given |
 //! | [`plan`] | what the planned state is, given prior state, configuration and schema |
 //! | [`check`] | the checks that core makes of a provider's answers |
 //! | [`serve`] | the gRPC service: wire -> typed calls -> wire |
@@ -90,10 +91,15 @@
 //! // in main: provider.serve(tfkit::plugin::Options::new("example.test/acme/notes"))
 //! ```
 
+// The derived code names this crate as its users do.
+extern crate self as tfkit;
+
 pub mod check;
 pub mod context;
 pub mod data_source;
 pub mod diagnostics;
+pub mod ephemeral;
+pub mod function;
 pub mod model;
 pub mod plan;
 pub mod plugin;
@@ -103,6 +109,7 @@ pub mod schema;
 pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod timeouts;
 pub mod value;
 pub mod wire;
 
@@ -110,7 +117,10 @@ pub use async_trait::async_trait;
 pub use context::Cx;
 pub use data_source::DataSource;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use ephemeral::{Ephemeral, Opened};
+pub use function::{Function, FunctionError};
 pub use model::{Attr, Model, Set, View};
 pub use provider::{ConfigureCx, Provider};
 pub use resource::{Failed, Plan, PlanChange, Resource};
+pub use timeouts::Timeouts;
 pub use value::{Number, Path, PathStep, Refinement, Type, Value};

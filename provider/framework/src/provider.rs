@@ -1,6 +1,5 @@
-//! A provider is put together here: its name, its configuration, its resources and data sources.
+//! A provider is put together here: its name, its configuration, and everything that it has.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,14 +7,19 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_source::DataSource;
+use crate::ephemeral::Ephemeral;
+use crate::function::Function;
 use crate::model::{Empty, Model, View};
 use crate::plugin::{self, Options};
 use crate::resource::Resource;
-use crate::serve::any::{AnyConfig, AnyDataSource, AnyResource, ClientSlot};
+use crate::schema::Schema;
+use crate::serve::any::ClientSlot;
 use crate::serve::config::TypedConfig;
 use crate::serve::data_source::TypedDataSource;
+use crate::serve::ephemeral::TypedEphemeral;
+use crate::serve::function::TypedFunction;
 use crate::serve::typed::TypedResource;
-use crate::serve::{Service, ServiceError};
+use crate::serve::{Service, ServiceError, Types};
 use crate::{Diagnostic, Diagnostics};
 
 /// The beginning of a provider: a name, and no client yet.
@@ -27,10 +31,7 @@ pub struct NewProvider {
 pub struct Provider<C> {
     name: String,
     slot: Arc<ClientSlot<C>>,
-    config: Box<dyn AnyConfig>,
-    resources: BTreeMap<String, Arc<dyn AnyResource>>,
-    data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
-    repeated: Vec<String>,
+    types: Types,
 }
 
 /// What `connect` may want to know and say. Cheap to clone.
@@ -92,14 +93,7 @@ impl NewProvider {
     {
         let slot = Arc::new(ClientSlot::default());
         let config = Box::new(TypedConfig::new(Arc::clone(&slot), connect, validate));
-        Provider {
-            name: self.name,
-            slot,
-            config,
-            resources: BTreeMap::new(),
-            data_sources: BTreeMap::new(),
-            repeated: Vec::new(),
-        }
+        Provider { name: self.name, slot, types: Types::new(config) }
     }
 
     /// A provider without configuration.
@@ -114,8 +108,8 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn resource<R: Resource<Client = C>>(mut self, resource: R) -> Self {
         let name = format!("{}_{}", self.name, R::TYPE);
         let typed = Arc::new(TypedResource::new(name.clone(), resource, Arc::clone(&self.slot)));
-        if self.resources.insert(name.clone(), typed).is_some() {
-            self.repeated.push(name);
+        if self.types.resources.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
         }
         self
     }
@@ -125,9 +119,38 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn data_source<D: DataSource<Client = C>>(mut self, data_source: D) -> Self {
         let name = format!("{}_{}", self.name, D::TYPE);
         let typed = Arc::new(TypedDataSource::new(data_source, Arc::clone(&self.slot)));
-        if self.data_sources.insert(name.clone(), typed).is_some() {
-            self.repeated.push(name);
+        if self.types.data_sources.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
         }
+        self
+    }
+
+    /// Adds a type of ephemeral resource.
+    #[must_use]
+    pub fn ephemeral<E: Ephemeral<Client = C>>(mut self, ephemeral: E) -> Self {
+        let name = format!("{}_{}", self.name, E::TYPE);
+        let typed = Arc::new(TypedEphemeral::new(ephemeral, Arc::clone(&self.slot)));
+        if self.types.ephemerals.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds a function. Its name has no prefix: users write `provider::NAME::function(...)`.
+    #[must_use]
+    pub fn function<F: Function>(mut self, function: F) -> Self {
+        let name = F::NAME.to_owned();
+        if self.types.functions.insert(name.clone(), Arc::new(TypedFunction::new(function))).is_some() {
+            self.types.repeated.push(name);
+        }
+        self
+    }
+
+    /// Lets modules say something to the provider: `provider_meta` in their `terraform` block, with this model. It reaches
+    /// calls about resources and data sources as [`crate::Cx::provider_meta`].
+    #[must_use]
+    pub fn provider_meta<M: Model>(mut self) -> Self {
+        self.types.meta = Some(Schema { version: 0, block: M::block() });
         self
     }
 
@@ -158,6 +181,6 @@ impl<C: Send + Sync + 'static> Provider<C> {
     /// # Errors
     /// A schema breaks a rule of Terraform, which would crash it. One unit test that calls this keeps it from happening.
     pub fn into_service(self) -> Result<Service, ServiceError> {
-        Service::new(self.config, self.resources, self.data_sources, self.repeated)
+        Service::new(self.types)
     }
 }

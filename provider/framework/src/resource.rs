@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::context::Cx;
 use crate::model::{Model, ModelError, View};
+use crate::timeouts::Limits;
 use crate::{Diagnostic, Diagnostics, Path, Value};
 
 /// A kind of managed thing: `terraform-provider-NAME` has resources `NAME_TYPE`.
@@ -25,6 +26,10 @@ pub trait Resource: Send + Sync + 'static {
     /// Version of the stored state. Raise it when the meaning of stored attributes changes, and [upgrade](Self::upgrade)
     /// older states; adding optional or computed attributes and removing attributes needs no new version.
     const VERSION: i64 = 0;
+
+    /// How long calls may take when the user does not say, for a model with an attribute `timeouts: Option<Timeouts>`.
+    /// See [`crate::timeouts`].
+    const TIMEOUTS: Option<Limits> = None;
 
     /// Checks what one attribute alone cannot say (`validate = ...` on fields does that). Called without a client, and
     /// with unknown values: judge only what is known.

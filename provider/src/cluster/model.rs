@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tfkit::{Attr, Model};
+use tfkit::{Attr, Model, Timeouts};
 
 /// A Redis or Valkey cluster that runs itself. Its agents start it, keep it running and make every change that this
 /// configuration asks for; Terraform only says what is wanted.
@@ -51,10 +51,24 @@ pub(crate) struct Cluster {
     /// in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it.
     #[tf(optional)]
     pub(crate) metrics_readers: Option<BTreeSet<String>>,
+    /// When the cluster may be disturbed, and which upgrades it takes by itself: the `definition` of a
+    /// `justmanage_maintenance_window`, or such a text written out (`Sun 02:00-03:00 Asia/Kolkata; upgrade patch`). In this release
+    /// it is kept with the cluster, and nothing acts on it yet: changes are made when they are applied.
+    #[tf(optional, validate = super::spec::maintenance_window, says = "a definition of a maintenance window")]
+    pub(crate) maintenance_window: Option<String>,
+    /// When the cluster is backed up, where to, and what is kept: the `definition` of a `justmanage_backup_policy`, or such a text
+    /// written out. **In this release it is kept with the cluster, and nothing acts on it yet: no backup is made.**
+    #[tf(optional, validate = super::spec::backup_policy, says = "a definition of a backup policy")]
+    pub(crate) backup_policy: Option<String>,
     /// Refuses to destroy the cluster once it has served, so that no destroy takes the data along by mistake. Set it to `false` and
     /// apply, then destroy. It never hinders replacing a cluster that was not made to the end.
     #[tf(default = true)]
     pub(crate) deletion_protection: bool,
+    /// How long Terraform waits for an operation; by default an hour for a create, four for an update (a rolling restart takes its
+    /// time for each node) and half an hour for a delete. An operation that makes no progress for a minute is given up before that.
+    /// What the agents have begun they see through by themselves.
+    #[tf(optional)]
+    pub(crate) timeouts: Option<Timeouts>,
     /// The platform: processes of the machine that Terraform runs on. Write `local = {}`. Exactly one platform is named.
     #[tf(optional)]
     pub(crate) local: Option<Local>,

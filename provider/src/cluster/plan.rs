@@ -2,6 +2,8 @@
 //! user should know before they say yes.
 
 mod agents;
+mod holes;
+mod idle;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
@@ -14,6 +16,8 @@ use super::{Cluster, Context, private, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
+    // Whatever is not known yet: nobody is to believe that backups are made.
+    report(cx, idle::policies(&change.planned.maintenance_window, &change.planned.backup_policy));
     let Some(planned) = known(&change.planned) else { return Ok(()) };
     let testing = match cx.provider_config_unknown() {
         true => Testing::default(),
@@ -39,7 +43,9 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if to.memory < from.memory {
         report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
     }
-    report(cx, warnings::holes(&to, private::release(cx).as_ref()));
+    if let Some(running) = private::release(cx) {
+        report(cx, holes::of_running(&to, &running));
+    }
     Ok(())
 }
 
@@ -74,7 +80,7 @@ async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
         Choice::Present(program) => program.release,
         Choice::Fetch { version, .. } => Release::new(spec.engine, version),
     };
-    report(cx, warnings::holes(spec, Some(&release)));
+    report(cx, holes::of_new(spec, &release));
     Ok(())
 }
 

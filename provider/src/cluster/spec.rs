@@ -2,14 +2,15 @@
 
 use justmanage_model::failure::Invalid;
 use justmanage_model::{
-    Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, MilliCpus, OnCrash, Pin, Place, ReleaseTarget,
-    Testing,
+    BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, MaintenanceWindow, MilliCpus,
+    OnCrash, Pin, Place, ReleaseTarget, Testing,
 };
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
 use super::Cluster;
 use crate::diagnostics;
+use crate::policies::same;
 
 /// Checks what one attribute alone cannot say; unknown values are not judged.
 pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
@@ -24,7 +25,17 @@ pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
         let faults = offered.into_iter().chain(justmanage_releases::check_config(engine, target.line(), &config));
         faults.for_each(|failure| report.push(diagnostics::error(&failure)));
     }
+    if let (Some(target), Some(window)) =
+        (target, view.maintenance_window.known().and_then(|text| window_of(text).ok()))
+    {
+        let pinned = justmanage_model::spec::pinned(target, window.upgrade);
+        pinned.iter().for_each(|failure| report.push(diagnostics::error(failure)));
+    }
     shape(view, report);
+}
+
+fn window_of(text: &str) -> Result<MaintenanceWindow, Invalid> {
+    text.parse()
 }
 
 /// A release before Redis 7.0: for tests alone, by a switch of the provider.
@@ -71,6 +82,8 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         on_crash: OnCrash::default(),
         cpus: None,
         metrics_readers: std::collections::BTreeSet::new(),
+        maintenance_window: None,
+        backup_policy: None,
         testing: Testing::default(),
     };
     for failure in spec.validate() {
@@ -95,6 +108,8 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
             Failure::at(FieldPath::of(name), "Number out of range", format!("{name} = {value} is not possible."))
         })
     };
+    let window = model.maintenance_window.as_deref().map(window_of).transpose();
+    let backup = model.backup_policy.as_deref().map(str::parse::<BackupPolicy>).transpose();
     let readers = model.metrics_readers.iter().flatten().map(|text| text.parse::<Pin>());
     let spec = ClusterSpec {
         engine: model.engine.parse().map_err(at("engine"))?,
@@ -107,6 +122,8 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
         cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
         metrics_readers: readers.collect::<Result<_, _>>().map_err(at("metrics_readers"))?,
+        maintenance_window: window.map_err(at("maintenance_window"))?,
+        backup_policy: backup.map_err(at("backup_policy"))?,
         testing,
     };
     let name = model.name.parse().map_err(at("name"))?;
@@ -136,20 +153,13 @@ pub(super) fn crash_text(on_crash: OnCrash) -> &'static str {
     }
 }
 
-/// Sizes and numbers that are spelt differently and mean the same.
+/// Sizes, numbers and policies that are spelt differently and mean the same.
 pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
-    fn same<T: PartialEq + std::str::FromStr>(one: &Value, other: &Value) -> bool {
-        let parsed = |value: &Value| match value {
-            Value::String(text) => text.parse::<T>().ok(),
-            _ => None,
-        };
-        parsed(one).is_some() && parsed(one) == parsed(other)
-    }
-    if *path == Path::attribute("memory") {
-        same::<Bytes>(one, other)
-    } else {
-        *path == Path::attribute("cpus") && same::<MilliCpus>(one, other)
-    }
+    let is = |name: &str| *path == Path::attribute(name);
+    (is("memory") && same::<Bytes>(one, other))
+        || (is("cpus") && same::<MilliCpus>(one, other))
+        || (is("maintenance_window") && same::<MaintenanceWindow>(one, other))
+        || (is("backup_policy") && same::<BackupPolicy>(one, other))
 }
 
 pub(super) fn name(text: &str) -> Result<(), String> {
@@ -174,4 +184,12 @@ pub(super) fn on_crash(text: &str) -> Result<(), String> {
 
 pub(super) fn cpus(text: &str) -> Result<(), String> {
     text.parse::<MilliCpus>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn maintenance_window(text: &str) -> Result<(), String> {
+    window_of(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn backup_policy(text: &str) -> Result<(), String> {
+    text.parse::<BackupPolicy>().map(|_| ()).map_err(|error| error.to_string())
 }

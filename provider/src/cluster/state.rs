@@ -1,5 +1,7 @@
 //! From what the core sees to attributes.
 
+use std::str::FromStr;
+
 use justmanage_core::{ClusterView, Locator};
 use justmanage_model::{Bytes, MilliCpus, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
@@ -93,8 +95,11 @@ impl Cluster {
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
             cpus: None,
             metrics_readers: None,
+            maintenance_window: None,
+            backup_policy: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
+            timeouts: None,
             local: Some(Local {}),
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
@@ -140,6 +145,8 @@ impl Cluster {
         if self.metrics_readers.clone().unwrap_or_default() != readers {
             self.metrics_readers = Some(readers);
         }
+        keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
+        keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
     }
 
     /// What is still unknown after all was said becomes null: a state is wholly known.
@@ -155,6 +162,13 @@ impl Cluster {
         null(&mut self.agent_version);
         null(&mut self.pending);
         null(&mut self.known_vulnerabilities);
+    }
+}
+
+/// Takes what the Record says, in its own spelling where what is written means something else.
+fn keep_or_take<T: PartialEq + ToString + FromStr>(written: &mut Option<String>, kept: Option<&T>) {
+    if written.as_deref().and_then(|text| text.parse().ok()).as_ref() != kept {
+        *written = kept.map(ToString::to_string);
     }
 }
 

@@ -64,6 +64,12 @@ pub(crate) struct ClusterData {
     /// Known holes of what runs now, with the release that closes each.
     #[tf(computed)]
     pub(super) known_vulnerabilities: Attr<Vec<String>>,
+    /// When the cluster may be disturbed and which upgrades it takes by itself, as it keeps it; nothing acts on it in this release.
+    #[tf(computed)]
+    pub(super) maintenance_window: Attr<String>,
+    /// When the cluster is to be backed up, as it keeps it; no backup is made in this release.
+    #[tf(computed)]
+    pub(super) backup_policy: Attr<String>,
     /// The hash slots of each shard, in the order of the shards, such as `0-5460`; empty where its primary is not seen.
     #[tf(computed)]
     pub(super) slots: Attr<Vec<String>>,

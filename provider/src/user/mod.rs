@@ -1,8 +1,10 @@
 //! `justmanage_redis_user`: who may log in to a cluster, and what they may do.
 
+mod password;
+
 use justmanage_core::Locator;
-use justmanage_core::manager::{Observed, hash_password};
-use justmanage_model::{AclRules, Failure, FieldPath, PasswordHash, Secret, UserName};
+use justmanage_core::manager::{Observed, UserOrder};
+use justmanage_model::{AclRules, Failure, FieldPath, Interval, UserName, user};
 use justmanage_steps::step;
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
@@ -10,8 +12,17 @@ use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanCh
 use crate::diagnostics;
 use crate::settings::Client;
 
-/// A database user of a cluster. The password is write-only: it is in the configuration and nowhere else; the cluster
-/// keeps its SHA-256, as the servers themselves do.
+/// A database user of a cluster.
+///
+/// The password is given in one of two ways: `password_wo` is in the configuration and nowhere else; `password_sha256` is its
+/// hash, for tools without write-only values. The cluster keeps the hash in either case, as the servers themselves do.
+///
+/// A new password leaves the one before it valid for `password_grace`, so that clients can move over one by one. The cluster's
+/// agents end it when its time is over; nobody has to run Terraform for that, and no plan shows it.
+///
+/// Removing the user cuts its sessions on every node. The end of a password does not: who is logged in stays so, and only new
+/// logins are refused, as Redis and Valkey have it. To be rid of somebody who has a password, make the user anew:
+/// `terraform apply -replace=...`.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct User {
     /// The cluster's id and the user's name.
@@ -24,15 +35,32 @@ pub(crate) struct User {
     #[tf(required, replace, validate = name, says = "a name without spaces; not `default`")]
     name: String,
     /// What the user may do, as ACL rules of Redis: `~app:* +@all -@dangerous` means all keys that begin with `app:`, all
-    /// commands but the dangerous ones. Passwords are not given here.
+    /// commands but the dangerous ones. Passwords are not given here. Clients that know clusters have to ask where the slots are:
+    /// with `+@read +@write` alone they get nowhere, and the plan warns. (On Redis 6.2, where `-@dangerous` takes that along,
+    /// `+cluster|slots +cluster|nodes` are added unless the rules have `-cluster`.)
     #[tf(required, validate = acl, says = "ACL rules without passwords")]
     acl: String,
-    /// The password. Give a long random one: the servers keep a plain SHA-256 of it, which short passwords do not survive.
-    #[tf(required, sensitive, write_only, validate = password, says = "not empty")]
+    /// The password; not in state or plan. Give a long random one: the servers keep a plain SHA-256 of it, which short passwords
+    /// do not survive. Either this or `password_sha256`.
+    #[tf(optional, sensitive, write_only, validate = password::not_empty, says = "not empty")]
     password_wo: Option<String>,
     /// Any number; another number than before sets the password anew. (Terraform cannot see that a write-only value changed.)
     #[tf(optional)]
     password_wo_version: Option<i64>,
+    /// SHA-256 of the password as 64 lowercase hexadecimal digits, such as `sha256(...)` makes them, for tools without write-only
+    /// values. It is saved in the state: whoever reads it there cannot log in with it, but can try passwords against it for as
+    /// long as they like, so it must be the hash of a long random one.
+    #[tf(optional, sensitive, validate = password::hash, says = "64 lowercase hexadecimal digits")]
+    password_sha256: Option<String>,
+    /// How long the password before it stays valid when the password changes, such as `24h` (the default), `90m` or `7d`; at most
+    /// `90d`. `0s`: not at all. It is counted from the apply that changes the password. A shorter one given later ends an earlier
+    /// password sooner; a longer one holds from the next change on. At most three passwords are valid at once: with a third change
+    /// within the time, the oldest goes.
+    #[tf(optional, validate = password::grace, says = "a span of time such as `24h`, at most `90d`")]
+    password_grace: Option<String>,
+    /// Until when a password before this one is valid, if one is. The agents end it within some seconds after that.
+    #[tf(computed)]
+    previous_password_valid_until: Attr<String>,
 }
 
 /// The resource type.
@@ -46,7 +74,14 @@ impl Resource for Users {
     type Client = Client;
     const TYPE: &'static str = "redis_user";
 
-    async fn modify_plan(&self, _cx: &Context, change: &mut PlanChange<User>) -> Result<(), Diagnostics> {
+    fn validate(&self, config: &View<User>, report: &mut Diagnostics) {
+        password::one_way(config, report);
+    }
+
+    async fn modify_plan(&self, cx: &Context, change: &mut PlanChange<User>) -> Result<(), Diagnostics> {
+        if let Some(warning) = change.planned.acl.known().and_then(|acl| lost_client(change, acl)) {
+            cx.report(warning);
+        }
         // The id is known as soon as its parts are.
         if let (Some(cluster), Some(name)) = (change.planned.cluster_id.known(), change.planned.name.known()) {
             change.planned.id = Attr::Known(format!("{cluster}/{name}"));
@@ -55,27 +90,31 @@ impl Resource for Users {
     }
 
     async fn create(&self, cx: &Context, plan: Plan<User>) -> Result<User, Failed<User>> {
-        let wanted = justmanage_model::User { acl: plan.rules()?, passwords: vec![password_of(&plan.config)?] };
+        let order = plan.order(Some(password::of(&plan)?))?;
         let (locator, name) = (plan.locator()?, plan.user_name()?);
         let manager = &cx.client()?.manager;
         match existing(cx, &locator, &name).await? {
             // An earlier apply made it and was killed before Terraform could save that.
-            Some(found) if found == wanted => {}
+            Some(found) if found.acl == order.acl && found.password() == order.password => {}
             Some(_) => return Err(taken(&name).into()),
             None => {}
         }
         let mut state = plan.planned;
         state.id = format!("{}/{}", state.cluster_id, state.name).into();
         step!("user.create: about to begin");
-        let put = manager.put_user(&locator, &name, &wanted, cx.cancelled()).await;
+        let put = manager.put_user(&locator, &name, &order, cx.cancelled()).await;
         step!("user.create: about to be answered");
         match put {
-            Ok(()) => Ok(state),
-            Err(failure) => Err(Failed::with_state(diagnostics::error(&failure), state)),
+            Ok(user) => Ok(state.seen(&user)),
+            Err(failure) => match existing(cx, &locator, &name).await {
+                // Nothing was made, so there is nothing to be saved, tainted and made anew.
+                Ok(None) => Err(diagnostics::error(&failure).into()),
+                Ok(Some(_)) | Err(_) => Err(Failed::with_state(diagnostics::error(&failure), state)),
+            },
         }
     }
 
-    async fn read(&self, cx: &Context, mut state: User) -> Result<Option<User>, Diagnostics> {
+    async fn read(&self, cx: &Context, state: User) -> Result<Option<User>, Diagnostics> {
         let locator = state.locator()?;
         let name = state.user_name()?;
         match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
@@ -86,29 +125,24 @@ impl Resource for Users {
             }
             Observed::Here(view) => match &view.record {
                 None => Ok(Some(state)),
-                Some(record) => Ok(record.users.get(&name).map(|user| {
-                    if state.rules().ok().as_ref() != Some(&user.acl) {
-                        state.acl = user.acl.to_string();
-                    }
-                    state
-                })),
+                Some(record) => Ok(record.users.get(&name).map(|user| state.seen(user))),
             },
         }
     }
 
     async fn update(&self, cx: &Context, prior: User, plan: Plan<User>) -> Result<User, Failed<User>> {
         let (locator, name) = (plan.locator()?, plan.user_name()?);
-        let current = existing(cx, &locator, &name).await?;
-        let passwords = match current {
-            Some(user) if prior.password_wo_version == plan.password_wo_version => user.passwords,
-            _ => vec![password_of(&plan.config)?],
+        // Without it there is no password to keep.
+        let password = match existing(cx, &locator, &name).await? {
+            Some(_) => password::change(&prior, &plan)?,
+            None => Some(password::of(&plan)?),
         };
-        let wanted = justmanage_model::User { acl: plan.rules()?, passwords };
+        let order = plan.order(password)?;
         step!("user.update: about to begin");
-        let put = cx.client()?.manager.put_user(&locator, &name, &wanted, cx.cancelled()).await;
+        let put = cx.client()?.manager.put_user(&locator, &name, &order, cx.cancelled()).await;
         step!("user.update: about to be answered");
         match put {
-            Ok(()) => Ok(plan.planned),
+            Ok(user) => Ok(plan.planned.seen(&user)),
             Err(failure) => Err(diagnostics::error(&failure).into()),
         }
     }
@@ -122,24 +156,18 @@ impl Resource for Users {
     }
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
-        let rules = |value: &Value| match value {
-            Value::String(text) => text.parse::<AclRules>().ok(),
-            _ => None,
-        };
-        *path == Path::attribute("acl") && rules(one).is_some() && rules(one) == rules(other)
+        fn same<T: std::str::FromStr + PartialEq>(one: &Value, other: &Value) -> bool {
+            let read = |value: &Value| value.as_str().and_then(|text| text.parse::<T>().ok());
+            read(one).is_some() && read(one) == read(other)
+        }
+        (*path == Path::attribute("acl") && same::<AclRules>(one, other))
+            || (*path == Path::attribute("password_grace") && same::<Interval>(one, other))
     }
 }
 
 impl User {
     fn locator(&self) -> Result<Locator, Diagnostics> {
-        self.cluster_id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
-            Diagnostic::error(
-                "Cluster id not valid",
-                format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster."),
-            )
-            .at(Path::attribute("cluster_id"))
-            .into()
-        })
+        locator(&self.cluster_id)
     }
 
     fn user_name(&self) -> Result<UserName, Diagnostics> {
@@ -149,18 +177,61 @@ impl User {
     fn rules(&self) -> Result<AclRules, Diagnostics> {
         self.acl.parse().map_err(|error| invalid("acl", error))
     }
+
+    fn order(&self, password: Option<justmanage_model::PasswordHash>) -> Result<UserOrder, Diagnostics> {
+        let grace = match &self.password_grace {
+            Some(text) => text.parse::<Interval>().map_err(|error| invalid("password_grace", error))?,
+            None => password::GRACE,
+        };
+        Ok(UserOrder { acl: self.rules()?, password, grace: grace.duration() })
+    }
+
+    /// The state of a user that the cluster has so. Of a password whose hash the state does not know, nothing is to be seen.
+    fn seen(mut self, user: &user::User) -> Self {
+        if self.rules().ok().as_ref() != Some(&user.acl) {
+            self.acl = user.acl.to_string();
+        }
+        if self.password_sha256.is_some() {
+            self.password_sha256 = user.password().map(|hash| hash.to_string());
+        }
+        self.previous_password_valid_until = user.last_end().map(|until| until.to_string()).into();
+        self
+    }
 }
 
-fn invalid(attribute: &str, error: justmanage_model::failure::Invalid) -> Diagnostics {
+/// Says, when rules are chosen, that clients that know clusters will get nowhere with them.
+fn lost_client(change: &PlanChange<User>, acl: &str) -> Option<Diagnostic> {
+    let chosen = change.prior.as_ref().is_none_or(|prior| prior.acl.known().map(String::as_str) != Some(acl));
+    let rules: AclRules = acl.parse().ok().filter(|_| chosen)?;
+    (!rules.finds_cluster()).then(|| {
+        Diagnostic::warning(
+            "Clients cannot ask where the slots are",
+            format!(
+                "These rules allow none of CLUSTER SLOTS, CLUSTER SHARDS and CLUSTER NODES. Clients that know clusters ask one of \
+                 them when they connect, and get no further.\n\nAdd \"{}\", which shows nothing but addresses, or leave it \
+                 where the user's client knows a single server only.",
+                user::CLIENT_RULES
+            ),
+        )
+        .at(Path::attribute("acl"))
+    })
+}
+
+/// The cluster that a `cluster_id` means.
+pub(crate) fn locator(text: &str) -> Result<Locator, Diagnostics> {
+    text.parse().map_err(|error: justmanage_core::locator::LocatorError| {
+        let detail = format!("{error}.\n\nUse the `id` of a justmanage_redis_cluster.");
+        Diagnostic::error("Cluster id not valid", detail).at(Path::attribute("cluster_id")).into()
+    })
+}
+
+/// A value that is none, at its attribute.
+pub(crate) fn invalid(attribute: &str, error: justmanage_model::failure::Invalid) -> Diagnostics {
     diagnostics::error(&error.at(FieldPath::of(attribute))).into()
 }
 
 /// The user of that name in the cluster, if there is one.
-async fn existing(
-    cx: &Context,
-    locator: &Locator,
-    name: &UserName,
-) -> Result<Option<justmanage_model::User>, Diagnostics> {
+async fn existing(cx: &Context, locator: &Locator, name: &UserName) -> Result<Option<user::User>, Diagnostics> {
     let failed = |failure: Failure| Diagnostics::from(diagnostics::error(&failure));
     match cx.client()?.manager.observe(locator).await.map_err(failed)? {
         Observed::Here(view) => Ok(view.record.and_then(|record| record.users.get(name).cloned())),
@@ -184,32 +255,10 @@ fn taken(name: &UserName) -> Diagnostic {
     .at(Path::attribute("name"))
 }
 
-/// The password as the configuration has it; only its hash goes on.
-fn password_of(config: &View<User>) -> Result<PasswordHash, Diagnostics> {
-    match config.password_wo.known() {
-        Some(password) => Ok(hash_password(&Secret::new(password.clone()))),
-        None => Err(Diagnostic::error(
-            "No password",
-            "The password is not known at this point, or it is null.\n\nGive password_wo a value that is known when \
-             Terraform applies.",
-        )
-        .at(Path::attribute("password_wo"))
-        .into()),
-    }
-}
-
 fn name(text: &str) -> Result<(), String> {
     text.parse::<UserName>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn acl(text: &str) -> Result<(), String> {
     text.parse::<AclRules>().map(|_| ()).map_err(|error| error.to_string())
-}
-
-fn password(text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        Err("The password is empty. Give one of at least 20 random characters.".into())
-    } else {
-        Ok(())
-    }
 }

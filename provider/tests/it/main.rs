@@ -2,11 +2,16 @@
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
 mod agents;
+mod credentials;
 mod door;
 mod lookup;
 mod plans;
+mod policies;
 mod protection;
+mod releases;
 mod rows;
+mod timeouts;
+mod users;
 mod world;
 
 use tfkit::testing::Launch;

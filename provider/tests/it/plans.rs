@@ -149,6 +149,44 @@ async fn an_exact_pin_below_a_fix_is_a_warning_and_no_difference() {
 }
 
 #[tokio::test]
+async fn a_line_whose_program_at_hand_lacks_a_fix_is_told_which_package_has_it() {
+    let mut world = World::new().await;
+    world.stage.add_program(crate::world::debian("5:7.0.15-1~deb12u9"), true).expect("a program");
+    let says = |warnings: &tfkit::Diagnostics| {
+        let warning = one(warnings, Severity::Warning);
+        assert_eq!(
+            (warning.summary.as_str(), &warning.path),
+            ("Server program has known holes", &Path::attribute("version"))
+        );
+        let closes = "The package 5:7.0.15-1~deb12u10 closes all of them";
+        assert!(warning.detail.contains("CVE-2026-81934") && warning.detail.contains(closes), "{warning:?}");
+    };
+    says(&world.plan(None, &cluster(&[])).await.expect("plan").warnings);
+    let made = world.host.plan(crate::world::CLUSTER, None, &cluster(&[])).await.expect("plan");
+    let made = world.host.apply(&made).await.expect("lawful").state.expect("a state");
+    let state = world.refreshed(&made).await;
+    let change = world.plan(Some(&state), &cluster(&[])).await.expect("plan");
+    assert!(change.is_empty(), "a hole is no difference");
+    says(&change.warnings);
+}
+
+#[tokio::test]
+async fn a_line_that_ended_is_said_when_it_is_chosen_and_not_in_every_plan_after() {
+    let mut world = World::new().await;
+    world.stage.add_redis("7.0.15".parse().expect("a version")).expect("a program");
+    let change = world.plan(None, &cluster(&[])).await.expect("plan");
+    let warning = one(&change.warnings, Severity::Warning);
+    assert!(
+        warning.detail.contains("ended it on 2024-07-29") && warning.detail.contains("redis 7.2.16"),
+        "{warning:?}"
+    );
+    let state = world.made(&cluster(&[])).await;
+    assert!(!crate::world::texts(&state.value, "known_vulnerabilities").is_empty(), "it is in the state");
+    let state = world.refreshed(&state).await;
+    assert_eq!(world.plan(Some(&state), &cluster(&[])).await.expect("plan").warnings, Default::default());
+}
+
+#[tokio::test]
 async fn a_distributions_package_whose_fixes_are_not_known_is_no_alarm() {
     let mut world = World::new().await;
     let package: PackageRevision = "5:7.0.11-1~made.up1".parse().expect("a revision");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use justmanage_model::{Engine, Release};
 use justmanage_simulated::Stage;
 use tfkit::testing::{Applied, Change, Host, HostError, State};
 use tfkit::{Diagnostic, Diagnostics, Path, Severity, Value};
@@ -28,7 +29,8 @@ impl World {
     pub(crate) async fn with(more: &[(&str, Value)]) -> Self {
         let home = tempfile::tempdir().expect("a directory");
         let stage = Stage::new(home.path()).expect("a stage");
-        stage.add_redis("7.0.15".parse().expect("a version")).expect("a program");
+        // A package whose known holes are all closed: a plan warns of others.
+        stage.add_program(debian("5:7.0.15-1~deb12u10"), true).expect("a program");
         let mut world = Self { host: start(&stage, home.path()).await, stage, home };
         world.configure(more).await.expect("configure");
         world
@@ -79,6 +81,12 @@ impl World {
         assert!(warnings.is_empty(), "{warnings:?}");
         state.expect("it is there")
     }
+}
+
+/// Redis 7.0.15 as Debian packages it.
+pub(crate) fn debian(package: &str) -> Release {
+    let package = Some(package.parse().expect("a revision"));
+    Release { package, ..Release::new(Engine::Redis, "7.0.15".parse().expect("a version")) }
 }
 
 async fn start(stage: &Stage, home: &std::path::Path) -> Host {

@@ -120,3 +120,36 @@ fn nobody_takes_over_from_a_primary_that_is_heard() {
     assert_eq!((world.counts.takeovers, world.field.primary(0)), (0, Some(0)));
     assert!(world.store.record.takeovers.is_empty() && world.field.takes_writes(0));
 }
+
+#[test]
+fn a_password_that_ends_before_its_time_is_seen() {
+    let mut world = formed(Shape::of(1, 0));
+    world.rotate("app", 60_000);
+    world.rotate("app", 60_000);
+    assert_eq!(world.store.record.users.values().next().unwrap().passwords.len(), 2);
+    let early = timestamp(world.field.now + 61_000, 0);
+    world.carry_out(&[Step::Record(RecordChange::EndPasswords(early))]).unwrap();
+    assert!(seen(&world).contains("ends before its time"), "{}", seen(&world));
+}
+
+#[test]
+fn passwords_and_guests_end_by_themselves_in_their_time() {
+    let mut world = formed(Shape::of(3, 1));
+    // One clock is ten minutes ahead, and one behind: the first must not make it early, the second may make it late.
+    (world.field.nodes[1].ahead, world.field.nodes[2].ahead) = (600_000, -600_000);
+    world.rotate("app", 5000);
+    world.rotate("app", 5000);
+    world.somebody_comes_for(5000);
+    for _ in 0..40 {
+        world.tick();
+    }
+    assert_eq!(world.store.record.users.len(), 2, "nothing is early");
+    until(&mut world, |world| {
+        world.store.record.ended_by(justmanage_model::Timestamp::MAX).is_none() || world.field.now > 60_000
+    });
+    world.field.nodes.iter_mut().for_each(|node| node.ahead = 600_000);
+    until(&mut world, |world| world.store.record.users.len() == 1);
+    until(&mut world, World::converged);
+    assert_eq!(world.store.record.users.values().next().unwrap().passwords.len(), 1);
+    assert_eq!(seen(&world), "");
+}

@@ -1,8 +1,12 @@
 //! `cargo xtask docs`: the registry's pages, from the schema that the real provider tells real Terraform.
 //!
-//! Writes `docs/index.md`, `docs/resources/*.md` and `docs/data-sources/*.md`. Examples come from `examples/`, whose
-//! every folder the tests run.
+//! Writes `docs/index.md` and the pages of resources, data sources, ephemeral resources and functions; the guides beside them are
+//! written by hand. Examples come from `examples/`, in the layout that documentation tools read. `--check` holds all of it against
+//! the registry's rules (`layout`) and against real Terraform (`examples`), and changes nothing.
 
+mod examples;
+mod function;
+mod layout;
 mod page;
 mod schema;
 
@@ -20,37 +24,46 @@ use schema::{Provider, Schema, Schemas};
 /// Options of `cargo xtask docs`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Change nothing; fail when a committed page is not what the schema says
+    /// Change nothing; fail when a page or an example is not as it should be
     #[arg(long)]
     check: bool,
+    /// The provider is built already
+    #[arg(long)]
+    built: bool,
 }
 
 /// Builds the provider, then writes or checks the pages.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins"]))?;
-    if options.check { check() } else { write() }
-}
-
-/// Fails when a committed page is not what the schema says. The provider must be built.
-pub(crate) fn check() -> Result<()> {
-    let (wanted, have) = (pages()?, committed()?);
-    let stale: Vec<_> = wanted
-        .iter()
-        .filter(|(path, text)| have.get(*path) != Some(text))
-        .map(|(path, _)| path)
-        .chain(have.keys().filter(|path| !wanted.contains_key(*path)))
-        .map(|path| path.display().to_string())
-        .collect();
-    if stale.is_empty() {
-        println!("{} pages are what the schema says", wanted.len());
-        return Ok(());
+    if !options.built {
+        shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins"]))?;
     }
-    bail!("not what the schema says (run `cargo xtask docs` and commit): {}", stale.join(", "));
+    let work = tempfile::tempdir()?;
+    let terraform = Terraform::new(work.path(), &house::target()?.join("debug"), Install::Override)?;
+    let provider = provider_schema(&terraform)?;
+    if options.check { check(&terraform, &provider) } else { write(&provider) }
 }
 
-fn write() -> Result<()> {
+/// Fails when anything is not as it should be, and says all of it.
+fn check(terraform: &Terraform, provider: &Provider) -> Result<()> {
+    let (wanted, have) = (pages(provider), committed()?);
+    let stale = wanted.iter().filter(|(path, text)| have.get(*path) != Some(text)).map(|(path, _)| path);
+    let left_over = have.keys().filter(|path| !wanted.contains_key(*path));
+    let mut faults: Vec<String> = stale
+        .chain(left_over)
+        .map(|path| format!("{}: not what the schema says (run `cargo xtask docs` and commit)", path.display()))
+        .collect();
+    faults.extend(layout::faults(&house::workspace(), provider)?);
+    faults.extend(examples::faults(&house::workspace().join("examples"), provider, terraform)?);
+    if !faults.is_empty() {
+        bail!("{} faults:\n  {}", faults.len(), faults.join("\n  "));
+    }
+    println!("{} pages are what the schema says; layout and examples are as they should be", wanted.len());
+    Ok(())
+}
+
+fn write(provider: &Provider) -> Result<()> {
     let root = house::workspace();
-    let wanted = pages()?;
+    let wanted = pages(provider);
     for path in committed()?.keys().filter(|path| !wanted.contains_key(*path)) {
         fs::remove_file(root.join(path))?;
     }
@@ -66,79 +79,102 @@ fn write() -> Result<()> {
 type Pages = BTreeMap<PathBuf, String>;
 
 /// The pages as they should be, by path from the root.
-fn pages() -> Result<Pages> {
-    let provider = provider_schema()?;
+fn pages(provider: &Provider) -> Pages {
     let root = house::workspace();
     let mut pages = Pages::new();
-    let example = example(&root, "provider/provider.tf", "provider \"justmanage\"")?;
+    let title = "Just Manage Provider".to_owned();
     let subject = Subject {
-        title: "Just Manage Provider",
-        heading: "Just Manage Provider",
-        example: example.as_deref(),
-        import: None,
+        title: title.clone(),
+        heading: title,
+        index: true,
+        example: example(&root, "provider/provider.tf"),
+        imports: Vec::new(),
     };
     pages.insert("docs/index.md".into(), page(&subject, &provider.provider));
-    for (name, schema) in &provider.resource_schemas {
-        insert(&mut pages, &root, name, schema, &RESOURCE)?;
-    }
-    for (name, schema) in &provider.data_source_schemas {
-        insert(&mut pages, &root, name, schema, &DATA_SOURCE)?;
-    }
-    Ok(pages)
-}
-
-/// How the registry lays out one kind of thing.
-struct Kind {
-    word: &'static str,
-    folder: &'static str,
-    example: &'static str,
-    block: &'static str,
-}
-
-const RESOURCE: Kind = Kind { word: "Resource", folder: "resources", example: "resource.tf", block: "resource" };
-const DATA_SOURCE: Kind =
-    Kind { word: "Data Source", folder: "data-sources", example: "data-source.tf", block: "data" };
-
-fn insert(pages: &mut Pages, root: &Path, name: &str, schema: &Schema, kind: &Kind) -> Result<()> {
-    let Kind { word, folder, .. } = kind;
-    let example = example(root, &format!("{folder}/{name}/{}", kind.example), &format!("{} \"{name}\"", kind.block))?;
-    let import = fs::read_to_string(root.join(format!("examples/{folder}/{name}/import.sh"))).ok();
-    let subject = Subject {
-        title: &format!("{name} {word}"),
-        heading: &format!("{name} ({word})"),
-        example: example.as_deref(),
-        import: import.as_deref(),
-    };
-    let file = name.strip_prefix("justmanage_").unwrap_or(name);
-    pages.insert(format!("docs/{folder}/{file}.md").into(), page(&subject, schema));
-    Ok(())
-}
-
-/// `examples/<own>` if there is one, else the smallest example that uses `block`.
-fn example(root: &Path, own: &str, block: &str) -> Result<Option<String>> {
-    let examples = root.join("examples");
-    if let Ok(text) = fs::read_to_string(examples.join(own)) {
-        return Ok(Some(text));
-    }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&examples).context("no examples")? {
-        let text = fs::read_to_string(entry?.path().join("main.tf")).unwrap_or_default();
-        if text.contains(block) {
-            found.push(text);
+    for kind in &KINDS {
+        for (name, schema) in (kind.schemas)(provider) {
+            pages.insert(kind.page(name), page(&kind.subject(&root, name), schema));
         }
     }
-    found.sort_by_key(|text| (text.len(), text.clone()));
-    Ok(found.into_iter().next())
+    for (name, function) in &provider.functions {
+        let example = example(&root, &format!("functions/{name}/function.tf"));
+        pages.insert(format!("docs/functions/{name}.md").into(), function::page(name, function, example.as_deref()));
+    }
+    pages
 }
 
-/// The pages that are committed now.
+/// How the registry lays out one kind of thing that has a schema.
+struct Kind {
+    /// What it is called in headings.
+    word: &'static str,
+    /// Its folder in `docs` and in `examples`.
+    folder: &'static str,
+    /// Its example in the folder of its type.
+    example: &'static str,
+    schemas: fn(&Provider) -> &BTreeMap<String, Schema>,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind { word: "Resource", folder: "resources", example: "resource.tf", schemas: |p| &p.resource_schemas },
+    Kind {
+        word: "Data Source",
+        folder: "data-sources",
+        example: "data-source.tf",
+        schemas: |p| &p.data_source_schemas,
+    },
+    Kind {
+        word: "Ephemeral Resource",
+        folder: "ephemeral-resources",
+        example: "ephemeral-resource.tf",
+        schemas: |p| &p.ephemeral_resource_schemas,
+    },
+];
+
+/// Ways to import, as documentation tools look for them: the file, what stands before it, its language.
+const IMPORTS: [(&str, &str, &str); 3] = [
+    (
+        "import-by-string-id.tf",
+        "With an [import block](https://developer.hashicorp.com/terraform/language/import)",
+        "terraform",
+    ),
+    ("import-by-identity.tf", "By its identity, from Terraform and OpenTofu 1.12 on", "terraform"),
+    ("import.sh", "By the command", "shell"),
+];
+
+impl Kind {
+    /// The path of the page of a type.
+    fn page(&self, name: &str) -> PathBuf {
+        format!("docs/{}/{}.md", self.folder, name.strip_prefix("justmanage_").unwrap_or(name)).into()
+    }
+
+    fn subject(&self, root: &Path, name: &str) -> Subject {
+        let Self { word, folder, .. } = self;
+        let own = |file: &str| example(root, &format!("{folder}/{name}/{file}"));
+        let imports = IMPORTS.iter().filter_map(|(file, before, language)| Some((*before, *language, own(file)?)));
+        Subject {
+            title: format!("{name} {word}"),
+            heading: format!("{name} ({word})"),
+            index: false,
+            example: own(self.example),
+            imports: imports.collect(),
+        }
+    }
+}
+
+/// A file of `examples`, if it is there; [`examples`] says which must be.
+fn example(root: &Path, file: &str) -> Option<String> {
+    fs::read_to_string(root.join("examples").join(file)).ok()
+}
+
+/// The pages that are committed now and that are ours to make: all but the guides.
 fn committed() -> Result<Pages> {
     let root = house::workspace();
     let mut pages = Pages::new();
     let mut paths = vec![PathBuf::from("docs/index.md")];
-    for folder in ["docs/resources", "docs/data-sources"] {
-        for entry in fs::read_dir(root.join(folder)).into_iter().flatten() {
-            paths.push(Path::new(folder).join(entry?.file_name()));
+    for folder in KINDS.iter().map(|kind| kind.folder).chain(["functions"]) {
+        let folder = Path::new("docs").join(folder);
+        for entry in fs::read_dir(root.join(&folder)).into_iter().flatten() {
+            paths.push(folder.join(entry?.file_name()));
         }
     }
     for path in paths {
@@ -150,14 +186,21 @@ fn committed() -> Result<Pages> {
 }
 
 /// Asks real Terraform what the built provider says.
-fn provider_schema() -> Result<Provider> {
-    let work = tempfile::tempdir()?;
-    let terraform = Terraform::new(work.path(), &house::target()?.join("debug"), Install::Override)?;
-    let config =
-        format!("terraform {{\n  required_providers {{\n    justmanage = {{ source = \"{SOURCE}\" }}\n  }}\n}}\n");
-    fs::write(terraform.config().join("main.tf"), config)?;
+fn provider_schema(terraform: &Terraform) -> Result<Provider> {
+    fs::write(terraform.config().join("main.tf"), REQUIRED)?;
     let said = shell::output(&mut terraform.command(&["providers", "schema", "-json"]))?;
+    fs::remove_file(terraform.config().join("main.tf"))?;
     let schemas: Schemas = serde_json::from_str(&said).context("cannot read what terraform says about the schema")?;
     let ours = schemas.provider_schemas.into_iter().find(|(address, _)| address.ends_with(SOURCE));
     Ok(ours.context("terraform says nothing about our provider")?.1)
 }
+
+/// What every example needs and none should repeat.
+const REQUIRED: &str = "terraform {
+  required_providers {
+    justmanage = {
+      source = \"justmanage/justmanage\"
+    }
+  }
+}
+";

@@ -13,7 +13,7 @@ pub(super) struct Schemas {
 }
 
 /// One provider.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub(super) struct Provider {
     #[serde(default)]
     pub(super) provider: Schema,
@@ -21,6 +21,33 @@ pub(super) struct Provider {
     pub(super) resource_schemas: BTreeMap<String, Schema>,
     #[serde(default)]
     pub(super) data_source_schemas: BTreeMap<String, Schema>,
+    #[serde(default)]
+    pub(super) ephemeral_resource_schemas: BTreeMap<String, Schema>,
+    #[serde(default)]
+    pub(super) functions: BTreeMap<String, Function>,
+}
+
+/// A function.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Function {
+    pub(super) summary: String,
+    pub(super) description: String,
+    pub(super) deprecation_message: String,
+    pub(super) return_type: Value,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) variadic_parameter: Option<Parameter>,
+}
+
+/// What a function takes.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) is_nullable: bool,
+    #[serde(rename = "type")]
+    pub(super) kind: Value,
 }
 
 /// The schema of a provider, resource or data source.

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{deps, docs, house, servers, shell, tools};
+use crate::{deps, house, servers, shell, tools};
 use counts::Counts;
 use stage::Stages;
 
@@ -35,11 +35,10 @@ pub(crate) fn run() -> bool {
     let built =
         stages.run("build", || one(stream(cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]))));
     if built {
-        stages.run("docs", || one(docs::check()));
         stages.run("nextest", nextest);
         stages.run("doctests", doctests);
     } else {
-        stages.skip("docs, nextest and doctests", "the build failed");
+        stages.skip("nextest and doctests", "the build failed");
     }
     stages.report();
     stages.all_passed()

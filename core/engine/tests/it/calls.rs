@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use justmanage_engine::{AppliedUsers, CallError, Connection, Login, Trust, observe};
-use justmanage_model::{BusView, Role, Secret, ServerObservation, SlotSet, Timestamp, Version, user::fingerprint};
+use justmanage_model::user::{CLIENT_RULES, fingerprint};
+use justmanage_model::{AclRules, BusView, Role, Secret, ServerObservation, SlotSet, Timestamp, Version};
 
 use crate::authority::Authority;
 use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, REPLICATION_PASSWORD, hash, user};
@@ -16,6 +17,8 @@ on_every_server! { a_new_server_is_seen_as_it_is }
 on_some_servers! {
     slots_are_taken_once_and_again,
     users_are_made_so_and_drift_is_seen,
+    a_password_that_ends_keeps_its_sessions_and_a_user_who_goes_loses_them,
+    who_finds_the_cluster_is_known_before_the_server_says_so,
     the_agent_may_do_its_work_and_nothing_else,
     a_planned_stop_loses_nothing_whatever_the_user_chose,
 }
@@ -82,7 +85,7 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     let old = node.release.version < Version::new(7, 0, 0);
     let rules = if old { "~public:* +get" } else { "%R~public:* +get (~other:* +set)" };
     node.users.insert("visitor".parse().unwrap(), user(rules, &["three"]));
-    let applied = server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    let applied = server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
     assert_eq!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
     assert_ne!(see(&mut server, None).await.users, fingerprint(&node.users), "unknown is not the same");
 
@@ -98,10 +101,10 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     assert!(matches!(node.open("default", "").await, Err(CallError::Denied { .. })));
 
     // The same again changes nothing; one password and one user less do.
-    assert_eq!(server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap(), applied);
+    assert_eq!(server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap(), applied);
     node.users.insert("orders".parse().unwrap(), user("~orders:* +@read +@write +ping", &["two"]));
     node.users.remove(&"visitor".parse().unwrap());
-    let next = server.apply_users(&node.users, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    let next = server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
     assert!(matches!(node.open("orders", "one").await, Err(CallError::Denied { .. })));
     assert!(matches!(node.open("visitor", "three").await, Err(CallError::Denied { .. })));
     assert_ne!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
@@ -110,8 +113,62 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     // A rule that the server does not know is refused with its words, and named.
     let mut wrong = node.users.clone();
     wrong.insert("wrong".parse().unwrap(), user("~* +nosuchcommand", &[]));
-    let error = server.apply_users(&wrong, &hash(REPLICATION_PASSWORD)).await.unwrap_err();
+    let error = server.apply_users(&wrong, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap_err();
     assert!(matches!(error, CallError::Refused { .. }) && error.to_string().contains("user wrong"), "{error}");
+}
+
+async fn a_password_that_ends_keeps_its_sessions_and_a_user_who_goes_loses_them(path: PathBuf) {
+    let (mut node, mut server) = Node::started(&path, &[]).await;
+    serving(&mut server).await;
+    node.users.insert("orders".parse().unwrap(), user("~* +ping +get", &["new", "old"]));
+    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    let mut old = node.open("orders", "old").await.unwrap();
+    node.users.insert("orders".parse().unwrap(), user("~* +ping +get", &["new"]));
+    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    assert!(matches!(node.open("orders", "old").await, Err(CallError::Denied { .. })), "no new login");
+    old.ping().await.expect("who is in stays in");
+    let mut new = node.open("orders", "new").await.unwrap();
+    node.users.clear();
+    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    assert!(matches!(old.ping().await, Err(CallError::Unreachable { .. })), "the session is cut");
+    assert!(matches!(new.ping().await, Err(CallError::Unreachable { .. })), "the session is cut");
+}
+
+/// The servers' word for what [`AclRules::finds_cluster`] and [`AclRules::added`] say.
+async fn who_finds_the_cluster_is_known_before_the_server_says_so(path: PathBuf) {
+    let (mut node, mut server) = Node::started(&path, &[]).await;
+    serving(&mut server).await;
+    let old = node.release.version < Version::new(7, 0, 0);
+    let mut rules =
+        vec!["~app:* +@read +@write", "~* +@all -@dangerous", "~* +@all", "~* +get +cluster|slots", "+@all -cluster"];
+    if !old {
+        rules.extend(["-@all (~* +get) (+cluster|slots)", "+@all -@slow", "+@all -cluster|slots", "+@slow -@all"]);
+    }
+    for (number, rules) in rules.iter().enumerate() {
+        node.users.insert(format!("user-{number}").parse().unwrap(), user(rules, &["secret"]));
+    }
+    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    for (number, rules) in rules.iter().enumerate() {
+        let says = |sub: &str| node.client(&format!("user-{number}"), "secret", &["CLUSTER", sub]);
+        let may = ["SLOTS", "NODES", "SHARDS"].iter().any(|sub| !says(sub).starts_with("NOPERM"));
+        let expected = rules.parse::<AclRules>().unwrap().finds_cluster();
+        // Before 7.0, whoever did not refuse it may: it was added.
+        assert_eq!(may, if old { !rules.contains("-cluster") } else { expected }, "{rules}");
+    }
+    let app = |command: &[&str]| node.client("user-0", "secret", command);
+    assert!(app(&["CLUSTER", "RESET"]).starts_with("NOPERM"));
+    // What we propose in a warning is known to the server, and enough.
+    if !old {
+        let more = format!("~app:* +@read +@write {CLIENT_RULES}");
+        node.users.insert("user-0".parse().unwrap(), user(&more, &["secret"]));
+        server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+        for command in
+            [&["CLUSTER", "SHARDS"][..], &["CLUSTER", "NODES"], &["READONLY"], &["COMMAND", "COUNT"], &["PING"]]
+        {
+            let said = node.client("user-0", "secret", command);
+            assert!(!said.starts_with("NOPERM"), "{command:?}: {said}");
+        }
+    }
 }
 
 async fn the_agent_may_do_its_work_and_nothing_else(path: PathBuf) {

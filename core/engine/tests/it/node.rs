@@ -45,7 +45,7 @@ pub(crate) fn hash(password: &str) -> PasswordHash {
 }
 
 pub(crate) fn user(acl: &str, passwords: &[&str]) -> User {
-    User { acl: acl.parse().unwrap(), passwords: passwords.iter().map(|password| hash(password)).collect() }
+    User { acl: acl.parse().unwrap(), passwords: passwords.iter().map(|password| hash(password).into()).collect() }
 }
 
 impl Node {
@@ -129,8 +129,8 @@ impl Node {
         });
         let file = self.files.data.join("../server.conf");
         std::fs::write(&file, text.unwrap()).unwrap();
-        std::fs::write(&self.files.acl, acl::render(&self.users, &hash(AGENT_PASSWORD), &hash(REPLICATION_PASSWORD)))
-            .unwrap();
+        let (agent, replication) = (hash(AGENT_PASSWORD), hash(REPLICATION_PASSWORD));
+        std::fs::write(&self.files.acl, acl::render(&self.users, &self.release, &agent, &replication)).unwrap();
         let process = Command::new(program(&self.server))
             .arg(&file)
             .current_dir(&self.files.data)

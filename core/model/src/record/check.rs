@@ -19,6 +19,9 @@ pub enum RecordFault {
     /// Written by newer software.
     #[error("the record has layout {0}, and this software knows layouts up to {LAYOUT}; update it first")]
     NewerLayout(u32),
+    /// It holds what its layout cannot say.
+    #[error("the record has layout {0}, which knows no ends of passwords; whoever proposed it has to raise it")]
+    OlderLayout(u32),
     /// The spec is not valid.
     #[error("the record's spec is not valid: {0}")]
     Spec(Box<Failure>),
@@ -71,6 +74,9 @@ impl Record {
         if self.layout > LAYOUT {
             return Err(RecordFault::NewerLayout(self.layout));
         }
+        if self.layout < self.least_layout() {
+            return Err(RecordFault::OlderLayout(self.layout));
+        }
         if let Some(fault) = self.spec.validate().into_iter().next() {
             return Err(RecordFault::Spec(Box::new(fault)));
         }
@@ -101,6 +107,7 @@ impl Record {
             Phase::Leaving => 2,
         };
         let faults = [
+            (next.layout < self.layout, "its layout goes back"),
             (next.cluster != self.cluster || next.name != self.name, "it is of another cluster"),
             (next.epoch != self.epoch, "it is of another epoch"),
             (next.generation != self.generation.next(), "its generation is not the next one"),

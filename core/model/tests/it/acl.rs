@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::user::{fingerprint, fingerprint_of};
-use justmanage_model::{AclRules, PasswordHash, User, UserName};
+use justmanage_model::user::{CLIENT_RULES, fingerprint, fingerprint_of};
+use justmanage_model::{AclRules, Engine, PasswordHash, Release, User, UserName, Version};
 use proptest::prelude::*;
 
 use crate::{fault, is_spelt, json_refuses};
@@ -123,7 +123,7 @@ fn password_hashes_hide() {
 fn fingerprints_differ_when_users_do() {
     let user = |acl: &str, passwords: &[u8]| User {
         acl: acl.parse().unwrap(),
-        passwords: passwords.iter().map(|byte| PasswordHash::from_digest([*byte; 32])).collect(),
+        passwords: passwords.iter().map(|byte| PasswordHash::from_digest([*byte; 32]).into()).collect(),
     };
     let users = |list: &[(&str, User)]| -> BTreeMap<UserName, User> {
         list.iter().map(|(name, user)| (name.parse().unwrap(), user.clone())).collect()
@@ -146,4 +146,47 @@ fn fingerprints_differ_when_users_do() {
     // Known values of 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): of nothing, and of "a".
     assert!(fingerprint_of("").starts_with("cbf29ce484222325"));
     assert!(fingerprint_of("a").starts_with("af63dc4c8601ec8c"));
+}
+
+#[test]
+fn whether_a_client_finds_its_way_is_known() {
+    for rules in [
+        "~* +@all",
+        "~* +@all -@dangerous",
+        "allcommands",
+        "~app:* +@read +@write +cluster|slots",
+        "+cluster|nodes",
+        "+cluster",
+        "-@all +@slow",
+        "-@all (~* +get) (+cluster|shards)",
+        "+@all -cluster|slots",
+    ] {
+        assert!(rules.parse::<AclRules>().unwrap().finds_cluster(), "{rules}");
+    }
+    for rules in [
+        "~app:* +@read +@write",
+        "+@all -cluster",
+        "+@all -@slow",
+        "+@all nocommands",
+        "+cluster|info",
+        "+cluster|slots -@all",
+        "~slots +@connection",
+        "~* +get (~cluster|slots +set)",
+        "+@all -cluster|slots -cluster|shards -cluster|nodes",
+    ] {
+        assert!(!rules.parse::<AclRules>().unwrap().finds_cluster(), "{rules}");
+        let more = format!("{rules} {CLIENT_RULES}").parse::<AclRules>().unwrap();
+        assert!(more.finds_cluster(), "{more}");
+    }
+}
+
+#[test]
+fn before_redis_7_what_clients_need_is_added() {
+    let added = |rules: &str, version| {
+        let release = Release::new(Engine::Redis, version);
+        rules.parse::<AclRules>().unwrap().added(&release).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(added("~* +@all -@dangerous", Version::new(6, 2, 14)), "+cluster|slots +cluster|nodes");
+    assert_eq!(added("~* +@all -cluster", Version::new(6, 2, 14)), "", "somebody meant that");
+    assert_eq!(added("~* +get", Version::new(7, 0, 15)), "");
 }

@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod acl;
+mod backups;
 mod failures;
 mod ids;
+mod intervals;
 mod names;
+mod passwords;
 mod records;
 mod releases;
 mod slots;
 mod specs;
 mod units;
+mod windows;
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;

@@ -50,6 +50,20 @@ fn user_names() {
     }
 }
 
+#[test]
+fn names_of_temporary_users_are_drawn_and_never_chosen() {
+    let name = UserName::temporary([10; 8]);
+    let text = "justmanage-temporary-0a0a0a0a0a0a0a0a";
+    assert_eq!((name.as_str(), name.is_temporary()), (text, true));
+    assert!(!"temporary".parse::<UserName>().unwrap().is_temporary());
+    fault::<UserName>(text);
+    assert_eq!(UserName::parse_temporary(text).unwrap(), name);
+    crate::survives_json(&name);
+    for text in ["justmanage-temporary-", "justmanage-temporary-0A0A0A0A0A0A0A0A", "justmanage-agent", "orders"] {
+        assert!(UserName::parse_temporary(text).is_err(), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_taken_has_no_character_that_ends_a_word(text in any::<String>()) {

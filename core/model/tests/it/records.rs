@@ -28,7 +28,7 @@ fn member(number: u8) -> Member {
     }
 }
 
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     Record {
         layout: LAYOUT,
         epoch: Epoch::from_entropy([1; 8]),
@@ -129,8 +129,18 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
     full.takeovers = BTreeMap::from([(0, takeover)]);
     let user = User {
         acl: "~orders:* +@all -@dangerous".parse().unwrap(),
-        passwords: vec![PasswordHash::from_digest([7; 32])],
+        passwords: vec![PasswordHash::from_digest([7; 32]).into()],
     };
+    // Policies as long as they may be.
+    let dates: Vec<String> = (1..).map(|n| format!("20{:02}-01-{:02}", n / 28 + 30, n % 28 + 1)).take(80).collect();
+    full.spec.maintenance_window = Some(format!("Sun 02:00-03:00 UTC; exclude {}", dates.join(",")).parse().unwrap());
+    let bucket = format!("s3://bucket/{}", "a".repeat(330));
+    let policy =
+        format!("{}destination {bucket}; retention last 7", "daily 03:30 America/Argentina/Buenos_Aires; ".repeat(14));
+    full.spec.backup_policy = Some(policy.parse().unwrap());
+    let kept = |text: String| (900..=justmanage_model::DEFINITION_MAX).contains(&text.len());
+    assert!(full.spec.maintenance_window.as_ref().is_some_and(|window| kept(window.to_string())));
+    assert!(full.spec.backup_policy.as_ref().is_some_and(|policy| kept(policy.to_string())));
     full.users = (0..USERS_OF_THE_LARGEST).map(|n| (format!("service-{n}").parse().unwrap(), user.clone())).collect();
     assert_eq!(full.check(), Ok(()));
     survives_json(&full);
@@ -151,6 +161,7 @@ fn one_follows_the_other() {
     assert_eq!(follows(|_| {}), "yes");
     assert_eq!(follows(|r| r.phase = Phase::Leaving), "yes");
     assert_eq!(follows(|r| r.phase = Phase::Forming), "its phase goes back");
+    assert_eq!(follows(|r| r.layout = LAYOUT - 1), "its layout goes back");
     assert_eq!(follows(|r| r.generation = Generation::new(7)), "its generation is not the next one");
     assert_eq!(follows(|r| r.generation = Generation::new(9)), "its generation is not the next one");
     assert_eq!(follows(|r| r.epoch = Epoch::from_entropy([2; 8])), "it is of another epoch");

@@ -83,3 +83,58 @@ fn processor_time_is_written_in_processors() {
         fault::<MilliCpus>(text);
     }
 }
+
+#[test]
+fn policies_are_kept_as_their_definitions_and_older_specs_have_none() {
+    let bare = serde_json::to_value(spec()).unwrap();
+    assert!(bare.get("maintenance_window").is_none() && bare.get("backup_policy").is_none(), "as before: {bare}");
+    let mut changed: ClusterSpec = serde_json::from_value(bare).unwrap();
+    assert_eq!((&changed.maintenance_window, &changed.backup_policy), (&None, &None));
+    let window = "Sun 02:00-03:00 Asia/Kolkata; upgrade patch; min_age 7d";
+    let policy = "daily 03:30 Asia/Kolkata; destination file:///var/backups; retention last 7";
+    changed.maintenance_window = Some(window.parse().unwrap());
+    changed.backup_policy = Some(policy.parse().unwrap());
+    assert_eq!(changed.validate(), []);
+    let kept = serde_json::to_value(&changed).unwrap();
+    assert_eq!((kept["maintenance_window"].as_str(), kept["backup_policy"].as_str()), (Some(window), Some(policy)));
+    survives_json(&changed);
+}
+
+#[test]
+fn a_pinned_version_is_not_upgraded() {
+    let with = |version: &str, window: &str| {
+        faults(|s| {
+            s.version = version.parse().unwrap();
+            s.maintenance_window = Some(window.parse().unwrap());
+        })
+    };
+    assert_eq!(with("7.0", "Sun 02:00-03:00 UTC; upgrade patch"), []);
+    assert_eq!(with("7.0.15", "Sun 02:00-03:00 UTC"), []);
+    for upgrade in ["patch", "security"] {
+        let window = format!("Sun 02:00-03:00 UTC; upgrade {upgrade}");
+        assert_eq!(with("7.0.15", &window), one("version", "Pinned version would be upgraded"));
+    }
+}
+
+#[test]
+fn policies_that_could_not_be_kept_are_refused() {
+    use justmanage_model::window::DateRange;
+    let day = |n: i16| format!("{}-01-01", 2026 + n).parse::<DateRange>().unwrap();
+    assert_eq!(
+        faults(|s| {
+            let mut window: justmanage_model::MaintenanceWindow = "Sun 02:00-03:00 UTC".parse().unwrap();
+            window.exclude = (0..300).map(day).collect();
+            s.maintenance_window = Some(window);
+        }),
+        one("maintenance_window", "Maintenance window not valid")
+    );
+    assert_eq!(
+        faults(|s| {
+            let text = "every 6h; destination s3://bucket; retention last 1";
+            let mut policy: justmanage_model::BackupPolicy = text.parse().unwrap();
+            policy.schedule.clear();
+            s.backup_policy = Some(policy);
+        }),
+        one("backup_policy", "Backup policy not valid")
+    );
+}

@@ -26,10 +26,16 @@ enum Event {
     Pass(u8),
     /// One of the simulation's faults.
     Break(usize),
+    /// A user's password is changed for another, with so many seconds of grace; or somebody comes for so many.
+    Password(bool, u8),
 }
 
 fn story() -> impl Strategy<Value = Story> {
-    let event = prop_oneof![4 => (1u8..30).prop_map(Event::Pass), 1 => (0..KINDS.len()).prop_map(Event::Break)];
+    let event = prop_oneof![
+        8 => (1u8..30).prop_map(Event::Pass),
+        2 => (0..KINDS.len()).prop_map(Event::Break),
+        1 => (any::<bool>(), 0u8..10).prop_map(|(rotate, seconds)| Event::Password(rotate, seconds)),
+    ];
     let events = proptest::collection::vec((event, any::<u16>()), 0..40);
     (any::<u64>(), (1u16..=3, 0u16..=2, any::<bool>()), events).prop_map(|(seed, shape, events)| Story {
         seed,
@@ -73,6 +79,9 @@ fn happen(world: &mut World, mending: &mut Mending, event: &Event) {
                 world.tick();
             }
         }
+        Event::Password(..) if !world.can_operate() => {}
+        Event::Password(true, seconds) => world.rotate("app", u64::from(*seconds) * 1000),
+        Event::Password(false, seconds) => world.somebody_comes_for(u64::from(*seconds) * 1000),
         Event::Break(kind) => world.break_something(KINDS[*kind], mending),
     }
 }
@@ -127,7 +136,7 @@ fn harmless(record: &Record, seen: &Observation, now: Timestamp) -> Result<(), T
     for step in steps_of(&plan(record, seen, now)) {
         match step {
             Step::Node(node, step) => harmless_step(record, seen, *node, step)?,
-            Step::Record(change) => harmless_change(record, seen, change)?,
+            Step::Record(change) => harmless_change(record, seen, now, change)?,
         }
     }
     Ok(())
@@ -171,9 +180,27 @@ fn may_come_back(record: &Record, seen: &Observation, node: NodeId) -> bool {
         || others.all(|(other, _)| seen.known(*other).is_some())
 }
 
-fn harmless_change(record: &Record, seen: &Observation, change: &RecordChange) -> Result<(), TestCaseError> {
+fn harmless_change(
+    record: &Record,
+    seen: &Observation,
+    now: Timestamp,
+    change: &RecordChange,
+) -> Result<(), TestCaseError> {
     let runs = |node: NodeId| seen.known(node).is_some_and(|seen| matches!(&seen.server, ServerState::Running(_)));
     match change {
+        RecordChange::EndPasswords(by) => {
+            let mut next = record.clone();
+            next.end_passwords(*by);
+            prop_assert!(*by <= now, "before its time");
+            prop_assert_ne!(&next.users, &record.users, "it ends nothing");
+            prop_assert_eq!(next.ended_by(now), None, "something is left");
+            let lasting = |record: &Record| {
+                let users = record.users.iter();
+                let mine = users.filter_map(|(name, user)| Some((name.clone(), user.password()?)));
+                mine.collect::<Vec<_>>()
+            };
+            prop_assert_eq!(lasting(&next), lasting(record), "whoever has a password without an end keeps it");
+        }
         RecordChange::Give(grant) => {
             prop_assert_eq!(&record.grant, &None, "never two");
             prop_assert_eq!(grant.nodes.len(), 1);

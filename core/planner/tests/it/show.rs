@@ -94,6 +94,13 @@ fn change(world: &World, change: &RecordChange) -> String {
             format!("give {} {nodes}", format!("{:?}", grant.operation).to_lowercase())
         }
         RecordChange::ClearGrant => "clear-grant".to_owned(),
+        RecordChange::EndPasswords(by) => {
+            let ended = |user: &justmanage_model::User| {
+                user.passwords.iter().any(|one| one.until <= Some(*by) && one.until.is_some())
+            };
+            let users = world.store.record.users.iter().filter(|(_, user)| ended(user));
+            format!("end-passwords {}", users.map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(" "))
+        }
     }
 }
 

@@ -158,6 +158,18 @@ impl Stage {
             self.world.store.record.spec.memory = value.parse().map_err(|_| "how much?")?;
             return Ok(());
         }
+        let seconds = |text: &str| text.parse::<u64>().map_err(|_| "for how many seconds?");
+        match (what, value.split_once(' ')) {
+            ("rotate", Some((user, grace))) => {
+                self.world.rotate(user, seconds(grace)? * 1000);
+                return Ok(());
+            }
+            ("guest", None) => {
+                self.world.somebody_comes_for(seconds(value)? * 1000);
+                return Ok(());
+            }
+            _ => {}
+        }
         let shape = self.world.field.shape.clone();
         let mut fault = Ok(());
         self.world.operate(|record| fault = change(record, &shape, what, value));

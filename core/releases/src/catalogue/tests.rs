@@ -67,6 +67,19 @@ fn fixes_of_packages_have_a_source_and_are_of_releases_that_there_are() {
 }
 
 #[test]
+fn an_engine_is_known_by_its_name_and_a_slip_is_named() {
+    for (name, near) in [("valky", Some("valkey")), ("Redis", Some("redis")), ("memcached", None)] {
+        let failure = check_engine(name).expect_err("no engine");
+        assert_eq!(failure.about, FieldPath::of("engine"));
+        let hint = failure.hint.expect("what there is");
+        assert!(hint.contains("\"redis\" and \"valkey\""), "{hint}");
+        assert_eq!(hint.contains("Did you mean"), near.is_some(), "{hint}");
+        assert!(near.is_none_or(|near| hint.ends_with(&format!("\"{near}\"?"))), "{hint}");
+    }
+    assert_eq!(check_engine("valkey"), Ok(Valkey));
+}
+
+#[test]
 fn targets_are_checked() {
     let check = |engine, text: &str| check_target(engine, text.parse().unwrap()).map(|f| (f.summary, f.hint.unwrap()));
     for (engine, fine) in [(Redis, "7.0"), (Redis, "7.0.15"), (Redis, "8.10.7"), (Valkey, "8.0"), (Valkey, "9.1.2")] {

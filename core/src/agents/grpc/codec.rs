@@ -2,13 +2,15 @@
 
 use justmanage_agent_proto::v1::{ObserveReply, ProposalReply, StatusReply};
 use justmanage_model::Record;
+use justmanage_model::record::LAYOUT;
 use serde::de::DeserializeOwned;
 use tonic::{Code, Status};
 
 use crate::agents::{AgentError, ClusterStatus, NodeReply, Proposal};
 
 pub(super) fn node(reply: StatusReply) -> Result<NodeReply, AgentError> {
-    Ok(NodeReply { record: optional(&reply.record)?, node: decode(&reply.node)?, founded: reply.founded })
+    let (record, node, now) = (record(&reply.record)?, decode(&reply.node)?, reply.now.parse().ok());
+    Ok(NodeReply { record, node, founded: reply.founded, now })
 }
 
 pub(super) fn cluster(reply: ObserveReply) -> Result<ClusterStatus, AgentError> {
@@ -17,7 +19,7 @@ pub(super) fn cluster(reply: ObserveReply) -> Result<ClusterStatus, AgentError> 
         id => Some(id.parse().map_err(|error| unreadable(&error))?),
     };
     Ok(ClusterStatus {
-        record: optional(&reply.record)?,
+        record: record(&reply.record)?,
         observation: decode(&reply.observation)?,
         converged: reply.converged,
         waiting: decode(&reply.waiting)?,
@@ -26,7 +28,7 @@ pub(super) fn cluster(reply: ObserveReply) -> Result<ClusterStatus, AgentError> 
 }
 
 pub(super) fn proposal(reply: ProposalReply) -> Result<Proposal, AgentError> {
-    match (reply.applied, optional(&reply.record)?) {
+    match (reply.applied, record(&reply.record)?) {
         (true, Some(record)) => Ok(Proposal::Applied(record)),
         (true, None) => Err(AgentError::Refused("it took a Record and shows none".into())),
         (false, record) => Ok(Proposal::Conflict(record)),
@@ -41,8 +43,22 @@ pub(super) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, AgentError> 
     serde_json::from_slice(json).map_err(|error| unreadable(&error))
 }
 
-fn optional<T: DeserializeOwned>(json: &[u8]) -> Result<Option<T>, AgentError> {
-    if json.is_empty() { Ok(None) } else { decode(json).map(Some) }
+/// A Record, if there is one. What is not known of a newer layout would be lost in whatever is made of it.
+fn record(json: &[u8]) -> Result<Option<Record>, AgentError> {
+    #[derive(serde::Deserialize)]
+    struct Outline {
+        layout: u32,
+    }
+    if json.is_empty() {
+        return Ok(None);
+    }
+    let Outline { layout } = decode(json)?;
+    if layout > LAYOUT {
+        let what =
+            format!("its Record has layout {layout}, and this version reads layouts up to {LAYOUT}; use a newer one");
+        return Err(AgentError::Refused(what));
+    }
+    decode(json).map(Some)
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> AgentError {
@@ -89,6 +105,14 @@ fn causes(status: &Status) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_of_a_newer_layout_is_refused_before_anything_of_it_is_lost() {
+        let newer = format!("{{\"layout\": {}, \"anything\": [\"else\"]}}", LAYOUT + 1);
+        let said = record(newer.as_bytes()).expect_err("it is newer").to_string();
+        assert!(said.contains("use a newer one"), "{said}");
+        assert_eq!(record(b"").expect("there is none"), None);
+    }
 
     #[test]
     fn what_an_agent_answers_is_told_from_what_the_network_does() {

@@ -120,6 +120,7 @@ impl Agents for World {
             record: group.or_else(|| inside.invitations.get(&node)).cloned(),
             node: node_observation(ServerState::Stopped, inside.version_of(node)),
             founded: group.is_some(),
+            now: inside.clocks.get(&node).copied(),
         })
     }
 

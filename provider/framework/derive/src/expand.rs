@@ -101,6 +101,9 @@ fn attribute(field: &FieldOptions) -> TokenStream {
             }));
         }
     });
+    let variadic = field.variadic.map(|span| {
+        quote_spanned!(span=> ::tfkit::model::derived::variadic(&mut attribute, ::std::marker::PhantomData::<#ty>);)
+    });
     let deprecated = field.deprecated.iter().map(|text| {
         let text = option(Some(text));
         quote!(attribute.deprecated = #text;)
@@ -108,7 +111,7 @@ fn attribute(field: &FieldOptions) -> TokenStream {
     quote! {{
         #[allow(unused_mut)]
         let mut attribute = ::tfkit::model::derived::attribute::<#ty>(#name, #docs);
-        #(#flags)* #(#default)* #(#checks)* #(#deprecated)*
+        #(#flags)* #variadic #(#default)* #(#checks)* #(#deprecated)*
         attribute
     }}
 }

@@ -31,6 +31,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `replace` | a change makes a new resource |
 /// | `sensitive` | never shown |
 /// | `write_only` | only in the configuration, never in plan or state: reaches `create` and `update` in `plan.config` |
+/// | `variadic` | the last parameter of a function, a `Vec<_>`: takes all further arguments |
 /// | `validate = path` | `fn(&T) -> Result<(), E: ToString>` for a known value; repeatable |
 /// | `says = "..."` | after `validate`: what a valid value is, for the documentation |
 /// | `deprecated = "..."` | why not to use it any more, and what to use instead |

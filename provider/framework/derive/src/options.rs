@@ -28,6 +28,7 @@ pub(crate) struct FieldOptions {
     pub(crate) write_only: Flag,
     pub(crate) replace: Flag,
     pub(crate) keep: Flag,
+    pub(crate) variadic: Flag,
     pub(crate) default: Option<(Span, Expr)>,
     pub(crate) checks: Vec<Check>,
     pub(crate) deprecated: Option<String>,
@@ -50,6 +51,7 @@ impl FieldOptions {
             write_only: None,
             replace: None,
             keep: None,
+            variadic: None,
             default: None,
             checks: Vec::new(),
             deprecated: None,
@@ -72,6 +74,7 @@ impl FieldOptions {
             "write_only" => once(&mut self.write_only, span, span),
             "replace" => once(&mut self.replace, span, span),
             "keep" => once(&mut self.keep, span, span),
+            "variadic" => once(&mut self.variadic, span, span),
             "default" => {
                 let value = meta.value()?.parse()?;
                 once(&mut self.default, (span, value), span)
@@ -93,7 +96,7 @@ impl FieldOptions {
             }
             _ => Err(meta.error(
                 "unknown option; there are required, optional, computed, default, keep, replace, sensitive, write_only, \
-                 validate, says, deprecated, rename",
+                 variadic, validate, says, deprecated, rename",
             )),
         }
     }

@@ -8,7 +8,7 @@ use crate::options::{FieldOptions, check_field_name};
 /// Refuses options that together make no sense; all complaints about a field at once.
 pub(crate) fn check(field: &FieldOptions) -> Result<()> {
     let default = field.default.as_ref().map(|(span, _)| *span);
-    let configurable = field.required.or(field.optional).or(default);
+    let configurable = field.required.or(field.optional).or(default).or(field.variadic);
     let computed = field.computed.or(default);
     let mut errors = Errors(check_field_name(field).err());
 
@@ -25,6 +25,13 @@ pub(crate) fn check(field: &FieldOptions) -> Result<()> {
     };
     clash(field.optional, field.required, "optional contradicts required");
     clash(field.computed, field.required, "what is required is never computed");
+    let other =
+        field.required.or(field.optional).or(computed).or(field.write_only).or(field.sensitive).or(field.replace);
+    clash(
+        field.variadic,
+        other,
+        "a variadic parameter of a function takes what arguments there are, and is nothing else",
+    );
     clash(default, field.required, "what is required never needs a default");
     clash(
         field.write_only,

@@ -29,6 +29,7 @@ fn accepts_what_makes_sense() {
         "optional, write_only, sensitive",
         "required, write_only, deprecated = \"use y\"",
         "required, rename = \"other\"",
+        "variadic, validate = check",
     ] {
         assert_eq!(refusals_of_field(options), Vec::<String>::new(), "{options}");
     }
@@ -47,6 +48,9 @@ fn refuses_contradictions() {
         ("optional, keep", "only a computed value can be kept"),
         ("computed, replace", "use modify_plan"),
         ("computed, validate = check", "only what the user gives is validated"),
+        ("variadic, required", "is nothing else"),
+        ("variadic, computed", "is nothing else"),
+        ("variadic, default = 1", "is nothing else"),
         ("required, required", "given twice"),
         ("default = 1, default = 2", "given twice"),
         ("required, says = \"x\"", "`says` describes the `validate` before it"),

@@ -47,6 +47,8 @@ pub enum Breach {
     PlannedCount { planned: usize, configured: usize },
     #[error("the planned keys are not those of the configuration")]
     PlannedKeys,
+    #[error("is not what the configuration says")]
+    NotConfigured,
     #[error("a collection of blocks without blocks is empty, not null")]
     NullBlocks,
     #[error("asks for a replacement, but the path exists neither in the prior nor in the planned state")]
@@ -158,6 +160,24 @@ pub fn state(schema: &Schema, state: &Value, answer: Answer) -> Vec<Violation> {
     }
     if found.shape(schema, state) && found.known(state) {
         found.blocks(Level::from(&schema.block), state, &Trail::ROOT);
+    }
+    found.0
+}
+
+/// Checks the result of opening an ephemeral resource (rule E1): of the schema's type, wholly known, and what is configured
+/// is as configured.
+pub fn opened(schema: &Schema, config: &Value, result: &Value) -> Vec<Violation> {
+    let mut found = Findings(Vec::new());
+    if result.is_null() {
+        found.add(&Trail::ROOT, Breach::Vanished);
+        return found.0;
+    }
+    if found.shape(schema, result) && found.known(result) {
+        let level = Level::from(&schema.block);
+        found.blocks(level, result, &Trail::ROOT);
+        let mut differing = Findings(Vec::new());
+        planned::object(&mut differing, level, [&Value::Null, config, result], &Trail::ROOT);
+        found.0.extend(differing.0.into_iter().map(|one| Violation { breach: Breach::NotConfigured, ..one }));
     }
     found.0
 }

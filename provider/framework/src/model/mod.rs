@@ -159,12 +159,21 @@ impl Model for Empty {
 /// What the derived code calls; no part of the interface.
 #[doc(hidden)]
 pub mod derived {
+    use std::marker::PhantomData;
+
     use super::{Attribute, BTreeMap, Field, ModelError, Path, Value};
-    use crate::schema::Validator;
+    use crate::schema::{Passing, Validator};
 
     /// An attribute of a field's type, with no option set.
     pub fn attribute<T: Field>(name: &str, description: &str) -> Attribute {
-        Attribute { description: description.to_owned(), ..Attribute::new(name, T::kind()) }
+        let passing = Passing { null: T::NULLABLE, unknown: T::UNKNOWABLE, variadic: false };
+        Attribute { description: description.to_owned(), passing, ..Attribute::new(name, T::kind()) }
+    }
+
+    /// Makes a parameter take all further arguments. What may be passed is then said by the elements.
+    pub fn variadic<T: Field>(attribute: &mut Attribute, _: PhantomData<Vec<T>>) {
+        attribute.required = true;
+        attribute.passing = Passing { null: T::NULLABLE, unknown: T::UNKNOWABLE, variadic: true };
     }
 
     /// Reads one field of an object; an absent attribute is null.

@@ -1,6 +1,6 @@
 //! Builders, for schemas that are written by hand.
 
-use super::{Attribute, Block, Kind, NestedBlock, Nesting, Schema, Validator};
+use super::{Attribute, Block, Kind, NestedBlock, Nesting, Passing, Schema, Validator};
 use crate::value::{Type, Value};
 
 impl Schema {
@@ -62,6 +62,7 @@ impl Attribute {
             default: None,
             validators: Vec::new(),
             deprecated: None,
+            passing: Passing::default(),
         }
     }
 

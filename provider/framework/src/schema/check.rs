@@ -74,20 +74,43 @@ pub enum SchemaFault {
     MapItems,
     #[error("min_items is greater than max_items, or beyond the protocol's range")]
     Items,
+    #[error("is write-only, which only attributes of managed resources can be")]
+    WriteOnlyUnmanaged,
+    #[error("is variadic, which only the last parameter of a function can be, and only as a list")]
+    Variadic,
+    #[error("timeouts need both an attribute `timeouts: Option<Timeouts>`, optional, and `Resource::TIMEOUTS`")]
+    Timeouts,
+    #[error("is a function's parameter: such are required or variadic, and nothing else")]
+    Parameter,
 }
 
 impl Schema {
-    /// The faults of the schema of a resource or data source.
+    /// The faults of the schema of a managed resource.
     pub fn check(&self) -> Vec<SchemaProblem> {
-        self.check_with(&RESERVED)
+        self.check_with(&RESERVED, Inside::default())
+    }
+
+    /// The faults of the schema of what is not stored as a managed resource: a data source, an ephemeral resource.
+    pub fn check_as_unmanaged(&self) -> Vec<SchemaProblem> {
+        self.check_with(&RESERVED, Inside { unmanaged: true, ..Inside::default() })
     }
 
     /// The faults of the schema of a provider configuration.
     pub fn check_as_provider(&self) -> Vec<SchemaProblem> {
-        self.check_with(&RESERVED_IN_PROVIDER)
+        self.check_with(&RESERVED_IN_PROVIDER, Inside { unmanaged: true, ..Inside::default() })
     }
 
-    fn check_with(&self, reserved: &[&str]) -> Vec<SchemaProblem> {
+    /// The faults of the schema of what modules say to a provider.
+    pub fn check_as_meta(&self) -> Vec<SchemaProblem> {
+        self.check_with(&[], Inside { unmanaged: true, ..Inside::default() })
+    }
+
+    /// The faults of the parameters of a function, as far as they are those of attributes.
+    pub(super) fn check_as_parameters(&self) -> Vec<SchemaProblem> {
+        self.check_with(&[], Inside { parameters: true, ..Inside::default() })
+    }
+
+    fn check_with(&self, reserved: &[&str], inside: Inside) -> Vec<SchemaProblem> {
         let mut problems = Problems(Vec::new());
         if self.version < 0 {
             problems.add(&Trail::ROOT, SchemaFault::Version);
@@ -96,7 +119,7 @@ impl Schema {
         for name in names.filter(|name| reserved.contains(&name.as_str())) {
             problems.add(&Trail::ROOT.attr(name), SchemaFault::Reserved);
         }
-        problems.block(&self.block, &Trail::ROOT, Inside::default());
+        problems.block(&self.block, &Trail::ROOT, inside);
         problems.0
     }
 }
@@ -106,6 +129,10 @@ impl Schema {
 struct Inside {
     set: bool,
     write_only: bool,
+    /// Not a managed resource.
+    unmanaged: bool,
+    /// The parameters of a function; not what is inside of one.
+    parameters: bool,
 }
 
 struct Problems(Vec<SchemaProblem>);
@@ -160,16 +187,15 @@ impl Problems {
                     self.add_if(dynamic, &trail, SchemaFault::DynamicInCollection);
                     let set = inside.set || *nesting == Nesting::Set;
                     let write_only = inside.write_only || attribute.write_only;
-                    self.attributes(attributes, &mut BTreeSet::new(), &trail, Inside { set, write_only });
+                    let inside = Inside { set, write_only, parameters: false, ..inside };
+                    self.attributes(attributes, &mut BTreeSet::new(), &trail, inside);
                 }
             }
         }
     }
 
     fn name<'a>(&mut self, name: &'a str, names: &mut BTreeSet<&'a str>, trail: &Trail<'_>) {
-        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let starts_well = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-        self.add_if(!starts_well || !name.bytes().all(legal), trail, SchemaFault::Name);
+        self.add_if(!is_name(name), trail, SchemaFault::Name);
         self.add_if(!names.insert(name), trail, SchemaFault::Duplicate);
     }
 
@@ -181,6 +207,8 @@ impl Problems {
         self.add_if(required && (optional || computed), trail, SchemaFault::RequiredAndOther);
         self.add_if(write_only && (computed || keep || default), trail, SchemaFault::WriteOnlyComputed);
         self.add_if(write_only && inside.set, trail, SchemaFault::WriteOnlyInSet);
+        self.add_if(write_only && inside.unmanaged, trail, SchemaFault::WriteOnlyUnmanaged);
+        self.add_if(attribute.passing.variadic && !inside.parameters, trail, SchemaFault::Variadic);
         self.add_if(inside.write_only && (computed || default), trail, SchemaFault::ComputedInWriteOnly);
         self.add_if(replace && only_computed, trail, SchemaFault::ReplaceComputed);
         self.add_if(replace && inside.set, trail, SchemaFault::ReplaceInSet);
@@ -212,8 +240,14 @@ impl Problems {
     }
 }
 
+/// Names of Terraform's language; a leading digit would be legal in the protocol.
+pub(super) fn is_name(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.bytes().next().is_some_and(|b| !b.is_ascii_digit()) && name.bytes().all(legal)
+}
+
 /// Elements of a collection have one type; with the dynamic type in it, values could not be encoded without conversions.
-fn dynamic_in_collection(ty: &Type) -> bool {
+pub(super) fn dynamic_in_collection(ty: &Type) -> bool {
     match ty {
         Type::List(element) | Type::Set(element) | Type::Map(element) => element.has_dynamic(),
         Type::Tuple(elements) => elements.iter().any(dynamic_in_collection),

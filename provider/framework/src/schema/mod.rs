@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod implied;
 mod level;
+mod signature;
 mod tidy;
 mod to_proto;
 mod validate;
@@ -12,6 +13,7 @@ use crate::{Type, Value};
 
 pub use check::{SchemaFault, SchemaProblem};
 pub(crate) use level::{Level, each_object, member};
+pub use signature::Signature;
 pub(crate) use tidy::null_write_only;
 
 /// The schema of a resource, a data source or a provider configuration.
@@ -66,6 +68,19 @@ pub struct Attribute {
     pub validators: Vec<Validator>,
     /// Why not to use it any more, and what to use instead.
     pub deprecated: Option<String>,
+    /// What matters only where it is a function's parameter.
+    pub passing: Passing,
+}
+
+/// What may be passed for a function's parameter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passing {
+    /// Null, which attributes say by being optional.
+    pub null: bool,
+    /// What is not known yet.
+    pub unknown: bool,
+    /// All arguments from here on.
+    pub variadic: bool,
 }
 
 /// What an attribute holds.

@@ -4,7 +4,7 @@
 //! nothing here does.
 
 use super::level::{each_object, member};
-use super::{Attribute, Block, Kind, NestedBlock, Nesting, Schema};
+use super::{Attribute, Block, Kind, NestedBlock, Nesting, Schema, Signature};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::value::{Trail, Value};
 
@@ -50,13 +50,32 @@ fn validate_attributes(attributes: &[Attribute], object: &Value, trail: &Trail<'
             found.push(not_configurable(&trail));
             continue;
         }
-        run_validators(attribute, value, &trail, found);
-        if let Kind::Nested(nesting, attributes) = &attribute.kind {
-            if *nesting == Nesting::Set {
-                distinct_elements(attributes, value, &trail, found);
-            }
-            each_object(value, &trail, &mut |object, trail| validate_attributes(attributes, object, trail, found));
+        validate_given(attribute, value, &trail, found);
+    }
+}
+
+/// Checks a value that was given for an attribute or a parameter.
+fn validate_given(attribute: &Attribute, value: &Value, trail: &Trail<'_>, found: &mut Diagnostics) {
+    run_validators(attribute, value, trail, found);
+    if let Kind::Nested(nesting, attributes) = &attribute.kind {
+        if *nesting == Nesting::Set {
+            distinct_elements(attributes, value, trail, found);
         }
+        each_object(value, trail, &mut |object, trail| validate_attributes(attributes, object, trail, found));
+    }
+}
+
+impl Signature {
+    /// Everything that the validators of the parameters find wrong with arguments, which are those of an object.
+    pub(crate) fn validate(&self, arguments: &Value) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        for parameter in &self.parameters.attributes {
+            let value = member(arguments, &parameter.name);
+            if !value.is_null() && !value.is_unknown() {
+                validate_given(parameter, value, &Trail::ROOT.attr(&parameter.name), &mut found);
+            }
+        }
+        found
     }
 }
 

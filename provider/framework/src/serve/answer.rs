@@ -7,10 +7,11 @@ use tfkit_proto::tfplugin6 as proto;
 use tonic::{Response, Status};
 use tracing::{Instrument, Span};
 
+use super::call_function;
 use super::codec::diagnostics_out;
 use super::run::panicked;
-use crate::Diagnostics;
 use crate::plugin::catch_panic;
+use crate::{Diagnostics, Severity};
 
 /// An answer that can say that the call failed.
 pub(super) trait Answer {
@@ -43,7 +44,21 @@ answers!(
     apply_resource_change,
     import_resource_state,
     read_data_source,
+    get_functions,
+    validate_ephemeral_resource_config,
+    open_ephemeral_resource,
+    renew_ephemeral_resource,
+    close_ephemeral_resource,
 );
+
+impl Answer for proto::call_function::Response {
+    /// There is room for one error, and none for warnings.
+    fn failed(diagnostics: Diagnostics) -> Self {
+        let text = diagnostics.iter().find(|one| one.severity == Severity::Error).map(|one| one.detail.clone());
+        let text = text.unwrap_or_else(|| "the call failed without saying why".to_owned());
+        call_function::failed(proto::FunctionError { text, function_argument: None })
+    }
+}
 
 /// Runs one call in its span, whose fields have the names that Terraform's own framework gives them in logs. A panic, here of the framework's own code, is a diagnostic too.
 pub(super) async fn answer<A: Answer>(

@@ -10,6 +10,7 @@ use crate::context::{Client, Cx};
 use crate::model::Model;
 use crate::provider::ConfigureCx;
 use crate::schema::Schema;
+use crate::timeouts::{Deadline, Limits};
 use crate::{Diagnostics, Path, Value};
 
 /// Bytes by key, as the author's code keeps them.
@@ -32,7 +33,7 @@ impl<C> ClientSlot<C> {
     /// The context of a call.
     pub(crate) fn context<M: Model>(&self, call: Call) -> Cx<C, M> {
         let client = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Cx::new(client, call.cancel, call.private)
+        Cx::new(client, call)
     }
 }
 
@@ -40,6 +41,22 @@ impl<C> ClientSlot<C> {
 pub(crate) struct Call {
     pub(crate) cancel: CancellationToken,
     pub(crate) private: PrivateData,
+    /// When it has to have ended.
+    pub(crate) deadline: Option<Deadline>,
+    /// What the module says to the provider; null: nothing.
+    pub(crate) meta: Value,
+}
+
+impl Call {
+    /// The same call with a deadline.
+    pub(crate) fn until(self, deadline: Option<Deadline>) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// The same call with what the module says to the provider.
+    pub(crate) fn with_meta(self, meta: Value) -> Self {
+        Self { meta, ..self }
+    }
 }
 
 /// How a call of the author's code ended.
@@ -66,6 +83,7 @@ pub(crate) struct Change {
 #[async_trait]
 pub(crate) trait AnyResource: Send + Sync {
     fn schema(&self) -> &Schema;
+    fn timeouts(&self) -> Option<Limits>;
     fn validate(&self, config: &Value) -> Diagnostics;
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool;
     fn upgrade(&self, from: i64, state: serde_json::Value) -> Result<serde_json::Value, Diagnostics>;

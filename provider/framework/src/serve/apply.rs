@@ -5,7 +5,7 @@ use tfkit_proto::tfplugin6::apply_resource_change as proto;
 use super::any::{AnyResource, Outcome};
 use super::codec::{diagnostics_out, value_in, value_out};
 use super::{Inner, blame, mend, private};
-use crate::{Diagnostics, Path, Value};
+use crate::{Diagnostics, Path, Value, timeouts};
 
 /// What is to be done.
 struct Order {
@@ -25,8 +25,12 @@ impl Inner {
             config: value_in(request.config.as_ref(), schema)?,
             name: request.type_name,
         };
-        let call = self.call(private::decode(&request.planned_private)?);
+        let private = private::decode(&request.planned_private)?;
+        let call = self.call(private.clone()).with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = match (&order.prior, &order.planned) {
+            (prior, planned) if resource.timeouts().is_some() && timeouts::alone(prior, planned) => {
+                Outcome { state: Some(planned.clone()), failed: false, private, diagnostics: Diagnostics::new() }
+            }
             (prior, Value::Null) => resource.delete(call, prior).await,
             (Value::Null, planned) => resource.create(call, planned, &order.config).await,
             (prior, planned) => resource.update(call, prior, planned, &order.config).await,

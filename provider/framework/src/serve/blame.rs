@@ -25,6 +25,11 @@ pub(super) fn state(name: &str, verb: &str, schema: &Schema, state: &Value, answ
     blame(name, verb, check::state(schema, state, answer))
 }
 
+/// What is wrong with the result of an ephemeral resource.
+pub(super) fn opened(name: &str, schema: &Schema, config: &Value, result: &Value) -> Diagnostics {
+    blame(name, "open", check::opened(schema, config, result))
+}
+
 fn blame(name: &str, verb: &str, violations: Vec<Violation>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for violation in violations {

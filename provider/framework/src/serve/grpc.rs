@@ -135,7 +135,53 @@ impl provider_server::Provider for Service {
         &self,
         _: Request<proto::get_functions::Request>,
     ) -> Result<Response<proto::get_functions::Response>, Status> {
-        Ok(Response::new(proto::get_functions::Response::default()))
+        answer(info_span!("call", tf_rpc = "GetFunctions"), async { Ok(self.0.functions()) }).await
+    }
+
+    async fn call_function(
+        &self,
+        request: Request<proto::call_function::Request>,
+    ) -> Result<Response<proto::call_function::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "CallFunction", tf_function_name = request.name);
+        answer(span, async { self.0.call_function(&request) }).await
+    }
+
+    async fn validate_ephemeral_resource_config(
+        &self,
+        request: Request<proto::validate_ephemeral_resource_config::Request>,
+    ) -> Result<Response<proto::validate_ephemeral_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let (rpc, name) = ("ValidateEphemeralResourceConfig", &request.type_name);
+        let span = info_span!("call", tf_rpc = rpc, tf_ephemeral_resource_type = name);
+        answer(span, async { self.0.validate_ephemeral(&request) }).await
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        request: Request<proto::open_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::open_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let (rpc, name) = ("OpenEphemeralResource", &request.type_name);
+        answer(info_span!("call", tf_rpc = rpc, tf_ephemeral_resource_type = name), self.0.open(request)).await
+    }
+
+    async fn renew_ephemeral_resource(
+        &self,
+        request: Request<proto::renew_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::renew_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let (rpc, name) = ("RenewEphemeralResource", &request.type_name);
+        answer(info_span!("call", tf_rpc = rpc, tf_ephemeral_resource_type = name), self.0.renew(request)).await
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        request: Request<proto::close_ephemeral_resource::Request>,
+    ) -> Result<Response<proto::close_ephemeral_resource::Response>, Status> {
+        let request = request.into_inner();
+        let (rpc, name) = ("CloseEphemeralResource", &request.type_name);
+        answer(info_span!("call", tf_rpc = rpc, tf_ephemeral_resource_type = name), self.0.close(request)).await
     }
 
     async fn stop_provider(

@@ -13,7 +13,8 @@ impl Inner {
         let data_source = self.data_source(&request.type_name)?;
         let schema = data_source.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let outcome = data_source.read(self.call(PrivateData::new()), &mend::with_defaults(schema, &config)).await;
+        let call = self.call(PrivateData::new()).with_meta(self.meta(request.provider_meta.as_ref())?);
+        let outcome = data_source.read(call, &mend::with_defaults(schema, &config)).await;
         let mut diagnostics = outcome.diagnostics;
         let mut state = None;
         if let (Some(found), false) = (outcome.state, outcome.failed) {

@@ -11,24 +11,30 @@
 //! | `codec` | values and diagnostics from and to messages |
 //! | `describe`, `configure`, `validate` | schemas; the provider's configuration; checks of configurations |
 //! | `plan`, `apply`, `read`, `state`, `lookup` | the life of a resource; data sources |
+//! | `call_function`, `lease` | functions; the life of an ephemeral resource |
 //! | `blame` | broken rules as diagnostics |
 //! | `mend` | what the framework puts right in the author's answers |
-//! | `private` | the encoding of private state |
-//! | `any`, `typed`, `data_source`, `config` | from values to the author's types and back |
+//! | `private`, `meta` | the encoding of private state; what modules say to the provider |
+//! | `any`, `typed`, `data_source`, `ephemeral`, `function`, `config` | from values to the author's types and back |
 //! | `run` | running the author's code: panics, checkpoints |
 
 mod answer;
 pub(crate) mod any;
 mod apply;
 mod blame;
+mod call_function;
 mod codec;
 pub(crate) mod config;
 mod configure;
 pub(crate) mod data_source;
 mod describe;
+pub(crate) mod ephemeral;
+pub(crate) mod function;
 mod grpc;
+mod lease;
 mod lookup;
 mod mend;
+mod meta;
 mod plan;
 mod private;
 mod read;
@@ -38,17 +44,21 @@ pub(crate) mod typed;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use any::{AnyConfig, AnyDataSource, AnyResource, Call, PrivateData};
+use ephemeral::AnyEphemeral;
+use function::AnyFunction;
 
-use crate::Diagnostic;
 use crate::plugin::Stop;
+use crate::schema::Schema;
+use crate::{Diagnostic, Value};
 
 /// Why a provider cannot be served: Terraform would refuse it, or crash.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// Two resources or two data sources have this name.
+    /// Two things of one kind have this name.
     #[error("the type {0} is registered twice")]
     Repeated(String),
     /// Schemas that break rules, one per line.
@@ -61,23 +71,52 @@ pub enum ServiceError {
 pub struct Service(Arc<Inner>);
 
 struct Inner {
-    config: Box<dyn AnyConfig>,
-    resources: BTreeMap<String, Arc<dyn AnyResource>>,
-    data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    types: Types,
     stop: Stop,
 }
 
-impl Service {
-    pub(crate) fn new(
-        config: Box<dyn AnyConfig>,
-        resources: BTreeMap<String, Arc<dyn AnyResource>>,
-        data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
-        repeated: Vec<String>,
-    ) -> Result<Self, ServiceError> {
-        if let Some(name) = repeated.into_iter().next() {
-            return Err(ServiceError::Repeated(name));
+/// Everything that a provider has.
+pub(crate) struct Types {
+    pub(crate) config: Box<dyn AnyConfig>,
+    pub(crate) resources: BTreeMap<String, Arc<dyn AnyResource>>,
+    pub(crate) data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
+    pub(crate) ephemerals: BTreeMap<String, Arc<dyn AnyEphemeral>>,
+    pub(crate) functions: BTreeMap<String, Arc<dyn AnyFunction>>,
+    /// What modules say to the provider.
+    pub(crate) meta: Option<Schema>,
+    /// Names that were given twice.
+    pub(crate) repeated: Vec<String>,
+}
+
+impl Types {
+    /// A provider that has nothing but a configuration.
+    pub(crate) fn new(config: Box<dyn AnyConfig>) -> Self {
+        Self {
+            config,
+            resources: BTreeMap::new(),
+            data_sources: BTreeMap::new(),
+            ephemerals: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            meta: None,
+            repeated: Vec::new(),
         }
-        let inner = Inner { config, resources, data_sources, stop: Stop::new() };
+    }
+}
+
+impl Deref for Inner {
+    type Target = Types;
+
+    fn deref(&self) -> &Types {
+        &self.types
+    }
+}
+
+impl Service {
+    pub(crate) fn new(types: Types) -> Result<Self, ServiceError> {
+        if let Some(name) = types.repeated.first() {
+            return Err(ServiceError::Repeated(name.clone()));
+        }
+        let inner = Inner { types, stop: Stop::new() };
         inner.check_schemas()?;
         Ok(Self(Arc::new(inner)))
     }
@@ -99,7 +138,7 @@ impl Inner {
 
     /// What a call of the author's code gets, with its private data.
     fn call(&self, private: PrivateData) -> Call {
-        Call { cancel: self.stop.token(), private }
+        Call { cancel: self.stop.token(), private, deadline: None, meta: Value::Null }
     }
 }
 

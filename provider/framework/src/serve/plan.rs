@@ -2,12 +2,12 @@
 
 use tfkit_proto::tfplugin6::plan_resource_change as proto;
 
-use super::any::{AnyResource, Change, Outcome, PrivateData};
+use super::any::{AnyResource, Call, Change, Outcome};
 use super::codec::{diagnostics_out, value_in, value_out};
 use super::{Inner, blame, mend, private};
 use crate::plan::{Action, finish, propose, propose_update};
 use crate::schema::Schema;
-use crate::{Diagnostics, Path, Value};
+use crate::{Diagnostics, Path, Value, timeouts};
 
 impl Inner {
     pub(super) async fn plan(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
@@ -16,49 +16,49 @@ impl Inner {
         let prior = value_in(request.prior_state.as_ref(), schema)?;
         let proposed = value_in(request.proposed_new_state.as_ref(), schema)?;
         let config = value_in(request.config.as_ref(), schema)?;
-        let private = private::decode(&request.prior_private)?;
+        let call = self.call(private::decode(&request.prior_private)?);
+        let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
         if proposed.is_null() {
-            let outcome = resource.plan_destroy(self.call(private), &prior).await;
+            let outcome = resource.plan_destroy(call, &prior).await;
             return destroy(schema, outcome);
         }
         let (change, spelled) = by_schema(resource, prior, config, &proposed);
-        self.by_author(resource, &request.type_name, private, change, &spelled).await
+        by_author(resource, &request.type_name, call, change, &spelled).await
     }
+}
 
-    /// The change as the author has it, checked.
-    async fn by_author(
-        &self,
-        resource: &dyn AnyResource,
-        name: &str,
-        private: PrivateData,
-        mut change: Change,
-        spelled: &Value,
-    ) -> Result<proto::Response, Diagnostics> {
-        let schema = resource.schema();
-        let outcome = resource.modify_plan(self.call(private), &mut change).await;
-        if outcome.failed {
-            return Err(outcome.diagnostics);
-        }
-        let Change { prior, config, planned, replace, .. } = change;
-        let mut planned = finish(schema, &prior, spelled, planned);
-        if planned.action == Action::Update {
-            let asked = replace.into_iter().filter(|path| !planned.requires_replace.contains(path)).collect::<Vec<_>>();
-            planned.requires_replace.extend(asked);
-        }
-        let mut diagnostics = outcome.diagnostics;
-        let broken = blame::plan(name, schema, &prior, &config, &planned);
-        if !broken.is_empty() {
-            diagnostics.extend(broken);
-            return Err(diagnostics);
-        }
-        Ok(proto::Response {
-            planned_state: Some(value_out(&planned.value, schema)?),
-            requires_replace: planned.requires_replace.iter().map(Into::into).collect(),
-            planned_private: private::encode(&outcome.private),
-            diagnostics: diagnostics_out(diagnostics),
-            ..Default::default()
-        })
+/// The change as the author has it, checked.
+async fn by_author(
+    resource: &dyn AnyResource,
+    name: &str,
+    call: Call,
+    mut change: Change,
+    spelled: &Value,
+) -> Result<proto::Response, Diagnostics> {
+    let schema = resource.schema();
+    let outcome = resource.modify_plan(call, &mut change).await;
+    if outcome.failed {
+        return Err(outcome.diagnostics);
     }
+    let Change { prior, config, planned, replace, .. } = change;
+    let mut planned = finish(schema, &prior, spelled, planned);
+    if planned.action == Action::Update {
+        let asked = replace.into_iter().filter(|path| !planned.requires_replace.contains(path)).collect::<Vec<_>>();
+        planned.requires_replace.extend(asked);
+    }
+    let mut diagnostics = outcome.diagnostics;
+    let broken = blame::plan(name, schema, &prior, &config, &planned);
+    if !broken.is_empty() {
+        diagnostics.extend(broken);
+        return Err(diagnostics);
+    }
+    Ok(proto::Response {
+        planned_state: Some(value_out(&planned.value, schema)?),
+        requires_replace: planned.requires_replace.iter().map(Into::into).collect(),
+        planned_private: private::encode(&outcome.private),
+        diagnostics: diagnostics_out(diagnostics),
+        ..Default::default()
+    })
 }
 
 /// What the schema alone plans, and the configuration that it was planned from: the user's, but in the prior state's
@@ -68,11 +68,18 @@ fn by_schema(resource: &dyn AnyResource, prior: Value, config: Value, proposed: 
     let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
     let mut spelled = config.clone();
     mend::keep_spelling(&mut spelled, &prior, &Path::root(), &same_meaning);
-    let planned = finish(schema, &prior, &spelled, propose(schema, &prior, &spelled, proposed).value);
-    let as_changed = match planned.action {
-        Action::Nothing => propose_update(schema, &prior, &spelled).value,
-        _ => planned.value.clone(),
-    };
+    let plan = |spelled: &Value| finish(schema, &prior, spelled, propose(schema, &prior, spelled, proposed).value);
+    let mut planned = plan(&spelled);
+    let mut still = planned.action == Action::Nothing;
+    if planned.action == Action::Update && resource.timeouts().is_some() {
+        // How long things may take is no property of the thing: such a change touches nothing else.
+        let without = plan(&timeouts::taken_from(&prior, &spelled));
+        if without.action == Action::Nothing {
+            planned.value = timeouts::taken_from(&spelled, &without.value);
+            still = true;
+        }
+    }
+    let as_changed = if still { propose_update(schema, &prior, &spelled).value } else { planned.value.clone() };
     let change = Change { prior, config, planned: planned.value, as_changed, replace: planned.requires_replace };
     (change, spelled)
 }

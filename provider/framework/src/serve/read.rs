@@ -13,6 +13,7 @@ impl Inner {
         let schema = resource.schema();
         let prior = value_in(request.current_state.as_ref(), schema)?;
         let call = self.call(private::decode(&request.private)?);
+        let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = resource.read(call, &prior).await;
         let mut diagnostics = outcome.diagnostics;
         let state = match outcome.state {

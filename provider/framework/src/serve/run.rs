@@ -28,6 +28,10 @@ pub(crate) fn outcome<C, M: Model>(cx: Cx<C, M>, ended: Ended<M>) -> Outcome {
     let (state, failed) = match ended {
         Ok(state) => (Some(state.map_or(Value::Null, |state| Value::Object(state.encode()))), false),
         Err(failure) => {
+            // Whatever the author's code made of it, the user reads which timeout it was.
+            if let Some(late) = finished.late.filter(|late| !failure.diagnostics.iter().any(|one| one == late)) {
+                diagnostics.push(late);
+            }
             diagnostics.extend(with_an_error(failure.diagnostics));
             let state = failure.state.map(|state| Value::Object(state.encode()));
             (state.or(finished.checkpoint), true)

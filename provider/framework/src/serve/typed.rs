@@ -10,6 +10,7 @@ use crate::context::Cx;
 use crate::model::{Model, View};
 use crate::resource::{Failed, Plan, PlanChange, Resource};
 use crate::schema::Schema;
+use crate::timeouts::{Deadline, Limits, Operation};
 use crate::{Diagnostic, Diagnostics, Path, Value};
 
 /// A resource with its schema and the way to its client.
@@ -72,6 +73,10 @@ impl<R: Resource> AnyResource for TypedResource<R> {
         &self.schema
     }
 
+    fn timeouts(&self) -> Option<Limits> {
+        R::TIMEOUTS
+    }
+
     fn validate(&self, config: &Value) -> Diagnostics {
         let judged = run_sync(|| {
             let view = decode::<View<R::Model>>(config)?;
@@ -119,43 +124,43 @@ impl<R: Resource> AnyResource for TypedResource<R> {
     }
 
     async fn create(&self, call: Call, planned: &Value, config: &Value) -> Outcome {
-        let cx = self.context(call);
-        let ended = caught(async {
+        let cx = self.context(call.until(Deadline::of(Operation::Create, R::TIMEOUTS, planned)));
+        let work = cx.in_time(async {
             let plan = self.plan(planned, config)?;
             self.resource.create(&cx, plan).await.map(Some)
-        })
-        .await;
+        });
+        let ended = caught(work).await;
         outcome(cx, ended)
     }
 
     async fn read(&self, call: Call, state: &Value) -> Outcome {
-        let cx = self.context(call);
-        let ended = caught(async {
+        let cx = self.context(call.until(Deadline::of(Operation::Read, R::TIMEOUTS, state)));
+        let work = cx.in_time(async {
             let state = self.state(state)?;
             Ok(cx.unless_stopped(self.resource.read(&cx, state)).await??)
-        })
-        .await;
+        });
+        let ended = caught(work).await;
         outcome(cx, ended)
     }
 
     async fn update(&self, call: Call, prior: &Value, planned: &Value, config: &Value) -> Outcome {
-        let cx = self.context(call);
-        let ended = caught(async {
+        let cx = self.context(call.until(Deadline::of(Operation::Update, R::TIMEOUTS, planned)));
+        let work = cx.in_time(async {
             let prior = self.state(prior)?;
             let plan = self.plan(planned, config)?;
             self.resource.update(&cx, prior, plan).await.map(Some)
-        })
-        .await;
+        });
+        let ended = caught(work).await;
         outcome(cx, ended)
     }
 
     async fn delete(&self, call: Call, state: &Value) -> Outcome {
-        let cx = self.context(call);
-        let ended = caught(async {
+        let cx = self.context(call.until(Deadline::of(Operation::Delete, R::TIMEOUTS, state)));
+        let work = cx.in_time(async {
             let state = self.state(state)?;
             self.resource.delete(&cx, state).await.map(|()| None)
-        })
-        .await;
+        });
+        let ended = caught(work).await;
         outcome(cx, ended)
     }
 

@@ -43,6 +43,17 @@ impl Inner {
         let diagnostics = validate(schema, &config, || data_source.validate(&config));
         Ok(proto::validate_data_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
+
+    pub(super) fn validate_ephemeral(
+        &self,
+        request: &proto::validate_ephemeral_resource_config::Request,
+    ) -> Result<proto::validate_ephemeral_resource_config::Response, Diagnostics> {
+        let ephemeral = self.ephemeral(&request.type_name)?;
+        let schema = ephemeral.schema();
+        let config = value_in(request.config.as_ref(), schema)?;
+        let diagnostics = validate(schema, &config, || ephemeral.validate(&config));
+        Ok(proto::validate_ephemeral_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
+    }
 }
 
 /// The schema's checks with the author's validators, then the author's check of the whole.

@@ -63,6 +63,12 @@ pub enum HostError {
     /// The provider answered without a value where there must be one.
     #[error("{0} answered without a value")]
     Absent(&'static str),
+    /// A function failed: the text, and the position of the argument that is to blame.
+    #[error("{0}")]
+    Function(String, Option<usize>),
+    /// The second call of a function with the same arguments had another result.
+    #[error("function {0} is not pure")]
+    Impure(String),
     /// The provider answered with errors.
     #[error("{0:?}")]
     Diagnostics(Diagnostics),

@@ -29,9 +29,13 @@
 //! | `proposed` | core's proposed new state |
 //! | `core` | configure, plan and apply as core does them |
 //! | `lookup` | read, import and upgrade as core does them, and data sources |
+//! | `ephemeral` | open, renew and close as core does them |
+//! | `function` | calls of functions as core makes them |
 
 mod core;
 mod dial;
+mod ephemeral;
+mod function;
 mod host;
 mod identity;
 mod launch;
@@ -43,6 +47,7 @@ mod values;
 
 pub use self::core::{Applied, Change, State};
 pub use dial::{Presenting, Version};
+pub use ephemeral::Open;
 pub use host::{Host, HostError};
 pub use identity::KeyKind;
 pub use launch::{Handshake, Launch, Process};

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use tfkit_proto::tfplugin6::{ServerCapabilities, get_provider_schema, schema as proto};
+use tfkit_proto::tfplugin6::{Function, ServerCapabilities, function::Parameter, get_provider_schema, schema as proto};
 
 use super::HostError;
 use crate::{
     Type,
-    schema::{Attribute, Block, Kind, NestedBlock, Nesting, Schema},
+    schema::{Attribute, Block, Kind, NestedBlock, Nesting, Passing, Schema, Signature},
 };
 
 /// All schemas of a provider.
@@ -22,6 +22,10 @@ pub struct Schemas {
     pub resources: BTreeMap<String, Schema>,
     /// Of its data sources, by type name.
     pub data_sources: BTreeMap<String, Schema>,
+    /// Of its ephemeral resources, by type name.
+    pub ephemerals: BTreeMap<String, Schema>,
+    /// Its functions, by name.
+    pub functions: BTreeMap<String, Signature>,
     /// What it can do.
     pub capabilities: ServerCapabilities,
 }
@@ -39,6 +43,8 @@ impl TryFrom<get_provider_schema::Response> for Schemas {
             provider: read("the provider", answer.provider.unwrap_or_default())?,
             resources: all(answer.resource_schemas)?,
             data_sources: all(answer.data_source_schemas)?,
+            ephemerals: all(answer.ephemeral_resource_schemas)?,
+            functions: answer.functions.into_iter().map(function).collect::<Result<_, _>>()?,
             capabilities: answer.server_capabilities.unwrap_or_default(),
         })
     }
@@ -48,6 +54,32 @@ impl TryFrom<get_provider_schema::Response> for Schemas {
 fn read(of: &str, schema: tfkit_proto::tfplugin6::Schema) -> Result<Schema, HostError> {
     let block = block(schema.block.unwrap_or_default()).map_err(|what| HostError::Schema(of.to_owned(), what))?;
     Ok(Schema { version: schema.version, block })
+}
+
+pub(super) fn function((name, function): (String, Function)) -> Result<(String, Signature), HostError> {
+    let bad = |what: &dyn std::fmt::Display| HostError::Schema(format!("function {name}"), what.to_string());
+    let parameter = |parameter: Parameter, variadic: bool| {
+        let ty = Type::from_json(&parameter.r#type).map_err(|e| bad(&e))?;
+        let ty = if variadic { Type::list(ty) } else { ty };
+        let passing = Passing { null: parameter.allow_null_value, unknown: parameter.allow_unknown_values, variadic };
+        let attribute = Attribute::plain(parameter.name, ty).required().describe(parameter.description);
+        Ok::<_, HostError>(Attribute { passing, ..attribute })
+    };
+    let mut attributes: Vec<Attribute> =
+        function.parameters.into_iter().map(|one| parameter(one, false)).collect::<Result<_, _>>()?;
+    if let Some(variadic) = function.variadic_parameter {
+        attributes.push(parameter(variadic, true)?);
+    }
+    let returns = function.r#return.ok_or_else(|| bad(&"no result"))?;
+    let signature = Signature {
+        parameters: Block::new(attributes),
+        returns: Type::from_json(&returns.r#type).map_err(|e| bad(&e))?,
+        summary: function.summary,
+        description: function.description,
+        deprecated: Some(function.deprecation_message).filter(|why| !why.is_empty()),
+        name: name.clone(),
+    };
+    Ok((name, signature))
 }
 
 fn block(block: proto::Block) -> Result<Block, String> {
@@ -78,19 +110,14 @@ fn attribute(attribute: proto::Attribute) -> Result<Attribute, String> {
         (_, Some(_)) => return Err(bad(&"both a type and a nested type")),
     };
     Ok(Attribute {
-        kind,
         description: attribute.description,
         required: attribute.required,
         optional: attribute.optional,
         computed: attribute.computed,
         sensitive: attribute.sensitive,
         write_only: attribute.write_only,
-        replace: false,
-        keep: false,
-        default: None,
-        validators: Vec::new(),
         deprecated: attribute.deprecated.then_some(attribute.deprecation_message),
-        name: attribute.name,
+        ..Attribute::new(attribute.name, kind)
     })
 }
 

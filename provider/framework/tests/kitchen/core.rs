@@ -11,12 +11,12 @@ use tfkit_proto::tfplugin6::provider_server::Provider;
 use tfkit_proto::tfplugin6::{self as proto, attribute_path::step::Selector};
 use tonic::Request;
 
-use crate::pantry::{Kitchen, dish::Dish, menu::Menu, oven::Oven, provider};
+use crate::pantry::{House, Kitchen, dish::Dish, key::Key, menu::Menu, oven::Oven, provider};
 use crate::values::value;
 
 /// The service, and what core knows about it.
 #[derive(Clone)]
-pub(crate) struct Core(pub(crate) Service);
+pub(crate) struct Core(pub(crate) Service, pub(crate) Option<proto::DynamicValue>);
 
 /// A diagnostic.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,19 +63,21 @@ pub(crate) fn only_error(said: &[Said]) -> &Said {
 pub(crate) fn type_of(name: &str) -> Type {
     match name {
         "kitchen" => Kitchen::block().object_type(),
+        "kitchen meta" => House::block().object_type(),
         "kitchen_dish" => Dish::block().object_type(),
         "kitchen_oven" => Oven::block().object_type(),
         "kitchen_menu" => Menu::block().object_type(),
+        "kitchen_key" => Key::block().object_type(),
         _ => panic!("no such type: {name}"),
     }
 }
 
-fn out(name: &str, value: &Value) -> Option<proto::DynamicValue> {
+pub(crate) fn out(name: &str, value: &Value) -> Option<proto::DynamicValue> {
     let msgpack = wire::msgpack::encode(value, &type_of(name)).expect("the test's value is of the type");
     Some(proto::DynamicValue { msgpack: msgpack.into(), json: Bytes::new() })
 }
 
-fn back(name: &str, message: Option<proto::DynamicValue>) -> Value {
+pub(crate) fn back(name: &str, message: Option<proto::DynamicValue>) -> Value {
     let Some(message) = message else { return Value::Null };
     let value =
         wire::decode_dynamic(&message.msgpack, &message.json, &type_of(name)).expect("the answer is of the type");
@@ -92,7 +94,7 @@ fn path(path: Option<proto::AttributePath>) -> String {
     texts.collect::<Vec<_>>().join(".")
 }
 
-fn said(diagnostics: Vec<proto::Diagnostic>) -> Vec<Said> {
+pub(crate) fn said(diagnostics: Vec<proto::Diagnostic>) -> Vec<Said> {
     let one = |d: proto::Diagnostic| Said {
         error: d.severity() == proto::diagnostic::Severity::Error,
         summary: d.summary.clone(),
@@ -105,7 +107,12 @@ fn said(diagnostics: Vec<proto::Diagnostic>) -> Vec<Said> {
 impl Core {
     /// A provider that is not configured.
     pub(crate) fn new() -> Self {
-        Self(provider().into_service().expect("the schemas are right"))
+        Self(provider().into_service().expect("the schemas are right"), None)
+    }
+
+    /// The same for a module that says this to the provider.
+    pub(crate) fn for_module(&self, meta: &Json) -> Self {
+        Self(self.0.clone(), out("kitchen meta", &value(meta, &type_of("kitchen meta"))))
     }
 
     /// A provider that keeps its things in a directory.
@@ -168,6 +175,7 @@ impl Core {
             proposed_new_state: out(name, &config),
             config: out(name, &config),
             prior_private: prior.map(|prior| prior.private.clone()).unwrap_or_default(),
+            provider_meta: self.1.clone(),
             ..Default::default()
         };
         let answer = self.0.plan_resource_change(Request::new(request)).await.expect("no status").into_inner();
@@ -195,6 +203,7 @@ impl Core {
             planned_state: out(name, &planned.state),
             config: out(name, &config),
             planned_private: planned.private.clone(),
+            provider_meta: self.1.clone(),
             ..Default::default()
         };
         let answer = self.0.apply_resource_change(Request::new(request)).await.expect("no status").into_inner();
@@ -218,6 +227,7 @@ impl Core {
             type_name: name.to_owned(),
             current_state: out(name, &prior.state),
             private: prior.private.clone(),
+            provider_meta: self.1.clone(),
             ..Default::default()
         };
         let answer = self.0.read_resource(Request::new(request)).await.expect("no status").into_inner();
@@ -259,7 +269,12 @@ impl Core {
 
     pub(crate) async fn look_up(&self, name: &str, config: &Json) -> Answer {
         let config = out(name, &value(config, &type_of(name)));
-        let request = proto::read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
+        let request = proto::read_data_source::Request {
+            type_name: name.to_owned(),
+            config,
+            provider_meta: self.1.clone(),
+            ..Default::default()
+        };
         let answer = self.0.read_data_source(Request::new(request)).await.expect("no status").into_inner();
         Answer {
             state: back(name, answer.state),

@@ -3,6 +3,9 @@
 mod apply;
 mod core;
 mod destroy;
+mod ephemeral;
+mod function;
+mod meta;
 mod model;
 #[path = "../../examples/kitchen/pantry/mod.rs"]
 mod pantry;
@@ -12,5 +15,6 @@ mod schema;
 mod state;
 mod stop;
 mod terraform;
+mod timeouts;
 mod validate;
 mod values;

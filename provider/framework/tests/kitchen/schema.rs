@@ -19,6 +19,8 @@ async fn schemas_of_everything() {
     assert_eq!(schemas.resource_schemas.keys().collect::<Vec<_>>(), ["kitchen_dish", "kitchen_oven"]);
     assert_eq!(schemas.data_source_schemas.keys().collect::<Vec<_>>(), ["kitchen_menu"]);
     assert_eq!(schemas.resource_schemas["kitchen_dish"].version, 1);
+    let meta = schemas.provider_meta.and_then(|schema| schema.block).expect("there");
+    assert_eq!(meta.attributes[0].name, "name");
     let capabilities = schemas.server_capabilities.expect("there");
     assert!(capabilities.plan_destroy && capabilities.get_provider_schema_optional);
     assert!(!capabilities.move_resource_state && !capabilities.generate_resource_config);
@@ -36,6 +38,8 @@ async fn metadata_and_identities() {
     let names: Vec<_> = metadata.resources.iter().map(|one| one.type_name.as_str()).collect();
     assert_eq!(names, ["kitchen_dish", "kitchen_oven"]);
     assert_eq!(metadata.data_sources[0].type_name, "kitchen_menu");
+    assert_eq!(metadata.ephemeral_resources[0].type_name, "kitchen_key");
+    assert_eq!(metadata.functions[0].name, "order_text");
     let request = Request::new(get_resource_identity_schemas::Request {});
     let identities = service.get_resource_identity_schemas(request).await.expect("no status").into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());

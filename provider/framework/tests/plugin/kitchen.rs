@@ -104,3 +104,42 @@ async fn errors_of_a_configuration_have_the_paths_that_terraform_shows() {
     let error = host.create("kitchen_dish", &config).await.unwrap_err();
     assert!(matches!(error, HostError::Diagnostics(_)), "{error}");
 }
+
+#[tokio::test]
+async fn functions_are_called_as_core_calls_them() {
+    let directory = directory();
+    let mut host = launch_program(built("kitchen"), directory.path()).start().await.unwrap();
+    assert_eq!(host.functions().await.unwrap()[0].name, "order_text");
+    // Before ConfigureProvider.
+    let said = host.call("order_text", &["soup".into(), Value::Null, "salt".into()]).await.unwrap();
+    assert_eq!(said, "soup to take away, with salt".into());
+    assert!(host.call("order_text", &[Value::unknown(), 1.into()]).await.unwrap().is_unknown());
+    for (arguments, blamed) in [
+        (vec![Value::from("soup"), 0.into()], Some(1)),
+        (vec![Value::from("soup"), 1.into(), "".into()], Some(2)),
+        (vec![Value::Null, 1.into()], Some(0)),
+        (vec![Value::from("soup")], None),
+    ] {
+        let error = host.call("order_text", &arguments).await.unwrap_err();
+        assert!(matches!(error, HostError::Function(_, found) if found == blamed), "{arguments:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_ephemeral_resource_is_opened_renewed_and_closed() {
+    let directory = directory();
+    let mut host = kitchen(directory.path()).await;
+    let config = Value::object([("name", "k".into()), ("renewed", true.into())]);
+    let mut open = host.open("kitchen_key", &config).await.unwrap();
+    assert_eq!(at(&open.result, "code"), &"sesame-k".into());
+    host.renew(&mut open).await.unwrap();
+    host.close(&open).await.unwrap();
+    host.close(&open).await.unwrap();
+    let key = std::fs::read_to_string(directory.path().join("files/key-k.json")).unwrap();
+    assert_eq!(key, r#"{"closed":2,"opened":1,"renewed":1}"#);
+    let failed = host.open("kitchen_key", &Value::object([("name", "k".into()), ("mode", "fail".into())])).await;
+    assert!(matches!(failed.unwrap_err(), HostError::Diagnostics(_)));
+    let quiet = host.open("kitchen_key", &Value::object([("name", "k".into())])).await.unwrap();
+    assert!(host.renew(&mut quiet.clone()).await.is_err(), "it does not want to be renewed");
+    assert!(!host.output().text().contains("sesame"));
+}

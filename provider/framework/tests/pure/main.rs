@@ -4,6 +4,9 @@
 
 mod check_applied;
 mod check_planned;
+mod fuzz;
+#[path = "../../fuzz/checks.rs"]
+mod fuzz_checks;
 mod generate;
 mod json;
 mod msgpack;
@@ -15,5 +18,6 @@ mod plan_replace;
 mod properties;
 mod schema_check;
 mod schema_proto;
+mod signature;
 mod validate;
 mod value;

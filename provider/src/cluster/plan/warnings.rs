@@ -1,6 +1,6 @@
 //! What the user should know before they say yes.
 
-use justmanage_model::{Bytes, ClusterSpec, Release, ReleaseTarget, Seat};
+use justmanage_model::{Bytes, ClusterSpec, Seat};
 use tfkit::{Diagnostic, Path};
 
 /// What the shape of a new cluster can stand. (It cannot be changed afterwards, so it is said when it is chosen and not again.)
@@ -100,28 +100,6 @@ pub(super) fn less_memory(from: &ClusterSpec, to: &ClusterSpec, used: Option<Byt
     Some(Diagnostic::warning("Data may not fit any more", detail).at(Path::attribute("memory")))
 }
 
-/// An exact version stays as it is, also when a hole in it becomes known. `release` is what runs, or would.
-pub(super) fn holes(spec: &ClusterSpec, release: Option<&Release>) -> Option<Diagnostic> {
-    let ReleaseTarget::Exactly(version) = spec.version else { return None };
-    let pinned = Release::new(spec.engine, version);
-    let release = release.filter(|release| release.agrees_with(&pinned)).unwrap_or(&pinned);
-    let known = justmanage_releases::vulnerabilities(release);
-    let holes = known.certain();
-    if holes.is_empty() {
-        return None;
-    }
-    let list: Vec<String> = holes.iter().map(ToString::to_string).collect();
-    let line = version.line();
-    let detail = format!(
-        "{release} has {} known {}: {}.\n\nThe version is pinned, so nothing ever changes it. Where \"{line}\" is written instead, \
-         the newest patch of the line is taken.",
-        holes.len(),
-        if holes.len() == 1 { "hole" } else { "holes" },
-        list.join(", "),
-    );
-    Some(Diagnostic::warning("Pinned version has known holes", detail).at(Path::attribute("version")))
-}
-
 #[cfg(test)]
 mod tests {
     use justmanage_model::{Bytes, Engine};
@@ -199,13 +177,5 @@ mod tests {
         let two = replaced(&[seat(1, 0), seat(1, 1)], &spec(3, 1));
         assert_eq!(two.summary, "Will replace 2 nodes");
         assert!(two.detail.contains("No node is left of shard 1: its keys are lost"), "{}", two.detail);
-    }
-
-    #[test]
-    fn only_a_pin_below_a_fix_is_warned_of() {
-        let with = |version: &str| ClusterSpec { version: version.parse().expect("a version"), ..spec(3, 1) };
-        let warning = holes(&with("7.0.11"), None).expect("7.0.11 has holes that 7.0.15 does not have");
-        assert!(warning.detail.contains("CVE-") && warning.detail.contains("\"7.0\""), "{}", warning.detail);
-        assert_eq!(holes(&with("7.0"), None), None, "a line takes the newest patch");
     }
 }

@@ -15,6 +15,8 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         on_crash: "failover".into(),
         cpus: None,
         metrics_readers: None,
+        maintenance_window: None,
+        backup_policy: None,
         deletion_protection: true,
         local: Some(Local {}),
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),

@@ -1,14 +1,15 @@
 //! `kitchen_dish`: every type of attribute and every option.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tfkit::{
     Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Number, Path, Plan, PlanChange, Resource, Set, Value, async_trait,
 };
 
-use super::Store;
 use super::parts::{Ingredient, Order, Plate, Side};
+use super::{House, Store};
 
 /// A dish with all that belongs to it.
 #[derive(Model)]
@@ -138,6 +139,9 @@ impl Resource for Dishes {
 
     async fn create(&self, cx: &DishCx, mut plan: Plan<Dish>) -> Result<Dish, Failed<Dish>> {
         plan.id = plan.name.as_str().into();
+        if let Some(key) = plan.labels.as_ref().and_then(|labels| labels.get("waits_for")) {
+            renewed(cx, key).await?;
+        }
         self.write(cx, plan)
     }
 
@@ -240,11 +244,23 @@ impl Dishes {
         dish.weight.clone_from(&weight);
         let file = json!({
             "revision": revision, "weight": weight, "owner": dish.owner.known(), "garnish": dish.garnish.known(),
-            "secret_length": dish.secret_length.known(),
+            "secret_length": dish.secret_length.known(), "house": cx.provider_meta::<House>()?.map(|house| house.name),
         });
         store.put("dish", &dish.name, &file)?;
         Ok(dish)
     }
+}
+
+/// Waits until a key of the pantry was renewed.
+async fn renewed(cx: &DishCx, key: &str) -> Result<(), Diagnostic> {
+    let begin = Instant::now();
+    while !cx.client()?.get("key", key)?.is_some_and(|file| file["renewed"].is_u64()) {
+        if begin.elapsed() > Duration::from_secs(30) {
+            return Err(Diagnostic::error("Key not renewed", "It was waited for in vain."));
+        }
+        cx.unless_stopped(tokio::time::sleep(Duration::from_millis(10))).await?;
+    }
+    Ok(())
 }
 
 /// Counts in the private state.

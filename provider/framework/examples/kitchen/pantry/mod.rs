@@ -1,7 +1,9 @@
 //! The kitchen: a provider that exercises everything the framework has, and keeps its things as JSON files.
 
 pub(crate) mod dish;
+pub(crate) mod key;
 pub(crate) mod menu;
+pub(crate) mod order_text;
 pub(crate) mod oven;
 mod parts;
 mod store;
@@ -20,6 +22,18 @@ pub(crate) struct Kitchen {
     owner: String,
 }
 
+/// The house that a module cooks for.
+#[derive(Model)]
+pub(crate) struct House {
+    /// Its name; written on each dish.
+    #[tf(required, validate = known_house, says = "not the neighbour's")]
+    pub(crate) name: String,
+}
+
+fn known_house(name: &str) -> Result<(), String> {
+    if name == "neighbour" { Err("We do not cook for the neighbour.".into()) } else { Ok(()) }
+}
+
 /// The provider with all its types.
 pub(crate) fn provider() -> Provider<Store> {
     Provider::new("kitchen")
@@ -34,6 +48,9 @@ pub(crate) fn provider() -> Provider<Store> {
         .resource(dish::Dishes)
         .resource(oven::Ovens)
         .data_source(menu::Menus)
+        .ephemeral(key::Keys)
+        .function(order_text::OrderText)
+        .provider_meta::<House>()
 }
 
 async fn connect(config: Kitchen, _: ConfigureCx) -> Result<Store, Diagnostics> {

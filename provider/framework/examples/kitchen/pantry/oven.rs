@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tfkit::timeouts::{Limits, Timeouts};
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, async_trait};
 
 use super::Store;
@@ -25,15 +26,19 @@ pub(crate) struct Oven {
     /// What it is doing. Changes by itself.
     #[tf(computed)]
     status: Attr<String>,
+    /// How long operations may take.
+    #[tf(optional)]
+    timeouts: Option<Timeouts>,
 }
 
-const MODES: [&str; 10] = [
+const MODES: [&str; 11] = [
     "bake",
     "fail early",
     "fail late",
     "panic early",
     "panic late",
     "slow",
+    "slow and proud",
     "lie",
     "leave unknown",
     "warn",
@@ -54,6 +59,7 @@ impl Resource for Ovens {
     type Model = Oven;
     type Client = Store;
     const TYPE: &'static str = "oven";
+    const TIMEOUTS: Option<Limits> = Some(Limits::all(Duration::from_secs(3600)));
 
     async fn modify_plan(&self, _: &OvenCx, change: &mut PlanChange<Oven>) -> Result<(), Diagnostics> {
         if change.config.mode.known().is_some_and(|mode| mode == "plan a lie") {
@@ -107,6 +113,11 @@ impl Ovens {
             "slow" => {
                 cx.client()?.put("started", &oven.name, &json!(true))?;
                 cx.unless_stopped(tokio::time::sleep(Duration::from_secs(60))).await?;
+            }
+            // Looks at the token itself, and has its own words.
+            "slow and proud" => {
+                cx.cancelled().cancelled().await;
+                return Err(Diagnostic::error("Oven proud", "It does not like to be hurried.").into());
             }
             "lie" => oven.degrees = Some(0),
             "leave unknown" => return Ok(oven),

@@ -25,9 +25,11 @@ impl Store {
         self.directory.join(format!("{kind}-{id}.json"))
     }
 
-    /// Writes a thing.
+    /// Writes a thing, which others see whole or not at all.
     pub(crate) fn put(&self, kind: &str, id: &str, thing: &Json) -> Result<(), Diagnostic> {
-        fs::write(self.path(kind, id), thing.to_string()).map_err(|error| failed("write", &error))
+        let new = self.directory.join(format!(".{kind}-{id}.new"));
+        let written = fs::write(&new, thing.to_string()).and_then(|()| fs::rename(&new, self.path(kind, id)));
+        written.map_err(|error| failed("write", &error))
     }
 
     /// Reads a thing; `None` when there is none.

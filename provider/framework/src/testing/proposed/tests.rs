@@ -4,21 +4,7 @@ use super::*;
 use crate::{Type, schema::Block};
 
 fn attribute(name: &str, optional: bool, computed: bool) -> Attribute {
-    Attribute {
-        name: name.into(),
-        kind: Kind::Plain(Type::String),
-        description: String::new(),
-        required: !optional && !computed,
-        optional,
-        computed,
-        sensitive: false,
-        write_only: false,
-        replace: false,
-        keep: false,
-        default: None,
-        validators: Vec::new(),
-        deprecated: None,
-    }
+    Attribute { required: !optional && !computed, optional, computed, ..Attribute::plain(name, Type::String) }
 }
 
 fn rules(nesting: Nesting, computed: bool) -> Schema {

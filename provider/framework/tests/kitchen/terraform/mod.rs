@@ -1,6 +1,10 @@
 //! The real Terraform with the kitchen provider, through `dev_overrides`.
 
+mod ephemeral;
 mod failures;
+mod function;
 mod life;
+mod meta;
+mod timeouts;
 mod unknown;
 mod workspace;

@@ -2,7 +2,8 @@
 
 /// The candidate with the smallest edit distance, if it is near enough to be a slip of the same name: at most a third of
 /// its length, and at least one.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.chars().count() / 3).max(1);
     candidates
         .into_iter()

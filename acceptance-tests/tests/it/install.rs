@@ -1,0 +1,156 @@
+//! The provider is installed from its archive, without a registry, by the commands of the guide.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use acceptance_tests::{Workspace, binaries, servers};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ring::digest::{SHA256, digest};
+
+use crate::world::{CLUSTER, cluster, text};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A workspace in which nothing says where the provider is, with `dist/` beside the configuration.
+fn with_dist() -> Workspace {
+    let mut workspace = Workspace::bare();
+    workspace.set("TF_CLI_CONFIG_FILE", "");
+    let program = binaries::built(binaries::PROVIDER);
+    binaries::built(binaries::AGENT);
+    dist(&workspace, program.parent().expect("a directory"));
+    workspace.write(
+        "provider.tf",
+        &format!(
+            "terraform {{\n  required_providers {{\n    justmanage = {{\n      source = \"justmanage/justmanage\"\n    }}\n  }}\n}}\n\n\
+             provider \"justmanage\" {{\n  artifacts = [{{ directory = \"{}\" }}]\n}}\n",
+            servers::usual("redis").bin.display()
+        ),
+    );
+    workspace.write("main.tf", &cluster("redis", "7.0", ""));
+    workspace
+}
+
+/// Packs these programs as a release is packed.
+fn dist(workspace: &Workspace, programs: &Path) {
+    let out = workspace.config().join("dist");
+    let mut command = Command::new(binaries::built("xtask"));
+    let done =
+        command.arg("dist").arg("--programs").arg(programs).arg("--out").arg(&out).output().expect("xtask starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The first shell lines below a heading of the guide.
+fn commands(heading: &str) -> String {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides/install-without-a-registry.md");
+    let text = fs::read_to_string(guide).expect("the guide");
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).expect("the section");
+    let (_, block) = section.split_once("```shell\n").expect("a block of commands");
+    block.split_once("```").expect("its end").0.to_owned()
+}
+
+/// Where Terraform unpacks the provider.
+fn installed(workspace: &Workspace) -> PathBuf {
+    let below = format!(".terraform/providers/registry.terraform.io/justmanage/justmanage/{VERSION}");
+    let version = workspace.config().join(below);
+    let mut platforms = fs::read_dir(&version).expect("the provider is installed").flatten();
+    platforms.next().expect("a platform").path()
+}
+
+fn sha256(file: &Path) -> String {
+    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The checksum that a lock file has for an archive with these files: Go's `dirhash.Hash1`.
+fn h1(files: &[(&str, PathBuf)]) -> String {
+    let lines: String = files.iter().map(|(name, file)| format!("{}  {name}\n", sha256(file))).collect();
+    format!("h1:{}", BASE64_STANDARD.encode(digest(&SHA256, lines.as_bytes())))
+}
+
+#[test]
+fn a_file_system_mirror_gives_provider_and_agent_and_the_lock_file_holds_them() {
+    let workspace = with_dist();
+    workspace.shell(&commands("A file system mirror")).ok();
+
+    let place = installed(&workspace);
+    let provider = format!("{}_v{VERSION}", binaries::PROVIDER);
+    // In the order of their names.
+    let license = Path::new(env!("CARGO_MANIFEST_DIR")).join("../LICENSE");
+    let files = [
+        ("LICENSE", license),
+        (binaries::AGENT, binaries::built(binaries::AGENT)),
+        (provider.as_str(), binaries::built(binaries::PROVIDER)),
+    ];
+    for (name, original) in &files {
+        let mode = fs::metadata(place.join(name)).expect("it was in the archive").permissions().mode();
+        assert_eq!(mode & 0o111 != 0, *name != "LICENSE", "{name}: {mode:o}");
+        assert_eq!(sha256(&place.join(name)), sha256(original), "{name}");
+    }
+    let lock = fs::read_to_string(workspace.config().join(".terraform.lock.hcl")).expect("the lock file");
+    let expected = h1(&files);
+    assert!(
+        lock.contains(&format!("\"{expected}\"")) && lock.contains(&format!("\"{VERSION}\"")),
+        "{expected}: {lock}"
+    );
+
+    let planned = workspace.plan().ok();
+    assert!(!planned.stdout.contains("development overrides"), "{planned}");
+    workspace.apply().ok();
+    assert_eq!(workspace.resource(CLUSTER)["converged"], true);
+    assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), servers::usual("redis").version);
+    assert_eq!(workspace.running(binaries::AGENT).len(), 1);
+    workspace.assert_no_changes();
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+
+    // Another archive under the same version is not run.
+    let other = workspace.root().join("other");
+    fs::create_dir(&other).expect("a directory");
+    for name in [binaries::PROVIDER, binaries::AGENT] {
+        fs::write(other.join(name), "#!/bin/sh\nexit 1\n").expect("a program");
+    }
+    dist(&workspace, &other);
+    let copy = "cp dist/terraform-provider-justmanage_*.zip ~/.terraform.d/mirror/registry.terraform.io/justmanage/justmanage/";
+    workspace.shell(copy).ok();
+    fs::remove_dir_all(workspace.config().join(".terraform")).expect("what was installed");
+    let refused = workspace.terraform(&["init", "-no-color"]).fails();
+    assert!(refused.stderr.contains("checksum"), "{refused}");
+}
+
+#[test]
+fn the_implied_directory_needs_no_setting() {
+    let workspace = with_dist();
+    workspace.shell(&commands("The implied directory")).ok();
+    assert!(installed(&workspace).join(binaries::AGENT).is_file());
+    assert_eq!(workspace.planned().actions(CLUSTER), ["create"]);
+}
+
+#[test]
+fn the_digests_of_a_release_are_those_of_its_files() {
+    let workspace = with_dist();
+    let named = |end: &str| {
+        let entries = fs::read_dir(workspace.config().join("dist")).expect("dist").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.ends_with(end));
+        names
+    };
+    let prefix = format!("{}_{VERSION}", binaries::PROVIDER);
+    assert_eq!(named("_manifest.json"), [format!("{prefix}_manifest.json")]);
+    assert_eq!(named("_SHA256SUMS"), [format!("{prefix}_SHA256SUMS")]);
+    let [archive] = &named(".zip")[..] else { panic!("one archive: {:?}", named(".zip")) };
+    assert!(archive.starts_with(&format!("{prefix}_")), "{archive}");
+    let checked = workspace.shell("cd dist; sha256sum --check --strict *_SHA256SUMS").ok();
+    assert!(checked.stdout.contains(&format!("{archive}: OK")), "{checked}");
+    assert!(checked.stdout.contains("_manifest.json: OK"), "{checked}");
+    let manifest = workspace.shell("cat dist/*_manifest.json").ok().stdout;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    assert_eq!(manifest["metadata"]["protocol_versions"], serde_json::json!(["6.0"]));
+
+    // The same programs again: the same bytes.
+    let before = sha256(&workspace.config().join("dist").join(archive));
+    dist(&workspace, binaries::built(binaries::PROVIDER).parent().expect("a directory"));
+    assert_eq!(sha256(&workspace.config().join("dist").join(archive)), before);
+}

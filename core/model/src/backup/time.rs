@@ -1,0 +1,160 @@
+//! When backups are made: "daily 03:30 Asia/Kolkata", "Sun 02:00 UTC", "every 6h".
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
+
+use crate::Timestamp;
+use crate::calendar::{Cursor, Days, TimeOfDay, Token, Zone};
+use crate::failure::Invalid;
+use crate::text::serde_as_text;
+use crate::window::{HORIZON_YEARS, refuse_cron};
+
+/// One line of a backup's schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupTime {
+    /// On some days, at a time by a zone's clocks. Where they are put forward over it, as much later; where they are put back,
+    /// the first time.
+    At {
+        /// On which days.
+        days: Days,
+        /// At what time.
+        time: TimeOfDay,
+        /// By whose clocks.
+        zone: Zone,
+    },
+    /// Again and again, counted from midnight in UTC.
+    Every(Interval),
+}
+
+/// A part of a day that divides it, or of an hour that divides that, in minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interval(u16);
+
+/// What divides a day, in minutes, from a quarter of an hour to half a day. A backup that is made more often than it takes to
+/// make is none; who cannot lose a quarter of an hour needs another kind.
+const INTERVALS: [u16; 10] = [15, 20, 30, 60, 120, 180, 240, 360, 480, 720];
+
+const SUMMARY: &str = "Schedule not valid";
+const SHAPE: &str = "Write days, a time and a time zone (\"daily 03:30 Asia/Kolkata\"), or an interval (\"every 6h\").";
+
+impl Interval {
+    /// In minutes.
+    #[must_use]
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Invalid> {
+        let all = INTERVALS.map(|minutes| Self(minutes).to_string()).join(", ");
+        let hint = format!("Intervals that divide the day evenly are {all}.");
+        let token = cursor.remainder();
+        if token.text.is_empty() {
+            return Err(cursor.missing("the interval is missing", hint));
+        }
+        let unit = token.text.chars().last().unwrap_or_default();
+        let number = token.text[..token.text.len() - unit.len_utf8()].parse::<u16>().ok();
+        let minutes = number.and_then(|number| match unit {
+            'h' => number.checked_mul(60),
+            'm' => Some(number),
+            _ => None,
+        });
+        match minutes {
+            Some(minutes) if INTERVALS.contains(&minutes) => Ok(Self(minutes)),
+            Some(1440) => Err(cursor.fault(token, "is a day", "Say at what time: \"daily 03:30 Asia/Kolkata\".")),
+            _ => Err(cursor.fault(token, "is not an interval that is possible", hint)),
+        }
+    }
+}
+
+impl BackupTime {
+    /// Reads a line before which `before` characters stand in what the user wrote.
+    pub(super) fn read(text: &str, before: usize) -> Result<Self, Invalid> {
+        let mut cursor = Cursor::new(SUMMARY, text, before);
+        refuse_cron(&cursor)?;
+        if cursor.peek().text.eq_ignore_ascii_case("every") {
+            cursor.until_blank();
+            return Interval::read(&mut cursor).map(Self::Every);
+        }
+        let days = Days::read(&mut cursor)?;
+        let time = TimeOfDay::read(&mut cursor, false)?;
+        let next: Token<'_> = cursor.peek();
+        if next.text.starts_with('-') {
+            return Err(cursor.fault(next, "is not for a backup, which has a time and no end", SHAPE));
+        }
+        if cursor.rest().starts_with(|c: char| !c.is_whitespace()) {
+            return Err(cursor.fault(next, "follows the time without a space", SHAPE));
+        }
+        Ok(Self::At { days, time, zone: Zone::read(&mut cursor)? })
+    }
+}
+
+/// The next times of several lines, each once.
+pub(super) fn next(schedule: &[BackupTime], after: Timestamp, count: usize) -> Vec<Timestamp> {
+    let mut found: BTreeSet<Timestamp> = BTreeSet::new();
+    for line in schedule {
+        found.extend(line.after(after).take(count));
+    }
+    found.into_iter().take(count).collect()
+}
+
+impl BackupTime {
+    /// The times of this line from `after` on, soonest first.
+    fn after(&self, after: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
+        match self {
+            Self::Every(interval) => Box::new(interval.after(after)),
+            Self::At { days, time, zone } => {
+                let today = TimeZone::UTC.to_datetime(after).date();
+                let first = today.saturating_sub(2.days());
+                let last = today.saturating_add(i32::from(HORIZON_YEARS).years());
+                let dates = std::iter::successors(Some(first), |date| date.tomorrow().ok());
+                let wanted = dates.take_while(move |date| *date <= last).filter(|date| days.contains(*date));
+                let times = wanted.filter_map(|date| Some(time.on(date, zone)?.at));
+                Box::new(times.filter(move |at| *at >= after))
+            }
+        }
+    }
+}
+
+impl Interval {
+    fn after(self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let step = i64::from(self.0) * 60;
+        // Days of UTC have 86,400 seconds, so what divides them divides the seconds since 1970.
+        let whole = after.as_second().div_euclid(step) * step;
+        let begin = Timestamp::from_second(whole).ok();
+        let step = SignedDuration::from_secs(step);
+        let times = std::iter::successors(begin, move |time| time.checked_add(step).ok());
+        times.skip_while(move |time| *time < after)
+    }
+}
+
+impl FromStr for BackupTime {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::read(text, 0)
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            minutes if minutes.is_multiple_of(60) => write!(f, "{}h", minutes / 60),
+            minutes => write!(f, "{minutes}m"),
+        }
+    }
+}
+
+impl fmt::Display for BackupTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At { days, time, zone } => write!(f, "{days} {time} {zone}"),
+            Self::Every(interval) => write!(f, "every {interval}"),
+        }
+    }
+}
+
+serde_as_text!(BackupTime);

@@ -1,0 +1,36 @@
+//! Passwords and users whose time is over, and the layout that a Record with such needs.
+
+use super::Record;
+use crate::Timestamp;
+
+impl Record {
+    /// The latest end of a password that is not after `now`: by then, something is to be taken out.
+    #[must_use]
+    pub fn ended_by(&self, now: Timestamp) -> Option<Timestamp> {
+        self.ends().filter(|until| *until <= now).max()
+    }
+
+    /// Takes out the passwords that have ended by then, and with its last one the user.
+    pub fn end_passwords(&mut self, by: Timestamp) {
+        self.users.retain(|_, user| {
+            let before = user.passwords.len();
+            user.passwords.retain(|password| password.until.is_none_or(|until| until > by));
+            before == user.passwords.len() || !user.passwords.is_empty()
+        });
+    }
+
+    /// Makes the layout one that can say everything that the Record holds; never an older one than it was.
+    pub fn raise_layout(&mut self) {
+        self.layout = self.layout.max(self.least_layout());
+    }
+
+    /// The oldest layout that can say everything that the Record holds.
+    pub(super) fn least_layout(&self) -> u32 {
+        let temporary = self.users.keys().any(crate::UserName::is_temporary);
+        if temporary || self.ends().next().is_some() { 2 } else { 1 }
+    }
+
+    fn ends(&self) -> impl Iterator<Item = Timestamp> {
+        self.users.values().flat_map(|user| &user.passwords).filter_map(|password| password.until)
+    }
+}

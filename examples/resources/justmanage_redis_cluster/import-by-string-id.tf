@@ -1,0 +1,4 @@
+import {
+  to = justmanage_redis_cluster.cache
+  id = "local/cache"
+}
