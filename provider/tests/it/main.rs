@@ -4,6 +4,7 @@
 mod agents;
 mod credentials;
 mod door;
+mod imports;
 mod lookup;
 mod plans;
 mod policies;
