@@ -7,6 +7,7 @@ mod clusters;
 mod credentials;
 mod cut_short;
 mod example;
+mod import;
 mod install;
 mod interrupts;
 mod kills;

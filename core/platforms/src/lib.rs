@@ -11,11 +11,12 @@
 pub mod error;
 pub mod machine;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{Engine, Version};
+use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
 pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
@@ -28,6 +29,12 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError>;
+
+    /// The names of all clusters that have machines here. Authoritative, as [`Platform::find`] is.
+    ///
+    /// # Errors
+    /// As [`Platform::find`].
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError>;
 
     /// Makes the machine of this claim exist and its agent run. The same claim always gives the same machine.
     ///

@@ -2,6 +2,7 @@
 //!
 //! Since these are the traits themselves, no call that the manager makes can be forgotten.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
-use justmanage_model::{Engine, Epoch, Record, Version};
+use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
 };
@@ -35,6 +36,10 @@ async fn call<T>(name: &str, call: impl Future<Output = T>) -> T {
 impl Platform for Marked<dyn Platform> {
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         call("platform.find", self.0.find(query)).await
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        self.0.clusters().await
     }
 
     async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {

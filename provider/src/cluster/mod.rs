@@ -1,5 +1,7 @@
 //! `justmanage_redis_cluster`: the resource's verbs.
 
+mod identity;
+pub(crate) mod list;
 mod model;
 mod plan;
 mod private;

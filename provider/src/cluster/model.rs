@@ -8,6 +8,9 @@ use tfkit::{Attr, Model, Timeouts};
 /// configuration asks for; Terraform only says what is wanted.
 ///
 /// Clients connect over TLS, trust `ca_certificate`, and log in as a `justmanage_redis_user`; there is no default user.
+///
+/// `terraform query` (Terraform 1.14 and newer) finds the clusters of this machine by `list "justmanage_redis_cluster"`, and writes
+/// their configuration.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct Cluster {
     /// Where the cluster is found: platform, name and an id of its own, such as `local/cache/jmc0123456789abcdef`. Stable for life.

@@ -1,5 +1,6 @@
 //! The four verbs of the trait, for processes of this machine.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
@@ -114,6 +115,10 @@ impl Platform for Local {
             self.tidy(query.name.clone()).await?;
         }
         Ok(found)
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        self.root.clusters()
     }
 
     async fn ensure(&self, want: &MachineOrder) -> Result<Machine, PlatformError> {

@@ -1,5 +1,6 @@
 //! The directory of all local clusters: its layout, its lock, and the claims in it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -86,6 +87,27 @@ impl Root {
                 _ => {}
             }
         }
+    }
+
+    /// The names of all clusters that have a node here.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when a directory cannot be read, [`PlatformError::Invalid`] when a claim is damaged.
+    pub fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries.map_err(|error| denied(&self.path, &error))?,
+        };
+        let mut clusters = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| denied(&self.path, &error))?.file_name();
+            // Other names are our own stores, or nothing of ours.
+            let Some(name) = entry.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if !self.orders(&name)?.is_empty() {
+                clusters.insert(name);
+            }
+        }
+        Ok(clusters)
     }
 
     /// The orders of all nodes under a cluster's name, with their directories.

@@ -1,10 +1,11 @@
 //! The machines of the world.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{Engine, Release, Version};
+use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
 };
@@ -15,6 +16,10 @@ use super::{Inside, World};
 impl Platform for World {
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        Ok(self.inside().machines.values().map(|machine| machine.claim.name.clone()).collect())
     }
 
     async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
