@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 /// | `admitted.json` | operators whom the owner of the directory let in | `justmanage-agent admit` |
 /// | `agent.lock` | held by the agent that runs | the agent |
 /// | `agent.json` | how to reach the agent that runs | the agent, when it listens |
+/// | `program` | link to the program of the agent that ran last: what starts the node's agent again | the agent, when it listens |
 /// | `agent.log`, `server.log` | logs | agent and server |
 /// | `ports.json` | the node's ports | the agent, once |
 /// | `record/` | the Record: the agent's copy, and what it keeps of the group that agrees on it | the agent |
@@ -62,6 +63,8 @@ impl Directory {
         agent_lock = "agent.lock";
         /// How to reach the agent that runs.
         agent_info = "agent.json";
+        /// Leads to the program of the agent that ran last.
+        program = "program";
         /// The agent's log.
         agent_log = "agent.log";
         /// The node's ports.
@@ -131,6 +134,24 @@ impl Directory {
         fs::rename(&unfinished, path)?;
         File::open(directory)?.sync_all()?;
         step!("file {}: in place", path.file_name().unwrap_or_default().display());
+        Ok(())
+    }
+
+    /// Makes a link, in place of the one that is there.
+    ///
+    /// # Errors
+    /// It cannot be made; then the old one is still there.
+    pub fn link(&self, path: &Path, to: &Path) -> io::Result<()> {
+        if fs::read_link(path).is_ok_and(|there| there == to) {
+            return Ok(());
+        }
+        let unfinished = path.with_extension("new");
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => std::os::unix::fs::symlink(to, &unfinished)?,
+        }
+        fs::rename(&unfinished, path)?;
+        step!("link {}: in place", path.file_name().unwrap_or_default().display());
         Ok(())
     }
 

@@ -159,6 +159,7 @@ pub async fn serve(
     let admitting = tokio::spawn(admit(group.clone(), directory.clone()));
     let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
     step!("agent: answers");
+    note_program(&directory);
     directory.write(&directory.agent_info(), &info)?;
     info!(node = %info.claim.node, agent = %info.agent, client = %info.client, version = info.version, "the agent runs");
 
@@ -277,6 +278,15 @@ async fn ended(
                 }
             }
         }
+    }
+}
+
+/// Notes which program this node's agent is: one that has come so far starts. Without the note, whoever starts the agent again
+/// chooses a program.
+fn note_program(directory: &Directory) {
+    let noted = std::env::current_exe().and_then(|program| directory.link(&directory.program(), &program));
+    if let Err(error) = noted {
+        warn!(error = error.to_string(), "the agent's program could not be noted");
     }
 }
 

@@ -5,7 +5,7 @@ mod nodes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use justmanage_model::{NodeId, Observation, Phase, Record, Release, Seat, ServerState, SlotSet, Waiting};
+use justmanage_model::{NodeId, Observation, Phase, Record, Release, Seat, ServerState, SlotSet, Version, Waiting};
 use justmanage_platforms::{Machine, MachineState};
 
 use crate::Locator;
@@ -29,6 +29,8 @@ pub struct ClusterView {
     pub waiting_on: Vec<String>,
     /// The lowest version that its servers run; `None` when none could be asked.
     pub version_actual: Option<String>,
+    /// The lowest version of its agents; `None` when none could be asked.
+    pub agent_version: Option<Version>,
     /// Its nodes in the order of their seats.
     pub nodes: Vec<NodeView>,
     /// Whose agent leads; `None` when nobody does.
@@ -51,6 +53,7 @@ impl ClusterView {
             needs_apply: true,
             waiting_on: vec!["its agents have not answered yet".into()],
             version_actual: None,
+            agent_version: None,
             nodes: Vec::new(),
             leader: None,
             missing: Vec::new(),
@@ -78,6 +81,7 @@ impl ClusterView {
             needs_apply: !status.converged && status.waiting.iter().any(needs_somebody),
             waiting_on: if status.converged { Vec::new() } else { waiting_on },
             version_actual,
+            agent_version: nodes.iter().filter_map(|node| node.agent_version).min(),
             nodes,
             leader: status.leader,
             missing: Vec::new(),

@@ -32,8 +32,9 @@ use tfkit::Provider;
 pub fn provider() -> Provider<impl Send + Sync + 'static> {
     Provider::new("justmanage")
         .config_validated(settings::connect, settings::validate)
-        .resource(cluster::Clusters)
-        .resource(user::Users)
+        .identified(cluster::Clusters)
+        .identified(user::Users)
+        .list(cluster::list::ClusterList)
         .resource(policies::MaintenanceWindows)
         .resource(policies::BackupPolicies)
         .ephemeral(credentials::Temporary)

@@ -44,7 +44,8 @@ impl World {
                 };
             }
             _ => {
-                let user = User { acl: "~* +@read".parse().expect("rules"), passwords: vec![] };
+                let user =
+                    User { acl: "~* +@read".parse().expect("rules"), passwords: vec![], given: Default::default() };
                 record.users.insert(format!("user-{value}").parse().expect("a name"), user);
             }
         });
@@ -63,7 +64,8 @@ impl World {
         let password = PasswordHash::from_digest([generation; 4].concat().try_into().expect("32 bytes"));
         let before = self.store.record.users.get(&name).and_then(User::password);
         self.operate(|record| {
-            let rules = || User { acl: "~* +@read".parse().expect("rules"), passwords: vec![] };
+            let rules =
+                || User { acl: "~* +@read".parse().expect("rules"), passwords: vec![], given: Default::default() };
             let user = record.users.entry(name.clone()).or_insert_with(rules);
             user.set_password(password, now, Duration::from_millis(grace));
         });

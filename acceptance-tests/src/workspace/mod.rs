@@ -117,6 +117,18 @@ impl Workspace {
         self.environment.insert(name.into(), value.into());
     }
 
+    /// Another place of a configuration and a state, of the same user on the same machine: clusters and operator key are shared.
+    ///
+    /// # Panics
+    /// As [`Workspace::with_provider`].
+    pub fn beside(&self) -> Self {
+        let mut other = Self::with_provider("");
+        for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "settings")] {
+            other.set(name, &self.root.path().join(folder).display().to_string());
+        }
+        other
+    }
+
     /// The root of it all.
     pub fn root(&self) -> &Path {
         self.root.path()

@@ -6,7 +6,7 @@ use std::path::Path;
 use acceptance_tests::{Login, Workspace};
 use redis::TypedCommands;
 
-use crate::world::{CLUSTER, PASSWORD, USER, applied, cluster, login, prepared, user};
+use crate::world::{CLUSTER, PASSWORD, USER, applied, cluster, login, prepared, text, user};
 
 const OTHER: &str = "another-password-entirely-91c2";
 

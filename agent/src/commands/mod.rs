@@ -10,6 +10,7 @@ mod remove;
 mod run;
 mod start;
 mod status;
+mod upgrade;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -30,6 +31,7 @@ justmanage-agent runs one Redis or Valkey node.
   justmanage-agent start --dir DIR     start the agent of a node in the background; prints how to reach it
   justmanage-agent run --dir DIR       run it in the foreground
   justmanage-agent status --dir DIR... what runs in nodes' directories; a line for each
+  justmanage-agent upgrade --dir DIR   take the place of the agent that runs, if that is older; its server runs on
   justmanage-agent remove --dir DIR    stop agent and server, and remove the directory
   justmanage-agent admit --dir DIR --operator PIN
                                        let the holder of another operator key in (sha256:... of the public key)
@@ -86,6 +88,7 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
             let (directory, operator) = admission(arguments)?;
             admit::admit(&directory, operator)
         }
+        Some("upgrade") => answer(&upgrade::upgrade(&node(arguments)?)?),
         Some("remove") => remove::remove(&node(arguments)?),
         Some("inspect") => answer(&inspect::inspect(files(arguments)?)?),
         Some("launch") => launch::launch(arguments),

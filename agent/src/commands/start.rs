@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use justmanage_model::node::AgentInfo;
@@ -21,13 +22,19 @@ const PAUSE: Duration = Duration::from_millis(3);
 
 /// Starts the agent, unless it runs, and waits until it listens.
 pub(super) fn start(directory: &Directory) -> Result<AgentInfo, CommandError> {
+    let own = std::env::current_exe().map_err(disk(directory))?;
+    start_with(directory, &own)
+}
+
+/// The same with another program.
+pub(super) fn start_with(directory: &Directory, program: &Path) -> Result<AgentInfo, CommandError> {
     let fail = disk(directory);
     order(directory)?;
     if let Some(info) = status::agent_that_answers(directory).map_err(&fail)? {
         return Ok(info);
     }
     step!("start: about to launch");
-    let mut ours = launch(directory)?;
+    let mut ours = launch(directory, program)?;
     step!("start: launched");
     let deadline = Instant::now() + LIMIT;
     while Instant::now() < deadline {
@@ -40,7 +47,7 @@ pub(super) fn start(directory: &Directory) -> Result<AgentInfo, CommandError> {
                 return Err(last_words(directory));
             }
             // Another agent is starting, or was ending when ours tried.
-            ours = launch(directory)?;
+            ours = launch(directory, program)?;
         }
     }
     // An agent that cannot be reached is no use to anybody, and would be in the way of the next.
@@ -52,11 +59,10 @@ pub(super) fn start(directory: &Directory) -> Result<AgentInfo, CommandError> {
 }
 
 /// The agent as a process of its own: own session, nothing of ours but its log.
-fn launch(directory: &Directory) -> Result<Watched, CommandError> {
+fn launch(directory: &Directory, program: &Path) -> Result<Watched, CommandError> {
     let fail = disk(directory);
-    let program = std::env::current_exe().map_err(&fail)?;
     let path = directory.path().as_os_str();
-    let launch = Launch::new(directory.path(), &program, &[OsStr::new("run"), OsStr::new("--dir"), path]);
+    let launch = Launch::new(directory.path(), program, &[OsStr::new("run"), OsStr::new("--dir"), path]);
     let mut command = Launcher::own().command(&launch);
     if let Some(level) = std::env::var_os("JUSTMANAGE_LOG") {
         command.env("JUSTMANAGE_LOG", level);

@@ -195,6 +195,7 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
             .parse()
             .expect("rules"),
         passwords: vec![secrets::hash(&Secret::new(APP_PASSWORD.to_owned())).into()],
+        given: Default::default(),
     };
     Record {
         layout: LAYOUT,

@@ -54,6 +54,7 @@ async fn users_come_change_and_go() {
     let late = |password: &str| User {
         acl: "~late:* +get +ping".parse().expect("rules"),
         passwords: vec![secrets::hash(&Secret::new(password.to_owned())).into()],
+        given: Default::default(),
     };
     let name = || "late".parse().expect("a name");
     let record = operator.change(|record| drop(record.users.insert(name(), late("late-password")))).await;

@@ -111,6 +111,7 @@ mod tests {
         let user = User {
             acl: "~orders:* &events +@read  -keys (%R~shared:* +get)".parse().unwrap(),
             passwords: vec![PasswordHash::from_digest([1; 32]).into(), PasswordHash::from_digest([2; 32]).into()],
+            given: Default::default(),
         };
         let users = BTreeMap::from([("orders".parse().unwrap(), user)]);
         let (agent, replication) = (PasswordHash::from_digest([9; 32]), PasswordHash::from_digest([8; 32]));

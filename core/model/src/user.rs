@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::UserName;
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
+use crate::{Interval, UserName};
 
 mod cluster;
 mod password;
@@ -26,6 +26,30 @@ pub struct User {
     pub acl: AclRules,
     /// The passwords that are valid, newest first: several while one is being replaced by another. None: nobody can log in.
     pub passwords: Vec<Password>,
+    /// What the configuration says besides, for whoever imports the user.
+    #[serde(default, skip_serializing_if = "Given::is_nothing")]
+    pub given: Given,
+}
+
+/// What a configuration says of a user and no server needs: kept so that an import finds it again, and a configuration that
+/// matches shows no difference. Nobody decides anything by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Its number for the newest password (`password_wo_version`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// How long a password before the newest is to stay valid, where the configuration says it (`password_grace`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Interval>,
+    /// Whether the newest password was given by its hash (`password_sha256`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hashed: bool,
+}
+
+impl Given {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Rules of the server's ACL language: keys, channels, commands and selectors, and nothing else.

@@ -11,11 +11,12 @@
 pub mod error;
 pub mod machine;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use justmanage_model::Engine;
 use justmanage_model::node::ServerProgram;
+use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
 pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
@@ -28,6 +29,12 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError>;
+
+    /// The names of all clusters that have machines here. Authoritative, as [`Platform::find`] is.
+    ///
+    /// # Errors
+    /// As [`Platform::find`].
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError>;
 
     /// Makes the machine of this claim exist and its agent run. The same claim always gives the same machine.
     ///
@@ -46,6 +53,19 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::NotFound`] when it is gone, [`PlatformError::Unreachable`] when its agent does not run.
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError>;
+
+    /// The version of the agent that comes with this build: new machines have it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Invalid`] when the agent's program is missing, [`PlatformError::Failed`] when it cannot be run.
+    async fn agent_version(&self) -> Result<Version, PlatformError>;
+
+    /// Puts the agent of this build in the place of a machine's older one, while the server there runs on. One that is as new, or
+    /// newer, stays. An agent that does not start is taken out again, and the older one runs as before.
+    ///
+    /// # Errors
+    /// What kept it from being done; calling again, or [`Platform::ensure`], goes on.
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError>;
 
     /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,
     /// its `bin`, and the same one level down).

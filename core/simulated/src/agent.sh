@@ -13,8 +13,14 @@ ask() {
 verb="$1"
 shift
 case "$verb" in
+--version)
+    echo "justmanage-agent $(cat "@STAGE@/version")"
+    ;;
 start)
     ask start "$2"
+    ;;
+upgrade)
+    ask upgrade "$2"
     ;;
 status)
     files=

@@ -60,7 +60,8 @@ impl Agent for Play {
     async fn status(&self, _request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         let (version, world) = self.shared.look();
         let group = world.group_of(self.node);
-        let node = group.map_or_else(|| observation::nothing(None), |group| observation::node_of(group, self.node));
+        let node =
+            group.map_or_else(|| observation::nothing(None), |group| observation::node_of(&world, group, self.node));
         let record = world.record_of(self.node).map(encode).transpose()?.unwrap_or_default();
         Ok(Response::new(StatusReply {
             version,

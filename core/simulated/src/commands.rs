@@ -14,6 +14,7 @@ pub(crate) fn install(directory: &Path) -> io::Result<()> {
     let program = directory.join("justmanage-agent");
     fs::write(&program, include_str!("agent.sh").replace("@STAGE@", &directory.to_string_lossy()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    fs::write(directory.join("version"), env!("CARGO_PKG_VERSION"))?;
     mknodat(CWD, directory.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
     Ok(())
 }
@@ -29,6 +30,7 @@ pub(crate) fn answer(shared: &Shared) -> io::Result<()> {
         let (Some(verb), Some(node), Some(reply)) = (verb, node, reply) else { return Ok(()) };
         let node = Path::new(node);
         let done = match verb {
+            "upgrade" => shared.upgrade(node).and_then(|info| Ok(serde_json::to_string(&info)?)),
             "start" => shared.start(node).and_then(|info| Ok(serde_json::to_string(&info)?)),
             _ => shared.forget(node).map(|()| "{}".to_owned()),
         };

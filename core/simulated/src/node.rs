@@ -42,10 +42,9 @@ impl Node {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         let listener = TcpListener::bind((order.address, 0))?;
         listener.set_nonblocking(true)?;
-        let info = info(&order, &key, listener.local_addr()?.port())?;
+        let info = info(&order, &key, listener.local_addr()?.port(), shared.version()?)?;
         let allowed = Allowed::new(order.operators.clone());
         let serving = serve(shared, order.claim.node, listener, &key, &allowed)?;
-        fs::write(directory.join("agent.json"), serde_json::to_vec(&info)?)?;
         let node = Self {
             directory: directory.to_owned(),
             key,
@@ -54,8 +53,15 @@ impl Node {
             _lock: lock,
             serving,
         };
-        node.write_status(&order, Some(&info))?;
+        node.say(&info)?;
         Ok((node, info))
+    }
+
+    /// Says what the agent is.
+    pub(crate) fn say(&self, info: &AgentInfo) -> io::Result<()> {
+        let order: NodeOrder = serde_json::from_slice(&fs::read(self.directory.join("order.json"))?)?;
+        fs::write(self.directory.join("agent.json"), serde_json::to_vec(info)?)?;
+        self.write_status(&order, Some(info))
     }
 
     /// Nobody answers any more, though the process lives.
@@ -107,7 +113,7 @@ fn serve(
     Ok(shared.runtime.spawn(async move { drop(server.await) }).abort_handle())
 }
 
-fn info(order: &NodeOrder, key: &KeyPair, port: u16) -> io::Result<AgentInfo> {
+fn info(order: &NodeOrder, key: &KeyPair, port: u16, version: String) -> io::Result<AgentInfo> {
     // Never dialled; a port of its own for each node, as the Record wants it.
     let client = (order.address, port).into();
     Ok(AgentInfo {
@@ -117,7 +123,7 @@ fn info(order: &NodeOrder, key: &KeyPair, port: u16) -> io::Result<AgentInfo> {
         agent: (order.address, port).into(),
         client,
         bus_port: 1,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version,
         process: own_process()?,
     })
 }

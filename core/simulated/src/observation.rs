@@ -16,7 +16,7 @@ pub(crate) fn of(world: &World, group: &Group) -> (Observation, Vec<Waiting>) {
     let mut nodes = BTreeMap::new();
     for node in group.record.members.keys() {
         if seen.contains(node) {
-            nodes.insert(*node, Seen::Known(node_of(group, *node)));
+            nodes.insert(*node, Seen::Known(node_of(world, group, *node)));
             continue;
         }
         let (since, why) = (Timestamp::UNIX_EPOCH, "connection refused".to_owned());
@@ -27,8 +27,10 @@ pub(crate) fn of(world: &World, group: &Group) -> (Observation, Vec<Waiting>) {
 }
 
 /// A node whose server runs as the Record wants it.
-pub(crate) fn node_of(group: &Group, node: NodeId) -> NodeObservation {
-    NodeObservation { server: ServerState::Running(Box::new(server(group, node))), ..nothing(Some(group)) }
+pub(crate) fn node_of(world: &World, group: &Group, node: NodeId) -> NodeObservation {
+    let agent_version = world.actors.get(&node).map(|actor| actor.info.version.clone()).unwrap_or_default();
+    let server = ServerState::Running(Box::new(server(group, node)));
+    NodeObservation { server, agent_version, ..nothing(Some(group)) }
 }
 
 /// A node whose server does not run.

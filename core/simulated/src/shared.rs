@@ -106,6 +106,26 @@ impl Shared {
         Ok(info)
     }
 
+    /// The version of the agents that come with the program.
+    pub(crate) fn version(&self) -> io::Result<String> {
+        Ok(fs::read_to_string(self.directory.join("version"))?.trim().to_owned())
+    }
+
+    /// Puts an agent of the program's version in the place of a node's.
+    pub(crate) fn upgrade(&self, directory: &Path) -> io::Result<AgentInfo> {
+        let mut info = self.start(directory)?;
+        info.version = self.version()?;
+        if let Some(node) = lock(&self.nodes).get(directory) {
+            node.say(&info)?;
+        }
+        self.change(|world| {
+            if let Some(actor) = world.actors.get_mut(&info.claim.node) {
+                actor.info = info.clone();
+            }
+        });
+        Ok(info)
+    }
+
     /// Ends the agent of a node, if it runs.
     pub(crate) fn stop(&self, directory: &Path) -> io::Result<Option<NodeId>> {
         let Some(node) = lock(&self.nodes).remove(directory) else { return Ok(None) };

@@ -117,6 +117,14 @@ impl Stage {
         Ok(cluster)
     }
 
+    /// From now on the program that is to be named as the agent is of this version; agents that play stay what they are.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn brings(&self, version: Version) -> io::Result<()> {
+        fs::write(self.shared.directory.join("version"), version.to_string())
+    }
+
     /// The Record of the only cluster.
     ///
     /// # Panics

@@ -47,7 +47,9 @@ impl Manager {
         let program = self.artefacts.obtain(self.platform.as_ref(), spec).await.map_err(Unfinished::nothing)?;
         let locate = |cluster| Locator { platform: PlatformKind::Local, name: name.clone(), cluster: Some(cluster) };
         match self.ground(name, spec, key.pin()).await.map_err(Unfinished::nothing)? {
-            Ground::Group(cluster) => self.bring(&locate(cluster), Wanted { spec, presented: false }, cancel).await,
+            Ground::Group(cluster) => {
+                self.bring(&locate(cluster), Wanted { spec, from: None, presented: false }, cancel).await
+            }
             Ground::Machines(cluster, there) => {
                 let locator = locate(cluster);
                 let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };

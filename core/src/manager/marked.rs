@@ -2,6 +2,7 @@
 //!
 //! Since these are the traits themselves, no call that the manager makes can be forgotten.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
-use justmanage_model::{Engine, Epoch, Record};
+use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
 };
@@ -37,6 +38,10 @@ impl Platform for Marked<dyn Platform> {
         call("platform.find", self.0.find(query)).await
     }
 
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        self.0.clusters().await
+    }
+
     async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
         call("platform.ensure", self.0.ensure(order)).await
     }
@@ -47,6 +52,14 @@ impl Platform for Marked<dyn Platform> {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         self.0.reach(machine).await
+    }
+
+    async fn agent_version(&self) -> Result<Version, PlatformError> {
+        call("platform.agent_version", self.0.agent_version()).await
+    }
+
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
+        call("platform.upgrade", self.0.upgrade(machine)).await
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
-//! | `machines`, `found`, `replace` | machines for seats; a group of agents; members whose machines are gone |
+//! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
 //! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
 //! | `converge` | watching until it is so |
 
@@ -21,6 +21,7 @@ mod marked;
 mod observe;
 mod replace;
 mod update;
+mod upgrade;
 mod users;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ use crate::{ClusterView, OperatorKey};
 pub use credentials::Credentials;
 pub use observe::Observed;
 pub use update::refuse_change;
+pub(crate) use upgrade::version;
 pub use users::{UserOrder, hash_password};
 
 /// Longest wait without any progress before a change is given up. A server that loads its data reports that it does, and

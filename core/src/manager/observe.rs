@@ -5,9 +5,10 @@ use justmanage_model::{Failure, Phase};
 use justmanage_platforms::Machine;
 use tracing::debug;
 
-use super::Manager;
 use super::ask::{LOOK_PATIENCE, Said, no_majority};
+use super::{Manager, from_platform};
 use crate::agents::{AgentError, Note};
+use crate::locator::PlatformKind;
 use crate::{ClusterView, Locator};
 
 /// What a look at a cluster gave.
@@ -22,6 +23,15 @@ pub enum Observed {
 }
 
 impl Manager {
+    /// All clusters that have machines here, by name; what is half made or half gone is among them.
+    ///
+    /// # Errors
+    /// The platform could not be asked.
+    pub async fn list(&self) -> Result<Vec<Locator>, Failure> {
+        let names = self.platform.clusters().await.map_err(|error| from_platform(&error))?;
+        Ok(names.into_iter().map(|name| Locator { platform: PlatformKind::Local, name, cluster: None }).collect())
+    }
+
     /// How a cluster is, as its majority sees it. Whoever looks presents its id: a cluster that was not presented before becomes
     /// a claimed one.
     ///

@@ -1,11 +1,14 @@
 //! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
+use std::collections::BTreeSet;
+
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Record, Release};
+use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Record, Release};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
 use super::look::{Answer, Looked};
+use super::upgrade::outdated;
 use super::{Manager, Unfinished, together};
 use crate::agents::Note;
 use crate::classify::newest;
@@ -16,6 +19,8 @@ use crate::{ClusterView, Locator};
 pub(super) struct Wanted<'a> {
     /// What its user asks for.
     pub(super) spec: &'a ClusterSpec,
+    /// What the user thinks it is: it is changed from that, and from nothing else; `None`: from whatever it is.
+    pub(super) from: Option<&'a ClusterSpec>,
     /// Somebody has saved its id: it is claimed.
     pub(super) presented: bool,
 }
@@ -31,7 +36,22 @@ impl Manager {
         spec: &ClusterSpec,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
-        self.bring(locator, Wanted { spec, presented: true }, cancel).await
+        self.bring(locator, Wanted { spec, from: None, presented: true }, cancel).await
+    }
+
+    /// The same, if the cluster is still as the user has seen it: a change that was planned from something else would undo what
+    /// somebody has changed since, unseen by both.
+    ///
+    /// # Errors
+    /// As there; and it was changed by somebody else.
+    pub async fn update_from(
+        &self,
+        locator: &Locator,
+        from: &ClusterSpec,
+        spec: &ClusterSpec,
+        cancel: &CancellationToken,
+    ) -> Result<ClusterView, Unfinished> {
+        self.bring(locator, Wanted { spec, from: Some(from), presented: true }, cancel).await
     }
 
     /// Brings a cluster from what it is to what is wanted.
@@ -42,8 +62,14 @@ impl Manager {
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
         let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
-        let Awake { looked, failed } = self.awake(locator).await.map_err(unfinished)?;
-        if looked.is_empty() && failed.is_none() {
+        let Awake { looked, failed, woken } = self.awake(locator).await.map_err(unfinished)?;
+        // A machine whose agent we have just started, and which nobody has told anything: there was none any more, and we made it.
+        let blank = |one: &Looked| {
+            let untold = one.reply().is_some_and(|(_, reply)| reply.record.is_none() && !reply.founded);
+            untold && woken.contains(&one.machine.claim.node)
+        };
+        if looked.iter().all(blank) && failed.is_none() {
+            self.remove(looked.into_iter().map(|one| one.machine.reference).collect()).await.map_err(unfinished)?;
             return Err(Unfinished::nothing(gone(locator)));
         }
         let known = known(&looked).map_err(|failure| unfinished(failed.clone().unwrap_or(failure)))?;
@@ -56,19 +82,38 @@ impl Manager {
             return Err(stay(refusal));
         }
         self.invite_unaware(&known, &looked).await.map_err(stay)?;
+        // First the agents: an older one would drop what it does not know of a newer configuration.
+        let own = self.agent_version().await.map_err(stay)?;
+        let looked = match (outdated(&looked, own).is_empty(), &failed) {
+            (true, _) => looked,
+            (false, Some(failure)) => return Err(stay(failure.clone())),
+            (false, None) => self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?,
+        };
         let agents = by_use(&looked);
         let record = self
             .change(&agents, &Note::new("The cluster's configuration was applied."), |record| {
+                if !wanted.is_from(&record.spec) {
+                    return;
+                }
                 record.unclaimed &= !wanted.presented;
                 record.spec = wanted.spec.clone();
             })
             .await
             .map_err(stay)?;
+        if record.spec != *wanted.spec {
+            return Err(stay(changed_meanwhile()));
+        }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
             Some(failure) => Err(stay(failure)),
-            None => self.converge(locator, record.generation, agents, cancel).await,
+            None => {
+                let view = self.converge(locator, record.generation, agents, cancel).await?;
+                match view.record.as_ref().is_none_or(|record| record.spec == *wanted.spec) {
+                    true => Ok(view),
+                    false => Err(Unfinished { failure: changed_meanwhile(), view: Some(view) }),
+                }
+            }
         }
     }
 
@@ -81,14 +126,30 @@ impl Manager {
         let (mut looked, asleep): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
         if asleep.is_empty() {
-            return Ok(Awake { looked, failed: None });
+            return Ok(Awake { looked, failed: None, woken: BTreeSet::new() });
         }
         let operator = self.operator.existing()?.pin();
+        let nodes = asleep.iter().map(|one| one.machine.claim.node).collect();
         let woken = self.wake(asleep.into_iter().map(|one| one.machine).collect(), operator).await;
         let (machines, failed): (Vec<_>, Vec<_>) = woken.into_iter().partition(Result::is_ok);
         looked.extend(together(machines.into_iter().flatten(), |machine| self.look_at(machine)).await);
-        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err) })
+        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err), woken: nodes })
     }
+}
+
+impl Wanted<'_> {
+    /// Whether a cluster with this spec is one that is to be changed: it is as the user has seen it, or as it is to be.
+    fn is_from(&self, spec: &ClusterSpec) -> bool {
+        self.from.is_none_or(|from| spec == from || spec == self.spec)
+    }
+}
+
+fn changed_meanwhile() -> Failure {
+    Failure::new(
+        "Cluster was changed by somebody else",
+        "Its configuration is not the one any more from which this change was planned: another run has changed it meanwhile.",
+    )
+    .next("Nothing of theirs was undone. Plan again to see what they changed, then apply.")
 }
 
 /// A cluster whose agents were started.
@@ -97,6 +158,8 @@ pub(super) struct Awake {
     pub(super) looked: Vec<Looked>,
     /// Why one could not be started, if one could not.
     pub(super) failed: Option<Failure>,
+    /// The nodes whose agents did not run.
+    pub(super) woken: BTreeSet<NodeId>,
 }
 
 /// The agents that answer, those that belong to the group first: a machine that an earlier apply left may know of none.

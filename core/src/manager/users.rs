@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use justmanage_model::node::AgentInfo;
+use justmanage_model::user::Given;
 use justmanage_model::{
     AclRules, Failure, PasswordHash, Record, Secret, Seen, ServerState, Timestamp, User, UserName, user,
 };
@@ -32,6 +33,8 @@ pub struct UserOrder {
     pub password: Option<PasswordHash>,
     /// How long a password before it stays valid. Zero: not at all, for new logins; sessions stay as they are.
     pub grace: Duration,
+    /// What to keep for whoever imports the user.
+    pub given: Given,
 }
 
 impl UserOrder {
@@ -40,6 +43,7 @@ impl UserOrder {
         match (users.get_mut(name), self.password) {
             (Some(user), password) => {
                 user.acl = self.acl.clone();
+                user.given = self.given;
                 // Also for the password that is there: a shorter grace may end those before it sooner.
                 if let Some(password) = password.or(user.password()) {
                     user.set_password(password, now, self.grace);
@@ -47,7 +51,7 @@ impl UserOrder {
                 Ok(())
             }
             (None, Some(password)) => {
-                users.insert(name.clone(), User::new(self.acl.clone(), password));
+                users.insert(name.clone(), User { given: self.given, ..User::new(self.acl.clone(), password) });
                 Ok(())
             }
             (None, None) => {
@@ -152,7 +156,7 @@ impl Manager {
         note: &Note,
         change: impl Fn(&mut Users, Clocks) -> Result<(), Failure>,
     ) -> Result<(Record, Vec<AgentInfo>), Failure> {
-        let Awake { looked, failed } = self.awake(locator).await?;
+        let Awake { looked, failed, .. } = self.awake(locator).await?;
         let agents = by_use(&looked);
         if agents.is_empty() {
             let silent = looked.iter().find_map(Looked::failure);

@@ -23,6 +23,8 @@ pub struct NodeView {
     pub state: NodeState,
     /// What runs.
     pub version: Option<Version>,
+    /// The version of its agent; `None` when it was not seen, or is nobody's release.
+    pub agent_version: Option<Version>,
     /// Of a replica: how many bytes of what its primary wrote it had not acknowledged yet, as the primary says.
     pub lag: Option<Bytes>,
     /// `used_memory` of the server.
@@ -145,6 +147,7 @@ fn one(
         client: member.client,
         state: state(member, seen),
         version: server.map(|server| server.release.version),
+        agent_version: seen.and_then(|seen| crate::manager::version(&seen.agent_version)),
         lag,
         memory: server.map(|server| server.used_memory),
         slots: bus.map(|bus| bus.slots.clone()).unwrap_or_default(),

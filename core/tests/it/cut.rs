@@ -91,3 +91,60 @@ async fn a_destroy_killed_at_any_call_is_finished_by_the_next() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_update_killed_at_any_call_is_finished_by_the_next() {
+    let mut wanted = shape(3, 1);
+    wanted.config.insert("maxmemory-policy".into(), "allkeys-lru".into());
+    for after in [false, true] {
+        for at in 0.. {
+            let case = format!("killed at call {at}, after it was done: {after}");
+            let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+            let (manager, cancel) = (world.manager(&home), CancellationToken::new());
+            let made = manager.create(&name(), &shape(3, 1), &cancel).await.expect("create");
+            // Another configuration, and a machine that is gone.
+            world.lose(world.nodes()[4]);
+            let ended = world.cut_short(Cut { at, after }, manager.update(&made.id, &wanted, &cancel)).await;
+            if let Some(ended) = ended {
+                assert!(ended.expect("nobody killed it").converged);
+                assert_eq!(at, 4, "the configuration, a machine, its seat, its invitation");
+                break;
+            }
+            let done = world.manager(&home).update(&made.id, &wanted, &cancel).await.expect(&case);
+            assert!(done.converged, "{case}");
+            assert_eq!(world.record().spec, wanted, "{case}");
+            whole(&world, 6, &case);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_is_set_or_removed_and_killed_at_any_call_is_as_the_next_one_asks() {
+    let (app, user) = crate::users::user();
+    for removed in [false, true] {
+        for after in [false, true] {
+            for at in 0.. {
+                let case = format!("removed: {removed}, killed at call {at}, after it was done: {after}");
+                let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+                let (manager, cancel) = (world.manager(&home), CancellationToken::new());
+                let made = manager.create(&name(), &shape(3, 1), &cancel).await.expect("create");
+                if removed {
+                    manager.put_user(&made.id, &app, &user, &cancel).await.expect("put");
+                }
+                let change = async |manager: &justmanage_core::Manager| match removed {
+                    true => manager.remove_user(&made.id, &app, &cancel).await,
+                    false => manager.put_user(&made.id, &app, &user, &cancel).await.map(drop),
+                };
+                let ended = world.cut_short(Cut { at, after }, change(&manager)).await;
+                if let Some(ended) = ended {
+                    ended.expect("nobody killed it");
+                    assert_eq!(at, 1 + u32::from(removed), "one change of the Record; whoever looks first presents it");
+                    break;
+                }
+                change(&world.manager(&home)).await.expect(&case);
+                let wanted = (!removed).then(|| crate::users::made_of(&user));
+                assert_eq!(world.record().users.get(&app), wanted.as_ref(), "{case}");
+            }
+        }
+    }
+}

@@ -7,5 +7,6 @@ mod credentials;
 mod cut;
 mod many;
 mod replace;
+mod upgrade;
 mod users;
 mod world;

@@ -25,10 +25,15 @@ fn acl(text: &str) -> AclRules {
 }
 
 fn order(secret: &str, grace_s: u64) -> UserOrder {
-    UserOrder { acl: acl("~app:* +@all"), password: Some(password(secret)), grace: Duration::from_secs(grace_s) }
+    UserOrder {
+        acl: acl("~app:* +@all"),
+        password: Some(password(secret)),
+        grace: Duration::from_secs(grace_s),
+        given: Default::default(),
+    }
 }
 
-fn user() -> (UserName, UserOrder) {
+pub(crate) fn user() -> (UserName, UserOrder) {
     ("app".parse().expect("name"), order("correct horse", 86_400))
 }
 
@@ -36,7 +41,7 @@ fn user_of(world: &World, name: &UserName) -> Option<User> {
     world.record().users.get(name).cloned()
 }
 
-fn made_of(order: &UserOrder) -> User {
+pub(crate) fn made_of(order: &UserOrder) -> User {
     User::new(order.acl.clone(), order.password.expect("a password"))
 }
 
@@ -134,7 +139,12 @@ async fn a_new_password_leaves_the_old_one_its_grace_by_the_latest_clock_of_all(
     assert_eq!(world.record(), before);
 
     // Other rules leave passwords as they are; a shorter grace ends the old one at once.
-    let keep = |grace| UserOrder { acl: acl("~* +@read"), password: None, grace: Duration::from_secs(grace) };
+    let keep = |grace| UserOrder {
+        acl: acl("~* +@read"),
+        password: None,
+        grace: Duration::from_secs(grace),
+        given: Default::default(),
+    };
     let user = manager.put_user(&view.id, &name, &keep(3600), &cancel).await.expect("rules");
     assert_eq!((user.acl.as_str(), user.last_end()), ("~* +@read", Some(until)));
     let user = manager.put_user(&view.id, &name, &keep(0), &cancel).await.expect("no grace");
@@ -161,7 +171,7 @@ fn fill(world: &World, ends: impl Fn(usize) -> bool) {
     for number in 0..USERS_MAX {
         let user = match ends(number) {
             true => User::temporary(acl("~*"), password("x"), Timestamp::UNIX_EPOCH, Duration::from_secs(60)),
-            false => User { acl: acl("~*"), passwords: Vec::new() },
+            false => User { acl: acl("~*"), passwords: Vec::new(), given: Default::default() },
         };
         record.users.insert(format!("user-{number}").parse().expect("a name"), user);
     }

@@ -14,7 +14,7 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
     Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
-    ServerState, Timestamp,
+    ServerState, Timestamp, Version,
 };
 use justmanage_platforms::{Machine, MachineRef, MachineState};
 use tokio::sync::Notify;
@@ -86,6 +86,13 @@ pub(crate) struct Inside {
     pub(crate) clocks: BTreeMap<NodeId, Timestamp>,
     /// Somebody else's machine appears when ours have been made.
     pub(crate) rival: Option<Claim>,
+    /// The version of the agents that are made from now on; the first one where nothing else is said.
+    pub(crate) brings: Option<Version>,
+    /// Whose agents cannot be replaced.
+    pub(crate) stubborn: BTreeSet<NodeId>,
+    /// Whose agents were replaced, in that order.
+    pub(crate) upgraded: Vec<NodeId>,
+    versions: BTreeMap<NodeId, Version>,
     ports: BTreeMap<NodeId, u16>,
 }
 
@@ -199,6 +206,24 @@ impl Inside {
         (alive.len() * 2 > group.members.len()).then(|| alive[0])
     }
 
+    /// The version of the agents that come with the build that asks.
+    pub(crate) fn own_version(&self) -> Version {
+        self.brings.unwrap_or(Version::new(0, 1, 0))
+    }
+
+    /// The version of a node's agent.
+    pub(crate) fn version_of(&self, node: NodeId) -> String {
+        self.versions.get(&node).copied().unwrap_or(Version::new(0, 1, 0)).to_string()
+    }
+
+    /// From now on a node's agent has this version.
+    pub(crate) fn has_version(&mut self, node: NodeId, version: Version) {
+        self.versions.insert(node, version);
+        if let Some(MachineState::Running(info)) = self.machines.get_mut(&node).map(|machine| &mut machine.state) {
+            info.version = version.to_string();
+        }
+    }
+
     /// What an agent says of itself.
     pub(crate) fn info(&mut self, claim: &Claim) -> AgentInfo {
         let next = u16::try_from(self.ports.len()).expect("few nodes");
@@ -211,7 +236,7 @@ impl Inside {
             agent: ([127, 0, 0, 1], 19000 + port).into(),
             client: ([127, 0, 0, 1], 21000 + port).into(),
             bus_port: 31000 + port,
-            version: "0.1.0".into(),
+            version: self.version_of(claim.node),
             process: ProcessIdentity { pid: 1, start_time: 1, boot_id: "boot".into() },
         }
     }

@@ -6,24 +6,28 @@ resource "justmanage_redis_cluster" "cache" {
   local   = {}
 }
 
-# A user of its own for what Terraform does here, gone when it is done.
+# A user for as long as Terraform runs, and ten minutes at most without it. It is in no plan and no state.
 ephemeral "justmanage_redis_credentials" "seed" {
   cluster_id = justmanage_redis_cluster.cache.id
-  acl        = "~app:* +@write +ping"
-  ttl        = "30m"
+  acl        = "~app:* +set"
+  ttl        = "10m"
 }
 
 resource "terraform_data" "seed" {
-  triggers_replace = justmanage_redis_cluster.cache.id
+  triggers_replace = [justmanage_redis_cluster.cache.id]
 
   provisioner "local-exec" {
-    command = "printf %s \"$CA\" > ca.pem && redis-cli --tls --cacert ca.pem -h \"$HOST\" -p \"$PORT\" --user \"$USERNAME\" SET app:ready yes"
+    command = <<-EOT
+      printf '%s' "$CA" > ca.pem
+      redis-cli --tls --cacert ca.pem -c -h "$HOST" -p "$PORT" --user "$NAME" set app:ready yes
+    EOT
+
     environment = {
+      CA            = justmanage_redis_cluster.cache.ca_certificate
       HOST          = ephemeral.justmanage_redis_credentials.seed.host
       PORT          = ephemeral.justmanage_redis_credentials.seed.port
-      USERNAME      = ephemeral.justmanage_redis_credentials.seed.username
+      NAME          = ephemeral.justmanage_redis_credentials.seed.username
       REDISCLI_AUTH = ephemeral.justmanage_redis_credentials.seed.password
-      CA            = ephemeral.justmanage_redis_credentials.seed.ca_certificate
     }
   }
 }

@@ -15,6 +15,7 @@
 //! | [`schema`] | attributes, nested attributes, blocks; conversion to the protocol; validation of the schema itself |
 //! | [`model`] | typed structs to and from values |
 //! | [`resource`], [`data_source`], [`ephemeral`], [`function`] | what an author implements |
+//! | [`identity`], [`moves`], [`list`], [`action`] | what some implement too: identities, moves between types, lists, actions |
 //! | [`provider`], [`context`], [`timeouts`] | what an author builds with, and is given |
 //! | [`plan`] | what the planned state is, given prior state, configuration and schema |
 //! | [`check`] | the checks that core makes of a provider's answers |
@@ -94,13 +95,17 @@
 // The derived code names this crate as its users do.
 extern crate self as tfkit;
 
+pub mod action;
 pub mod check;
 pub mod context;
 pub mod data_source;
 pub mod diagnostics;
 pub mod ephemeral;
 pub mod function;
+pub mod identity;
+pub mod list;
 pub mod model;
+pub mod moves;
 pub mod plan;
 pub mod plugin;
 pub mod provider;
@@ -113,13 +118,17 @@ pub mod timeouts;
 pub mod value;
 pub mod wire;
 
+pub use action::{Action, Progress};
 pub use async_trait::async_trait;
 pub use context::Cx;
 pub use data_source::DataSource;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use ephemeral::{Ephemeral, Opened};
 pub use function::{Function, FunctionError};
+pub use identity::Identified;
+pub use list::{ListEnd, ListResource, Listing};
 pub use model::{Attr, Model, Set, View};
+pub use moves::{MoveFrom, MoveSource};
 pub use provider::{ConfigureCx, Provider};
 pub use resource::{Failed, Plan, PlanChange, Resource};
 pub use timeouts::Timeouts;

@@ -6,18 +6,23 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::action::Action;
 use crate::data_source::DataSource;
 use crate::ephemeral::Ephemeral;
 use crate::function::Function;
+use crate::identity::Identified;
+use crate::list::ListResource;
 use crate::model::{Empty, Model, View};
 use crate::plugin::{self, Options};
 use crate::resource::Resource;
 use crate::schema::Schema;
+use crate::serve::action::TypedAction;
 use crate::serve::any::ClientSlot;
 use crate::serve::config::TypedConfig;
 use crate::serve::data_source::TypedDataSource;
 use crate::serve::ephemeral::TypedEphemeral;
 use crate::serve::function::TypedFunction;
+use crate::serve::list::TypedList;
 use crate::serve::typed::TypedResource;
 use crate::serve::{Service, ServiceError, Types};
 use crate::{Diagnostic, Diagnostics};
@@ -120,6 +125,42 @@ impl<C: Send + Sync + 'static> Provider<C> {
         let name = format!("{}_{}", self.name, D::TYPE);
         let typed = Arc::new(TypedDataSource::new(data_source, Arc::clone(&self.slot)));
         if self.types.data_sources.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds a type of resource that has an identity.
+    #[must_use]
+    pub fn identified<R: Identified<Client = C>>(mut self, resource: R) -> Self {
+        let name = format!("{}_{}", self.name, R::TYPE);
+        let typed = Arc::new(TypedResource::identified(name.clone(), resource, Arc::clone(&self.slot)));
+        if self.types.resources.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds a way to list the things of a type, which is [`identified`](Self::identified).
+    #[must_use]
+    pub fn list<L: ListResource>(mut self, list: L) -> Self
+    where
+        L::Resource: Resource<Client = C>,
+    {
+        let name = format!("{}_{}", self.name, <L::Resource as Resource>::TYPE);
+        let typed = Arc::new(TypedList::new(list, Arc::clone(&self.slot)));
+        if self.types.lists.insert(name.clone(), typed).is_some() {
+            self.types.repeated.push(name);
+        }
+        self
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn action<A: Action<Client = C>>(mut self, action: A) -> Self {
+        let name = format!("{}_{}", self.name, A::TYPE);
+        let typed = Arc::new(TypedAction::new(action, Arc::clone(&self.slot)));
+        if self.types.actions.insert(name.clone(), typed).is_some() {
             self.types.repeated.push(name);
         }
         self

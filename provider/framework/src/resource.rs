@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::context::Cx;
 use crate::model::{Model, ModelError, View};
+use crate::moves::{MoveFrom, MoveSource};
 use crate::timeouts::Limits;
 use crate::{Diagnostic, Diagnostics, Path, Value};
 
@@ -26,6 +27,9 @@ pub trait Resource: Send + Sync + 'static {
     /// Version of the stored state. Raise it when the meaning of stored attributes changes, and [upgrade](Self::upgrade)
     /// older states; adding optional or computed attributes and removing attributes needs no new version.
     const VERSION: i64 = 0;
+    /// Types whose states a `moved` block may hand to this one; [`move_from`](Self::move_from) turns them into ours. A move
+    /// within this type needs nothing.
+    const MOVES: &'static [MoveFrom] = &[];
 
     /// How long calls may take when the user does not say, for a model with an attribute `timeouts: Option<Timeouts>`.
     /// See [`crate::timeouts`].
@@ -121,6 +125,23 @@ pub trait Resource: Send + Sync + 'static {
         Err(Diagnostic::error(
             "State too old",
             format!("The state was stored in version {from} of this type, which this provider cannot upgrade."),
+        )
+        .into())
+    }
+
+    /// Turns the state of one of [`Self::MOVES`] into ours. Called without a client: what the state does not tell stays null,
+    /// and the read that follows finds it.
+    ///
+    /// # Errors
+    /// This state cannot be moved; say why. It stays what it was.
+    fn move_from(&self, source: MoveSource) -> Result<Self::Model, Diagnostics> {
+        Err(Diagnostic::error(
+            "Move not written",
+            format!(
+                "The provider says that it can take over a {}, and has no code for it. This is a bug in the provider; please \
+                 report it.",
+                source.type_name
+            ),
         )
         .into())
     }

@@ -1,16 +1,24 @@
 //! `justmanage_redis_cluster`: the resource's verbs.
 
+mod identity;
+pub(crate) mod list;
 mod model;
 mod plan;
 mod private;
 mod spec;
 mod state;
 
+use std::time::{Duration, Instant};
+
 use justmanage_core::manager::Observed;
 use justmanage_core::{Locator, Unfinished};
+use justmanage_model::Failure;
 use justmanage_steps::step;
 use tfkit::model::View;
-use tfkit::{Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
+use tfkit::timeouts::Limits;
+use tfkit::{
+    Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Severity, Value, async_trait,
+};
 
 use crate::diagnostics;
 use crate::settings::Client;
@@ -27,6 +35,14 @@ impl Resource for Clusters {
     type Client = Client;
     const TYPE: &'static str = "redis_cluster";
     const VERSION: i64 = 1;
+    const TIMEOUTS: Option<Limits> = Some(Limits {
+        create: Duration::from_secs(60 * 60),
+        // It asks for seconds, and then says what it could not see.
+        read: Duration::from_secs(5 * 60),
+        // A hundred nodes, one after the other, that read some gigabytes each.
+        update: Duration::from_secs(4 * 60 * 60),
+        delete: Duration::from_secs(30 * 60),
+    });
 
     fn validate(&self, config: &View<Cluster>, report: &mut Diagnostics) {
         spec::validate(config, report);
@@ -58,15 +74,15 @@ impl Resource for Clusters {
             // Formed: it holds data from now on, so it must not be tainted. It is in the state, and the next plan shows
             // what is left to do.
             Err(Unfinished { failure, view: Some(view) }) if view.is_formed() => {
-                cx.report(diagnostics::warning(&failure));
+                cx.report(Diagnostic { severity: Severity::Warning, ..told(cx, &failure) });
                 Ok(plan.planned.seen(&view))
             }
             // It is empty, and the next apply replaces it: nothing may stand in the way of that.
             Err(Unfinished { failure, view: Some(view) }) => {
                 let state = Cluster { deletion_protection: false, ..plan.planned.seen(&view) };
-                Err(Failed::with_state(diagnostics::error(&failure), state))
+                Err(Failed::with_state(told(cx, &failure), state))
             }
-            Err(Unfinished { failure, view: None }) => Err(diagnostics::error(&failure).into()),
+            Err(Unfinished { failure, view: None }) => Err(told(cx, &failure).into()),
         }
     }
 
@@ -90,12 +106,13 @@ impl Resource for Clusters {
         let locator = prior.locator()?;
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
-        if before == spec && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
+        let same_agents = prior.agent_version == plan.planned.agent_version;
+        if before == spec && same_agents && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
         step!("cluster.update: about to begin");
-        let updated = client.manager.update(&locator, &spec, cx.cancelled()).await;
+        let updated = client.manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
         if let Ok(view) = &updated {
             private::keep(cx, view);
@@ -104,11 +121,11 @@ impl Resource for Clusters {
             Ok(view) => Ok(plan.planned.updated(&view)),
             Err(Unfinished { failure, view: Some(view) }) => {
                 // What is Terraform's alone is as it was asked for.
-                let deletion_protection = plan.deletion_protection;
-                let state = Cluster { deletion_protection, ..prior }.seen(&view).unconverged();
-                Err(Failed::with_state(diagnostics::error(&failure), state))
+                let Cluster { deletion_protection, timeouts, .. } = plan.planned;
+                let state = Cluster { deletion_protection, timeouts, ..prior }.seen(&view).unconverged();
+                Err(Failed::with_state(told(cx, &failure), state))
             }
-            Err(Unfinished { failure, view: None }) => Err(diagnostics::error(&failure).into()),
+            Err(Unfinished { failure, view: None }) => Err(told(cx, &failure).into()),
         }
     }
 
@@ -117,9 +134,10 @@ impl Resource for Clusters {
         protect(cx, &state).await?;
         let locator = state.locator()?;
         step!("cluster.delete: about to begin");
-        let destroyed = cx.client()?.manager.destroy(&locator).await;
+        // It may be left at any point: what is still there is found by its claim.
+        let destroyed = cx.unless_stopped(cx.client()?.manager.destroy(&locator)).await;
         step!("cluster.delete: about to be answered");
-        Ok(destroyed.map_err(|failure| diagnostics::error(&failure))?)
+        Ok(destroyed?.map_err(|failure| diagnostics::error(&failure))?)
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<Cluster, Diagnostics> {
@@ -148,6 +166,12 @@ impl Resource for Clusters {
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
         spec::same_meaning(path, one, other)
     }
+}
+
+/// A failure as the user reads it. Of a call that ran out of time, that is what ended it: which timeout, and what to do about it.
+fn told(cx: &Context, failure: &Failure) -> Diagnostic {
+    let late = cx.cancelled().is_cancelled() && cx.deadline().is_some_and(|deadline| deadline <= Instant::now());
+    if late { cx.interrupted() } else { diagnostics::error(failure) }
 }
 
 /// Refuses to destroy a cluster that is protected and holds data, or may hold some for all that can be seen. (What a failed create

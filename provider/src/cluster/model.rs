@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tfkit::{Attr, Model};
+use tfkit::{Attr, Model, Timeouts};
 
 /// A Redis or Valkey cluster that runs itself. Its agents start it, keep it running and make every change that this
 /// configuration asks for; Terraform only says what is wanted.
 ///
 /// Clients connect over TLS, trust `ca_certificate`, and log in as a `justmanage_redis_user`; there is no default user.
+///
+/// `terraform query` (Terraform 1.14 and newer) finds the clusters of this machine by `list "justmanage_redis_cluster"`, and writes
+/// their configuration.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct Cluster {
     /// Where the cluster is found: platform, name and an id of its own, such as `local/cache/jmc0123456789abcdef`. Stable for life.
@@ -64,6 +67,11 @@ pub(crate) struct Cluster {
     /// apply, then destroy. It never hinders replacing a cluster that was not made to the end.
     #[tf(default = true)]
     pub(crate) deletion_protection: bool,
+    /// How long Terraform waits for an operation; by default an hour for a create, four for an update (a rolling restart takes its
+    /// time for each node) and half an hour for a delete. An operation that makes no progress for a minute is given up before that.
+    /// What the agents have begun they see through by themselves.
+    #[tf(optional)]
+    pub(crate) timeouts: Option<Timeouts>,
     /// The platform: processes of the machine that Terraform runs on. Write `local = {}`. Exactly one platform is named.
     #[tf(optional)]
     pub(crate) local: Option<Local>,
@@ -78,6 +86,9 @@ pub(crate) struct Cluster {
     /// The lowest version that the servers run now.
     #[tf(computed)]
     pub(crate) version_actual: Attr<String>,
+    /// The lowest version of the cluster's agents. An apply by a newer provider replaces them one at a time; the servers run on.
+    #[tf(computed, keep)]
+    pub(crate) agent_version: Attr<String>,
     /// Whether everything is as this configuration wants it. If not, the next plan shows an update that sees it through. What the
     /// agents do by themselves (a failover, starting a server again) does not make it `false`.
     #[tf(computed)]

@@ -1,7 +1,9 @@
 //! What the plan says beyond what the framework plans: unfinished work shows, what cannot be done is refused now, and what the
 //! user should know before they say yes.
 
+mod agents;
 mod holes;
+mod idle;
 mod warnings;
 
 use justmanage_core::artefacts::Choice;
@@ -15,7 +17,7 @@ use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
     // Whatever is not known yet: nobody is to believe that backups are made.
-    report(cx, warnings::idle_policies(&change.planned.maintenance_window, &change.planned.backup_policy));
+    report(cx, idle::policies(&change.planned.maintenance_window, &change.planned.backup_policy));
     let Some(planned) = known(&change.planned) else { return Ok(()) };
     let testing = match cx.provider_config_unknown() {
         true => Testing::default(),
@@ -36,6 +38,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         // A new machine may have another address.
         change.planned.endpoints = Attr::unknown();
     }
+    agents::show_upgrade(cx, change).await?;
     report(cx, warnings::restarts(&from, &to));
     if to.memory < from.memory {
         report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));

@@ -35,6 +35,9 @@ impl Cluster {
         if let Some(version) = &view.version_actual {
             self.version_actual = version.clone().into();
         }
+        if let Some(version) = &view.agent_version {
+            self.agent_version = version.to_string().into();
+        }
         if let Some(record) = &view.record {
             self.take(record);
             self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
@@ -52,12 +55,16 @@ impl Cluster {
     /// plan and apply may have a new address by now; the next refresh shows it.
     pub(super) fn updated(self, view: &ClusterView) -> Self {
         let promised = (self.endpoints.clone(), self.ca_certificate.clone());
+        let agents = self.agent_version.clone();
         let mut cluster = self.seen(view);
         if promised.0.is_known() {
             cluster.endpoints = promised.0;
         }
         if promised.1.is_known() {
             cluster.ca_certificate = promised.1;
+        }
+        if !agents.is_unknown() {
+            cluster.agent_version = agents;
         }
         cluster
     }
@@ -92,10 +99,12 @@ impl Cluster {
             backup_policy: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
+            timeouts: None,
             local: Some(Local {}),
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,
+            agent_version: Attr::Null,
             converged: Attr::Null,
             waiting_on: Attr::Null,
             pending: Attr::Null,
@@ -150,6 +159,7 @@ impl Cluster {
         null(&mut self.endpoints);
         null(&mut self.ca_certificate);
         null(&mut self.version_actual);
+        null(&mut self.agent_version);
         null(&mut self.pending);
         null(&mut self.known_vulnerabilities);
     }

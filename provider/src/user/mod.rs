@@ -1,5 +1,6 @@
 //! `justmanage_redis_user`: who may log in to a cluster, and what they may do.
 
+mod import;
 mod password;
 
 use justmanage_core::Locator;
@@ -155,6 +156,10 @@ impl Resource for Users {
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
     }
 
+    async fn import(&self, cx: &Context, id: &str) -> Result<User, Diagnostics> {
+        import::import(cx, id).await
+    }
+
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
         fn same<T: std::str::FromStr + PartialEq>(one: &Value, other: &Value) -> bool {
             let read = |value: &Value| value.as_str().and_then(|text| text.parse::<T>().ok());
@@ -179,11 +184,10 @@ impl User {
     }
 
     fn order(&self, password: Option<justmanage_model::PasswordHash>) -> Result<UserOrder, Diagnostics> {
-        let grace = match &self.password_grace {
-            Some(text) => text.parse::<Interval>().map_err(|error| invalid("password_grace", error))?,
-            None => password::GRACE,
-        };
-        Ok(UserOrder { acl: self.rules()?, password, grace: grace.duration() })
+        let grace = self.password_grace.as_deref().map(str::parse::<Interval>).transpose();
+        let grace = grace.map_err(|error| invalid("password_grace", error))?;
+        let given = user::Given { version: self.password_wo_version, grace, hashed: self.password_sha256.is_some() };
+        Ok(UserOrder { acl: self.rules()?, password, grace: grace.unwrap_or(password::GRACE).duration(), given })
     }
 
     /// The state of a user that the cluster has so. Of a password whose hash the state does not know, nothing is to be seen.

@@ -1,14 +1,17 @@
 //! The provider's own program, as Terraform starts it: who gets in, and what Terraform sees of clusters whose agents are played
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
+mod agents;
 mod credentials;
 mod door;
+mod imports;
 mod lookup;
 mod plans;
 mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod timeouts;
 mod users;
 mod world;
 

@@ -271,6 +271,8 @@ async fn a_state_of_the_version_before_is_read_as_what_it_meant() {
         text(&state.value, "id")
     );
     let upgraded = world.host.upgrade(CLUSTER, 0, &old).await.expect("upgrade");
-    let state = world.refreshed(&tfkit::testing::State { value: upgraded, private: Default::default() }).await;
+    let state = world
+        .refreshed(&tfkit::testing::State { value: upgraded, private: Default::default(), identity: Value::Null })
+        .await;
     assert!(world.plan(Some(&state), &cluster(&[])).await.expect("plan").is_empty());
 }

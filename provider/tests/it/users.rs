@@ -232,7 +232,7 @@ async fn a_state_from_before_passwords_could_end_has_no_difference() {
             "password_wo": null, "password_wo_version": 1}}"#
     );
     let value = world.host.upgrade(USER, 0, &old).await.expect("upgrade");
-    no_difference(&mut world, &State { value, private: Default::default() }, &config).await;
+    no_difference(&mut world, &State { value, private: Default::default(), identity: Value::Null }, &config).await;
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_cluster_that_is_full_says_so_at_apply_and_changes_nothing() {
     let cluster = world.made(&cluster(&[])).await;
     world.stage.change(|record| {
         for number in 0..justmanage_model::record::USERS_MAX {
-            let user = User { acl: "~*".parse().expect("rules"), passwords: Vec::new() };
+            let user = User { acl: "~*".parse().expect("rules"), passwords: Vec::new(), given: Default::default() };
             record.users.insert(format!("user-{number}").parse().expect("a name"), user);
         }
     });

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use acceptance_tests::Workspace;
 use acceptance_tests::steps::Steps;
 
-use super::{APPLY, Case, DESTROY, all_of, assert_whole, cases, killed, most, rehearsed};
+use super::{APPLY, Case, DESTROY, Place, all_of, assert_whole, cases, killed, most, rehearsed};
 use crate::world::{cluster, user};
 
 fn one_node() -> String {
@@ -32,13 +32,16 @@ fn recorded(of_provider: bool) -> (VecDeque<Case>, VecDeque<Case>) {
 fn killed_at_every_step(of_provider: bool) {
     let (create, destroy) = recorded(of_provider);
     eprintln!("{} points of a create, {} of a destroy", create.len(), destroy.len());
-    let begin = || rehearsed(&one_node());
-    let end = |(workspace, _): (Workspace, Steps)| workspace.assert_nothing_left();
+    let begin = || {
+        let (workspace, steps) = rehearsed(&one_node());
+        (workspace, steps, ())
+    };
+    let end = |(workspace, _, ()): Place<()>| workspace.assert_nothing_left();
     let destroys = Mutex::new(destroy);
     all_of(
         create,
         begin,
-        |(workspace, steps), case| {
+        |(workspace, steps, ()), case| {
             // The first apply of all makes it, and this is one.
             let _ = std::fs::remove_file(workspace.operator_key());
             let was = killed(workspace, steps, case, APPLY);
@@ -60,7 +63,7 @@ fn killed_at_every_step(of_provider: bool) {
         all_of(
             left,
             begin,
-            |(workspace, steps), case| {
+            |(workspace, steps, ()), case| {
                 workspace.apply().ok();
                 let was = killed(workspace, steps, case, DESTROY);
                 workspace.destroy().ok();

@@ -7,8 +7,10 @@
 mod create;
 mod shards;
 mod update;
+mod upgrade;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use acceptance_tests::steps::{Point, Steps, Victim};
@@ -118,41 +120,65 @@ fn assert_whole(workspace: &Workspace, nodes: usize, case: &str) -> Value {
     state
 }
 
-/// Has several at work on the cases, each with a workspace of its own; each case is tried again if nobody was killed in it.
-fn all_of<W>(
+/// A workspace, its steps, and what a test wants to remember of it.
+type Place<S> = (Workspace, Steps, S);
+
+/// Has several at work on the cases, each in a place of its own; each case is tried again if nobody was killed in it. What fails
+/// is said with its case, and the next case begins in another place.
+fn all_of<S>(
     cases: VecDeque<Case>,
-    begin: impl Fn() -> W + Sync,
-    work: impl Fn(&mut W, &Case) -> bool + Sync,
-    end: impl Fn(W) + Sync,
+    begin: impl Fn() -> Place<S> + Sync,
+    work: impl Fn(&mut Place<S>, &Case) -> bool + Sync,
+    end: impl Fn(Place<S>) + Sync,
 ) {
     let number = cases.len();
     assert!(number > 0, "no steps were recorded");
     let queue = Mutex::new(cases.into_iter().map(|case| (case, 1)).collect::<VecDeque<_>>());
-    let unreached = Mutex::new(Vec::new());
+    let failed = Mutex::new(Vec::new());
+    let fail = |text: String| failed.lock().expect("no panic inside").push(text);
     let next = || queue.lock().expect("no panic inside").pop_front();
+    let one = |place: &mut Option<Place<S>>, case: &Case| work(place.get_or_insert_with(&begin), case);
     std::thread::scope(|scope| {
         for _ in 0..HANDS.min(number) {
             scope.spawn(|| {
-                let mut workspace = begin();
+                let mut place = None;
                 while let Some((case, tries)) = next() {
                     let begun = std::time::Instant::now();
-                    let killed = work(&mut workspace, &case);
-                    eprintln!(
-                        "{:5.1} s  {case}{}",
-                        begun.elapsed().as_secs_f32(),
-                        if killed { "" } else { " - not reached" }
-                    );
+                    let killed = catch_unwind(AssertUnwindSafe(|| one(&mut place, &case)));
+                    eprintln!("{:5.1} s  {case}: {killed:?}", begun.elapsed().as_secs_f32());
                     match (killed, tries < TRIES) {
-                        (true, _) => {}
-                        (false, true) => queue.lock().expect("no panic inside").push_back((case, tries + 1)),
-                        (false, false) => unreached.lock().expect("no panic inside").push(case.to_string()),
+                        (Ok(true), _) => {}
+                        (Ok(false), true) => queue.lock().expect("no panic inside").push_back((case, tries + 1)),
+                        (Ok(false), false) => fail(format!("{case}: recorded, and nobody ever came there")),
+                        (Err(panic), _) => {
+                            fail(format!("{case}: {}", text_of(panic.as_ref())));
+                            place.take().into_iter().for_each(give_up);
+                        }
                     }
                 }
-                end(workspace);
+                if let Some(place) = place
+                    && let Err(panic) = catch_unwind(AssertUnwindSafe(|| end(place)))
+                {
+                    fail(format!("at the end: {}", text_of(panic.as_ref())));
+                }
             });
         }
     });
-    let unreached = unreached.into_inner().expect("no panic inside");
-    assert!(unreached.is_empty(), "recorded, and nobody was ever killed there: {unreached:#?}");
+    let failed = failed.into_inner().expect("no panic inside");
+    assert!(failed.is_empty(), "{} of {number} cases: {failed:#?}", failed.len());
     eprintln!("{number} cases");
+}
+
+/// Ends a place in which something went wrong; what is left there is no news.
+fn give_up<S>((mut workspace, _, _): Place<S>) {
+    for line in workspace.log().iter().rev().take(40).rev() {
+        eprintln!("    {line}");
+    }
+    workspace.abandon();
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(workspace)));
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -2,10 +2,9 @@
 //! user that is set, changed and removed; all at once.
 
 use acceptance_tests::Workspace;
-use acceptance_tests::steps::Steps;
 use redis::TypedCommands;
 
-use super::{APPLY, Case, all_of, assert_whole, cases, killed, most, rehearsed};
+use super::{APPLY, Place, all_of, assert_whole, cases, killed, most, rehearsed};
 use crate::world::{cluster, login, user};
 
 /// The two configurations between which an update goes to and fro.
@@ -44,7 +43,7 @@ impl Side {
     }
 }
 
-fn made() -> (Workspace, Steps, Side) {
+fn made() -> Place<Side> {
     let (workspace, steps) = rehearsed(&Side::Here.configuration());
     workspace.apply().ok();
     let mut client = login(&workspace).connect().expect("connect");
@@ -98,7 +97,7 @@ fn killed_at_every_step(of_provider: bool, from: Side) {
     all_of(
         recorded,
         made,
-        |(workspace, steps, side): &mut (Workspace, Steps, Side), case: &Case| {
+        |(workspace, steps, side), case| {
             to(workspace, side, from);
             *side = from.other();
             workspace.write("main.tf", &side.configuration());

@@ -88,7 +88,7 @@ fn before(next: &Record) -> Record {
 /// Puts who made it into the next Record.
 fn signed(current: &Record, who: &str) -> Record {
     let mut next = Record { generation: current.generation.next(), ..current.clone() };
-    let user = User { acl: who.parse().expect("rules"), passwords: Vec::new() };
+    let user = User { acl: who.parse().expect("rules"), passwords: Vec::new(), given: Default::default() };
     next.users.insert(format!("g{:08}", next.generation.get()).parse().expect("a name"), user);
     while next.users.len() > HISTORY {
         next.users.pop_first();

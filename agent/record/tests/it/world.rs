@@ -269,7 +269,7 @@ pub(crate) fn record(agents: &[&Agent]) -> Record {
 
 /// A user, to see a change by.
 pub(crate) fn add_user(record: &mut Record, name: &str) {
-    let user = User { acl: "~*".parse().expect("rules"), passwords: Vec::new() };
+    let user = User { acl: "~*".parse().expect("rules"), passwords: Vec::new(), given: Default::default() };
     record.users.insert(name.parse().expect("a name"), user);
 }
 

@@ -45,7 +45,11 @@ pub(crate) fn hash(password: &str) -> PasswordHash {
 }
 
 pub(crate) fn user(acl: &str, passwords: &[&str]) -> User {
-    User { acl: acl.parse().unwrap(), passwords: passwords.iter().map(|password| hash(password).into()).collect() }
+    User {
+        acl: acl.parse().unwrap(),
+        passwords: passwords.iter().map(|password| hash(password).into()).collect(),
+        given: Default::default(),
+    }
 }
 
 impl Node {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::User;
+use super::{Given, User};
 use crate::failure::Invalid;
 use crate::text::{from_hex, serde_as_text, to_hex};
 use crate::{AclRules, Timestamp};
@@ -60,13 +60,14 @@ impl User {
     /// A user with one password, which is valid for ever.
     #[must_use]
     pub fn new(acl: AclRules, password: PasswordHash) -> Self {
-        Self { acl, passwords: vec![password.into()] }
+        Self { acl, passwords: vec![password.into()], given: Given::default() }
     }
 
     /// A temporary user, gone `ttl` after `now`.
     #[must_use]
     pub fn temporary(acl: AclRules, hash: PasswordHash, now: Timestamp, ttl: Duration) -> Self {
-        Self { acl, passwords: vec![Password { hash, until: Some(end(now, ttl)) }] }
+        let password = Password { hash, until: Some(end(now, ttl)) };
+        Self { acl, passwords: vec![password], given: Given::default() }
     }
 
     /// The password that has no end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::user::{CLIENT_RULES, fingerprint, fingerprint_of};
+use justmanage_model::user::{CLIENT_RULES, Given, fingerprint, fingerprint_of};
 use justmanage_model::{AclRules, Engine, PasswordHash, Release, User, UserName, Version};
 use proptest::prelude::*;
 
@@ -120,10 +120,23 @@ fn password_hashes_hide() {
 }
 
 #[test]
+fn what_the_configuration_says_besides_is_kept_and_old_users_have_none() {
+    let old = r#"{"acl":"~*","passwords":[]}"#;
+    let mut user: User = serde_json::from_str(old).unwrap();
+    assert_eq!(user.given, Given::default());
+    assert_eq!(serde_json::to_string(&user).unwrap(), old, "nothing is written of nothing");
+    user.given = Given { version: Some(3), grace: "90m".parse().ok(), hashed: true };
+    let text = serde_json::to_string(&user).unwrap();
+    assert!(text.ends_with(r#""given":{"version":3,"grace":"1h30m","hashed":true}}"#), "{text}");
+    assert_eq!(serde_json::from_str::<User>(&text).unwrap(), user);
+}
+
+#[test]
 fn fingerprints_differ_when_users_do() {
     let user = |acl: &str, passwords: &[u8]| User {
         acl: acl.parse().unwrap(),
         passwords: passwords.iter().map(|byte| PasswordHash::from_digest([*byte; 32]).into()).collect(),
+        given: Default::default(),
     };
     let users = |list: &[(&str, User)]| -> BTreeMap<UserName, User> {
         list.iter().map(|(name, user)| (name.parse().unwrap(), user.clone())).collect()

@@ -82,7 +82,7 @@ fn a_temporary_user_goes_with_its_password_and_lasts_longer_when_somebody_says_s
     user.set_password(hash(2), at(0), Duration::from_secs(60));
     record.users.insert(app, user);
     // Somebody who cannot log in has nothing that ends.
-    record.users.insert(nobody, User { acl: rules(), passwords: vec![] });
+    record.users.insert(nobody, User { acl: rules(), passwords: vec![], given: Default::default() });
 
     assert_eq!(record.ended_by(at(59)), None);
     assert_eq!(record.ended_by(at(60)), Some(at(60)));
@@ -139,7 +139,10 @@ fn a_record_takes_the_layout_that_it_needs_and_keeps_it() {
     assert_eq!(next.layout, 2);
 
     let mut guests = Record { layout: 1, ..record() };
-    guests.users = BTreeMap::from([(UserName::temporary([1; 8]), User { acl: rules(), passwords: vec![] })]);
+    guests.users = BTreeMap::from([(
+        UserName::temporary([1; 8]),
+        User { acl: rules(), passwords: vec![], given: Default::default() },
+    )]);
     assert!(guests.check().is_err(), "older software takes no such name");
 }
 

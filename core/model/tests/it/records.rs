@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+use justmanage_model::user::Given;
 use justmanage_model::{
     Artefact, BusId, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash, Phase,
     Pin, Record, Release, SealingKey, Seat, Takeover, User, Vault, Version,
@@ -65,7 +66,10 @@ fn give(nodes: &[NodeId], given: u64) -> Option<Grant> {
 #[test]
 fn a_right_record_passes_and_survives_json() {
     let mut right = record();
-    right.users.insert("orders".parse().unwrap(), User { acl: "~*".parse().unwrap(), passwords: vec![] });
+    right.users.insert(
+        "orders".parse().unwrap(),
+        User { acl: "~*".parse().unwrap(), passwords: vec![], given: Default::default() },
+    );
     right.grant = give(&[node(1)], 7);
     assert_eq!(right.check(), Ok(()));
     survives_json(&right);
@@ -99,7 +103,11 @@ fn a_grant_names_whom_it_may_disturb() {
 
 #[test]
 fn it_never_outgrows_its_store() {
-    let user = |length: usize| User { acl: format!("~{}", "a".repeat(length)).parse().unwrap(), passwords: vec![] };
+    let user = |length: usize| User {
+        acl: format!("~{}", "a".repeat(length)).parse().unwrap(),
+        passwords: vec![],
+        given: Default::default(),
+    };
     let many = |r: &mut Record, count: usize, length| {
         r.users = (0..count).map(|n| (format!("user-{n}").parse().unwrap(), user(length))).collect();
     };
@@ -130,6 +138,7 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
     let user = User {
         acl: "~orders:* +@all -@dangerous".parse().unwrap(),
         passwords: vec![PasswordHash::from_digest([7; 32]).into()],
+        given: Given { version: Some(20_261_121), grace: "24h".parse().ok(), hashed: true },
     };
     // Policies as long as they may be.
     let dates: Vec<String> = (1..).map(|n| format!("20{:02}-01-{:02}", n / 28 + 30, n % 28 + 1)).take(80).collect();

@@ -2,6 +2,7 @@
 
 mod faults;
 mod openings;
+mod oracle;
 mod properties;
 
 use justmanage_model::MaintenanceWindow;

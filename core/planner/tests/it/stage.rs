@@ -188,7 +188,7 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
         ("on-crash", "failover") => record.spec.on_crash = OnCrash::Failover,
         ("on-crash", "restart") => record.spec.on_crash = OnCrash::Restart,
         ("user", name) => {
-            let user = User { acl: "~* +@read".parse().unwrap(), passwords: vec![] };
+            let user = User { acl: "~* +@read".parse().unwrap(), passwords: vec![], given: Default::default() };
             record.users.insert(name.parse().map_err(|_| "which name?")?, user);
         }
         ("members", "none") => record.members.clear(),

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use justmanage_model::Version;
 use justmanage_model::node::{AgentInfo, NodeStatus, ServerProgram};
 use justmanage_platforms::PlatformError;
 use justmanage_steps::step;
@@ -27,6 +28,8 @@ pub struct AgentBinary {
     path: PathBuf,
     /// The digest of the program, as it was when it was last read: one node after the other asks, within milliseconds.
     digest: Arc<Mutex<Option<(Look, String)>>>,
+    /// What it calls itself, in the same way: every plan of every cluster asks.
+    version: Arc<Mutex<Option<(Look, Version)>>>,
 }
 
 /// What tells one build of a file from the next without reading it.
@@ -40,7 +43,7 @@ struct Look {
 impl AgentBinary {
     /// The program at a path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), digest: Arc::default() }
+        Self { path: path.into(), digest: Arc::default(), version: Arc::default() }
     }
 
     /// A copy of the program in the root, so that a node outlives the provider's own installation. One file per build:
@@ -86,6 +89,38 @@ impl AgentBinary {
         let short: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         *known = Some((look.clone(), short.clone()));
         Ok(short)
+    }
+
+    /// What the program calls itself.
+    ///
+    /// # Errors
+    /// [`PlatformError::Invalid`] when the provider was installed without its agent, [`PlatformError::Failed`] when that cannot be
+    /// run.
+    pub async fn version(&self) -> Result<Version, PlatformError> {
+        let look = self.look()?;
+        let known = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, version)) = known.filter(|(before, _)| *before == look) {
+            return Ok(version);
+        }
+        let mut command = Command::new(&self.path);
+        command.arg("--version");
+        let printed = run(command).await.map_err(|why| PlatformError::Failed {
+            what: format!("`justmanage-agent --version` failed: {why}"),
+            hint: "Install the provider's whole archive again; its two programs belong together.".into(),
+        })?;
+        let printed = String::from_utf8_lossy(&printed);
+        let word = printed.split_whitespace().last().unwrap_or_default();
+        let version: Version = word.parse().map_err(|error| unexpected(&self.path, &error))?;
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some((look, version));
+        Ok(version)
+    }
+
+    /// Puts an installed copy in the place of a node's older agent, and returns when it answers.
+    ///
+    /// # Errors
+    /// [`PlatformError::Failed`] with the agent's own words.
+    pub async fn upgrade(&self, installed: &Path, node: &Path) -> Result<AgentInfo, PlatformError> {
+        answer(installed, &verb(installed, "upgrade", node).await?)
     }
 
     /// Starts the agent of a node from an installed copy, and returns when it listens. One that runs already stays.
@@ -176,6 +211,9 @@ fn failed(verb: &str, node: &Path, why: &str) -> PlatformError {
 /// Runs a command of the agent and returns what it printed, or why it failed.
 async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
+    // Ctrl-C reaches the whole process group of the terminal. What is to become of the work, Terraform says through the provider;
+    // a command that died of it would look like a machine that failed.
+    command.process_group(0);
     // A node lives long after this process: nothing of Terraform's environment (cloud credentials, TF_VAR_*) goes along.
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {

@@ -1,11 +1,12 @@
 //! The four verbs of the trait, for processes of this machine.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use justmanage_model::node::{NodeOrder, NodeStatus, ServerProgram};
-use justmanage_model::{Claim, Engine};
+use justmanage_model::node::{AgentInfo, NodeOrder, NodeStatus, ServerProgram};
+use justmanage_model::{Claim, ClusterName, Engine, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
 };
@@ -52,6 +53,38 @@ impl Local {
         Ok(directories.iter().zip(claims).zip(statuses).map(machine).collect())
     }
 
+    /// Removes what nobody needs any more after a node of a cluster went.
+    async fn tidy(&self, name: ClusterName) -> Result<(), PlatformError> {
+        let root = self.root.clone();
+        blocking(move || {
+            if !root.path().exists() {
+                return Ok(());
+            }
+            let lock = root.lock()?;
+            root.tidy(&lock, &name)
+        })
+        .await
+    }
+
+    /// Starts a node's agent with the program that it had: it is for an upgrade to change that, one agent after the other, and an
+    /// older provider never does. A node that had none yet, or whose program is gone, or cannot be started any more and is older
+    /// than ours, gets ours.
+    async fn start(&self, installed: &Path, directory: &Path) -> Result<AgentInfo, PlatformError> {
+        let Some(noted) = self.root.program_of(directory).filter(|noted| noted != installed) else {
+            return self.agent.start(installed, directory).await;
+        };
+        match self.agent.start(&noted, directory).await {
+            Err(_) if self.is_newer_than_in(directory).await => self.agent.start(installed, directory).await,
+            started => started,
+        }
+    }
+
+    /// Whether our agent is newer than the one that ran last in a node's directory.
+    async fn is_newer_than_in(&self, directory: &Path) -> bool {
+        let last = self.root.last_version(directory);
+        self.agent.version().await.is_ok_and(|ours| last.is_some_and(|last| last < ours))
+    }
+
     /// Makes directory and program under the root's lock; both are there, or neither is visible.
     async fn prepare(&self, order: NodeOrder) -> Result<(PathBuf, PathBuf), PlatformError> {
         let (root, agent) = (self.root.clone(), self.agent.clone());
@@ -67,14 +100,25 @@ impl Local {
 #[async_trait]
 impl Platform for Local {
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
+        let mut found = self.find_once(query).await;
         for _ in 1..LOOKS {
-            match self.find_once(query).await {
+            match found {
                 // Somebody removes nodes at this moment: between the look at their claims and the look at their processes.
-                Err((_, true)) => {}
-                found => return found.map_err(|(error, _)| error),
+                Err((_, true)) => found = self.find_once(query).await,
+                _ => break,
             }
         }
-        self.find_once(query).await.map_err(|(error, _)| error)
+        let found = found.map_err(|(error, _)| error)?;
+        // Nobody will remove a cluster any more that is not found. (A name alone is asked about by whoever is about to make it, and
+        // has perhaps stored a program for it.)
+        if found.is_empty() && query.cluster.is_some() && self.root.is_untidy(&query.name) {
+            self.tidy(query.name.clone()).await?;
+        }
+        Ok(found)
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        self.root.clusters()
     }
 
     async fn ensure(&self, want: &MachineOrder) -> Result<Machine, PlatformError> {
@@ -85,7 +129,7 @@ impl Platform for Local {
             peer_names: None,
         };
         let (directory, installed) = self.prepare(order).await?;
-        let info = self.agent.start(&installed, &directory).await?;
+        let info = self.start(&installed, &directory).await?;
         debug!(node = %want.claim.node, agent = %info.agent, "agent runs");
         Ok(Machine {
             reference: reference(&directory),
@@ -112,15 +156,7 @@ impl Platform for Local {
         if directory.exists() {
             self.agent.remove(&directory).await?;
         }
-        let root = self.root.clone();
-        blocking(move || {
-            if !root.path().exists() {
-                return Ok(());
-            }
-            let lock = root.lock()?;
-            root.tidy(&lock, &name)
-        })
-        .await
+        self.tidy(name).await
     }
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
@@ -131,6 +167,28 @@ impl Platform for Local {
                 hint: "An apply starts it again.".into(),
             }),
         }
+    }
+
+    async fn agent_version(&self) -> Result<Version, PlatformError> {
+        self.agent.version().await
+    }
+
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
+        let (root, agent, directory) = (self.root.clone(), self.agent.clone(), PathBuf::from(&machine.reference.0));
+        let installed = blocking(move || {
+            let lock = root.lock()?;
+            agent.install(&root, &lock)
+        })
+        .await?;
+        let info = self.agent.upgrade(&installed, &directory).await?;
+        let root = self.root.clone();
+        blocking(move || {
+            let lock = root.lock()?;
+            root.sweep_programs(&lock, &installed);
+            Ok(())
+        })
+        .await?;
+        Ok(Machine { state: MachineState::Running(Box::new(info)), ..machine.clone() })
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

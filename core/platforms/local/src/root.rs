@@ -1,18 +1,26 @@
 //! The directory of all local clusters: its layout, its lock, and the claims in it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use justmanage_model::node::NodeOrder;
-use justmanage_model::{ClusterName, NodeId};
+use justmanage_model::node::{AgentInfo, NodeOrder};
+use justmanage_model::{ClusterName, NodeId, Version};
 use justmanage_platforms::PlatformError;
 use justmanage_steps::step;
 use rustix::fs::{FlockOperation, flock};
 
 /// The claim of a node, in the node's directory.
 const ORDER: &str = "order.json";
+/// Leads to the program of the agent that ran last, in the node's directory; written by the agent when it answers.
+const PROGRAM: &str = "program";
+/// What the agent that ran last says of itself, in the node's directory.
+const AGENT: &str = "agent.json";
+/// An agent's program that nobody runs stays so long: whoever put it there is about to run it.
+const UNUSED: Duration = Duration::from_secs(60 * 60);
 /// Agent programs, one file per build, shared by the nodes. Beginning with a dot, it cannot be a cluster's name.
 const PROGRAMS: &str = ".bin";
 /// Server programs that were downloaded, one directory per digest.
@@ -81,6 +89,27 @@ impl Root {
         }
     }
 
+    /// The names of all clusters that have a node here.
+    ///
+    /// # Errors
+    /// [`PlatformError::Denied`] when a directory cannot be read, [`PlatformError::Invalid`] when a claim is damaged.
+    pub fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries.map_err(|error| denied(&self.path, &error))?,
+        };
+        let mut clusters = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| denied(&self.path, &error))?.file_name();
+            // Other names are our own stores, or nothing of ours.
+            let Some(name) = entry.to_str().and_then(|name| name.parse().ok()) else { continue };
+            if !self.orders(&name)?.is_empty() {
+                clusters.insert(name);
+            }
+        }
+        Ok(clusters)
+    }
+
     /// The orders of all nodes under a cluster's name, with their directories.
     ///
     /// # Errors
@@ -136,33 +165,76 @@ impl Root {
         Ok(directory)
     }
 
+    /// The program of the agent that ran last in a node's directory, if it is still there.
+    pub fn program_of(&self, node: &Path) -> Option<PathBuf> {
+        fs::read_link(node.join(PROGRAM)).ok().filter(|program| program.is_file())
+    }
+
+    /// The version of the agent that ran last in a node's directory.
+    pub fn last_version(&self, node: &Path) -> Option<Version> {
+        let info: AgentInfo = serde_json::from_slice(&fs::read(node.join(AGENT)).ok()?).ok()?;
+        info.version.parse().ok()
+    }
+
+    /// Removes agents' programs that no node runs any more, except `keep`. What cannot be removed stays: it costs nothing but room.
+    pub fn sweep_programs(&self, _lock: &RootLock, keep: &Path) {
+        let below = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let visible = |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'));
+        let nodes: Vec<PathBuf> = below(&self.path).filter(visible).flat_map(|cluster| below(&cluster)).collect();
+        let used: Vec<Option<PathBuf>> = nodes.iter().map(|node| fs::read_link(node.join(PROGRAM)).ok()).collect();
+        // Agents of the first release note nothing: then nobody knows what runs.
+        if used.iter().any(Option::is_none) {
+            return;
+        }
+        for program in below(&self.programs()) {
+            let fresh = fs::metadata(&program).and_then(|found| found.modified());
+            let fresh = fresh.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < UNUSED));
+            if program != keep && !fresh && !used.contains(&Some(program.clone())) {
+                let _ = fs::remove_file(&program);
+            }
+        }
+    }
+
     /// Removes what nobody needs any more after a node went: the cluster's directory when it is empty, and with the last
-    /// cluster the programs and the root itself.
+    /// cluster the programs and the root itself. The cluster's directory goes after all that: as long as it is there, whoever
+    /// looks for the cluster finds that this is not done ([`Root::is_untidy`]).
     ///
     /// # Errors
     /// [`PlatformError::Denied`] when something cannot be removed.
     pub fn tidy(&self, _lock: &RootLock, name: &ClusterName) -> Result<(), PlatformError> {
         let cluster = self.path.join(name.as_str());
+        step!("root: about to be tidied");
+        let mut nodes_left = false;
         for entry in fs::read_dir(&cluster).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(".new-") {
                 remove_all(&entry.path())?;
+            } else {
+                nodes_left = true;
             }
         }
-        step!("root: about to be tidied");
-        let _ = fs::remove_dir(&cluster); // refuses when nodes are left, and that is right
-        let clusters_left = fs::read_dir(&self.path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|e| !is_ours(&e.file_name().to_string_lossy()));
+        if nodes_left {
+            return Ok(());
+        }
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let clusters_left = entries.filter(|entry| *entry != *name.as_str()).any(|e| !is_ours(&e.to_string_lossy()));
         if !clusters_left {
             step!("root: about to be emptied");
             remove_all(&self.programs())?;
             remove_all(&self.artefacts())?;
             step!("root: emptied");
-            let _ = fs::remove_dir(&self.path);
         }
+        // Both refuse when somebody has put something there, and that is right.
+        let _ = fs::remove_dir(&cluster);
+        step!("root: the cluster's directory is gone");
+        let _ = fs::remove_dir(&self.path);
         Ok(())
+    }
+
+    /// Whether something is left of a cluster that has no nodes any more: whoever removed the last one was killed before it was
+    /// done.
+    pub fn is_untidy(&self, name: &ClusterName) -> bool {
+        let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        self.path.join(name.as_str()).is_dir() || is_empty(&self.path)
     }
 }
 

@@ -14,9 +14,9 @@ use justmanage_model::{
 
 use super::{Behaviour, Inside, World};
 
-fn node_observation(server: ServerState) -> NodeObservation {
+fn node_observation(server: ServerState, agent_version: String) -> NodeObservation {
     NodeObservation {
-        agent_version: "0.1.0".into(),
+        agent_version,
         settled: None,
         server,
         last: None,
@@ -66,7 +66,10 @@ impl Inside {
         let leader = self.leader(group);
         let alive = self.alive(group);
         let seen = |member: &NodeId| match alive.contains(member) && (leader.is_some() || *member == node) {
-            true => Seen::Known(node_observation(self.servers.get(member).cloned().unwrap_or_else(|| running(group)))),
+            true => Seen::Known(node_observation(
+                self.servers.get(member).cloned().unwrap_or_else(|| running(group)),
+                self.version_of(*member),
+            )),
             false => Seen::Unknown { since: Timestamp::UNIX_EPOCH, why: "connection refused".into() },
         };
         let nodes: BTreeMap<_, _> = group.members.keys().map(|member| (*member, seen(member))).collect();
@@ -115,7 +118,7 @@ impl Agents for World {
         let group = inside.group_of(node).map(|group| inside.stale.get(&node).unwrap_or(group));
         Ok(NodeReply {
             record: group.or_else(|| inside.invitations.get(&node)).cloned(),
-            node: node_observation(ServerState::Stopped),
+            node: node_observation(ServerState::Stopped, inside.version_of(node)),
             founded: group.is_some(),
             now: inside.clocks.get(&node).copied(),
         })

@@ -1,10 +1,11 @@
 //! The machines of the world.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{Engine, Release};
+use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
 };
@@ -15,6 +16,10 @@ use super::{Inside, World};
 impl Platform for World {
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
+    }
+
+    async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
+        Ok(self.inside().machines.values().map(|machine| machine.claim.name.clone()).collect())
     }
 
     async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError> {
@@ -64,6 +69,25 @@ impl Platform for World {
         }
     }
 
+    async fn agent_version(&self) -> Result<Version, PlatformError> {
+        Ok(self.inside().own_version())
+    }
+
+    async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
+        let node = machine.claim.node;
+        self.act("upgrade", |inside| {
+            if inside.stubborn.contains(&node) {
+                let what = "the agent of version 0.2.0 does not start. The one before was put back and runs".to_owned();
+                return Err(PlatformError::Failed { what, hint: "Look at its log.".into() });
+            }
+            let own = inside.own_version();
+            inside.has_version(node, own);
+            inside.upgraded.push(node);
+            Ok(inside.machines[&node].clone())
+        })
+        .await
+    }
+
     async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
         let program = |version: &str, path: &str, tls| ServerProgram {
             path: path.into(),
@@ -84,6 +108,10 @@ impl Platform for World {
 }
 
 fn add(inside: &mut Inside, claim: &justmanage_model::Claim) -> Machine {
+    if !inside.machines.contains_key(&claim.node) {
+        let own = inside.own_version();
+        inside.has_version(claim.node, own);
+    }
     let machine = Machine {
         reference: MachineRef(claim.node.to_string()),
         claim: claim.clone(),

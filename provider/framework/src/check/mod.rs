@@ -5,11 +5,14 @@
 //! `internal/plans/objchange` and of the callers around it; where core trusts the provider (elements of sets), so must we.
 
 mod applied;
+mod identity;
 mod planned;
 
 use crate::plan::Planned;
 use crate::schema::{Level, Schema, each_object, member};
 use crate::value::{Mismatch, Path, Problem, Trail, Value};
+
+pub use identity::identity;
 
 /// A rule that an answer breaks, and where. Never contains a value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -75,6 +78,12 @@ pub enum Breach {
     ElementVanished,
     #[error("an element is there now that was not planned")]
     ElementAppeared,
+    #[error("has no identity, although this type has an identity schema")]
+    IdentityAbsent,
+    #[error("is null, but it is a required part of the identity")]
+    IdentityPart,
+    #[error("is not the value that Terraform knows, but the identity of a thing never changes")]
+    IdentityChanged,
 }
 
 /// Which answer holds a state.

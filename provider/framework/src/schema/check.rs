@@ -74,6 +74,14 @@ pub enum SchemaFault {
     MapItems,
     #[error("min_items is greater than max_items, or beyond the protocol's range")]
     Items,
+    #[error("is computed, but nothing is stored of what this configures")]
+    ComputedInConfiguration,
+    #[error("is part of an identity, so it is a string, a bool, a number, or a list of these")]
+    IdentityType,
+    #[error("is part of an identity, so it is either required or optional (for import), and nothing else")]
+    IdentityMode,
+    #[error("an identity has at least one attribute, and no blocks")]
+    IdentityEmpty,
     #[error("is write-only, which only attributes of managed resources can be")]
     WriteOnlyUnmanaged,
     #[error("is variadic, which only the last parameter of a function can be, and only as a list")]
@@ -110,7 +118,20 @@ impl Schema {
         self.check_with(&[], Inside { parameters: true, ..Inside::default() })
     }
 
-    fn check_with(&self, reserved: &[&str], inside: Inside) -> Vec<SchemaProblem> {
+    /// The faults of the schema of an action or a list: a configuration alone, whose names are all free.
+    pub fn check_as_configuration(&self) -> Vec<SchemaProblem> {
+        let mut problems = self.check_with(&[], Inside::default());
+        let decided = |attribute: &Attribute| attribute.computed && attribute.default.is_none();
+        for attribute in &self.block.attributes {
+            if decided(attribute) || attribute.level().is_some_and(|level| level.has(decided)) {
+                let path = Path::attribute(&attribute.name);
+                problems.push(SchemaProblem { path, fault: SchemaFault::ComputedInConfiguration });
+            }
+        }
+        problems
+    }
+
+    pub(super) fn check_with(&self, reserved: &[&str], inside: Inside) -> Vec<SchemaProblem> {
         let mut problems = Problems(Vec::new());
         if self.version < 0 {
             problems.add(&Trail::ROOT, SchemaFault::Version);
@@ -126,7 +147,7 @@ impl Schema {
 
 /// What surrounds an attribute.
 #[derive(Clone, Copy, Default)]
-struct Inside {
+pub(super) struct Inside {
     set: bool,
     write_only: bool,
     /// Not a managed resource.

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+pub(crate) mod identity;
 mod implied;
 mod level;
 mod signature;

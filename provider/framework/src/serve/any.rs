@@ -6,8 +6,10 @@ use std::sync::{PoisonError, RwLock};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::identity::AnyIdentity;
 use crate::context::{Client, Cx};
 use crate::model::Model;
+use crate::moves::{MoveFrom, MoveSource};
 use crate::provider::ConfigureCx;
 use crate::schema::Schema;
 use crate::timeouts::{Deadline, Limits};
@@ -94,6 +96,11 @@ pub(crate) trait AnyResource: Send + Sync {
     async fn update(&self, call: Call, prior: &Value, planned: &Value, config: &Value) -> Outcome;
     async fn delete(&self, call: Call, state: &Value) -> Outcome;
     async fn import(&self, call: Call, id: &str) -> Outcome;
+    /// Its identity, if the type has one.
+    fn identity(&self) -> Option<&dyn AnyIdentity>;
+    /// Where its states may come from.
+    fn moves(&self) -> &'static [MoveFrom];
+    fn move_from(&self, source: MoveSource) -> Result<Value, Diagnostics>;
 }
 
 /// A [`crate::DataSource`] without its type.

@@ -4,6 +4,7 @@ use tfkit_proto::tfplugin6::apply_resource_change as proto;
 
 use super::any::{AnyResource, Outcome};
 use super::codec::{diagnostics_out, value_in, value_out};
+use super::identity::{attached_whole, identity_in, identity_out, known_before};
 use super::{Inner, blame, mend, private};
 use crate::{Diagnostics, Path, Value, timeouts};
 
@@ -25,6 +26,8 @@ impl Inner {
             config: value_in(request.config.as_ref(), schema)?,
             name: request.type_name,
         };
+        let planned = identity_in(request.planned_identity.as_ref(), resource)?;
+        let before = known_before(resource, planned, &order.prior);
         let private = private::decode(&request.planned_private)?;
         let call = self.call(private.clone()).with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = match (&order.prior, &order.planned) {
@@ -36,11 +39,18 @@ impl Inner {
             (prior, planned) => resource.update(call, prior, planned, &order.config).await,
         };
         let private = private::encode(&outcome.private);
-        let (state, diagnostics) = truth(resource, &order, outcome);
+        let failed = outcome.failed;
+        let (state, mut diagnostics) = truth(resource, &order, outcome);
+        let (identity, odd) = attached_whole(resource, &order.name, "apply", &state, &before);
+        // What was not made to the end need not have an identity yet.
+        if !failed {
+            diagnostics.extend(odd);
+        }
         Ok(proto::Response {
             new_state: Some(value_out(&state, schema)?),
             private,
             diagnostics: diagnostics_out(diagnostics),
+            new_identity: identity_out(&identity, resource)?,
             ..Default::default()
         })
     }

@@ -3,7 +3,7 @@
 use crate::check::{self, Answer, Violation};
 use crate::plan::Planned;
 use crate::schema::Schema;
-use crate::{Diagnostic, Diagnostics, Value};
+use crate::{Diagnostic, Diagnostics, Path, Value};
 
 /// What is wrong with a plan.
 pub(super) fn plan(name: &str, schema: &Schema, prior: &Value, config: &Value, planned: &Planned) -> Diagnostics {
@@ -23,6 +23,15 @@ pub(super) fn failed(name: &str, schema: &Schema, new: &Value) -> Diagnostics {
 /// What is wrong with a state that was read or imported.
 pub(super) fn state(name: &str, verb: &str, schema: &Schema, state: &Value, answer: Answer) -> Diagnostics {
     blame(name, verb, check::state(schema, state, answer))
+}
+
+/// What is wrong with the identity in an answer. Its parts are no attributes of the configuration, so the text names them.
+pub(super) fn identity(name: &str, verb: &str, schema: &Schema, identity: &Value, before: &Value) -> Diagnostics {
+    let found = blame(name, &format!("identity after the {verb}"), check::identity(schema, identity, before));
+    found.into_iter().map(|diagnostic| diagnostic.at(Path::root())).fold(Diagnostics::new(), |mut all, one| {
+        all.push(one);
+        all
+    })
 }
 
 /// What is wrong with the result of an ephemeral resource.

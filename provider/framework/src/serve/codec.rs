@@ -21,6 +21,18 @@ pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -
         })
 }
 
+/// Reads the configuration of a list or an action. Where the user wrote no `config` block, nothing is configured.
+pub(super) fn config_in(message: Option<&proto::DynamicValue>, schema: &Schema) -> Result<Value, Diagnostic> {
+    let mut config = value_in(message, schema)?;
+    if config.is_null() {
+        let names = schema.block.attributes.iter().map(|attribute| &attribute.name);
+        let names = names.chain(schema.block.blocks.iter().map(|block| &block.name));
+        config = Value::Object(names.map(|name| (name.clone(), Value::Null)).collect());
+        schema.block.tidy_state(&mut config);
+    }
+    Ok(config)
+}
+
 /// Writes a value of the schema's type.
 pub(super) fn value_out(value: &Value, schema: &Schema) -> Result<proto::DynamicValue, Diagnostic> {
     let msgpack = wire::msgpack::encode(value, &schema.object_type()).map_err(|error| {

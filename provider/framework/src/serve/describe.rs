@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tfkit_proto::tfplugin6 as proto;
 
 use super::any::AnyResource;
-use super::{Inner, ServiceError};
+use super::{Inner, ServiceError, action, list};
 use crate::schema::{Attribute, Kind, Schema, SchemaFault, SchemaProblem};
 use crate::{Path, timeouts};
 
@@ -22,6 +22,9 @@ impl Inner {
         }
         for (name, resource) in &self.resources {
             add(name, resource.schema().check());
+            if let Some(identity) = resource.identity() {
+                add(&format!("identity of {name}"), identity.schema().check_as_identity());
+            }
             add(name, timeouts_problem(resource.as_ref()).into_iter().collect());
         }
         for (name, data_source) in &self.data_sources {
@@ -32,6 +35,12 @@ impl Inner {
         }
         for (name, function) in &self.functions {
             add(&format!("function {name}"), function.signature().check());
+        }
+        for (name, action) in &self.actions {
+            add(&format!("action {name}"), action.schema().check_as_configuration());
+        }
+        for (name, list) in &self.lists {
+            add(&format!("list {name}"), list.schemas().config().check_as_configuration());
         }
         if problems.is_empty() { Ok(()) } else { Err(ServiceError::Schema(problems.join("\n"))) }
     }
@@ -44,6 +53,8 @@ impl Inner {
             provider: Some((&configuration_only(self.config.schema())).into()),
             resource_schemas: resources.collect::<BTreeMap<_, _>>(),
             data_source_schemas: data_sources.collect::<BTreeMap<_, _>>(),
+            action_schemas: self.actions.iter().map(|(name, a)| (name.clone(), action::to_proto(a.schema()))).collect(),
+            list_resource_schemas: self.lists.iter().map(|(name, l)| (name.clone(), list_schema(l.as_ref()))).collect(),
             ephemeral_resource_schemas: ephemerals.collect::<BTreeMap<_, _>>(),
             functions: self.functions().functions,
             provider_meta: self.meta.as_ref().map(|schema| (&configuration_only(schema)).into()),
@@ -57,10 +68,13 @@ impl Inner {
         let data_sources = self.data_sources.keys().cloned();
         let ephemerals = self.ephemerals.keys().cloned();
         let functions = self.functions.keys().cloned();
+        let (actions, lists) = (self.actions.keys().cloned(), self.lists.keys().cloned());
         proto::get_metadata::Response {
             server_capabilities: Some(capabilities()),
             resources: resources.map(|type_name| proto::get_metadata::ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| proto::get_metadata::DataSourceMetadata { type_name }).collect(),
+            actions: actions.map(|type_name| proto::get_metadata::ActionMetadata { type_name }).collect(),
+            list_resources: lists.map(|type_name| proto::get_metadata::ListResourceMetadata { type_name }).collect(),
             ephemeral_resources: ephemerals
                 .map(|type_name| proto::get_metadata::EphemeralMetadata { type_name })
                 .collect(),
@@ -79,13 +93,22 @@ fn timeouts_problem(resource: &dyn AnyResource) -> Option<SchemaProblem> {
 }
 
 /// Destroys are planned too (a resource may refuse), and calls work without a preceding GetProviderSchema: the schemas are
-/// part of the program.
+/// part of the program. A move that no type supports is refused with the types that could be moved.
 fn capabilities() -> proto::ServerCapabilities {
-    proto::ServerCapabilities { plan_destroy: true, get_provider_schema_optional: true, ..Default::default() }
+    proto::ServerCapabilities {
+        plan_destroy: true,
+        get_provider_schema_optional: true,
+        move_resource_state: true,
+        generate_resource_config: true,
+    }
 }
 
-/// A provider's configuration has nothing computed: a default there is filled in when the provider is configured.
-fn configuration_only(schema: &Schema) -> Schema {
+fn list_schema(list: &dyn list::AnyList) -> proto::Schema {
+    (&configuration_only(list.schemas().config())).into()
+}
+
+/// A configuration alone (of a provider, an action, a list) has nothing computed: a default there is filled in when it is used.
+pub(super) fn configuration_only(schema: &Schema) -> Schema {
     let mut schema = schema.clone();
     schema.block.attributes.iter_mut().for_each(not_computed);
     schema

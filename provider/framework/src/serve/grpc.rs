@@ -1,6 +1,7 @@
 //! The generated service trait: unpack, call, answer. What is not here answers UNIMPLEMENTED.
 
 use tfkit_proto::tfplugin6::{self as proto, provider_server};
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 use tracing::info_span;
 
@@ -27,7 +28,35 @@ impl provider_server::Provider for Service {
         &self,
         _: Request<proto::get_resource_identity_schemas::Request>,
     ) -> Result<Response<proto::get_resource_identity_schemas::Response>, Status> {
-        Ok(Response::new(proto::get_resource_identity_schemas::Response::default()))
+        let span = info_span!("call", tf_rpc = "GetResourceIdentitySchemas");
+        answer(span, async { Ok(self.0.identity_schemas()) }).await
+    }
+
+    async fn upgrade_resource_identity(
+        &self,
+        request: Request<proto::upgrade_resource_identity::Request>,
+    ) -> Result<Response<proto::upgrade_resource_identity::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "UpgradeResourceIdentity", tf_resource_type = request.type_name);
+        answer(span, async { self.0.upgrade_identity(&request) }).await
+    }
+
+    async fn move_resource_state(
+        &self,
+        request: Request<proto::move_resource_state::Request>,
+    ) -> Result<Response<proto::move_resource_state::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "MoveResourceState", tf_resource_type = request.target_type_name);
+        answer(span, async { self.0.move_state(&request) }).await
+    }
+
+    async fn generate_resource_config(
+        &self,
+        request: Request<proto::generate_resource_config::Request>,
+    ) -> Result<Response<proto::generate_resource_config::Response>, Status> {
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "GenerateResourceConfig", tf_resource_type = request.type_name);
+        answer(span, async { self.0.generate_config(&request) }).await
     }
 
     async fn validate_provider_config(
@@ -104,10 +133,12 @@ impl provider_server::Provider for Service {
         let span = info_span!("call", tf_rpc = "ApplyResourceChange", tf_resource_type = request.type_name);
         // Whatever fails before the author's code ran, or in ours: what was there is still there.
         let (prior, private) = (request.prior_state.clone(), request.planned_private.clone());
+        let identity = request.planned_identity.clone();
         let mut response = answer(span, self.0.apply(request)).await?;
         if response.get_ref().new_state.is_none() {
             response.get_mut().new_state = prior;
             response.get_mut().private = private;
+            response.get_mut().new_identity = identity;
         }
         Ok(response)
     }
@@ -119,6 +150,56 @@ impl provider_server::Provider for Service {
         let request = request.into_inner();
         let span = info_span!("call", tf_rpc = "ImportResourceState", tf_resource_type = request.type_name);
         answer(span, self.0.import(request)).await
+    }
+
+    async fn validate_list_resource_config(
+        &self,
+        request: Request<proto::validate_list_resource_config::Request>,
+    ) -> Result<Response<proto::validate_list_resource_config::Response>, Status> {
+        lacks("lists", self.0.has_lists())?;
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "ValidateListResourceConfig", tf_list_resource_type = request.type_name);
+        answer(span, async { self.0.validate_list(&request) }).await
+    }
+
+    async fn list_resource(
+        &self,
+        request: Request<proto::list_resource::Request>,
+    ) -> Result<Response<BoxStream<proto::list_resource::Event>>, Status> {
+        lacks("lists", self.0.has_lists())?;
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "ListResource", tf_list_resource_type = request.type_name);
+        Ok(Response::new(span.in_scope(|| self.list_resource(request))))
+    }
+
+    async fn validate_action_config(
+        &self,
+        request: Request<proto::validate_action_config::Request>,
+    ) -> Result<Response<proto::validate_action_config::Response>, Status> {
+        lacks("actions", self.0.has_actions())?;
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "ValidateActionConfig", tf_action_type = request.type_name);
+        answer(span, async { self.0.validate_action(&request) }).await
+    }
+
+    async fn plan_action(
+        &self,
+        request: Request<proto::plan_action::Request>,
+    ) -> Result<Response<proto::plan_action::Response>, Status> {
+        lacks("actions", self.0.has_actions())?;
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "PlanAction", tf_action_type = request.action_type);
+        answer(span, self.0.plan_action(request)).await
+    }
+
+    async fn invoke_action(
+        &self,
+        request: Request<proto::invoke_action::Request>,
+    ) -> Result<Response<BoxStream<proto::invoke_action::Event>>, Status> {
+        lacks("actions", self.0.has_actions())?;
+        let request = request.into_inner();
+        let span = info_span!("call", tf_rpc = "InvokeAction", tf_action_type = request.action_type);
+        Ok(Response::new(span.in_scope(|| self.invoke_action(request))))
     }
 
     async fn read_data_source(
@@ -192,4 +273,9 @@ impl provider_server::Provider for Service {
         self.0.stop.stop();
         Ok(Response::new(proto::stop_provider::Response::default()))
     }
+}
+
+/// A provider that has none of a kind answers as one that has never heard of it.
+fn lacks(kind: &str, there: bool) -> Result<(), Status> {
+    if there { Ok(()) } else { Err(Status::unimplemented(format!("this provider has no {kind}"))) }
 }

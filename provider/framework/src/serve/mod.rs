@@ -12,12 +12,15 @@
 //! | `describe`, `configure`, `validate` | schemas; the provider's configuration; checks of configurations |
 //! | `plan`, `apply`, `read`, `state`, `lookup` | the life of a resource; data sources |
 //! | `call_function`, `lease` | functions; the life of an ephemeral resource |
+//! | `identity`, `moves`, `generate` | what identifies a resource; states of other types; a configuration of a state |
+//! | `action`, `list` | calls that answer with a stream |
 //! | `blame` | broken rules as diagnostics |
 //! | `mend` | what the framework puts right in the author's answers |
 //! | `private`, `meta` | the encoding of private state; what modules say to the provider |
 //! | `any`, `typed`, `data_source`, `ephemeral`, `function`, `config` | from values to the author's types and back |
 //! | `run` | running the author's code: panics, checkpoints |
 
+pub(crate) mod action;
 mod answer;
 pub(crate) mod any;
 mod apply;
@@ -30,11 +33,15 @@ pub(crate) mod data_source;
 mod describe;
 pub(crate) mod ephemeral;
 pub(crate) mod function;
+mod generate;
 mod grpc;
+mod identity;
 mod lease;
+pub(crate) mod list;
 mod lookup;
 mod mend;
 mod meta;
+mod moves;
 mod plan;
 mod private;
 mod read;
@@ -47,9 +54,11 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use action::AnyAction;
 use any::{AnyConfig, AnyDataSource, AnyResource, Call, PrivateData};
 use ephemeral::AnyEphemeral;
 use function::AnyFunction;
+use list::AnyList;
 
 use crate::plugin::Stop;
 use crate::schema::Schema;
@@ -61,6 +70,9 @@ pub enum ServiceError {
     /// Two things of one kind have this name.
     #[error("the type {0} is registered twice")]
     Repeated(String),
+    /// A list needs a resource of the same type that was registered with its identity.
+    #[error("there is a list of {0}, but no resource of this type with an identity: register it with `identified`")]
+    ListOfNothing(String),
     /// Schemas that break rules, one per line.
     #[error("the schema breaks rules of Terraform:\n{0}")]
     Schema(String),
@@ -82,6 +94,8 @@ pub(crate) struct Types {
     pub(crate) data_sources: BTreeMap<String, Arc<dyn AnyDataSource>>,
     pub(crate) ephemerals: BTreeMap<String, Arc<dyn AnyEphemeral>>,
     pub(crate) functions: BTreeMap<String, Arc<dyn AnyFunction>>,
+    pub(crate) actions: BTreeMap<String, Arc<dyn AnyAction>>,
+    pub(crate) lists: BTreeMap<String, Arc<dyn AnyList>>,
     /// What modules say to the provider.
     pub(crate) meta: Option<Schema>,
     /// Names that were given twice.
@@ -97,6 +111,8 @@ impl Types {
             data_sources: BTreeMap::new(),
             ephemerals: BTreeMap::new(),
             functions: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            lists: BTreeMap::new(),
             meta: None,
             repeated: Vec::new(),
         }
@@ -115,6 +131,10 @@ impl Service {
     pub(crate) fn new(types: Types) -> Result<Self, ServiceError> {
         if let Some(name) = types.repeated.first() {
             return Err(ServiceError::Repeated(name.clone()));
+        }
+        let identified = |name: &String| types.resources.get(name).is_some_and(|one| one.identity().is_some());
+        if let Some(name) = types.lists.keys().find(|name| !identified(name)) {
+            return Err(ServiceError::ListOfNothing(name.clone()));
         }
         let inner = Inner { types, stop: Stop::new() };
         inner.check_schemas()?;

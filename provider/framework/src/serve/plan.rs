@@ -4,6 +4,7 @@ use tfkit_proto::tfplugin6::plan_resource_change as proto;
 
 use super::any::{AnyResource, Call, Change, Outcome};
 use super::codec::{diagnostics_out, value_in, value_out};
+use super::identity::{attached, identity_in, identity_out, known_before};
 use super::{Inner, blame, mend, private};
 use crate::plan::{Action, finish, propose, propose_update};
 use crate::schema::Schema;
@@ -20,18 +21,21 @@ impl Inner {
         let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
         if proposed.is_null() {
             let outcome = resource.plan_destroy(call, &prior).await;
-            return destroy(schema, outcome);
+            let planned_identity = request.prior_identity;
+            return destroy(schema, outcome).map(|planned| proto::Response { planned_identity, ..planned });
         }
+        let identity = identity_in(request.prior_identity.as_ref(), resource)?;
         let (change, spelled) = by_schema(resource, prior, config, &proposed);
-        by_author(resource, &request.type_name, call, change, &spelled).await
+        by_author(resource, &request.type_name, call, identity, change, &spelled).await
     }
 }
 
-/// The change as the author has it, checked.
+/// The change as the author has it, checked. `identity`: what Terraform knows.
 async fn by_author(
     resource: &dyn AnyResource,
     name: &str,
     call: Call,
+    identity: Value,
     mut change: Change,
     spelled: &Value,
 ) -> Result<proto::Response, Diagnostics> {
@@ -47,7 +51,12 @@ async fn by_author(
         planned.requires_replace.extend(asked);
     }
     let mut diagnostics = outcome.diagnostics;
-    let broken = blame::plan(name, schema, &prior, &config, &planned);
+    let mut broken = blame::plan(name, schema, &prior, &config, &planned);
+    // A create promises no identity; the apply says it. What lives on keeps its own.
+    let identity = known_before(resource, identity, &prior);
+    if planned.requires_replace.is_empty() {
+        broken.extend(attached(resource, name, "plan", &planned.value, &identity).1);
+    }
     if !broken.is_empty() {
         diagnostics.extend(broken);
         return Err(diagnostics);
@@ -57,6 +66,7 @@ async fn by_author(
         requires_replace: planned.requires_replace.iter().map(Into::into).collect(),
         planned_private: private::encode(&outcome.private),
         diagnostics: diagnostics_out(diagnostics),
+        planned_identity: identity_out(&identity, resource)?,
         ..Default::default()
     })
 }

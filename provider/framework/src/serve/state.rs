@@ -2,10 +2,12 @@
 
 use tfkit_proto::tfplugin6::{import_resource_state as import, upgrade_resource_state as upgrade};
 
-use super::any::{AnyResource, PrivateData};
+use super::any::PrivateData;
 use super::codec::{diagnostics_out, value_out};
+use super::identity::{attached_whole, identity_in, identity_out};
 use super::{Inner, blame, mend, private};
 use crate::check::Answer;
+use crate::schema::Schema;
 use crate::wire::json;
 use crate::{Diagnostic, Diagnostics, Value};
 
@@ -20,27 +22,35 @@ impl Inner {
                 "The stored state is in a form that only Terraform 0.11 and older wrote, from before this provider.";
             return Err(Diagnostic::error("State not readable", detail).into());
         }
-        let json = current(resource, &request.type_name, request.version, stored)?;
+        let what = format!("state of this {}", request.type_name);
+        let json = current(&what, schema, request.version, stored, |json| resource.upgrade(request.version, json))?;
         let state = json::from_state_json(json.as_deref().unwrap_or(stored), schema)
-            .map_err(|error| not_readable(&request.type_name, &error.to_string()))?;
+            .map_err(|error| not_readable(&what, &error.to_string()))?;
         Ok(upgrade::Response { upgraded_state: Some(value_out(&state, schema)?), ..Default::default() })
     }
 
     pub(super) async fn import(&self, request: import::Request) -> Result<import::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
-        let outcome = resource.import(self.call(PrivateData::new()), &request.id).await;
+        let asked = identity_in(request.identity.as_ref(), resource)?;
+        let outcome = if request.identity.is_some() {
+            self.import_identity(&request.type_name, resource, &asked).await?
+        } else {
+            resource.import(self.call(PrivateData::new()), &request.id).await
+        };
         let mut diagnostics = outcome.diagnostics;
         let mut imported = Vec::new();
         if let (Some(mut state), false) = (outcome.state, outcome.failed) {
             mend::drop_write_only(schema, &mut state);
-            let broken = blame::state(&request.type_name, "import", schema, &state, Answer::State);
+            let mut broken = blame::state(&request.type_name, "import", schema, &state, Answer::State);
+            let (identity, odd) = attached_whole(resource, &request.type_name, "import", &state, &asked);
+            broken.extend(odd);
             if broken.is_empty() && state != Value::Null {
                 imported.push(import::ImportedResource {
                     type_name: request.type_name,
                     state: Some(value_out(&state, schema)?),
                     private: private::encode(&outcome.private),
-                    ..Default::default()
+                    identity: identity_out(&identity, resource)?,
                 });
             }
             diagnostics.extend(broken);
@@ -53,14 +63,15 @@ impl Inner {
     }
 }
 
-/// The stored JSON as the current version has it; `None` when it already was.
-fn current(
-    resource: &dyn AnyResource,
-    name: &str,
+/// The stored JSON as the current version has it; `None` when it already was. `what`: "state of this kitchen_dish".
+pub(super) fn current(
+    what: &str,
+    schema: &Schema,
     version: i64,
     stored: &[u8],
+    upgrade: impl FnOnce(serde_json::Value) -> Result<serde_json::Value, Diagnostics>,
 ) -> Result<Option<Vec<u8>>, Diagnostics> {
-    let ours = resource.schema().version;
+    let ours = schema.version;
     if version == ours {
         return Ok(None);
     }
@@ -68,16 +79,16 @@ fn current(
         return Err(Diagnostic::error(
             "State written by a newer provider",
             format!(
-                "The state of this {name} was stored in version {version}, and this release of the provider knows \
-                 versions up to {ours}. Use the release that wrote it, or a newer one."
+                "The {what} was stored in version {version}, and this release of the provider knows versions up to {ours}. \
+                 Use the release that wrote it, or a newer one."
             ),
         )
         .into());
     }
-    let json = serde_json::from_slice(stored).map_err(|error| not_readable(name, &error.to_string()))?;
-    Ok(Some(resource.upgrade(version, json)?.to_string().into_bytes()))
+    let json = serde_json::from_slice(stored).map_err(|error| not_readable(what, &error.to_string()))?;
+    Ok(Some(upgrade(json)?.to_string().into_bytes()))
 }
 
-fn not_readable(name: &str, why: &str) -> Diagnostic {
-    Diagnostic::error("State not readable", format!("The stored state does not fit the schema of {name}: {why}."))
+pub(super) fn not_readable(what: &str, why: &str) -> Diagnostic {
+    Diagnostic::error("State not readable", format!("The stored {what} does not fit the schema: {why}."))
 }

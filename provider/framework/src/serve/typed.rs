@@ -5,9 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::any::{AnyResource, Call, Change, ClientSlot, Outcome};
+use super::identity::{AnyIdentity, TypedIdentity};
 use super::run::{caught, decode, outcome, run_sync};
 use crate::context::Cx;
+use crate::identity::Identified;
 use crate::model::{Model, View};
+use crate::moves::{MoveFrom, MoveSource};
 use crate::resource::{Failed, Plan, PlanChange, Resource};
 use crate::schema::Schema;
 use crate::timeouts::{Deadline, Limits, Operation};
@@ -16,15 +19,26 @@ use crate::{Diagnostic, Diagnostics, Path, Value};
 /// A resource with its schema and the way to its client.
 pub(crate) struct TypedResource<R: Resource> {
     name: String,
-    resource: R,
+    resource: Arc<R>,
     schema: Schema,
     slot: Arc<ClientSlot<R::Client>>,
+    identity: Option<Box<dyn AnyIdentity>>,
 }
 
 impl<R: Resource> TypedResource<R> {
     pub(crate) fn new(name: String, resource: R, slot: Arc<ClientSlot<R::Client>>) -> Self {
         let schema = Schema { version: R::VERSION, block: R::Model::block() };
-        Self { name, resource, schema, slot }
+        Self { name, resource: Arc::new(resource), schema, slot, identity: None }
+    }
+
+    /// A resource that has an identity.
+    pub(crate) fn identified(name: String, resource: R, slot: Arc<ClientSlot<R::Client>>) -> Self
+    where
+        R: Identified,
+    {
+        let mut typed = Self::new(name, resource, slot);
+        typed.identity = Some(Box::new(TypedIdentity::new(Arc::clone(&typed.resource), Arc::clone(&typed.slot))));
+        typed
     }
 
     fn context(&self, call: Call) -> Cx<R::Client, R::Model> {
@@ -172,5 +186,18 @@ impl<R: Resource> AnyResource for TypedResource<R> {
         })
         .await;
         outcome(cx, ended)
+    }
+
+    fn identity(&self) -> Option<&dyn AnyIdentity> {
+        self.identity.as_deref()
+    }
+
+    fn moves(&self) -> &'static [MoveFrom] {
+        R::MOVES
+    }
+
+    fn move_from(&self, source: MoveSource) -> Result<Value, Diagnostics> {
+        let moved = run_sync(|| self.resource.move_from(source)).unwrap_or_else(|panic| Err(panic.into()));
+        moved.map(|state| Value::Object(state.encode()))
     }
 }

@@ -15,7 +15,7 @@ impl Inner {
     ) -> Result<proto::validate_provider_config::Response, Diagnostics> {
         let schema = self.config.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let diagnostics = validate(schema, &config, || self.config.validate(&config));
+        let diagnostics = judged(schema, &config, || self.config.validate(&config));
         Ok(proto::validate_provider_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
 
@@ -26,7 +26,7 @@ impl Inner {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let mut diagnostics = validate(schema, &config, || resource.validate(&config));
+        let mut diagnostics = judged(schema, &config, || resource.validate(&config));
         if !request.client_capabilities.is_some_and(|can| can.write_only_attributes_allowed) {
             refuse_write_only(schema, &config, &mut diagnostics);
         }
@@ -40,7 +40,7 @@ impl Inner {
         let data_source = self.data_source(&request.type_name)?;
         let schema = data_source.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let diagnostics = validate(schema, &config, || data_source.validate(&config));
+        let diagnostics = judged(schema, &config, || data_source.validate(&config));
         Ok(proto::validate_data_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
 
@@ -51,13 +51,13 @@ impl Inner {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let schema = ephemeral.schema();
         let config = value_in(request.config.as_ref(), schema)?;
-        let diagnostics = validate(schema, &config, || ephemeral.validate(&config));
+        let diagnostics = judged(schema, &config, || ephemeral.validate(&config));
         Ok(proto::validate_ephemeral_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
 }
 
 /// The schema's checks with the author's validators, then the author's check of the whole.
-fn validate(schema: &Schema, config: &Value, whole: impl FnOnce() -> Diagnostics) -> Diagnostics {
+pub(super) fn judged(schema: &Schema, config: &Value, whole: impl FnOnce() -> Diagnostics) -> Diagnostics {
     let mut diagnostics = run_sync(|| schema.validate(config)).unwrap_or_else(Into::into);
     diagnostics.extend(whole());
     diagnostics

@@ -8,7 +8,7 @@ use tfkit_proto::tfplugin6::{
 use tonic::{Response, Status};
 
 use super::{
-    Host, HostError, complete,
+    Host, HostError, Schemas, complete,
     host::named,
     proposed_new,
     values::{decode, diagnostics, encode, no_errors, path},
@@ -17,7 +17,6 @@ use crate::{
     Diagnostics, Path, Value,
     check::{self, Violation},
     plan::{Action, Planned},
-    schema::Schema,
 };
 
 /// A resource in Terraform's state.
@@ -27,6 +26,8 @@ pub struct State {
     pub value: Value,
     /// The provider's own notes.
     pub private: Bytes,
+    /// Its identity; null when its type has none, or when it was stored by a core that does not know of any.
+    pub identity: Value,
 }
 
 /// A planned change of one resource.
@@ -38,6 +39,7 @@ pub struct Change {
     /// The configuration at apply, if it differs.
     known: Option<Value>,
     private: Bytes,
+    identity: Value,
     /// What is planned. For a replacement: what will be, planned without a prior state.
     pub planned: Value,
     /// What happens.
@@ -133,10 +135,10 @@ impl Host {
         let schemas = self.schemas().await?;
         let schema = named(&schemas.resources, type_name)?;
         let config = complete(schema, config);
-        let mut change = self.plan_once(type_name, schema, prior, &config).await?;
+        let mut change = self.plan_once(type_name, &schemas, prior, &config).await?;
         if let Some(prior) = prior.filter(|_| !change.replace.is_empty()) {
             let replace = std::mem::take(&mut change.replace);
-            let mut create = self.plan_once(type_name, schema, None, &config).await?;
+            let mut create = self.plan_once(type_name, &schemas, None, &config).await?;
             create.warnings.extend(change.warnings);
             change = Change { prior: Some(prior.clone()), action: Action::Update, replace, ..create };
         }
@@ -146,11 +148,13 @@ impl Host {
     async fn plan_once(
         &self,
         type_name: &str,
-        schema: &Schema,
+        schemas: &Schemas,
         prior: Option<&State>,
         config: &Value,
     ) -> Result<Change, HostError> {
         const CALL: &str = "PlanResourceChange";
+        let schema = named(&schemas.resources, type_name)?;
+        let known = prior.map_or(&Value::Null, |state| &state.identity);
         let ty = schema.object_type();
         let prior_value = prior.map_or(&Value::Null, |state| &state.value);
         let proposed = proposed_new(schema, prior_value, config);
@@ -161,6 +165,7 @@ impl Host {
             config: encode(config, &ty)?,
             prior_private: prior.map(|state| state.private.clone()).unwrap_or_default(),
             client_capabilities: Some(CLIENT),
+            prior_identity: schemas.identity_out(type_name, known)?,
             ..Default::default()
         };
         let answer = answer(CALL, self.client().plan_resource_change(request).await)?;
@@ -180,7 +185,12 @@ impl Host {
             (before, after) => before.is_some() || after.is_some(),
         };
         let replaces = action == Action::Update;
+        let identity = schemas.identity_in(CALL, type_name, answer.planned_identity)?;
+        if !identity.is_null() {
+            schemas.identity_lawful(CALL, type_name, &identity, known)?;
+        }
         Ok(Change {
+            identity,
             type_name: type_name.to_owned(),
             prior: prior.cloned(),
             config: config.clone(),
@@ -207,6 +217,7 @@ impl Host {
             config: Value::Null,
             known: None,
             private: prior.private.clone(),
+            identity: prior.identity.clone(),
             planned: Value::Null,
             action: Action::Destroy,
             replace: Vec::new(),
@@ -220,6 +231,7 @@ impl Host {
                 config: encode(&Value::Null, &ty)?,
                 prior_private: prior.private.clone(),
                 client_capabilities: Some(CLIENT),
+                prior_identity: schemas.identity_out(type_name, &prior.identity)?,
                 ..Default::default()
             };
             let answer = answer(CALL, self.client().plan_resource_change(request).await)?;
@@ -245,7 +257,7 @@ impl Host {
         }
         if let Some(prior) = change.prior.clone().filter(|_| !change.replace.is_empty()) {
             let destroy = self.plan_destroy(&change.type_name, &prior).await?;
-            let destroyed = self.apply_once(schema, &destroy).await?;
+            let destroyed = self.apply_once(&schemas, &destroy).await?;
             if destroyed.state.is_some() || destroyed.diagnostics.has_errors() {
                 return Ok(destroyed);
             }
@@ -253,16 +265,18 @@ impl Host {
             change.action = Action::Create;
         }
         if change.action != Action::Destroy {
-            let again = self.plan_once(&change.type_name, schema, change.prior.as_ref(), &change.config).await?;
+            let again = self.plan_once(&change.type_name, &schemas, change.prior.as_ref(), &change.config).await?;
             lawful("PlanResourceChange", check::replanned(&change.planned, &again.planned))?;
             change.planned = again.planned;
             change.private = again.private;
+            change.identity = again.identity;
         }
-        self.apply_once(schema, &change).await
+        self.apply_once(&schemas, &change).await
     }
 
-    async fn apply_once(&self, schema: &Schema, change: &Change) -> Result<Applied, HostError> {
+    async fn apply_once(&self, schemas: &Schemas, change: &Change) -> Result<Applied, HostError> {
         const CALL: &str = "ApplyResourceChange";
+        let schema = named(&schemas.resources, &change.type_name)?;
         let ty = schema.object_type();
         let prior = change.prior.as_ref().map_or(&Value::Null, |state| &state.value);
         let request = apply_resource_change::Request {
@@ -271,6 +285,7 @@ impl Host {
             planned_state: encode(&change.planned, &ty)?,
             config: encode(&change.config, &ty)?,
             planned_private: change.private.clone(),
+            planned_identity: schemas.identity_out(&change.type_name, &change.identity)?,
             ..Default::default()
         };
         let answer = answer(CALL, self.client().apply_resource_change(request).await)?;
@@ -282,7 +297,11 @@ impl Host {
             None => return Err(HostError::Absent(CALL)),
         };
         lawful(CALL, if failed { check::failed(schema, &new) } else { check::applied(schema, &change.planned, &new) })?;
-        let state = (!new.is_null()).then_some(State { value: new, private: answer.private });
+        let identity = schemas.identity_in(CALL, &change.type_name, answer.new_identity)?;
+        if !failed && !new.is_null() {
+            schemas.identity_lawful(CALL, &change.type_name, &identity, &change.identity)?;
+        }
+        let state = (!new.is_null()).then_some(State { value: new, private: answer.private, identity });
         Ok(Applied { tainted: failed && change.action == Action::Create && state.is_some(), state, diagnostics })
     }
 

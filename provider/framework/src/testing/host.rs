@@ -13,13 +13,13 @@ use tfkit_proto::{
         ConnInfo, Empty, grpc_broker_client::GrpcBrokerClient, grpc_controller_client::GrpcControllerClient,
         grpc_stdio_client::GrpcStdioClient,
     },
-    tfplugin6::{get_provider_schema, provider_client::ProviderClient, stop_provider},
+    tfplugin6::{get_provider_schema, get_resource_identity_schemas, provider_client::ProviderClient, stop_provider},
 };
 use tokio::time::timeout;
 use tonic::{Status, Streaming, transport::Channel};
 
-use super::{Output, Process, Schemas, dial, launch::DEADLINE};
-use crate::{Diagnostics, check::Violation, value::Mismatch, wire::DecodeError};
+use super::{Output, Process, Schemas, dial, identities, launch::DEADLINE};
+use crate::{Diagnostics, check::Violation, schema::Schema, value::Mismatch, wire::DecodeError};
 
 /// Greatest schema that core takes.
 const SCHEMA_LIMIT: usize = 64 << 20;
@@ -161,9 +161,25 @@ impl Host {
         let mut client = self.client().max_decoding_message_size(SCHEMA_LIMIT);
         let answer = client.get_provider_schema(get_provider_schema::Request {}).await;
         let answer = answer.map_err(|s| HostError::Call("GetProviderSchema", s.into()))?.into_inner();
-        let schemas = std::sync::Arc::new(Schemas::try_from(answer)?);
+        let mut schemas = Schemas::try_from(answer)?;
+        schemas.identities = self.identities().await?;
+        let schemas = std::sync::Arc::new(schemas);
         self.schemas = Some(schemas.clone());
         Ok(schemas)
+    }
+
+    /// The schemas of identities; none of a provider that has not heard of them.
+    async fn identities(&self) -> Result<BTreeMap<String, Schema>, HostError> {
+        const CALL: &str = "GetResourceIdentitySchemas";
+        let request = get_resource_identity_schemas::Request {};
+        match self.client().get_resource_identity_schemas(request).await {
+            Err(status) if status.code() == tonic::Code::Unimplemented => Ok(BTreeMap::new()),
+            Err(status) => Err(HostError::Call(CALL, status.into())),
+            Ok(answer) => {
+                let all = answer.into_inner().identity_schemas.into_iter();
+                all.map(|(name, schema)| Ok((name.clone(), identities::read_schema(&name, schema)?))).collect()
+            }
+        }
     }
 
     /// Whether the health service says that this service serves; none: it knows no such service.

@@ -2,13 +2,13 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tfkit_proto::tfplugin6::{
-    RawState, import_resource_state, provider_client::ProviderClient, read_data_source, read_resource,
-    upgrade_resource_state, validate_data_resource_config,
+    RawState, provider_client::ProviderClient, read_data_source, read_resource, upgrade_resource_state,
+    validate_data_resource_config,
 };
 use tonic::transport::Channel;
 
 use super::{
-    Host, HostError, State, complete,
+    Host, HostError, Schemas, State, complete,
     core::{CLIENT, answer, lawful},
     host::named,
     values::{decode, encode, no_errors},
@@ -16,7 +16,6 @@ use super::{
 use crate::{
     Diagnostics, Value,
     check::{self, Answer},
-    schema::Schema,
 };
 
 impl Host {
@@ -34,7 +33,7 @@ impl Host {
     /// As [`Host::read`].
     pub async fn refresh(&mut self, type_name: &str, state: &State) -> Result<(Option<State>, Diagnostics), HostError> {
         let schemas = self.schemas().await?;
-        refresh(self.client(), named(&schemas.resources, type_name)?, type_name, state).await
+        refresh(self.client(), &schemas, type_name, state).await
     }
 
     /// As [`Host::read`] of each of these, so many at a time; answers in their order. Terraform reads ten at a time
@@ -49,8 +48,7 @@ impl Host {
         at_once: usize,
     ) -> Result<Vec<Option<State>>, HostError> {
         let schemas = self.schemas().await?;
-        let schema = named(&schemas.resources, type_name)?;
-        let reads = states.iter().map(|state| refresh(self.client(), schema, type_name, state));
+        let reads = states.iter().map(|state| refresh(self.client(), &schemas, type_name, state));
         stream::iter(reads).buffered(at_once).map_ok(|(state, _)| state).try_collect().await
     }
 
@@ -59,23 +57,7 @@ impl Host {
     /// # Errors
     /// When a call fails, answers with errors, or breaks a rule; or when there is nothing with this id.
     pub async fn import(&mut self, type_name: &str, id: &str) -> Result<State, HostError> {
-        const CALL: &str = "ImportResourceState";
-        let schemas = self.schemas().await?;
-        let schema = named(&schemas.resources, type_name)?;
-        let request = import_resource_state::Request {
-            type_name: type_name.to_owned(),
-            id: id.to_owned(),
-            client_capabilities: Some(CLIENT),
-            ..Default::default()
-        };
-        let answer = answer(CALL, self.client().import_resource_state(request).await)?;
-        no_errors(answer.diagnostics)?;
-        let mut found = answer.imported_resources.into_iter().filter(|found| found.type_name == type_name);
-        let found = found.next().ok_or(HostError::Absent(CALL))?;
-        let value = decode(CALL, found.state, &schema.object_type())?.ok_or(HostError::Absent(CALL))?;
-        lawful(CALL, check::state(schema, &value, Answer::State))?;
-        let state = State { value, private: found.private };
-        self.read(type_name, &state).await?.ok_or(HostError::Absent("ReadResource after import"))
+        self.import_by(type_name, id.to_owned(), None, &Value::Null).await
     }
 
     /// UpgradeResourceState of what a state file holds, which core does with every resource at every run.
@@ -126,22 +108,29 @@ impl Host {
 /// ReadResource, with the warnings.
 async fn refresh(
     mut client: ProviderClient<Channel>,
-    schema: &Schema,
+    schemas: &Schemas,
     type_name: &str,
     state: &State,
 ) -> Result<(Option<State>, Diagnostics), HostError> {
     const CALL: &str = "ReadResource";
+    let schema = named(&schemas.resources, type_name)?;
     let ty = schema.object_type();
     let request = read_resource::Request {
         type_name: type_name.to_owned(),
         current_state: encode(&state.value, &ty)?,
         private: state.private.clone(),
         client_capabilities: Some(CLIENT),
+        current_identity: schemas.identity_out(type_name, &state.identity)?,
         ..Default::default()
     };
     let answer = answer(CALL, client.read_resource(request).await)?;
     let warnings = no_errors(answer.diagnostics)?;
     let value = decode(CALL, answer.new_state, &ty)?.ok_or(HostError::Absent(CALL))?;
     lawful(CALL, check::state(schema, &value, Answer::Read))?;
-    Ok(((!value.is_null()).then_some(State { value, private: answer.private }), warnings))
+    if value.is_null() {
+        return Ok((None, warnings));
+    }
+    let identity = schemas.identity_in(CALL, type_name, answer.new_identity)?;
+    schemas.identity_lawful(CALL, type_name, &identity, &state.identity)?;
+    Ok((Some(State { value, private: answer.private, identity }), warnings))
 }

@@ -28,6 +28,7 @@
 //! | `schemas` | schemas from the protocol |
 //! | `proposed` | core's proposed new state |
 //! | `core` | configure, plan and apply as core does them |
+//! | `identities`, `moves`, `streams` | what newer cores do: identities, moves and generated configurations, actions and lists |
 //! | `lookup` | read, import and upgrade as core does them, and data sources |
 //! | `ephemeral` | open, renew and close as core does them |
 //! | `function` | calls of functions as core makes them |
@@ -37,12 +38,15 @@ mod dial;
 mod ephemeral;
 mod function;
 mod host;
+mod identities;
 mod identity;
 mod launch;
 mod lookup;
+mod moves;
 mod output;
 mod proposed;
 mod schemas;
+mod streams;
 mod values;
 
 pub use self::core::{Applied, Change, State};
@@ -54,4 +58,5 @@ pub use launch::{Handshake, Launch, Process};
 pub use output::{LogLine, Output};
 pub use proposed::proposed_new;
 pub use schemas::Schemas;
+pub use streams::{Invoked, Listed};
 pub use values::complete;

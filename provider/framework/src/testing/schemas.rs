@@ -26,6 +26,12 @@ pub struct Schemas {
     pub ephemerals: BTreeMap<String, Schema>,
     /// Its functions, by name.
     pub functions: BTreeMap<String, Signature>,
+    /// Of identities, by the type name of the resource.
+    pub identities: BTreeMap<String, Schema>,
+    /// Of lists, by the type name of the resource.
+    pub lists: BTreeMap<String, Schema>,
+    /// Of actions, by type name.
+    pub actions: BTreeMap<String, Schema>,
     /// What it can do.
     pub capabilities: ServerCapabilities,
 }
@@ -39,12 +45,17 @@ impl TryFrom<get_provider_schema::Response> for Schemas {
             let read = |(name, schema)| -> Result<_, HostError> { Ok((String::clone(&name), read(&name, schema)?)) };
             schemas.into_iter().map(read).collect::<Result<BTreeMap<_, _>, _>>()
         };
+        let actions = answer.action_schemas.into_iter();
+        let actions = actions.map(|(name, action)| (name, action.schema.unwrap_or_default()));
         Ok(Self {
             provider: read("the provider", answer.provider.unwrap_or_default())?,
             resources: all(answer.resource_schemas)?,
             data_sources: all(answer.data_source_schemas)?,
             ephemerals: all(answer.ephemeral_resource_schemas)?,
             functions: answer.functions.into_iter().map(function).collect::<Result<_, _>>()?,
+            identities: BTreeMap::new(),
+            lists: all(answer.list_resource_schemas)?,
+            actions: all(actions.collect())?,
             capabilities: answer.server_capabilities.unwrap_or_default(),
         })
     }

@@ -9,7 +9,7 @@ use tfkit::{
 use crate::support::{built, directory, launch_program};
 
 /// A configured kitchen with its files in a directory.
-async fn kitchen(directory: &std::path::Path) -> Host {
+pub async fn kitchen(directory: &std::path::Path) -> Host {
     let mut host = launch_program(built("kitchen"), directory).start().await.unwrap();
     let files = directory.join("files").display().to_string();
     host.configure(&Value::object([("directory", files.into())])).await.unwrap();
@@ -21,7 +21,7 @@ fn soup(more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     Value::object(required.into_iter().chain(more))
 }
 
-fn at<'a>(value: &'a Value, name: &str) -> &'a Value {
+pub fn at<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(&Path::attribute(name)).unwrap()
 }
 

@@ -4,10 +4,13 @@
 
 mod debug;
 mod handshake;
+mod identity;
 mod kitchen;
 mod life;
 mod messages;
+mod moves;
 mod output;
+mod streams;
 mod support;
 mod terraform;
 mod tls;

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)] // A helper that cannot go on has found a failure, too.
 
 mod check_applied;
+mod check_identity;
 mod check_planned;
+mod fuzz;
+#[path = "../../fuzz/checks.rs"]
+mod fuzz_checks;
 mod generate;
 mod json;
 mod msgpack;

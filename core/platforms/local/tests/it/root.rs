@@ -37,6 +37,23 @@ fn an_unfinished_directory_is_no_claim_and_goes_with_the_next_tidying() {
 }
 
 #[test]
+fn clusters_are_listed_by_the_claims_of_their_nodes() {
+    let place = Place::new();
+    let root = place.root();
+    assert!(root.clusters().expect("nothing yet").is_empty());
+    let lock = root.lock().expect("lock");
+    for (name, number) in [("cache", 1), ("cache", 2), ("another", 3)] {
+        let order = order(name, number);
+        root.create_node(&lock, &NodeOrder { claim: order.claim, ..node_order(number) }).expect("create");
+    }
+    fs::create_dir_all(root.path().join("begun/.new-thing")).expect("what a killed create leaves");
+    fs::create_dir_all(root.programs()).expect("a store of our own");
+    fs::write(root.path().join("Notes.txt"), "").expect("nothing of ours");
+    let names: Vec<String> = root.clusters().expect("clusters").iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["another", "cache"]);
+}
+
+#[test]
 fn a_damaged_claim_is_an_error_and_not_an_absence() {
     let place = Place::new();
     let root = place.root();

@@ -1,11 +1,14 @@
 //! The kitchen: a provider that exercises everything the framework has, and keeps its things as JSON files.
 
+pub(crate) mod bell;
 pub(crate) mod dish;
+pub(crate) mod jar;
 pub(crate) mod key;
 pub(crate) mod menu;
 pub(crate) mod order_text;
 pub(crate) mod oven;
 mod parts;
+pub(crate) mod shelf;
 mod store;
 
 pub(crate) use store::Store;
@@ -47,6 +50,9 @@ pub(crate) fn provider() -> Provider<Store> {
         })
         .resource(dish::Dishes)
         .resource(oven::Ovens)
+        .identified(jar::Jars)
+        .list(shelf::Shelf)
+        .action(bell::Bell)
         .data_source(menu::Menus)
         .ephemeral(key::Keys)
         .function(order_text::OrderText)

@@ -14,6 +14,9 @@ const REFINED: i8 = 12;
 /// Core's decoder refuses refinements of more than 1 KiB; a shorter prefix promises less, which is always allowed.
 const MAX_PREFIX: usize = 256;
 
+/// Bytes of a bound, two of which must leave room for the rest; a longer one is not promised. (As digits; the others have 9.)
+const MAX_BOUND: usize = 256;
+
 /// How deep a promise of a future version may nest before the rest is ignored.
 const MAX_SKIP_DEPTH: usize = 16;
 
@@ -138,10 +141,13 @@ fn write_promises(out: &mut Vec<u8>, refinement: &Refinement, ty: &Type) -> usiz
         }
         Type::Number => {
             for (number, bound) in [(3, &refinement.min), (4, &refinement.max)] {
-                if let Some((bound, inclusive)) = bound {
+                let Some((bound, inclusive)) = bound else { continue };
+                let mut written = Vec::new();
+                write::number(&mut written, bound);
+                if written.len() <= MAX_BOUND {
                     key(out, number);
                     write::array_header(out, 2);
-                    write::number(out, bound);
+                    out.extend(written);
                     out.push(if *inclusive { 0xc3 } else { 0xc2 });
                 }
             }

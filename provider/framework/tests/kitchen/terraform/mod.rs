@@ -5,6 +5,7 @@ mod failures;
 mod function;
 mod life;
 mod meta;
+mod moved;
 mod timeouts;
 mod unknown;
 mod workspace;

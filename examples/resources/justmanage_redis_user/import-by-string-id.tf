@@ -1,0 +1,4 @@
+import {
+  to = justmanage_redis_user.app
+  id = "local/cache/app"
+}

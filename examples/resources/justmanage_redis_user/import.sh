@@ -1,0 +1,1 @@
+terraform import justmanage_redis_user.app local/cache/app
