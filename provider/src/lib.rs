@@ -12,11 +12,13 @@
 //! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
+//! | `functions` | `next_openings`, `connection_uri` |
 //! | `diagnostics` | failures of the core as Terraform shows them |
 
 mod cluster;
 mod credentials;
 mod diagnostics;
+mod functions;
 mod lookup;
 mod policies;
 mod process;
@@ -40,6 +42,8 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)
+        .function(functions::NextOpenings)
+        .function(functions::ConnectionUri)
 }
 
 #[cfg(test)]

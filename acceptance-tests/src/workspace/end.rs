@@ -25,11 +25,14 @@ impl Workspace {
     }
 
     /// What a destroy should have removed and did not: processes, and files below the data directory or
-    /// the temporary one (a provider's socket).
+    /// the temporary one (a provider's socket), and half a private key.
     pub fn leftovers(&self) -> Vec<String> {
         let processes =
             self.processes().into_iter().map(|process| format!("process {}: {}", process.pid, process.command));
-        let files = ["data", "tmp"].map(|folder| files_below(&self.root.path().join(folder))).concat();
+        let mut files = ["data", "tmp"].map(|folder| files_below(&self.root.path().join(folder))).concat();
+        // Settings stay (the operator key is among them), but nothing half made.
+        let settings = files_below(&self.root.path().join("settings"));
+        files.extend(settings.into_iter().filter(|path| path.extension().is_some_and(|end| end == "new")));
         processes.chain(files.iter().map(|path| format!("file {}", path.display()))).collect()
     }
 

@@ -14,6 +14,7 @@ mod kills;
 mod library;
 mod life;
 mod module;
+mod policies;
 mod refusals;
 mod releases;
 mod rivals;

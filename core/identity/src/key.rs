@@ -138,8 +138,9 @@ pub(crate) fn write_private(path: &Path, pem: &str) -> Result<(), IdentityError>
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
     }
-    // Written beside and linked into place: the file appears whole, or not at all, and never over another.
-    // The name is this call's own: two threads that shared it would link each other's key.
+    sweep(path);
+    // Written beside and moved into place: the file appears whole, or not at all, and never over another.
+    // The name is this call's own: two threads that shared it would move each other's key.
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let unfinished = path.with_extension(format!("{}-{call}.new", std::process::id()));
@@ -149,12 +150,38 @@ pub(crate) fn write_private(path: &Path, pem: &str) -> Result<(), IdentityError>
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
         step!("key {}: written", path.file_name().unwrap_or_default().display());
-        fs::hard_link(&unfinished, path)
+        put_in_place(&unfinished, path)
     };
     let written = write();
-    step!("key {}: in place", path.file_name().unwrap_or_default().display());
     let _ = fs::remove_file(&unfinished);
+    step!("key {}: in place", path.file_name().unwrap_or_default().display());
     written.map_err(fail)
+}
+
+/// Moves a file to a name that nobody has. In one step, so that whoever is killed leaves no second copy of a private key.
+fn put_in_place(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot do that, such as some network's.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to),
+        moved => Ok(moved?),
+    }
+}
+
+/// Removes what processes left that were killed while they wrote this file: a private key that nobody will ever use.
+fn sweep(path: &Path) {
+    let (Some(directory), Some(stem)) = (path.parent(), path.file_stem().and_then(|stem| stem.to_str())) else {
+        return;
+    };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let call = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".new"));
+        let writer = call.and_then(|call| call.split_once('-')).and_then(|(pid, _)| pid.parse::<u32>().ok());
+        if writer.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The pin of a public key (DER, SubjectPublicKeyInfo).

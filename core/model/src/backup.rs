@@ -16,7 +16,7 @@ mod time;
 pub use destination::{DESTINATION_MAX, Destination, Store};
 pub use recipient::Recipient;
 pub use retention::{KEPT_MAX, Retention};
-pub use time::{BackupTime, Interval};
+pub use time::BackupTime;
 
 use crate::window::words;
 

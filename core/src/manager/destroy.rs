@@ -6,6 +6,10 @@ use tracing::info;
 use super::{Manager, from_platform};
 use crate::Locator;
 
+/// How often it is looked whether anything is left: somebody who changes the cluster at the same time may have taken a machine that
+/// was just removed for one that is lost, and made another.
+const LOOKS: usize = 3;
+
 impl Manager {
     /// Removes a cluster's machines with their servers and data. It goes by the claims alone, so it works when no agent
     /// answers any more, and needs no majority; a cluster that is gone already is a success.
@@ -13,11 +17,17 @@ impl Manager {
     /// # Errors
     /// What kept a machine from going; calling again continues.
     pub async fn destroy(&self, locator: &Locator) -> Result<(), Failure> {
-        let machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
-        let count = machines.len();
-        self.remove(machines.into_iter().map(|machine| machine.reference).collect())
-            .await
-            .map_err(|failure| failure.next("What is left is found again by its claim: destroy again to go on."))?;
+        let mut count = 0;
+        for _ in 0..LOOKS {
+            let machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
+            if machines.is_empty() {
+                break;
+            }
+            count += machines.len();
+            self.remove(machines.into_iter().map(|machine| machine.reference).collect())
+                .await
+                .map_err(|failure| failure.next("What is left is found again by its claim: destroy again to go on."))?;
+        }
         info!(id = %locator, machines = count, "removed");
         Ok(())
     }

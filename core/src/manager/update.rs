@@ -1,7 +1,9 @@
 //! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
+use std::collections::BTreeSet;
+
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Record, Release};
+use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Record, Release};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
@@ -60,8 +62,14 @@ impl Manager {
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
         let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
-        let Awake { looked, failed } = self.awake(locator).await.map_err(unfinished)?;
-        if looked.is_empty() && failed.is_none() {
+        let Awake { looked, failed, woken } = self.awake(locator).await.map_err(unfinished)?;
+        // A machine whose agent we have just started, and which nobody has told anything: there was none any more, and we made it.
+        let blank = |one: &Looked| {
+            let untold = one.reply().is_some_and(|(_, reply)| reply.record.is_none() && !reply.founded);
+            untold && woken.contains(&one.machine.claim.node)
+        };
+        if looked.iter().all(blank) && failed.is_none() {
+            self.remove(looked.into_iter().map(|one| one.machine.reference).collect()).await.map_err(unfinished)?;
             return Err(Unfinished::nothing(gone(locator)));
         }
         let known = known(&looked).map_err(|failure| unfinished(failed.clone().unwrap_or(failure)))?;
@@ -118,13 +126,14 @@ impl Manager {
         let (mut looked, asleep): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
         if asleep.is_empty() {
-            return Ok(Awake { looked, failed: None });
+            return Ok(Awake { looked, failed: None, woken: BTreeSet::new() });
         }
         let operator = self.operator.existing()?.pin();
+        let nodes = asleep.iter().map(|one| one.machine.claim.node).collect();
         let woken = self.wake(asleep.into_iter().map(|one| one.machine).collect(), operator).await;
         let (machines, failed): (Vec<_>, Vec<_>) = woken.into_iter().partition(Result::is_ok);
         looked.extend(together(machines.into_iter().flatten(), |machine| self.look_at(machine)).await);
-        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err) })
+        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err), woken: nodes })
     }
 }
 
@@ -149,6 +158,8 @@ pub(super) struct Awake {
     pub(super) looked: Vec<Looked>,
     /// Why one could not be started, if one could not.
     pub(super) failed: Option<Failure>,
+    /// The nodes whose agents did not run.
+    pub(super) woken: BTreeSet<NodeId>,
 }
 
 /// The agents that answer, those that belong to the group first: a machine that an earlier apply left may know of none.

@@ -156,7 +156,7 @@ impl Manager {
         note: &Note,
         change: impl Fn(&mut Users, Clocks) -> Result<(), Failure>,
     ) -> Result<(Record, Vec<AgentInfo>), Failure> {
-        let Awake { looked, failed } = self.awake(locator).await?;
+        let Awake { looked, failed, .. } = self.awake(locator).await?;
         let agents = by_use(&looked);
         if agents.is_empty() {
             let silent = looked.iter().find_map(Looked::failure);

@@ -89,3 +89,36 @@ async fn what_the_agents_do_by_themselves_needs_no_apply() {
     world.stop_agents();
     assert!(seen().await.needs_apply, "nobody is there to do anything");
 }
+
+#[tokio::test]
+async fn a_machine_that_an_update_made_of_one_that_was_just_removed_goes_again() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home).await;
+    world.stop_agents();
+    // Somebody destroys it after the update has looked: what is started then has never been told anything.
+    world.inside().invitations.clear();
+    let unfinished = manager.update(&view.id, &spec(), &CancellationToken::new()).await.expect_err("it is gone");
+    assert!(unfinished.view.is_none(), "nothing exists");
+    assert_eq!(summary(&unfinished.failure), "Cluster not found");
+    assert!(world.inside().machines.is_empty());
+}
+
+#[tokio::test]
+async fn a_change_of_what_somebody_else_has_changed_meanwhile_is_refused() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home).await;
+    let cancel = CancellationToken::new();
+    let (mut theirs, mut ours) = (spec(), spec());
+    theirs.memory = justmanage_model::Bytes::mib(128);
+    ours.config.insert("maxmemory-policy".into(), "allkeys-lru".into());
+    manager.update_from(&view.id, &spec(), &theirs, &cancel).await.expect("they are first");
+    let unfinished = manager.update_from(&view.id, &spec(), &ours, &cancel).await.expect_err("ours is of before");
+    assert_eq!(summary(&unfinished.failure), "Cluster was changed by somebody else");
+    assert_eq!(world.record().spec, theirs, "nothing of theirs is undone");
+    assert!(unfinished.view.is_some_and(|view| view.record.is_some_and(|record| record.spec == theirs)), "true state");
+    // Asked again for what is there already, there is nothing to refuse.
+    manager.update_from(&view.id, &spec(), &theirs, &cancel).await.expect("as it is");
+    ours.memory = theirs.memory;
+    manager.update_from(&view.id, &theirs, &ours, &cancel).await.expect("planned from what is");
+    assert_eq!(world.record().spec, ours);
+}

@@ -27,12 +27,12 @@ output "lines" {
 }
 
 # An alarm in every plan, for those who want one.
-check "no_security_release_is_missing" {
-  data "justmanage_releases" "pinned" {
-    engine  = "valkey"
-    version = "8.1.10"
-  }
+data "justmanage_releases" "pinned" {
+  engine  = "valkey"
+  version = "8.1.10"
+}
 
+check "no_security_release_is_missing" {
   assert {
     condition     = alltrue([for upgrade in data.justmanage_releases.pinned.upgrades : upgrade.urgency != "SECURITY"])
     error_message = "Newer patches close holes: ${join(" ", data.justmanage_releases.pinned.upgrades[*].summary)}"

@@ -16,6 +16,7 @@ async fn a_newer_provider_shows_and_makes_an_upgrade_of_the_agents() {
     assert!(world.plan(Some(&state), &cluster(&[])).await.expect("plan").is_empty());
 
     world.stage.brings(version("0.2.0")).expect("another program");
+    world.restart(&[]).await;
     let state = world.refreshed(&state).await;
     let plan = world.plan(Some(&state), &cluster(&[])).await.expect("plan");
     assert!(!plan.is_empty() && plan.replace.is_empty(), "an update in place");
@@ -37,6 +38,7 @@ async fn an_older_provider_warns_and_leaves_newer_agents_as_they_are() {
     world.stage.brings(version("0.3.0")).expect("another program");
     let state = world.made(&cluster(&[])).await;
     world.stage.brings(version("0.2.0")).expect("another program");
+    world.restart(&[]).await;
     let state = world.refreshed(&state).await;
     let plan = world.plan(Some(&state), &cluster(&[])).await.expect("plan");
     assert!(plan.is_empty());

@@ -4,6 +4,7 @@
 mod agents;
 mod credentials;
 mod door;
+mod functions;
 mod imports;
 mod lookup;
 mod plans;

@@ -79,7 +79,7 @@ const HOUSE: &[Room] = &[
     // Tests of the whole look from outside; to attack an agent's door they need its API and keys.
     Room {
         krate: "acceptance-tests",
-        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model", STEPS],
+        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"],
         tests_may: &[SIM],
     },
 ];

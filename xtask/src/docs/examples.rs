@@ -10,7 +10,8 @@ use super::schema::Provider;
 use super::{IMPORTS, KINDS, REQUIRED};
 use crate::terraform::Terraform;
 
-/// The one file that Terraform before 1.12 cannot read.
+/// Two ways to import the same thing: one configuration has one of them, and Terraform before 1.12 cannot read the second.
+const BY_STRING: &str = "import-by-string-id.tf";
 const BY_IDENTITY: &str = "import-by-identity.tf";
 
 /// What of `examples/` is not as it should be, one sentence each.
@@ -25,7 +26,10 @@ pub(super) fn faults(examples: &Path, provider: &Provider, terraform: &Terraform
     }
     let identities = knows_identities(terraform)?;
     for folder in folders(examples, provider).into_iter().filter(|folder| folder.is_dir()) {
-        faults.extend(invalid(&folder, terraform, identities)?);
+        faults.extend(invalid(&folder, terraform, BY_IDENTITY)?);
+        if identities && folder.join(BY_IDENTITY).is_file() {
+            faults.extend(invalid(&folder, terraform, BY_STRING)?);
+        }
     }
     Ok(faults)
 }
@@ -77,8 +81,8 @@ fn files(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// What `terraform validate` has against the files of one folder, all at once.
-fn invalid(folder: &Path, terraform: &Terraform, identities: bool) -> Result<Option<String>> {
+/// What `terraform validate` has against the files of one folder, all at once but for one.
+fn invalid(folder: &Path, terraform: &Terraform, without: &str) -> Result<Option<String>> {
     let config = terraform.config();
     fs::remove_dir_all(&config)?;
     fs::create_dir(&config)?;
@@ -86,7 +90,7 @@ fn invalid(folder: &Path, terraform: &Terraform, identities: bool) -> Result<Opt
     for entry in fs::read_dir(folder)? {
         let file = entry?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.ends_with(".tf") && (identities || name != BY_IDENTITY) {
+        if name.ends_with(".tf") && name != without {
             fs::copy(&file, config.join(&name))?;
         }
     }

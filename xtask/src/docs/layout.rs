@@ -11,7 +11,8 @@ use super::schema::{Attribute, Block, Provider, Schema};
 use super::{KINDS, Kind};
 
 /// Folders that a registry reads.
-const REGISTRY: [&str; 5] = ["data-sources", "ephemeral-resources", "functions", "guides", "resources"];
+const REGISTRY: [&str; 7] =
+    ["actions", "data-sources", "ephemeral-resources", "functions", "guides", "list-resources", "resources"];
 /// Folders of ours that it does not.
 const OURS: [&str; 1] = ["decisions"];
 /// Most pages, and most bytes of one ("storage limits"): what is above is not shown.

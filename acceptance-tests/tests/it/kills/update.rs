@@ -1,11 +1,14 @@
 //! Updates of one node that holds data, killed at every step: live configuration, configuration that needs a restart, memory, a
 //! user that is set, changed and removed; all at once.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use acceptance_tests::Workspace;
+use acceptance_tests::steps::{Point, Steps};
 use redis::TypedCommands;
 
-use super::{APPLY, Place, all_of, assert_whole, cases, killed, most, rehearsed};
-use crate::world::{cluster, login, user};
+use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, login, most, rehearsed};
+use crate::world::{cluster, user};
 
 /// The two configurations between which an update goes to and fro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,35 +73,45 @@ fn assert_in_force(workspace: &Workspace, side: Side, case: &str) {
     assert_eq!(users.iter().any(|user| user == "guest"), guest, "{case}: {users:?}");
 }
 
-/// Each case is the same update as the one that was recorded; the way back is not killed.
-fn killed_at_every_step(of_provider: bool, from: Side) {
-    let recorded = {
-        let (workspace, steps, _) = made();
-        if from == Side::There {
-            workspace.write("main.tf", &from.configuration());
-            workspace.apply().ok();
+/// What is passed on the way from one side to the other.
+fn passed(workspace: &Workspace, steps: &Steps, to: Side, of_provider: bool) -> Vec<Point> {
+    steps.begin();
+    workspace.write("main.tf", &to.configuration());
+    workspace.apply().ok();
+    let mut points = steps.passed(most);
+    points.retain(|point| point.is_of_provider() == of_provider);
+    points
+}
+
+/// The points of both ways, and from which side each is come to. What is passed on both is killed on one of them, by turns.
+fn recorded(of_provider: bool) -> (VecDeque<Case>, BTreeMap<Point, Side>) {
+    let (workspace, steps, _) = made();
+    let mut ways: BTreeMap<Point, Side> = BTreeMap::new();
+    let there = passed(&workspace, &steps, Side::There, of_provider);
+    let back = passed(&workspace, &steps, Side::Here, of_provider);
+    workspace.destroy().ok();
+    ways.extend(there.iter().map(|point| (point.clone(), Side::Here)));
+    for (number, point) in back.iter().enumerate() {
+        if number % 2 == 0 || !ways.contains_key(point) {
+            ways.insert(point.clone(), Side::There);
         }
-        steps.begin();
-        workspace.write("main.tf", &from.other().configuration());
-        workspace.apply().ok();
-        let mut points = steps.passed(most);
-        points.retain(|point| point.is_of_provider() == of_provider);
-        workspace.destroy().ok();
-        cases(&points)
-    };
-    eprintln!("{} points of an update", recorded.len());
-    let to = |workspace: &Workspace, side: &mut Side, wanted: Side| {
-        if *side != wanted {
-            workspace.write("main.tf", &wanted.configuration());
-            workspace.apply().ok();
-            *side = wanted;
-        }
-    };
+    }
+    (cases(ways.keys()), ways)
+}
+
+/// Each case is the same update as one that was recorded, killed at its point and applied again.
+fn killed_at_every_step(of_provider: bool) {
+    let (cases, ways) = recorded(of_provider);
+    eprintln!("{} points of an update", cases.len());
     all_of(
-        recorded,
+        cases,
         made,
         |(workspace, steps, side), case| {
-            to(workspace, side, from);
+            let from = ways[&case.point];
+            if *side != from {
+                workspace.write("main.tf", &from.configuration());
+                workspace.apply().ok();
+            }
             *side = from.other();
             workspace.write("main.tf", &side.configuration());
             let was = killed(workspace, steps, case, APPLY);
@@ -115,15 +128,10 @@ fn killed_at_every_step(of_provider: bool, from: Side) {
 
 #[test]
 fn terraform_and_provider_killed_at_every_step_of_an_update() {
-    killed_at_every_step(true, Side::Here);
+    killed_at_every_step(true);
 }
 
 #[test]
 fn the_agent_killed_at_every_step_of_an_update() {
-    killed_at_every_step(false, Side::Here);
-}
-
-#[test]
-fn terraform_and_provider_killed_at_every_step_of_the_way_back() {
-    killed_at_every_step(true, Side::There);
+    killed_at_every_step(false);
 }

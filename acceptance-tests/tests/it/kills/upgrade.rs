@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, most, rehearsed};
+use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, most, rehearsed, saved};
 use crate::upgrades::release;
-use crate::world::{CLUSTER, cluster, server, user};
+use crate::world::{cluster, server, user};
 
 /// The node, its server's process, and the last version that was put on it.
 fn made() -> Place<(i32, u16)> {
@@ -39,7 +39,7 @@ fn everybody_killed_at_every_step_of_an_upgrade_of_the_agent() {
             let was = killed(workspace, steps, case, APPLY);
             workspace.apply().ok();
             assert_whole(workspace, 1, &case.to_string());
-            assert_eq!(workspace.resource(CLUSTER)["agent_version"], *version, "{case}");
+            assert_eq!(saved(workspace)["agent_version"], *version, "{case}");
             assert_eq!(server(workspace, "redis"), *serving, "{case}: the server runs on");
             was
         },

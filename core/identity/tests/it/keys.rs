@@ -94,3 +94,19 @@ fn of_many_who_make_the_same_key_one_succeeds_and_all_load_the_same() {
     assert_eq!(KeyPair::load(&path).expect("the key").pin(), made.pin(), "what its maker holds is what is on disk");
     assert_eq!(fs::read_dir(home.path()).expect("a directory").count(), 1, "nothing unfinished is left");
 }
+
+#[test]
+fn what_a_killed_writer_left_of_a_key_goes_with_the_next_key() {
+    let home = tempfile::tempdir().expect("temporary directory");
+    let path = home.path().join("operator.key");
+    // No process has this number: it is more than the kernel gives.
+    let (dead, alive) = (home.path().join("operator.4194999-0.new"), format!("operator.{}-99.new", std::process::id()));
+    for left in [&dead, &home.path().join(&alive), &home.path().join("operator.new")] {
+        std::fs::write(left, "a private key").expect("what is left");
+    }
+    KeyPair::create(&path).expect("create");
+    assert!(!dead.exists());
+    let mut names: Vec<_> = std::fs::read_dir(home.path()).expect("list").flatten().map(|e| e.file_name()).collect();
+    names.sort();
+    assert_eq!(names, [alive.as_str(), "operator.key", "operator.new"], "what is somebody's stays");
+}

@@ -14,25 +14,21 @@ use crate::text::serde_as_text;
 use crate::window::{HORIZON_YEARS, refuse_cron};
 
 /// One line of a backup's schedule.
+///
+/// Either on some days, at a time by a zone's clocks: where they are put forward over it, as much later; where they are put back,
+/// the first time. Or again and again, counted from midnight in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupTime {
-    /// On some days, at a time by a zone's clocks. Where they are put forward over it, as much later; where they are put back,
-    /// the first time.
-    At {
-        /// On which days.
-        days: Days,
-        /// At what time.
-        time: TimeOfDay,
-        /// By whose clocks.
-        zone: Zone,
-    },
-    /// Again and again, counted from midnight in UTC.
+pub struct BackupTime(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    At { days: Days, time: TimeOfDay, zone: Zone },
     Every(Interval),
 }
 
 /// A part of a day that divides it, or of an hour that divides that, in minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Interval(u16);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Interval(u16);
 
 /// What divides a day, in minutes, from a quarter of an hour to half a day. A backup that is made more often than it takes to
 /// make is none; who cannot lose a quarter of an hour needs another kind.
@@ -42,12 +38,6 @@ const SUMMARY: &str = "Schedule not valid";
 const SHAPE: &str = "Write days, a time and a time zone (\"daily 03:30 Asia/Kolkata\"), or an interval (\"every 6h\").";
 
 impl Interval {
-    /// In minutes.
-    #[must_use]
-    pub const fn minutes(self) -> u16 {
-        self.0
-    }
-
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Invalid> {
         let all = INTERVALS.map(|minutes| Self(minutes).to_string()).join(", ");
         let hint = format!("Intervals that divide the day evenly are {all}.");
@@ -77,7 +67,7 @@ impl BackupTime {
         refuse_cron(&cursor)?;
         if cursor.peek().text.eq_ignore_ascii_case("every") {
             cursor.until_blank();
-            return Interval::read(&mut cursor).map(Self::Every);
+            return Ok(Self(Kind::Every(Interval::read(&mut cursor)?)));
         }
         let days = Days::read(&mut cursor)?;
         let time = TimeOfDay::read(&mut cursor, false)?;
@@ -88,7 +78,7 @@ impl BackupTime {
         if cursor.rest().starts_with(|c: char| !c.is_whitespace()) {
             return Err(cursor.fault(next, "follows the time without a space", SHAPE));
         }
-        Ok(Self::At { days, time, zone: Zone::read(&mut cursor)? })
+        Ok(Self(Kind::At { days, time, zone: Zone::read(&mut cursor)? }))
     }
 }
 
@@ -104,9 +94,9 @@ pub(super) fn next(schedule: &[BackupTime], after: Timestamp, count: usize) -> V
 impl BackupTime {
     /// The times of this line from `after` on, soonest first.
     fn after(&self, after: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
-        match self {
-            Self::Every(interval) => Box::new(interval.after(after)),
-            Self::At { days, time, zone } => {
+        match &self.0 {
+            Kind::Every(interval) => Box::new(interval.after(after)),
+            Kind::At { days, time, zone } => {
                 let today = TimeZone::UTC.to_datetime(after).date();
                 let first = today.saturating_sub(2.days());
                 let last = today.saturating_add(i32::from(HORIZON_YEARS).years());
@@ -150,9 +140,9 @@ impl fmt::Display for Interval {
 
 impl fmt::Display for BackupTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::At { days, time, zone } => write!(f, "{days} {time} {zone}"),
-            Self::Every(interval) => write!(f, "every {interval}"),
+        match &self.0 {
+            Kind::At { days, time, zone } => write!(f, "{days} {time} {zone}"),
+            Kind::Every(interval) => write!(f, "every {interval}"),
         }
     }
 }

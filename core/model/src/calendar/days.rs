@@ -22,12 +22,12 @@ pub enum Days {
     },
 }
 
-/// Days of the week; the lowest bit is Monday.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Days of the week, at least one; the lowest bit is Monday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Weekdays(u8);
 
-/// Which of the days of a month that have the same name; bits: first to fourth, last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Which of the days of a month that have the same name, at least one; bits: first to fourth, last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nth(u8);
 
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -42,10 +42,16 @@ impl Weekdays {
     /// All seven.
     pub const ALL: Self = Self(0x7f);
 
-    /// These.
+    /// This one.
     #[must_use]
-    pub fn of(days: impl IntoIterator<Item = Weekday>) -> Self {
-        Self(days.into_iter().fold(0, |bits, day| bits | 1 << day.to_monday_zero_offset()))
+    pub fn only(day: Weekday) -> Self {
+        Self(1 << day.to_monday_zero_offset())
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Whether a day is one of them.
@@ -145,7 +151,7 @@ fn monthly(mut which: Nth, cursor: &mut Cursor<'_>) -> Result<Days, Invalid> {
 
 /// The rest of "Mon..Wed,Sat".
 fn weekly(first: Token<'_>, cursor: &mut Cursor<'_>) -> Result<Days, Invalid> {
-    let mut days = Weekdays::default();
+    let mut bits = 0;
     let mut token = first;
     loop {
         let from = weekday(token, cursor)?;
@@ -155,7 +161,7 @@ fn weekly(first: Token<'_>, cursor: &mut Cursor<'_>) -> Result<Days, Invalid> {
         }
         let (from, to) = (from.to_monday_zero_offset(), to.to_monday_zero_offset());
         for index in from..=from + (to - from).rem_euclid(7) {
-            days.0 |= 1 << index.rem_euclid(7);
+            bits |= 1 << index.rem_euclid(7);
         }
         if !cursor.eat(",") {
             break;
@@ -169,7 +175,7 @@ fn weekly(first: Token<'_>, cursor: &mut Cursor<'_>) -> Result<Days, Invalid> {
             let hint = "Write the day once, then the times: \"Sun 05:00-09:00 UTC\".";
             Err(cursor.fault(next, "does not belong after a day", hint))
         }
-        _ => Ok(Days::Weekly(days)),
+        _ => Ok(Days::Weekly(Weekdays(bits))),
     }
 }
 
@@ -203,7 +209,7 @@ fn nth(token: Token<'_>, cursor: &Cursor<'_>) -> Result<Option<Nth>, Invalid> {
 /// "Sun", "sunday": three letters or the whole name, in any case.
 fn weekday(token: Token<'_>, cursor: &Cursor<'_>) -> Result<Weekday, Invalid> {
     let same = |name: &&str| name.eq_ignore_ascii_case(token.text);
-    let found = NAMES.iter().position(|name| same(&name)).or_else(|| LONG_NAMES.iter().position(|name| same(&name)));
+    let found = NAMES.iter().position(same).or_else(|| LONG_NAMES.iter().position(same));
     let day = found.and_then(|index| Weekday::from_monday_zero_offset(i8::try_from(index).ok()?).ok());
     day.ok_or_else(|| cursor.fault(token, "is not a day", day_hint(token.text)))
 }
@@ -274,7 +280,7 @@ impl fmt::Display for Days {
         match self {
             Self::Weekly(days) => days.fmt(f),
             Self::Monthly { which, weekday } => {
-                write!(f, "{which} {}", Weekdays::of([*weekday]))
+                write!(f, "{which} {}", Weekdays::only(*weekday))
             }
         }
     }

@@ -211,6 +211,9 @@ fn failed(verb: &str, node: &Path, why: &str) -> PlatformError {
 /// Runs a command of the agent and returns what it printed, or why it failed.
 async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
+    // Ctrl-C reaches the whole process group of the terminal. What is to become of the work, Terraform says through the provider;
+    // a command that died of it would look like a machine that failed.
+    command.process_group(0);
     // A node lives long after this process: nothing of Terraform's environment (cloud credentials, TF_VAR_*) goes along.
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {

@@ -18,6 +18,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         maintenance_window: None,
         backup_policy: None,
         deletion_protection: true,
+        timeouts: None,
         local: Some(Local {}),
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
         ca_certificate: "certificate".into(),

@@ -64,8 +64,8 @@ fn every_rule_that_is_broken_is_said() {
         }),
         ("docs/guides/Two Words.md: no page", |root| fs::write(root.join("docs/guides/Two Words.md"), "").unwrap()),
         ("docs/guides/more: no page", |root| fs::create_dir(root.join("docs/guides/more")).unwrap()),
-        ("docs/resources/thing.html.md: no page", |root| {
-            fs::write(root.join("docs/resources/thing.html.md"), "").unwrap()
+        ("docs/guides/install.html.md: no page", |root| {
+            fs::write(root.join("docs/guides/install.html.md"), "").unwrap()
         }),
         ("website/docs: the layout of old", |root| fs::create_dir_all(root.join("website/docs")).unwrap()),
         ("docs/guides/install.md: larger than 500000 bytes", |root| {

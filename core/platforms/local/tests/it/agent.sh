@@ -1,6 +1,8 @@
 #!/bin/sh
 # Answers as justmanage-agent does. `running` in the node's directory stands for the process.
 echo "$1" >> "@CALLS@"
+# Its pid and its process group.
+cut -d" " -f1,5 "/proc/$$/stat" >> "@CALLS@.groups"
 dir="$3"
 info() {
     claim=$(sed -n '/"claim"/,/^  }/p' "$dir/order.json" | tr -d '\n' | sed 's/,$//; s/^ *"claim": *//')
@@ -8,10 +10,16 @@ info() {
     printf '"version":"0.1.0","process":{"pid":1,"start_time":1,"boot_id":"b"}}'
 }
 case "$1" in
+--version)
+    echo "justmanage-agent 0.1.0"
+    ;;
+upgrade)
+    info | tee "$dir/agent.json"
+    ;;
 start)
     [ -e "$dir/refuse" ] && { echo '{"error":"the port is taken","hint":"Free it."}' >&2; exit 1; }
     touch "$dir/running"
-    info
+    info | tee "$dir/agent.json"
     ;;
 status)
     shift
@@ -25,6 +33,9 @@ status)
     done
     ;;
 remove)
-    rm -rf "$dir"
+    # As the real one: whole, and then out of sight.
+    last="${dir%/*}/.new-${dir##*/}"
+    mv "$dir" "$last"
+    rm -rf "$last"
     ;;
 esac

@@ -1,6 +1,7 @@
 //! The platform `local` with an agent whose commands are a script: what the platform itself does, without processes.
 //! The real agent is tested in its own crate, and both together by the acceptance tests.
 
+mod programs;
 mod root;
 mod verbs;
 
@@ -21,9 +22,13 @@ impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("temporary directory");
         let place = Self { directory };
-        let script = include_str!("agent.sh").replace("@CALLS@", &place.calls_file().to_string_lossy());
-        place.install(&script);
+        place.install(&place.script());
         place
+    }
+
+    /// The agent's program.
+    fn script(&self) -> String {
+        include_str!("agent.sh").replace("@CALLS@", &self.calls_file().to_string_lossy())
     }
 
     fn install(&self, script: &str) {

@@ -156,3 +156,28 @@ async fn a_provider_without_its_agent_says_so() {
     assert!(matches!(&failed, PlatformError::Invalid { field, .. } if field == "agent"), "{failed:?}");
     assert_eq!(place.local().find(&query("cache")).await.expect("find"), [], "nothing half-made");
 }
+
+#[tokio::test]
+async fn what_a_killed_removal_left_goes_when_its_cluster_is_looked_for() {
+    let order = order("cache", 1);
+    let whose = ClaimQuery { cluster: Some(order.claim.cluster), ..query("cache") };
+    let left = |place: &Place, folders: &[&str]| {
+        for folder in folders {
+            fs::create_dir_all(place.root().path().join(folder)).expect("what is left");
+        }
+    };
+    for folders in [&["cache/.new-jmn1", ".bin/x"][..], &["cache", ".bin"], &["cache"], &[""]] {
+        let place = Place::new();
+        left(&place, folders);
+        assert_eq!(place.local().find(&query("cache")).await.expect("find"), []);
+        assert!(place.root().path().exists(), "whoever is about to make it is not disturbed: {folders:?}");
+        assert_eq!(place.local().find(&whose).await.expect("find"), []);
+        assert!(!place.root().path().exists(), "{folders:?}");
+    }
+    let place = Place::new();
+    place.local().ensure(&crate::order("queue", 2)).await.expect("another cluster");
+    left(&place, &["cache/.new-jmn1"]);
+    assert_eq!(place.local().find(&whose).await.expect("find"), []);
+    assert!(!place.root().path().join("cache").exists() && place.root().programs().exists());
+    assert_eq!(place.local().find(&query("queue")).await.expect("find").len(), 1);
+}
