@@ -168,7 +168,10 @@ impl Manager {
 
 fn too_large(fault: &RecordFault) -> Failure {
     Failure::new("Cluster is full", format!("With this change, {fault}."))
-        .hint("Remove users that nobody needs, or give fewer and shorter rules to each: categories instead of single commands.")
+        .hint(
+            "Remove users that nobody needs, or give fewer and shorter rules to each: categories instead of single commands. \
+             Passwords that are valid beside a newer one take room, too, until their grace is over.",
+        )
         .next("Nothing was changed.")
 }
 

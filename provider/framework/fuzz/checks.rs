@@ -9,7 +9,7 @@ use tfkit::wire::{json, msgpack};
 use tfkit::{Type, Value};
 
 /// The types as which documents are read; the first byte of an input says which.
-pub fn types() -> &'static [Type] {
+pub(crate) fn types() -> &'static [Type] {
     static TYPES: OnceLock<Vec<Type>> = OnceLock::new();
     TYPES.get_or_init(|| {
         let rule = Type::object([("port", Type::Number), ("hosts", Type::set(Type::String)), ("more", Type::Dynamic)]);
@@ -54,7 +54,7 @@ fn size(value: &Value) -> usize {
 }
 
 /// Bytes as MessagePack. Returns whether they were a value.
-pub fn msgpack(input: &[u8]) -> bool {
+pub(crate) fn msgpack(input: &[u8]) -> bool {
     let Some((ty, document)) = typed(input) else { return false };
     let Ok(value) = msgpack::decode(document, ty) else { return false };
     assert_eq!(value.conform(ty), Ok(()));
@@ -69,7 +69,7 @@ pub fn msgpack(input: &[u8]) -> bool {
 }
 
 /// Bytes as JSON. Returns whether they were a value.
-pub fn json(input: &[u8]) -> bool {
+pub(crate) fn json(input: &[u8]) -> bool {
     let Some((ty, document)) = typed(input) else { return false };
     let Ok(value) = json::decode(document, ty) else { return false };
     assert_eq!(value.conform(ty), Ok(()));
@@ -89,7 +89,7 @@ pub fn json(input: &[u8]) -> bool {
 const CORE_READS: usize = 1024;
 
 /// Bytes as the payload of a refined unknown value. Returns whether they promise something.
-pub fn refinement(input: &[u8]) -> bool {
+pub(crate) fn refinement(input: &[u8]) -> bool {
     let Some((ty, payload)) = typed(input) else { return false };
     let mut document = vec![0xc9];
     document.extend(u32::try_from(payload.len()).expect("inputs are small").to_be_bytes());
@@ -105,7 +105,7 @@ pub fn refinement(input: &[u8]) -> bool {
 }
 
 /// Bytes as the JSON of a type. Returns whether they were one.
-pub fn type_constraint(input: &[u8]) -> bool {
+pub(crate) fn type_constraint(input: &[u8]) -> bool {
     let Ok(ty) = Type::from_json(input) else { return false };
     let again = Type::from_json(&ty.to_json()).expect("what was encoded can be decoded");
     assert_eq!(again, ty);

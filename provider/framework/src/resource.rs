@@ -188,7 +188,7 @@ pub struct PlanChange<M: Model> {
     /// Attributes whose change makes a new resource; add to it to ask for a replacement. Ignored for a create.
     pub replace: Vec<Path>,
     /// See [`PlanChange::plan_update`].
-    pub(crate) as_changed: Option<View<M>>,
+    pub(crate) as_changed: Option<Value>,
 }
 
 impl<M: Model> PlanChange<M> {
@@ -206,7 +206,10 @@ impl<M: Model> PlanChange<M> {
     /// finished"): everything computed that is not kept becomes unknown in `planned`, as with any other change. Set
     /// afterwards what is known. Without a prior state, or when called twice, it changes nothing.
     pub fn plan_update(&mut self) {
-        if let (Some(planned), Some(_)) = (self.as_changed.take(), &self.prior) {
+        if let (Some(Value::Object(planned)), Some(_)) = (self.as_changed.take(), &self.prior)
+            // It is made of the same configuration and the same prior state as `planned`, which could be read.
+            && let Ok(planned) = View::<M>::decode(&planned, &Path::root())
+        {
             self.planned = planned;
         }
     }

@@ -3,6 +3,7 @@
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
 mod cluster;
+mod framework;
 mod many;
 mod node;
 mod raft;
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, node, cluster, many, refresh or raft; may be given several times
+    /// Measure only this: start, framework, node, cluster, many, refresh or raft; may be given several times
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -65,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 6] = ["start", "node", "cluster", "many", "refresh", "raft"];
+const SECTIONS: [&str; 7] = ["start", "framework", "node", "cluster", "many", "refresh", "raft"];
 
 fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
     match section {
@@ -75,6 +76,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
             rows.extend(sizes(binaries)?);
             Ok(rows)
         }
+        "framework" => framework::measure(binaries, runs),
         "node" => node::measure(binaries, runs),
         "cluster" => cluster::measure(binaries),
         "many" => Ok(vec![many::measure(binaries, runs)?]),

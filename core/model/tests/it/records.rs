@@ -156,6 +156,20 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
 }
 
 #[test]
+fn all_users_of_a_usual_cluster_can_change_their_passwords_at_once() {
+    let mut full = record();
+    (full.spec.shards, full.spec.replicas_per_shard) = (3, 1);
+    full.members = (0..6).map(|number| (node(number), member(number))).collect();
+    let sealed = full.members.keys().map(|node| (*node, "A".repeat(108))).collect();
+    full.vault = Some(Vault { content: "A".repeat(400), keys: sealed });
+    let mut user = User::new("~orders:* +@all -@dangerous".parse().unwrap(), PasswordHash::from_digest([7; 32]));
+    let now = "2026-11-21T04:00:00Z".parse().unwrap();
+    user.set_password(PasswordHash::from_digest([8; 32]), now, std::time::Duration::from_secs(86_400));
+    full.users = (0..USERS_MAX).map(|n| (format!("service-{n}").parse().unwrap(), user.clone())).collect();
+    assert_eq!(full.check(), Ok(()));
+}
+
+#[test]
 fn one_follows_the_other() {
     let now = record();
     let follows = |change: fn(&mut Record)| {

@@ -17,7 +17,11 @@ pub(super) fn kind_of<T: Field>(plain: fn(Box<Type>) -> Type, nesting: Nesting) 
 
 pub(super) fn decode_set<T: Field>(value: &Value, path: &Path) -> Result<Vec<T>, ModelError> {
     let Value::Set(elements) = value else { return Err(ModelError::mismatch(path, "a set", value)) };
-    elements.iter().map(|e| T::decode(e, &path.with(PathStep::Element(Box::new(e.clone()))))).collect()
+    let element = |element: &Value| {
+        T::decode(element, &Path::root())
+            .map_err(|error| error.within(&path.with(PathStep::Element(Box::new(element.clone())))))
+    };
+    elements.iter().map(element).collect()
 }
 
 impl<T: Field> Field for Vec<T> {
@@ -30,7 +34,10 @@ impl<T: Field> Field for Vec<T> {
 
     fn decode(value: &Value, path: &Path) -> Result<Self, ModelError> {
         let Value::List(elements) = value else { return Err(ModelError::mismatch(path, "a list", value)) };
-        elements.iter().enumerate().map(|(index, element)| T::decode(element, &path.index(index))).collect()
+        let element = |(index, element): (usize, &Value)| {
+            T::decode(element, &Path::root()).map_err(|error| error.within(&path.index(index)))
+        };
+        elements.iter().enumerate().map(element).collect()
     }
 
     fn encode(&self) -> Value {
@@ -48,7 +55,11 @@ impl<T: Field> Field for BTreeMap<String, T> {
 
     fn decode(value: &Value, path: &Path) -> Result<Self, ModelError> {
         let Value::Map(elements) = value else { return Err(ModelError::mismatch(path, "a map", value)) };
-        elements.iter().map(|(key, element)| Ok((key.clone(), T::decode(element, &path.key(key))?))).collect()
+        let element = |(key, element): (&String, &Value)| {
+            let element = T::decode(element, &Path::root()).map_err(|error| error.within(&path.key(key)))?;
+            Ok((key.clone(), element))
+        };
+        elements.iter().map(element).collect()
     }
 
     fn encode(&self) -> Value {

@@ -50,6 +50,14 @@ impl ModelError {
         Self { path: path.clone(), problem: Problem::Range(must_be.into()) }
     }
 
+    /// The same, of a value that stands at this path. Paths are made on the way up, when there is an error: made on the way
+    /// down, they cost more than the values.
+    #[must_use]
+    pub fn within(mut self, path: &Path) -> Self {
+        self.path = path.steps().iter().chain(self.path.steps()).cloned().collect();
+        self
+    }
+
     /// Whether the value was merely not known yet.
     pub fn is_unknown(&self) -> bool {
         self.problem == Problem::Unknown

@@ -181,7 +181,8 @@ pub mod derived {
     /// # Errors
     /// See [`super::Model::decode`].
     pub fn field<T: Field>(object: &BTreeMap<String, Value>, name: &str, path: &Path) -> Result<T, ModelError> {
-        T::decode(object.get(name).unwrap_or(&Value::Null), &path.attr(name))
+        T::decode(object.get(name).unwrap_or(&Value::Null), &Path::root())
+            .map_err(|error| error.within(&path.attr(name)))
     }
 
     /// Puts the value of a field into an object.

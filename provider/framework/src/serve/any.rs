@@ -76,8 +76,8 @@ pub(crate) struct Change {
     pub(crate) prior: Value,
     pub(crate) config: Value,
     pub(crate) planned: Value,
-    /// The plan as if something had changed; differs from `planned` only when nothing has.
-    pub(crate) as_changed: Value,
+    /// When nothing has changed: the plan as if something had.
+    pub(crate) as_changed: Option<Value>,
     pub(crate) replace: Vec<Path>,
 }
 

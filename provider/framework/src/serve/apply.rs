@@ -69,7 +69,7 @@ fn truth(resource: &dyn AnyResource, order: &Order, outcome: Outcome) -> (Value,
         return (state, diagnostics);
     }
     let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
-    mend::keep_spelling(&mut state, &order.planned, &Path::root(), &same_meaning);
+    mend::keep_spelling(&mut state, &order.planned, &same_meaning);
     let broken = blame::applied(&order.name, schema, &order.planned, &state);
     if !broken.is_empty() {
         // It was done, wrongly or wrongly told: the author's word about what exists is the best there is.

@@ -21,6 +21,15 @@ pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -
         })
 }
 
+/// Whether there is null, without reading anything else.
+pub(super) fn is_null(message: Option<&proto::DynamicValue>) -> bool {
+    message.is_none_or(|message| match (&message.msgpack[..], &message.json[..]) {
+        (b"", b"") => true,
+        (b"", json) => json.trim_ascii() == b"null",
+        (msgpack, _) => msgpack == [0xc0],
+    })
+}
+
 /// Reads the configuration of a list or an action. Where the user wrote no `config` block, nothing is configured.
 pub(super) fn config_in(message: Option<&proto::DynamicValue>, schema: &Schema) -> Result<Value, Diagnostic> {
     let mut config = value_in(message, schema)?;

@@ -3,7 +3,7 @@
 use tfkit_proto::tfplugin6::plan_resource_change as proto;
 
 use super::any::{AnyResource, Call, Change, Outcome};
-use super::codec::{diagnostics_out, value_in, value_out};
+use super::codec::{diagnostics_out, is_null, value_in, value_out};
 use super::identity::{attached, identity_in, identity_out, known_before};
 use super::{Inner, blame, mend, private};
 use crate::plan::{Action, finish, propose, propose_update};
@@ -15,18 +15,18 @@ impl Inner {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
         let prior = value_in(request.prior_state.as_ref(), schema)?;
-        let proposed = value_in(request.proposed_new_state.as_ref(), schema)?;
         let config = value_in(request.config.as_ref(), schema)?;
         let call = self.call(private::decode(&request.prior_private)?);
         let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
-        if proposed.is_null() {
+        // Of the proposed state only its absence counts: core's merge aligns lists by index.
+        if is_null(request.proposed_new_state.as_ref()) {
             let outcome = resource.plan_destroy(call, &prior).await;
             let planned_identity = request.prior_identity;
             return destroy(schema, outcome).map(|planned| proto::Response { planned_identity, ..planned });
         }
         let identity = identity_in(request.prior_identity.as_ref(), resource)?;
-        let (change, spelled) = by_schema(resource, prior, config, &proposed);
-        by_author(resource, &request.type_name, call, identity, change, &spelled).await
+        let (change, spelled) = by_schema(resource, prior, config);
+        by_author(resource, &request.type_name, call, identity, change, spelled.as_ref()).await
     }
 }
 
@@ -37,7 +37,7 @@ async fn by_author(
     call: Call,
     identity: Value,
     mut change: Change,
-    spelled: &Value,
+    respelled: Option<&Value>,
 ) -> Result<proto::Response, Diagnostics> {
     let schema = resource.schema();
     let outcome = resource.modify_plan(call, &mut change).await;
@@ -45,7 +45,7 @@ async fn by_author(
         return Err(outcome.diagnostics);
     }
     let Change { prior, config, planned, replace, .. } = change;
-    let mut planned = finish(schema, &prior, spelled, planned);
+    let mut planned = finish(schema, &prior, respelled.unwrap_or(&config), planned);
     if planned.action == Action::Update {
         let asked = replace.into_iter().filter(|path| !planned.requires_replace.contains(path)).collect::<Vec<_>>();
         planned.requires_replace.extend(asked);
@@ -73,25 +73,25 @@ async fn by_author(
 
 /// What the schema alone plans, and the configuration that it was planned from: the user's, but in the prior state's
 /// spelling where both mean the same, so that a new spelling alone is no change.
-fn by_schema(resource: &dyn AnyResource, prior: Value, config: Value, proposed: &Value) -> (Change, Value) {
+fn by_schema(resource: &dyn AnyResource, prior: Value, config: Value) -> (Change, Option<Value>) {
     let schema = resource.schema();
     let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
-    let mut spelled = config.clone();
-    mend::keep_spelling(&mut spelled, &prior, &Path::root(), &same_meaning);
-    let plan = |spelled: &Value| finish(schema, &prior, spelled, propose(schema, &prior, spelled, proposed).value);
-    let mut planned = plan(&spelled);
+    let respelled = mend::respelled(&config, &prior, &same_meaning);
+    let spelled = respelled.as_ref().unwrap_or(&config);
+    let plan = |spelled: &Value| finish(schema, &prior, spelled, propose(schema, &prior, spelled, spelled).value);
+    let mut planned = plan(spelled);
     let mut still = planned.action == Action::Nothing;
     if planned.action == Action::Update && resource.timeouts().is_some() {
         // How long things may take is no property of the thing: such a change touches nothing else.
-        let without = plan(&timeouts::taken_from(&prior, &spelled));
+        let without = plan(&timeouts::taken_from(&prior, spelled));
         if without.action == Action::Nothing {
-            planned.value = timeouts::taken_from(&spelled, &without.value);
+            planned.value = timeouts::taken_from(spelled, &without.value);
             still = true;
         }
     }
-    let as_changed = if still { propose_update(schema, &prior, &spelled).value } else { planned.value.clone() };
+    let as_changed = still.then(|| propose_update(schema, &prior, spelled).value);
     let change = Change { prior, config, planned: planned.value, as_changed, replace: planned.requires_replace };
-    (change, spelled)
+    (change, respelled)
 }
 
 fn destroy(schema: &Schema, outcome: Outcome) -> Result<proto::Response, Diagnostics> {

@@ -23,7 +23,7 @@ impl Inner {
             Some(mut state) if !outcome.failed => {
                 mend::drop_write_only(schema, &mut state);
                 let same_meaning = |path: &Path, one: &Value, other: &Value| resource.semantic_eq(path, one, other);
-                mend::keep_spelling(&mut state, &prior, &Path::root(), &same_meaning);
+                mend::keep_spelling(&mut state, &prior, &same_meaning);
                 let mut broken = blame::state(&request.type_name, "read", schema, &state, Answer::Read);
                 let odd;
                 (identity, odd) = attached(resource, &request.type_name, "read", &state, &known);

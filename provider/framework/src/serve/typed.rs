@@ -68,7 +68,7 @@ impl<R: Resource> TypedResource<R> {
     }
 }
 
-fn change_of<M: Model>(change: &Change) -> Result<PlanChange<M>, Diagnostic> {
+fn change_of<M: Model>(change: &mut Change) -> Result<PlanChange<M>, Diagnostic> {
     Ok(PlanChange {
         prior: match &change.prior {
             Value::Null => None,
@@ -76,8 +76,8 @@ fn change_of<M: Model>(change: &Change) -> Result<PlanChange<M>, Diagnostic> {
         },
         config: decode(&change.config)?,
         planned: decode(&change.planned)?,
-        as_changed: Some(decode(&change.as_changed)?),
-        replace: change.replace.clone(),
+        as_changed: change.as_changed.take(),
+        replace: std::mem::take(&mut change.replace),
     })
 }
 

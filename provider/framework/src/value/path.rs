@@ -143,6 +143,11 @@ impl<'a> Trail<'a> {
         self.then(Link::Element(element))
     }
 
+    /// Whether nothing was walked yet.
+    pub(crate) fn is_root(&self) -> bool {
+        matches!(self.step, Link::Root)
+    }
+
     /// The path that was walked.
     pub(crate) fn path(&self) -> Path {
         let mut steps = Vec::new();

@@ -61,7 +61,7 @@ fn place(dice: &mut Dice, len: usize) -> usize {
 
 /// A seed with a few changes: bytes overwritten, removed, inserted, doubled, or taken from another seed.
 fn mutated(dice: &mut Dice, seeds: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
-    let mut pick = |dice: &mut Dice| &seeds[place(dice, seeds.len() - 1)].1;
+    let pick = |dice: &mut Dice| &seeds[place(dice, seeds.len() - 1)].1;
     let mut input = pick(dice).clone();
     for _ in 0..=dice.roll(3) {
         let at = place(dice, input.len());

@@ -46,7 +46,7 @@ fn spelling_is_kept_where_the_meaning_is_the_same() {
         ),
     ] {
         let mut found = object(name, value);
-        keep_spelling(&mut found, &object(name, reference), &Path::root(), &same_meaning);
+        keep_spelling(&mut found, &object(name, reference), &same_meaning);
         assert_eq!(found, object(name, expected), "{why}");
     }
 }
