@@ -225,7 +225,8 @@ fn a_key_that_is_fixed_while_a_server_runs_or_no_longer_set_needs_a_restart() {
     let map = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
     };
-    let cases: &[(&[(&str, &str)], &[(&str, &str)], &[&str])] = &[
+    type Pairs = &'static [(&'static str, &'static str)];
+    let cases: &[(Pairs, Pairs, &[&str])] = &[
         (&[], &[("maxmemory-policy", "allkeys-lru")], &[]),
         (&[], &[("io-threads", "4")], &["io-threads"]),
         (&[("io-threads", "4")], &[("io-threads", "4")], &[]),
