@@ -120,8 +120,9 @@ fn it_never_outgrows_its_store() {
     const { assert!(RECORD_BYTES_MAX < 64 << 10) };
 }
 
-/// A hundred nodes leave room for so many users with a password and usual rules; a smaller cluster, for [`USERS_MAX`].
-const USERS_OF_THE_LARGEST: usize = 40;
+/// A hundred nodes and policies as long as they may be leave room for so many users with a password and usual rules; a smaller
+/// cluster, for [`USERS_MAX`].
+const USERS_OF_THE_LARGEST: usize = 32;
 
 #[test]
 fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
