@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use acceptance_tests::Workspace;
 use acceptance_tests::steps::{Point, Steps};
+use acceptance_tests::{DEADLINE, Workspace, wait_until};
 use redis::TypedCommands;
 
 use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, login, most, rehearsed};
@@ -54,23 +54,29 @@ fn made() -> Place<Side> {
     (workspace, steps, Side::Here)
 }
 
-/// The server does as it is asked, and has kept its data.
+/// The server does as it is asked, and has kept its data. The killed apply may have told the agents everything: then the next one
+/// finds nothing to change, and they are at work for a moment longer.
 fn assert_in_force(workspace: &Workspace, side: Side, case: &str) {
+    wait_until(&format!("{case}: the server does as it is asked"), DEADLINE, || {
+        said(workspace).is_ok_and(|(kept, policy, threads, memory, guest)| {
+            assert_eq!(kept.as_deref(), Some("yes"), "{case}: the data");
+            (&*policy, &*threads, memory.parse().unwrap_or(0), guest) == side.in_force()
+        })
+    });
     assert_whole(workspace, 1, case);
-    let mut client = login(workspace).connect().expect("connect");
-    assert_eq!(client.get("app:kept").expect("read").as_deref(), Some("yes"), "{case}: the data");
-    let mut get = |key: &str| {
-        let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(key).query(&mut client).expect("CONFIG GET");
-        pair[1].clone()
+}
+
+/// What the server says: what it keeps, policy, threads, memory, and whether there is a guest.
+fn said(workspace: &Workspace) -> redis::RedisResult<(Option<String>, String, String, String, bool)> {
+    let mut client = login(workspace).connect()?;
+    let kept = client.get("app:kept")?;
+    let mut get = |key: &str| -> redis::RedisResult<String> {
+        let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(key).query(&mut client)?;
+        Ok(pair.into_iter().nth(1).unwrap_or_default())
     };
-    let (policy, threads, memory, guest) = side.in_force();
-    assert_eq!(
-        (get("maxmemory-policy").as_str(), get("io-threads").as_str(), get("maxmemory")),
-        (policy, threads, memory.to_string()),
-        "{case}"
-    );
-    let users: Vec<String> = redis::cmd("ACL").arg("USERS").query(&mut client).expect("ACL USERS");
-    assert_eq!(users.iter().any(|user| user == "guest"), guest, "{case}: {users:?}");
+    let (policy, threads, memory) = (get("maxmemory-policy")?, get("io-threads")?, get("maxmemory")?);
+    let users: Vec<String> = redis::cmd("ACL").arg("USERS").query(&mut client)?;
+    Ok((kept, policy, threads, memory, users.iter().any(|user| user == "guest")))
 }
 
 /// What is passed on the way from one side to the other.
