@@ -13,13 +13,14 @@
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `functions` | `next_openings`, `connection_uri` |
-//! | `diagnostics` | failures of the core as Terraform shows them |
+//! | `diagnostics`, `meaning` | failures of the core as Terraform shows them; values that are spelt differently and mean the same |
 
 mod cluster;
 mod credentials;
 mod diagnostics;
 mod functions;
 mod lookup;
+mod meaning;
 mod policies;
 mod process;
 mod releases;

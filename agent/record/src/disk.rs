@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use justmanage_model::Record;
-use justmanage_model::record::LAYOUT;
+use justmanage_model::record::Outline;
 use justmanage_steps::step;
 use redb::{Builder, Database};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -133,13 +133,8 @@ impl Disk {
 
     /// Reads a Record; one with a newer layout is not guessed at.
     pub(crate) fn record(&self, key: &'static str) -> Result<Option<Record>, DiskError> {
-        /// All that is known of a layout that is not known.
-        #[derive(serde::Deserialize)]
-        struct Outline {
-            layout: u32,
-        }
         match self.get::<Outline>(key)? {
-            Some(outline) if outline.layout > LAYOUT => Err(DiskError::NewerLayout(outline.layout)),
+            Some(outline) if outline.is_newer() => Err(DiskError::NewerLayout(outline.layout)),
             _ => self.get(key),
         }
     }

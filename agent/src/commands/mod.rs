@@ -4,6 +4,7 @@
 //! `{"error": "...", "hint": "..."}`, and the exit code is 1.
 
 mod admit;
+mod end;
 mod inspect;
 mod launch;
 mod remove;

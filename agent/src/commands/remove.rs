@@ -6,21 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use justmanage_steps::step;
-use rustix::process::Signal;
 
+use super::end::{AGENT_LIMIT, end};
 use super::{CommandError, Outcome, disk};
 use crate::directory::Directory;
 use crate::limits;
 use crate::process::{LockGuard, Watched, find_agent};
 use crate::server::{self, end_leftovers};
 
-/// How long an agent may take to end: it needs half a second.
-const AGENT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a server may take to save its data and end. The data is to be deleted, but whoever removes the wrong node by
 /// mistake and has a copy of the directory should not lose more than they must.
 const SERVER_LIMIT: Duration = Duration::from_secs(30);
-/// How long a process may take to vanish after SIGKILL.
-const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How long agents that are started again and again are ended before we give up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -93,23 +89,6 @@ fn end_server(directory: &Directory) -> Outcome {
         end(&server, if directory.data().exists() { SERVER_LIMIT } else { Duration::ZERO })?;
     }
     end_leftovers(&directory.data()).map_err(fail)
-}
-
-/// SIGTERM, and after the limit SIGKILL.
-fn end(process: &Watched, limit: Duration) -> Outcome {
-    let pid = process.identity().pid;
-    let refused = |error| {
-        CommandError::new(format!("process {pid} cannot be ended: {error}"), "Run the command as that process's user.")
-    };
-    process.signal(Signal::TERM).map_err(refused)?;
-    // A stopped process hears SIGTERM only when it goes on.
-    process.signal(Signal::CONT).map_err(refused)?;
-    if process.wait(limit).is_some() {
-        return Ok(());
-    }
-    process.signal(Signal::KILL).map_err(refused)?;
-    let hint = "It hangs in the kernel, often on a disk that does not answer. Try again when it is gone.";
-    process.wait(KILL_LIMIT).map(|_| ()).ok_or_else(|| CommandError::new(format!("process {pid} does not end"), hint))
 }
 
 /// Deletes the directory. The order, by which the node is found, goes last: whoever is killed half-way is called again.

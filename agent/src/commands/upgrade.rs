@@ -2,22 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use justmanage_model::Version;
 use justmanage_model::node::AgentInfo;
 use justmanage_steps::step;
-use rustix::process::Signal;
 
+use super::end::{AGENT_LIMIT, end};
 use super::start::{self, start_with};
 use super::{CommandError, disk, order, status};
 use crate::directory::Directory;
 use crate::process::{Watched, find_agent};
-
-/// How long an agent may take to end by itself: it needs half a second. Nothing is lost if it is killed then.
-const AGENT_LIMIT: Duration = Duration::from_secs(5);
-/// How long a process may take to vanish after SIGKILL.
-const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Ends the agent that runs and starts this program in its place, which adopts the running server. An agent that is as new, or
 /// newer, stays. If this program does not come to answer, the one before is started again.
@@ -34,7 +28,7 @@ pub(super) fn upgrade(directory: &Directory) -> Result<AgentInfo, CommandError> 
     }
     let before = fs::read_link(format!("/proc/{}/exe", agent.identity().pid)).map_err(&fail)?;
     step!("upgrade: about to end the agent");
-    end(&agent).map_err(&fail)?;
+    end(&agent, AGENT_LIMIT)?;
     step!("upgrade: the agent ended");
     start::start(directory).map_err(|why| put_back(directory, before, &why))
 }
@@ -45,17 +39,6 @@ fn is_older(version: &str) -> bool {
         (Ok(theirs), Ok(ours)) => theirs < ours,
         _ => version != crate::version(),
     }
-}
-
-fn end(agent: &Watched) -> std::io::Result<()> {
-    agent.signal(Signal::TERM)?;
-    // One that is stopped hears SIGTERM only when it goes on.
-    agent.signal(Signal::CONT)?;
-    if agent.wait(AGENT_LIMIT).is_some() {
-        return Ok(());
-    }
-    agent.signal(Signal::KILL)?;
-    agent.wait(KILL_LIMIT).map(|_| ()).ok_or_else(|| std::io::Error::other("the agent that runs does not end"))
 }
 
 /// Starts the agent that was there before, since ours does not start.

@@ -110,6 +110,22 @@ pub struct Takeover {
 /// an end that it cannot see.
 pub const LAYOUT: u32 = 2;
 
+/// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
+/// would be lost in whatever is made of it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Outline {
+    /// See [`Record::layout`].
+    pub layout: u32,
+}
+
+impl Outline {
+    /// Whether this code understands less than the Record says.
+    #[must_use]
+    pub const fn is_newer(self) -> bool {
+        self.layout > LAYOUT
+    }
+}
+
 /// How far a cluster is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

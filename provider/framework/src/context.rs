@@ -117,10 +117,13 @@ impl<C, M: Model> Cx<C, M> {
 
     /// Why the call was cancelled: the user's stop, or a timeout, which it names.
     pub fn interrupted(&self) -> Diagnostic {
-        match &self.deadline {
-            Some(deadline) if self.late.load(Ordering::Acquire) => deadline.passed(),
-            _ => stopped(),
-        }
+        self.timed_out().unwrap_or_else(stopped)
+    }
+
+    /// The timeout that has passed and ended the call, if one has.
+    pub fn timed_out(&self) -> Option<Diagnostic> {
+        let deadline = self.deadline.as_ref().filter(|_| self.late.load(Ordering::Acquire));
+        deadline.map(Deadline::passed)
     }
 
     /// Does the author's work, and tells it when the deadline passes.
@@ -182,7 +185,7 @@ impl<C, M: Model> Cx<C, M> {
     /// What the framework answers with, after the author's code is done, whichever way it ended.
     pub(crate) fn finish(self) -> Finished {
         Finished {
-            late: self.late.into_inner().then(|| self.deadline.as_ref().map(Deadline::passed)).flatten(),
+            late: self.timed_out(),
             private: self.private.into_inner().unwrap_or_else(PoisonError::into_inner),
             checkpoint: self.checkpoint.into_inner().unwrap_or_else(PoisonError::into_inner),
             reported: self.reported.into_inner().unwrap_or_else(PoisonError::into_inner),

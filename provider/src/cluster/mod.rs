@@ -8,7 +8,7 @@ mod private;
 mod spec;
 mod state;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use justmanage_core::manager::Observed;
 use justmanage_core::{Locator, Unfinished};
@@ -170,8 +170,7 @@ impl Resource for Clusters {
 
 /// A failure as the user reads it. Of a call that ran out of time, that is what ended it: which timeout, and what to do about it.
 fn told(cx: &Context, failure: &Failure) -> Diagnostic {
-    let late = cx.cancelled().is_cancelled() && cx.deadline().is_some_and(|deadline| deadline <= Instant::now());
-    if late { cx.interrupted() } else { diagnostics::error(failure) }
+    cx.timed_out().unwrap_or_else(|| diagnostics::error(failure))
 }
 
 /// Refuses to destroy a cluster that is protected and holds data, or may hold some for all that can be seen. (What a failed create

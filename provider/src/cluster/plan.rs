@@ -8,7 +8,7 @@ mod warnings;
 
 use justmanage_core::artefacts::Choice;
 use justmanage_core::manager::{Observed, refuse_change};
-use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release, Testing};
+use justmanage_model::{Bytes, ClusterName, ClusterSpec, Failure, FieldPath, Release, Testing};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
@@ -23,11 +23,12 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         true => Testing::default(),
         false => cx.client()?.testing,
     };
-    let (_, to) = spec::wanted(&planned, testing)?;
+    let (name, to) = spec::wanted(&planned, testing)?;
     let Some(prior) = &change.prior else { return create(cx, &to).await };
     let Some(prior) = known(prior) else { return Ok(()) };
-    refuse(cx, &prior, &planned, testing)?;
-    let (_, from) = spec::wanted(&prior, testing)?;
+    let (prior_name, from) = spec::wanted(&prior, testing)?;
+    let running = private::release(cx);
+    refuse((&prior_name, &from), (&name, &to), running.as_ref())?;
     show_unfinished(change);
     if from == to {
         keep_what_is_seen(change);
@@ -43,9 +44,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if to.memory < from.memory {
         report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
     }
-    if let Some(running) = private::release(cx) {
-        report(cx, holes::of_running(&to, &running));
-    }
+    report(cx, running.and_then(|running| holes::of_running(&to, &running)));
     Ok(())
 }
 
@@ -122,23 +121,24 @@ fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
 }
 
 /// Changes that cannot be made are refused before anything is.
-fn refuse(cx: &Context, prior: &Cluster, planned: &Cluster, testing: Testing) -> Result<(), Diagnostics> {
-    if prior.name != planned.name {
+fn refuse(
+    (prior_name, from): (&ClusterName, &ClusterSpec),
+    (name, to): (&ClusterName, &ClusterSpec),
+    running: Option<&Release>,
+) -> Result<(), Diagnostics> {
+    if prior_name != name {
         let failure = Failure::at(
             FieldPath::of("name"),
             "Change not possible in place",
-            format!("A cluster cannot be renamed, and \"{}\" holds data, so it is not replaced either.", prior.name),
+            format!("A cluster cannot be renamed, and \"{prior_name}\" holds data, so it is not replaced either."),
         )
         .hint(format!(
             "Put the name back. To make another cluster, add a second resource; to give this one up, remove it or run \
-             terraform destroy, then apply under the name \"{}\".",
-            planned.name
+             terraform destroy, then apply under the name \"{name}\"."
         ));
         return Err(diagnostics::error(&failure).into());
     }
-    let (_, from) = spec::wanted(prior, testing)?;
-    let (_, to) = spec::wanted(planned, testing)?;
-    match refuse_change(&from, &to, private::release(cx).as_ref()) {
+    match refuse_change(from, to, running) {
         Some(failure) => Err(diagnostics::error(&failure).into()),
         None => Ok(()),
     }

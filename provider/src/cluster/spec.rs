@@ -10,7 +10,7 @@ use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
 use super::Cluster;
 use crate::diagnostics;
-use crate::policies::same;
+use crate::meaning::same;
 
 /// Checks what one attribute alone cannot say; unknown values are not judged.
 pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use justmanage_core::{ClusterView, Locator};
-use justmanage_model::{Bytes, MilliCpus, Record};
+use justmanage_model::{Bytes, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
@@ -138,9 +138,7 @@ impl Cluster {
             self.config = Some(spec.config.clone());
         }
         self.on_crash = spec::crash_text(spec.on_crash).to_owned();
-        if self.cpus.as_deref().and_then(|text| text.parse::<MilliCpus>().ok()) != spec.cpus {
-            self.cpus = spec.cpus.map(|cpus| cpus.to_string());
-        }
+        keep_or_take(&mut self.cpus, spec.cpus.as_ref());
         let readers = spec.metrics_readers.iter().map(ToString::to_string).collect();
         if self.metrics_readers.clone().unwrap_or_default() != readers {
             self.metrics_readers = Some(readers);

@@ -3,13 +3,12 @@
 use std::time::SystemTime;
 
 use justmanage_core::Locator;
-use justmanage_core::manager::Observed;
-use justmanage_model::{AclRules, Failure, FieldPath, Interval, UserName};
+use justmanage_model::{AclRules, Failure, Interval, UserName};
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Ephemeral, Model, Opened, async_trait};
 
 use crate::diagnostics;
 use crate::settings::Client;
-use crate::user::{invalid, locator};
+use crate::user::{acl, cluster, invalid, locator};
 
 /// A temporary user of a cluster, for whatever Terraform has to do in it: another provider's block, a test, a migration. It needs
 /// Terraform 1.10 or OpenTofu 1.11.
@@ -70,14 +69,8 @@ impl Ephemeral for Temporary {
         let acl: AclRules = wanted.acl.parse().map_err(|error| invalid("acl", error))?;
         let ttl: Interval = wanted.ttl.parse().map_err(|error| invalid("ttl", error))?;
         let manager = &cx.client()?.manager;
-        let (endpoints, certificate) = match manager.observe(&locator).await.map_err(failed)? {
-            Observed::Here(view) => {
-                let certificate = view.record.as_ref().and_then(|record| record.ca_certificate.clone());
-                (view.endpoints(), certificate)
-            }
-            Observed::Gone => return Err(failed(gone(&locator))),
-            Observed::Unreachable(failure) => return Err(failed(failure)),
-        };
+        let view = cluster(cx.client()?, &locator).await?;
+        let endpoints = view.endpoints();
         let opened = manager.open_credentials(&locator, &acl, ttl.duration(), cx.cancelled()).await.map_err(failed)?;
         // What renewing and closing need; no secret is in it.
         let kept = [("cluster", locator.to_string()), ("user", opened.user.to_string()), ("ttl", ttl.to_string())];
@@ -87,7 +80,7 @@ impl Ephemeral for Temporary {
         wanted.host = endpoints.first().map(|endpoint| endpoint.ip().to_string()).into();
         wanted.port = endpoints.first().map(|endpoint| i64::from(endpoint.port())).into();
         wanted.endpoints = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().into();
-        wanted.ca_certificate = certificate.into();
+        wanted.ca_certificate = view.record.and_then(|record| record.ca_certificate).into();
         Ok(Opened::new(wanted).renew_at(half_way(ttl)))
     }
 
@@ -125,16 +118,8 @@ fn lost(why: &str) -> Diagnostics {
     Diagnostic::error("Temporary user lost", detail).into()
 }
 
-fn gone(locator: &Locator) -> Failure {
-    Failure::at(FieldPath::of("cluster_id"), "Cluster not found", format!("There is no cluster {locator}."))
-}
-
 fn failed(failure: Failure) -> Diagnostics {
     diagnostics::error(&failure).into()
-}
-
-fn acl(text: &str) -> Result<(), String> {
-    text.parse::<AclRules>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn ttl(text: &str) -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
 use justmanage_model::UserName;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tfkit::{Function, FunctionError, Model};
 
 /// What a client needs to know.
@@ -47,20 +48,19 @@ impl Function for ConnectionUri {
             ));
         }
         given.user.parse::<UserName>().map_err(|invalid| FunctionError::at("user", invalid.to_string()))?;
+        // Writing to a String cannot fail.
         let mut uri = format!("rediss://{}", encoded(&given.user));
         if let Some(password) = &given.password {
             if password.is_empty() {
                 return Err(FunctionError::at("password", "It is empty. Give null to leave it out."));
             }
-            uri.push(':');
-            uri.push_str(&encoded(password));
+            let _ = write!(uri, ":{}", encoded(password));
         }
         uri.push('@');
         uri.push_str(&given.endpoint);
         let options: BTreeMap<String, String> = given.options.into_iter().flatten().collect();
         for (index, (name, value)) in options.iter().enumerate() {
             let sign = if index == 0 { '?' } else { '&' };
-            // Writing to a String cannot fail.
             let _ = write!(uri, "{sign}{}={}", encoded(name), encoded(value));
         }
         Ok(uri)
@@ -68,15 +68,9 @@ impl Function for ConnectionUri {
 }
 
 /// Everything but the unreserved characters of [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) as `%` and two digits.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+fn encoded(text: &str) -> impl std::fmt::Display {
+    const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, &RESERVED)
 }
 
 /// `name:port`, `1.2.3.4:port` or `[::1]:port`.

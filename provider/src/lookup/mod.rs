@@ -89,9 +89,10 @@ impl ClusterData {
         self.waiting_on = view.waiting_on.clone().into();
         self.pending = view.pending.clone().into();
         self.known_vulnerabilities = view.known_vulnerabilities.clone().into();
-        let policies = record.map(|record| (&record.spec.maintenance_window, &record.spec.backup_policy));
-        self.maintenance_window = policies.and_then(|(window, _)| window.as_ref().map(ToString::to_string)).into();
-        self.backup_policy = policies.and_then(|(_, backup)| backup.as_ref().map(ToString::to_string)).into();
+        let spec = record.map(|record| &record.spec);
+        self.maintenance_window =
+            spec.and_then(|spec| spec.maintenance_window.as_ref()).map(ToString::to_string).into();
+        self.backup_policy = spec.and_then(|spec| spec.backup_policy.as_ref()).map(ToString::to_string).into();
         self.slots = view.slots().into_iter().map(|(_, slots)| slots.to_string()).collect::<Vec<_>>().into();
         self.nodes = view.nodes.iter().map(node).collect::<Vec<_>>().into();
         self.journal = journal.iter().map(entry).collect::<Vec<_>>().into();

@@ -9,7 +9,6 @@ use tfkit::model::View;
 use tfkit::{Attr, Diagnostics, Model, Path, PlanChange};
 
 pub(crate) use backup::BackupPolicies;
-pub(crate) use reader::same;
 pub(crate) use window::MaintenanceWindows;
 
 /// The attributes of a value resource.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use justmanage_model::failure::Invalid;
 use justmanage_model::{Failure, FieldPath};
-use tfkit::{Attr, Diagnostics, Path, PathStep, Value};
+use tfkit::{Attr, Diagnostics, Path, PathStep};
 
 use crate::diagnostics;
 
@@ -87,20 +87,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// Whether two values are spelt differently and mean the same.
-pub(crate) fn same<T: PartialEq + FromStr>(one: &Value, other: &Value) -> bool {
-    let parsed = |value: &Value| value.as_str().and_then(|text| text.parse::<T>().ok());
-    parsed(one).is_some() && parsed(one) == parsed(other)
-}
-
-/// Whether two lists say the same in any order.
-pub(super) fn same_set<T: Ord + FromStr>(one: &Value, other: &Value) -> bool {
-    let parsed = |value: &Value| -> Option<std::collections::BTreeSet<T>> {
-        value.as_elements()?.iter().map(|element| element.as_str()?.parse().ok()).collect()
-    };
-    parsed(one).is_some() && parsed(one) == parsed(other)
 }
 
 /// The attribute at the beginning of a path, and whether the path is one of its elements.

@@ -6,8 +6,9 @@ use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
 use super::Definition;
-use super::reader::{Reader, place, same, same_set};
+use super::reader::{Reader, place};
 use crate::diagnostics;
+use crate::meaning::{same, same_set};
 use crate::settings::Client;
 
 /// When a cluster may be disturbed, and which upgrades it takes by itself. Any number of clusters take it by its

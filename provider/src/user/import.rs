@@ -38,7 +38,7 @@ impl Identified for Users {
     /// The cluster stays spelt as it was asked for.
     async fn import_identity(&self, cx: &Context, identity: UserIdentity) -> Result<User, Diagnostics> {
         let found = import(cx, &self.import_id(identity.clone())?).await?;
-        Ok(User { id: found_id(&identity.cluster_id, &identity.name), cluster_id: identity.cluster_id, ..found })
+        Ok(User { id: super::id_of(&identity.cluster_id, &identity.name), cluster_id: identity.cluster_id, ..found })
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn import(cx: &Context, id: &str) -> Result<User, Diagnostics> 
     };
     let cluster_id = view.id.to_string();
     Ok(User {
-        id: found_id(&cluster_id, name.as_str()),
+        id: super::id_of(&cluster_id, name.as_str()),
         cluster_id,
         name: name.to_string(),
         acl: user.acl.to_string(),
@@ -69,10 +69,6 @@ pub(super) async fn import(cx: &Context, id: &str) -> Result<User, Diagnostics> 
         previous_password_valid_until: Attr::Null,
     }
     .seen(user))
-}
-
-fn found_id(cluster_id: &str, name: &str) -> Attr<String> {
-    format!("{cluster_id}/{name}").into()
 }
 
 fn parse(id: &str) -> Result<(Locator, UserName), Diagnostics> {

@@ -3,14 +3,15 @@
 mod import;
 mod password;
 
-use justmanage_core::Locator;
 use justmanage_core::manager::{Observed, UserOrder};
+use justmanage_core::{ClusterView, Locator};
 use justmanage_model::{AclRules, Failure, FieldPath, Interval, UserName, user};
 use justmanage_steps::step;
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
 use crate::diagnostics;
+use crate::meaning::same;
 use crate::settings::Client;
 
 /// A database user of a cluster.
@@ -85,7 +86,7 @@ impl Resource for Users {
         }
         // The id is known as soon as its parts are.
         if let (Some(cluster), Some(name)) = (change.planned.cluster_id.known(), change.planned.name.known()) {
-            change.planned.id = Attr::Known(format!("{cluster}/{name}"));
+            change.planned.id = id_of(cluster, name);
         }
         Ok(())
     }
@@ -101,7 +102,7 @@ impl Resource for Users {
             None => {}
         }
         let mut state = plan.planned;
-        state.id = format!("{}/{}", state.cluster_id, state.name).into();
+        state.id = id_of(&state.cluster_id, &state.name);
         step!("user.create: about to begin");
         let put = manager.put_user(&locator, &name, &order, cx.cancelled()).await;
         step!("user.create: about to be answered");
@@ -161,10 +162,6 @@ impl Resource for Users {
     }
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
-        fn same<T: std::str::FromStr + PartialEq>(one: &Value, other: &Value) -> bool {
-            let read = |value: &Value| value.as_str().and_then(|text| text.parse::<T>().ok());
-            read(one).is_some() && read(one) == read(other)
-        }
         (*path == Path::attribute("acl") && same::<AclRules>(one, other))
             || (*path == Path::attribute("password_grace") && same::<Interval>(one, other))
     }
@@ -221,6 +218,11 @@ fn lost_client(change: &PlanChange<User>, acl: &str) -> Option<Diagnostic> {
     })
 }
 
+/// The id of a user.
+fn id_of(cluster_id: &str, name: &str) -> Attr<String> {
+    format!("{cluster_id}/{name}").into()
+}
+
 /// The cluster that a `cluster_id` means.
 pub(crate) fn locator(text: &str) -> Result<Locator, Diagnostics> {
     text.parse().map_err(|error: justmanage_core::locator::LocatorError| {
@@ -236,9 +238,15 @@ pub(crate) fn invalid(attribute: &str, error: justmanage_model::failure::Invalid
 
 /// The user of that name in the cluster, if there is one.
 async fn existing(cx: &Context, locator: &Locator, name: &UserName) -> Result<Option<user::User>, Diagnostics> {
+    let view = cluster(cx.client()?, locator).await?;
+    Ok(view.record.and_then(|record| record.users.get(name).cloned()))
+}
+
+/// The cluster that `cluster_id` names, which has to be there.
+pub(crate) async fn cluster(client: &Client, locator: &Locator) -> Result<ClusterView, Diagnostics> {
     let failed = |failure: Failure| Diagnostics::from(diagnostics::error(&failure));
-    match cx.client()?.manager.observe(locator).await.map_err(failed)? {
-        Observed::Here(view) => Ok(view.record.and_then(|record| record.users.get(name).cloned())),
+    match client.manager.observe(locator).await.map_err(failed)? {
+        Observed::Here(view) => Ok(*view),
         Observed::Gone => Err(failed(Failure::at(
             FieldPath::of("cluster_id"),
             "Cluster not found",
@@ -263,6 +271,6 @@ fn name(text: &str) -> Result<(), String> {
     text.parse::<UserName>().map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn acl(text: &str) -> Result<(), String> {
+pub(crate) fn acl(text: &str) -> Result<(), String> {
     text.parse::<AclRules>().map(|_| ()).map_err(|error| error.to_string())
 }

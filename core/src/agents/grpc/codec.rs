@@ -2,7 +2,7 @@
 
 use justmanage_agent_proto::v1::{ObserveReply, ProposalReply, StatusReply};
 use justmanage_model::Record;
-use justmanage_model::record::LAYOUT;
+use justmanage_model::record::{LAYOUT, Outline};
 use serde::de::DeserializeOwned;
 use tonic::{Code, Status};
 
@@ -43,17 +43,14 @@ pub(super) fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, AgentError> 
     serde_json::from_slice(json).map_err(|error| unreadable(&error))
 }
 
-/// A Record, if there is one. What is not known of a newer layout would be lost in whatever is made of it.
+/// A Record, if there is one.
 fn record(json: &[u8]) -> Result<Option<Record>, AgentError> {
-    #[derive(serde::Deserialize)]
-    struct Outline {
-        layout: u32,
-    }
     if json.is_empty() {
         return Ok(None);
     }
-    let Outline { layout } = decode(json)?;
-    if layout > LAYOUT {
+    let outline: Outline = decode(json)?;
+    if outline.is_newer() {
+        let layout = outline.layout;
         let what =
             format!("its Record has layout {layout}, and this version reads layouts up to {LAYOUT}; use a newer one");
         return Err(AgentError::Refused(what));
