@@ -21,8 +21,9 @@ pub struct OperatorKey {
 enum Source {
     /// The key itself.
     Pem(Secret<String>),
-    /// A file that the user names: it must exist.
-    File(PathBuf),
+    /// A file that the user names, and by what: it must exist. Never printed before it is known to be a file: who leaves out the
+    /// lines around a key, or encodes all of it, puts the key itself here.
+    File(Secret<PathBuf>, &'static str),
     /// The file that is looked at when the user names none; it may be made.
     Default(PathBuf),
 }
@@ -34,9 +35,11 @@ impl OperatorKey {
     /// Nothing is set and there is no home directory to look in.
     pub fn resolve(setting: Option<&str>) -> Result<Self, Failure> {
         let environment = std::env::var(ENVIRONMENT).ok();
-        let source = match setting.or(environment.as_deref()).filter(|text| !text.trim().is_empty()) {
-            Some(pem) if pem.contains("-----BEGIN") => Source::Pem(Secret::new(pem.to_owned())),
-            Some(path) => Source::File(expand(path)),
+        let named = setting.map(|text| (text, "`operator_key`"));
+        let named = named.or(environment.as_deref().map(|text| (text, ENVIRONMENT)));
+        let source = match named.filter(|(text, _)| !text.trim().is_empty()) {
+            Some((pem, _)) if pem.contains("-----BEGIN") => Source::Pem(Secret::new(pem.to_owned())),
+            Some((path, by)) => Source::File(Secret::new(expand(path)), by),
             None => Source::Default(default_path()?),
         };
         Ok(Self { source, loaded: OnceLock::new() })
@@ -72,7 +75,8 @@ impl OperatorKey {
             Source::Pem(pem) => {
                 KeyPair::from_pem(pem.expose()).map_err(|error| unusable("The operator key", &error))?
             }
-            Source::File(path) => read(path)?,
+            Source::File(path, by) if !path.expose().exists() => return Err(no_file(by)),
+            Source::File(path, _) => read(path.expose())?,
             Source::Default(path) if path.exists() || !may_make => read(path)?,
             Source::Default(path) => make(path)?,
         });
@@ -91,6 +95,18 @@ fn read(path: &Path) -> Result<KeyPair, Failure> {
         ));
     }
     KeyPair::load(path).map_err(|error| unusable(&path.display().to_string(), &error))
+}
+
+/// What was given in the place of a path leads to no file.
+fn no_file(by: &str) -> Failure {
+    let detail = format!(
+        "{by} is neither a private key in PEM nor the path of a file that exists. What stands there is not repeated here: it may be \
+         the key itself."
+    );
+    Failure::new("No operator key", detail).hint(format!(
+        "Bring the key that made your clusters to the place that {by} names. A key that is given itself needs its first and last line, \
+         which say BEGIN and END. A new one is made by: openssl genpkey -algorithm ed25519 -out operator.key && chmod 600 operator.key"
+    ))
 }
 
 /// Makes a key. Of two at once one wins, and both use its key.
@@ -126,5 +142,32 @@ fn expand(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_taken_for_a_path_is_not_repeated() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("operator.key");
+        OperatorKey::at(&file).ensure().unwrap();
+        let pem = std::fs::read_to_string(&file).unwrap();
+        let bare: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        for (given, summary) in [
+            (&pem.replace("-----END", ""), "Operator key not usable"),
+            (&bare, "No operator key"),
+            (&format!("/{bare}"), "No operator key"),
+        ] {
+            let key = OperatorKey::resolve(Some(given)).unwrap();
+            let failure = key.existing().unwrap_err();
+            let said = format!("{failure} {failure:?} {key:?}");
+            assert_eq!(failure.summary, summary);
+            assert!(!said.contains(&bare), "{said}");
+        }
+        OperatorKey::resolve(file.to_str()).unwrap().existing().unwrap();
+        OperatorKey::resolve(Some(&pem)).unwrap().existing().unwrap();
     }
 }
