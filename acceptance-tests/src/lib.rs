@@ -12,11 +12,14 @@
 //! | [`terraform`] | what Terraform said: diagnostics, plans, state |
 //! | [`attribute`] | from a place in a configuration to the attribute that stands there |
 //! | [`processes`] | what runs in a directory, and which ports are listened on |
+//! | [`sightings`] | what processes showed of themselves: arguments and environment, watched |
 //! | [`logs`] | agents' logs, followed; WARN and ERROR are failures unless expected |
 //! | [`redis_client`] | a client over TLS as an ACL user |
 //! | [`binaries`] | provider and agent as cargo built them |
 //! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
+//! | [`secrets`] | secrets, and a search for them in every form |
+//! | [`repeat`] | something that is done again and again beside the test |
 #![allow(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
 pub mod attribute;
@@ -24,7 +27,10 @@ pub mod binaries;
 pub mod logs;
 pub mod processes;
 pub mod redis_client;
+pub mod repeat;
+pub mod secrets;
 pub mod servers;
+pub mod sightings;
 pub mod steps;
 pub mod terraform;
 mod wait;

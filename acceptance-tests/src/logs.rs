@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use crate::repeat::Repeat;
 
 /// The name of an agent's log in its node's directory.
 const LOG: &str = "agent.log";
@@ -21,9 +21,8 @@ const EVERY: Duration = Duration::from_millis(50);
 
 /// Follows every `agent.log` below a directory.
 pub struct LogWatch {
-    ends: Arc<AtomicBool>,
     texts: Arc<Mutex<Texts>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Repeat,
 }
 
 /// What the logs said so far, by the log's path and inode (a node that is made again has a new log).
@@ -32,29 +31,15 @@ type Texts = BTreeMap<(PathBuf, u64), String>;
 impl LogWatch {
     /// Starts to follow; `data` need not exist yet.
     pub fn start(data: PathBuf) -> Self {
-        let (ends, texts) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Texts::new())));
-        let (ended, written) = (ends.clone(), texts.clone());
-        let thread = thread::spawn(move || {
-            let mut open = BTreeMap::new();
-            loop {
-                let last = ended.load(Ordering::Acquire); // before reading: then the last reading sees everything
-                look(&data, &mut open, &written);
-                if last {
-                    return;
-                }
-                thread::park_timeout(EVERY);
-            }
-        });
-        Self { ends, texts, thread: Some(thread) }
+        let texts = Arc::new(Mutex::new(Texts::new()));
+        let (written, mut open) = (texts.clone(), BTreeMap::new());
+        let thread = Repeat::start(EVERY, move || look(&data, &mut open, &written));
+        Self { texts, thread }
     }
 
     /// Reads to the end of all logs and stops; every line of each, in order.
     pub fn finish(&mut self) -> Vec<String> {
-        self.ends.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
+        self.thread.finish();
         self.lines()
     }
 
@@ -73,11 +58,17 @@ fn look(data: &Path, open: &mut BTreeMap<(PathBuf, u64), File>, texts: &Mutex<Te
     }
     let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
     for (key, file) in open {
+        let _ = go_back(file); // a log that cannot be read at all is seen in the next lines
         let mut more = Vec::new();
         if file.read_to_end(&mut more).is_ok() {
             texts.entry(key.clone()).or_default().push_str(&String::from_utf8_lossy(&more));
         }
     }
+}
+
+/// To the beginning of a log that was put aside: copied and truncated, so that it is shorter than what was read of it.
+fn go_back(file: &mut File) -> io::Result<()> {
+    if file.metadata()?.len() < file.stream_position()? { file.rewind() } else { Ok(()) }
 }
 
 /// `<data>/justmanage/<cluster>/<node>/agent.log`: not deeper than `depth` folders.
@@ -125,6 +116,18 @@ mod tests {
         ] {
             assert_eq!(is_alarm(line), alarm, "{line}");
         }
+    }
+
+    #[test]
+    fn a_log_that_is_put_aside_is_read_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = LogWatch::start(folder.path().to_path_buf());
+        let mut log = File::options().append(true).create(true).open(folder.path().join(LOG)).unwrap();
+        writeln!(log, "a long first line").unwrap();
+        wait_until("it was read", DEADLINE, || watch.lines().len() == 1);
+        log.set_len(0).unwrap();
+        writeln!(log, "short").unwrap();
+        assert_eq!(watch.finish(), ["a long first line", "short"]);
     }
 
     #[test]

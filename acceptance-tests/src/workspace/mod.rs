@@ -117,6 +117,11 @@ impl Workspace {
         self.environment.insert(name.into(), value.into());
     }
 
+    /// Takes a variable away again.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
+    }
+
     /// Another place of a configuration and a state, of the same user on the same machine: clusters and operator key are shared.
     ///
     /// # Panics

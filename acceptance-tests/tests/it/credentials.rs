@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use acceptance_tests::secrets::Secrets;
 use acceptance_tests::{Login, Workspace, servers};
 
-use crate::users::{contains, files};
+use crate::secrets::files;
 use crate::world::{CLUSTER, cluster, text};
 
 /// A job that logs in while Terraform applies, and tells us in files outside of Terraform's directory who it was.
-const JOB: &str = r#"
+pub(crate) const JOB: &str = r#"
 ephemeral "justmanage_redis_credentials" "job" {
   cluster_id = justmanage_redis_cluster.cache.id
 }
@@ -27,7 +28,7 @@ resource "terraform_data" "job" {
 }
 "#;
 
-fn script(told: &std::path::Path) -> String {
+pub(crate) fn script(told: &std::path::Path) -> String {
     let client = servers::usual("redis").bin.join("redis-cli");
     format!(
         "set -e\ncd '{}'\nprintf %s \"$CA\" > ca.pem\nprintf %s \"$USERNAME\" > user\nprintf %s \"$REDISCLI_AUTH\" > password\n\
@@ -73,11 +74,14 @@ fn a_user_is_there_while_terraform_works_and_gone_with_its_secret_afterwards() {
     assert_eq!(temporary(&workspace), Vec::<String>::new());
 
     assert!(fs::metadata(&log).expect("a log at trace level").len() > 10_000);
+    let mut secrets = Secrets::default();
+    secrets.learn("the password", login.password.as_bytes());
     for file in [workspace.config(), workspace.clusters(), log].iter().flat_map(|path| files(path)) {
-        assert!(!contains(&file, &login.password), "{} holds the password", file.display());
+        let found = secrets.find(&fs::read(&file).unwrap_or_default());
+        assert!(found.is_empty(), "{}: {found:?}", file.display());
     }
     for process in workspace.processes() {
-        assert!(!process.command.contains(&login.password), "{}", process.command);
+        assert!(secrets.find(process.command.as_bytes()).is_empty(), "{}", process.command);
     }
     workspace.destroy().ok();
 }

@@ -18,6 +18,7 @@ mod policies;
 mod refusals;
 mod releases;
 mod rivals;
+mod secrets;
 mod survival;
 mod upgrades;
 mod users;
