@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use rustix::time::{ClockId, clock_gettime};
 use tfkit::plugin::Options;
 use tfkit::schema::Schema;
 use tfkit::testing::Launch;
@@ -141,10 +142,9 @@ fn message(value: &Value) -> DynamicValue {
 }
 
 /// Seconds that this thread has computed so far; what others do on the machine is not counted.
-fn computed() -> Result<f64, Box<dyn std::error::Error>> {
-    let status = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: f64 = status.split(' ').next().ok_or("no time")?.parse()?;
-    Ok(nanoseconds / 1e9)
+fn computed() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    std::time::Duration::try_from(time).unwrap_or_default().as_secs_f64()
 }
 
 /// What one thing took, each time.
@@ -152,9 +152,8 @@ fn computed() -> Result<f64, Box<dyn std::error::Error>> {
 struct Times(Vec<f64>);
 
 impl Times {
-    fn since(&mut self, began: f64) -> Result<(), Box<dyn std::error::Error>> {
-        self.0.push(computed()? - began);
-        Ok(())
+    fn since(&mut self, began: f64) {
+        self.0.push(computed() - began);
     }
 
     fn median(mut self) -> f64 {
@@ -186,26 +185,27 @@ async fn rate(runs: usize) -> Result<(), Box<dyn std::error::Error>> {
     };
     let json = tfkit::wire::json::encode(&state, &ty)?;
     let (sent, bytes) = (message(&changed).msgpack, message(&state).msgpack.len());
+    let state = msgpack::decode(&message(&state).msgpack, &ty)?;
     let (mut pieces, mut calls, mut peers) = (Times::default(), Times::default(), Times::default());
     for _ in 0..runs {
-        let began = computed()?;
+        let began = computed();
         let config = msgpack::decode(&sent, &ty)?;
         let planned = tfkit::plan::plan(&schema, &state, &config, &config);
         let written = msgpack::encode(&planned.value, &ty)?;
-        pieces.since(began)?;
+        pieces.since(began);
 
-        let began = computed()?;
+        let began = computed();
         let answer = service.plan_resource_change(tonic::Request::new(request.clone())).await?.into_inner();
-        calls.since(began)?;
+        calls.since(began);
         if let Some(wrong) = answer.diagnostics.first() {
             return Err(wrong.detail.clone().into());
         }
         assert_eq!(answer.planned_state.unwrap_or_default().msgpack, written, "both have done the same");
 
-        let began = computed()?;
+        let began = computed();
         let parsed: serde_json::Value = serde_json::from_slice(&json)?;
         let written = serde_json::to_vec(&parsed)?;
-        peers.since(began)?;
+        peers.since(began);
         assert!(written.len() > 1 << 20, "it has done its work");
     }
     println!("{bytes} {} {} {}", pieces.median(), calls.median(), peers.median());

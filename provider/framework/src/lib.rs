@@ -132,4 +132,4 @@ pub use moves::{MoveFrom, MoveSource};
 pub use provider::{ConfigureCx, Provider};
 pub use resource::{Failed, Plan, PlanChange, Resource};
 pub use timeouts::Timeouts;
-pub use value::{Number, Path, PathStep, Refinement, Type, Value};
+pub use value::{Number, Object, Path, PathStep, Refinement, Type, Value};

@@ -142,7 +142,7 @@ pub(crate) fn alone(prior: &Value, planned: &Value) -> bool {
     before.len() == after.len()
         && before
             .iter()
-            .zip(after)
+            .zip(after.iter())
             .all(|((name, before), (same, after))| name == same && (before.same(after) != (name == NAME)))
 }
 

@@ -129,6 +129,11 @@ fn default(field: &FieldOptions, value: &Expr) -> TokenStream {
 
 /// `Model` and `Field` for the struct or for its view.
 fn conversions(name: &Ident, view: &Ident, fields: &[FieldOptions], block: &TokenStream, of_view: bool) -> TokenStream {
+    // Objects have their attributes in the order of names.
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_by_key(|field| &field.name);
+    let positions = fields.iter().map(|field| sorted.iter().position(|other| other.name == field.name));
+    let (sorted_names, sorted_idents): (Vec<_>, Vec<_>) = sorted.iter().map(|f| (&f.name, &f.ident)).unzip();
     let idents: Vec<_> = fields.iter().map(|f| &f.ident).collect();
     let names: Vec<_> = fields.iter().map(|f| &f.name).collect();
     let types = fields.iter().map(|f| {
@@ -151,19 +156,19 @@ fn conversions(name: &Ident, view: &Ident, fields: &[FieldOptions], block: &Toke
 
             #[allow(unused_variables)]
             fn decode(
-                object: &::std::collections::BTreeMap<::std::string::String, ::tfkit::Value>,
+                object: &::tfkit::Object,
                 path: &::tfkit::Path,
             ) -> ::std::result::Result<Self, ::tfkit::model::ModelError> {
                 ::std::result::Result::Ok(Self {
-                    #(#idents: ::tfkit::model::derived::field::<#types>(object, #names, path)?,)*
+                    #(#idents: ::tfkit::model::derived::field::<#types>(object, #positions, #names, path)?,)*
                 })
             }
 
-            fn encode(&self) -> ::std::collections::BTreeMap<::std::string::String, ::tfkit::Value> {
-                #[allow(unused_mut)]
-                let mut object = ::std::collections::BTreeMap::new();
-                #(::tfkit::model::derived::put(&mut object, #names, &self.#idents);)*
-                object
+            fn encode(&self) -> ::tfkit::Object {
+                static SHAPE: ::std::sync::LazyLock<::tfkit::Object<()>> =
+                    ::std::sync::LazyLock::new(|| ::tfkit::model::derived::shape(&[#(#sorted_names),*]));
+                let values = ::std::vec![#(::tfkit::model::Field::encode(&self.#sorted_idents)),*];
+                ::tfkit::model::derived::shaped(&SHAPE, values)
             }
         }
 

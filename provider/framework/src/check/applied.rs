@@ -31,7 +31,7 @@ pub(super) fn value(found: &mut Findings, planned: &Value, actual: &Value, trail
             }
         }
         (Value::Object(planned), Value::Object(actual)) => {
-            for (name, planned) in planned {
+            for (name, planned) in planned.iter() {
                 if let Some(actual) = actual.get(name) {
                     value(found, planned, actual, &trail.attr(name));
                 }

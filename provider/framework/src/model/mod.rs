@@ -71,15 +71,13 @@ mod error;
 mod plain;
 mod set;
 
-use std::collections::BTreeMap;
-
 pub use attr::Attr;
 pub use error::{ModelError, Problem};
 pub use set::Set;
 pub use tfkit_derive::Model;
 
 use crate::schema::{Attribute, Block, Kind};
-use crate::{Path, Value};
+use crate::{Object, Path, Value};
 
 /// A struct that is a schema. Derive it: `#[derive(Model)]`; the [module](self) tells the whole story.
 pub trait Model: Sized + Send + Sync + 'static {
@@ -94,10 +92,10 @@ pub trait Model: Sized + Send + Sync + 'static {
     /// # Errors
     /// A value that the field's type cannot hold: null or unknown where the type has no place for it, or a number out of
     /// range. The error names the path and never repeats the value.
-    fn decode(object: &BTreeMap<String, Value>, path: &Path) -> Result<Self, ModelError>;
+    fn decode(object: &Object, path: &Path) -> Result<Self, ModelError>;
 
     /// All attributes, with their values.
-    fn encode(&self) -> BTreeMap<String, Value>;
+    fn encode(&self) -> Object;
 
     /// The model of a view, for planning code that has nothing to say while something needed is not known yet.
     ///
@@ -147,12 +145,12 @@ impl Model for Empty {
         Block::default()
     }
 
-    fn decode(_: &BTreeMap<String, Value>, _: &Path) -> Result<Self, ModelError> {
+    fn decode(_: &Object, _: &Path) -> Result<Self, ModelError> {
         Ok(Self)
     }
 
-    fn encode(&self) -> BTreeMap<String, Value> {
-        BTreeMap::new()
+    fn encode(&self) -> Object {
+        Object::default()
     }
 }
 
@@ -161,7 +159,7 @@ impl Model for Empty {
 pub mod derived {
     use std::marker::PhantomData;
 
-    use super::{Attribute, BTreeMap, Field, ModelError, Path, Value};
+    use super::{Attribute, Field, ModelError, Object, Path, Value};
     use crate::schema::{Passing, Validator};
 
     /// An attribute of a field's type, with no option set.
@@ -176,18 +174,23 @@ pub mod derived {
         attribute.passing = Passing { null: T::NULLABLE, unknown: T::UNKNOWABLE, variadic: true };
     }
 
-    /// Reads one field of an object; an absent attribute is null.
+    /// What all values of a model have in common.
+    pub fn shape(names: &[&str]) -> Object<()> {
+        names.iter().map(|name| (*name, ())).collect()
+    }
+
+    /// Reads one field of an object, whose name is expected at a position; an absent attribute is null.
     ///
     /// # Errors
     /// See [`super::Model::decode`].
-    pub fn field<T: Field>(object: &BTreeMap<String, Value>, name: &str, path: &Path) -> Result<T, ModelError> {
-        T::decode(object.get(name).unwrap_or(&Value::Null), &Path::root())
-            .map_err(|error| error.within(&path.attr(name)))
+    pub fn field<T: Field>(object: &Object, position: usize, name: &str, path: &Path) -> Result<T, ModelError> {
+        let value = object.position_at(position, name).and_then(|position| object.values().get(position));
+        T::decode(value.unwrap_or(&Value::Null), &Path::root()).map_err(|error| error.within(&path.attr(name)))
     }
 
-    /// Puts the value of a field into an object.
-    pub fn put<T: Field>(object: &mut BTreeMap<String, Value>, name: &str, value: &T) {
-        object.insert(name.to_owned(), value.encode());
+    /// The object of a shape that has these values, in the order of their names.
+    pub fn shaped(shape: &Object<()>, values: Vec<Value>) -> Object {
+        shape.shaped(values)
     }
 
     /// A validator of a known value; one that has unknown parts is not judged yet.
@@ -207,7 +210,7 @@ pub mod derived {
     ///
     /// # Errors
     /// The value is not a known object.
-    pub fn object<'a>(value: &'a Value, path: &Path) -> Result<&'a BTreeMap<String, Value>, ModelError> {
+    pub fn object<'a>(value: &'a Value, path: &Path) -> Result<&'a Object, ModelError> {
         match value {
             Value::Object(object) => Ok(object),
             other => Err(ModelError::mismatch(path, "an object", other)),

@@ -14,13 +14,13 @@ impl Field for String {
 
     fn decode(value: &Value, path: &Path) -> Result<Self, ModelError> {
         match value {
-            Value::String(text) => Ok(text.clone()),
+            Value::String(text) => Ok(text.to_string()),
             other => Err(ModelError::mismatch(path, "a string", other)),
         }
     }
 
     fn encode(&self) -> Value {
-        Value::String(self.clone())
+        Value::from(self.as_str())
     }
 }
 

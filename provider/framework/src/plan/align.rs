@@ -1,6 +1,6 @@
 //! Which nested object of the prior state is the same one as a configured object.
 
-use crate::schema::{Attribute, Kind, Level, Nesting, member};
+use crate::schema::{Attribute, Kind, Level, Nesting, beside, member};
 use crate::value::{NULL, Value};
 
 /// The prior element of a list that a configured one continues: the one at its index, if it was given the same.
@@ -16,6 +16,9 @@ pub(super) fn listed<'a>(level: Level<'_>, given: &Value, prior: &'a Value, inde
 /// An element that says more is served first. Otherwise an element that leaves a computed attribute open could take the
 /// partner of a neighbour that names it.
 pub(super) fn set<'a>(level: Level<'_>, given: &[Value], prior: &'a [Value]) -> Vec<Option<&'a Value>> {
+    if prior.is_empty() {
+        return vec![None; given.len()];
+    }
     let mut order: Vec<usize> = (0..given.len()).collect();
     order.sort_by_cached_key(|&position| std::cmp::Reverse(said(level, &given[position])));
     let mut taken = vec![false; prior.len()];
@@ -40,17 +43,19 @@ fn said(level: Level<'_>, given: &Value) -> usize {
 
 /// Whether a prior object is what a configured one would have made, apart from what the provider decides.
 pub(super) fn agrees(level: Level<'_>, given: &Value, prior: &Value) -> bool {
-    if !matches!((given, prior), (Value::Object(_), Value::Object(_))) {
-        return given.same(prior);
-    }
+    let (Value::Object(given_object), Value::Object(_)) = (given, prior) else { return given.same(prior) };
+    let both = |name: &str| match given_object.position(name) {
+        Some(position) => (&given_object.values()[position], beside(given_object, position, prior)),
+        None => (&NULL, member(prior, name)),
+    };
     let attributes = level.attributes.iter().all(|attribute| {
-        let name = &attribute.name;
-        attribute_agrees(attribute, member(given, name), member(prior, name))
+        let (given, prior) = both(&attribute.name);
+        attribute_agrees(attribute, given, prior)
     });
     attributes
         && level.blocks.iter().all(|block| {
-            let name = &block.name;
-            nested_agrees(block.nesting, (&block.block).into(), member(given, name), member(prior, name))
+            let (given, prior) = both(&block.name);
+            nested_agrees(block.nesting, (&block.block).into(), given, prior)
         })
 }
 

@@ -1,14 +1,15 @@
 //! Rule 3: what the provider decides is unknown once anything changes.
 
-use crate::schema::{Level, member};
+use crate::schema::{Level, beside};
 use crate::value::Value;
 
 /// Makes everything unknown that the provider decides, in a value that [`super::merge`] made of this configuration.
 pub(super) fn unknown(level: Level<'_>, config: &Value, value: &mut Value) {
     let Value::Object(object) = value else { return };
     for attribute in level.attributes {
-        let Some(value) = object.get_mut(&attribute.name) else { continue };
-        let config = member(config, &attribute.name);
+        let Some(position) = object.position(&attribute.name) else { continue };
+        let config = beside(object, position, config);
+        let value = &mut object.values_mut()[position];
         if attribute.write_only {
             continue;
         }
@@ -23,14 +24,16 @@ pub(super) fn unknown(level: Level<'_>, config: &Value, value: &mut Value) {
         }
     }
     for block in level.blocks {
-        if let Some(value) = object.get_mut(&block.name) {
-            nested((&block.block).into(), member(config, &block.name), value);
+        if let Some(position) = object.position(&block.name) {
+            let config = beside(object, position, config);
+            nested((&block.block).into(), config, &mut object.values_mut()[position]);
         }
     }
 }
 
 fn nested(level: Level<'_>, given: &Value, value: &mut Value) {
     match (given, value) {
+        (_, Value::List(_) | Value::Map(_)) if level.stays_as_given() => {}
         (Value::List(given), Value::List(elements)) => {
             given.iter().zip(elements).for_each(|(given, element)| unknown(level, given, element));
         }

@@ -1,22 +1,26 @@
 //! Rule 1: configuration over defaults over prior state.
 
 use super::align;
-use crate::schema::{Attribute, Kind, Level, Nesting, member};
+use crate::schema::{Attribute, Kind, Level, Nesting, beside};
 use crate::value::{NULL, Value};
 
 /// The object that configuration and prior state make together. The elements of a set stay in the order of the
 /// configuration, so that [`super::mark`] can walk both together.
 pub(super) fn object(level: Level<'_>, prior: &Value, config: &Value) -> Value {
-    let Value::Object(_) = config else { return config.clone() };
-    let attributes = level.attributes.iter().map(|attribute| {
-        let name = &attribute.name;
-        (name.clone(), self::attribute(attribute, member(prior, name), member(config, name)))
-    });
-    let blocks = level.blocks.iter().map(|block| {
-        let name = &block.name;
-        (name.clone(), nested(block.nesting, (&block.block).into(), member(prior, name), member(config, name)))
-    });
-    Value::Object(attributes.chain(blocks).collect())
+    let Value::Object(given) = config else { return config.clone() };
+    let mut merged = vec![Value::Null; given.len()];
+    let mut put = |name: &str, merge: &dyn Fn(&Value, &Value) -> Value| {
+        if let Some(position) = given.position(name) {
+            merged[position] = merge(beside(given, position, prior), &given.values()[position]);
+        }
+    };
+    for attribute in level.attributes {
+        put(&attribute.name, &|prior, config| self::attribute(attribute, prior, config));
+    }
+    for block in level.blocks {
+        put(&block.name, &|prior, config| nested(block.nesting, (&block.block).into(), prior, config));
+    }
+    Value::Object(given.shaped(merged))
 }
 
 fn attribute(attribute: &Attribute, prior: &Value, config: &Value) -> Value {
@@ -34,6 +38,8 @@ fn attribute(attribute: &Attribute, prior: &Value, config: &Value) -> Value {
 }
 
 fn nested(nesting: Nesting, level: Level<'_>, prior: &Value, given: &Value) -> Value {
+    // Where the provider decides nothing, it does not matter which prior object is the same one.
+    let prior = if level.has(Attribute::may_be_decided) { prior } else { &NULL };
     match (nesting, given) {
         (Nesting::Single, given) => object(level, prior, given),
         (Nesting::List, Value::List(elements)) => {

@@ -272,7 +272,7 @@ pub(super) fn dynamic_in_collection(ty: &Type) -> bool {
     match ty {
         Type::List(element) | Type::Set(element) | Type::Map(element) => element.has_dynamic(),
         Type::Tuple(elements) => elements.iter().any(dynamic_in_collection),
-        Type::Object(attributes) => attributes.values().any(dynamic_in_collection),
+        Type::Object(attributes) => attributes.values().iter().any(dynamic_in_collection),
         Type::Bool | Type::Number | Type::String | Type::Dynamic => false,
     }
 }

@@ -38,16 +38,14 @@ impl Schema {
 impl Block {
     /// The object type of its content.
     pub fn object_type(&self) -> Type {
-        let mut types = attribute_types(&self.attributes);
-        for block in &self.blocks {
-            types.insert(block.name.clone(), block.nesting.of(block.block.object_type()));
-        }
-        Type::Object(types)
+        let attributes = attribute_types(&self.attributes);
+        let blocks = self.blocks.iter().map(|block| (&*block.name, block.nesting.of(block.block.object_type())));
+        Type::object(attributes.chain(blocks))
     }
 }
 
-fn attribute_types(attributes: &[Attribute]) -> BTreeMap<String, Type> {
-    attributes.iter().map(|attribute| (attribute.name.clone(), attribute.value_type())).collect()
+fn attribute_types(attributes: &[Attribute]) -> impl Iterator<Item = (&str, Type)> {
+    attributes.iter().map(|attribute| (&*attribute.name, attribute.value_type()))
 }
 
 impl Attribute {
@@ -62,7 +60,7 @@ impl Kind {
     pub fn value_type(&self) -> Type {
         match self {
             Kind::Plain(ty) => ty.clone(),
-            Kind::Nested(nesting, attributes) => nesting.of(Type::Object(attribute_types(attributes))),
+            Kind::Nested(nesting, attributes) => nesting.of(Type::object(attribute_types(attributes))),
         }
     }
 }

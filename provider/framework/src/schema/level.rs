@@ -1,7 +1,7 @@
 //! One level of a schema: what nested attributes and blocks have in common, for those who walk schema and values together.
 
-use super::{Attribute, Block, Kind, NestedBlock};
-use crate::value::{NULL, Trail, Value};
+use super::{Attribute, Block, Kind, NestedBlock, Nesting};
+use crate::value::{NULL, Object, Trail, Value};
 
 /// What can be named at one level: the content of a block, or of a nested attribute's object (which has no blocks).
 #[derive(Clone, Copy)]
@@ -37,6 +37,19 @@ impl Level<'_> {
             .any(|attribute| wanted(attribute) || attribute.level().is_some_and(|level| level.has(wanted)))
             || self.blocks.iter().any(|block| Level::from(&block.block).has(wanted))
     }
+
+    /// Whether nothing but defaults is ever added to what the user gives here or deeper, and no set is there whose elements
+    /// defaults could make equal.
+    pub(crate) fn stays_as_given(self) -> bool {
+        let attribute = |attribute: &Attribute| match &attribute.kind {
+            _ if attribute.may_be_decided() => false,
+            Kind::Plain(_) => true,
+            Kind::Nested(nesting, inner) => *nesting != Nesting::Set && Level::from(inner).stays_as_given(),
+        };
+        let block =
+            |nested: &NestedBlock| nested.nesting != Nesting::Set && Level::from(&nested.block).stays_as_given();
+        self.attributes.iter().all(attribute) && self.blocks.iter().all(block)
+    }
 }
 
 impl Attribute {
@@ -51,6 +64,11 @@ impl Attribute {
     /// Whether the provider decides the value, because neither the user nor a default does.
     pub(crate) fn decided_by_provider(&self, config: &Value) -> bool {
         self.computed && self.given(config).is_null()
+    }
+
+    /// Whether the provider decides the value where the user has none.
+    pub(crate) fn may_be_decided(&self) -> bool {
+        self.computed && self.default.is_none()
     }
 
     /// The name of the attribute whose change stands for a change of this one, which is write-only: `password_wo` is sent
@@ -72,6 +90,14 @@ impl Attribute {
 pub(crate) fn member<'a>(object: &'a Value, name: &str) -> &'a Value {
     match object {
         Value::Object(attributes) => attributes.get(name).unwrap_or(&NULL),
+        _ => &NULL,
+    }
+}
+
+/// The attribute of another value that has the name of the one at a position of this object; null when there is none.
+pub(crate) fn beside<'a>(object: &Object, position: usize, other: &'a Value) -> &'a Value {
+    match other {
+        Value::Object(other) => object.beside(position, other).unwrap_or(&NULL),
         _ => &NULL,
     }
 }

@@ -13,7 +13,7 @@ mod validate;
 use crate::{Type, Value};
 
 pub use check::{SchemaFault, SchemaProblem};
-pub(crate) use level::{Level, each_object, member};
+pub(crate) use level::{Level, beside, each_object, member};
 pub use signature::Signature;
 pub(crate) use tidy::null_write_only;
 

@@ -1,6 +1,6 @@
 //! What the framework puts right in the author's answers, so that each resource need not.
 
-use crate::schema::Schema;
+use crate::schema::{Schema, member};
 use crate::value::Trail;
 use crate::{Path, PathStep, Value, plan};
 
@@ -19,14 +19,12 @@ pub(super) fn drop_write_only(schema: &Schema, value: &mut Value) {
 pub(super) fn settle(value: &mut Value, prior: &Value) {
     match value {
         Value::Unknown(_) => *value = if prior.is_wholly_known() { prior.clone() } else { Value::Null },
-        Value::Object(attributes) | Value::Map(attributes) => {
-            let before = match prior {
-                Value::Object(before) | Value::Map(before) => Some(before),
-                _ => None,
-            };
-            for (name, value) in attributes {
-                settle(value, before.and_then(|before| before.get(name)).unwrap_or(&Value::Null));
-            }
+        Value::Object(attributes) => {
+            attributes.iter_mut().for_each(|(name, value)| settle(value, member(prior, name)));
+        }
+        Value::Map(elements) => {
+            let before = |key: &str| prior.as_map().and_then(|before| before.get(key)).unwrap_or(&Value::Null);
+            elements.iter_mut().for_each(|(key, value)| settle(value, before(key)));
         }
         // Elements have no identity across a change, so nothing says which prior one an unknown one was.
         Value::List(elements) | Value::Tuple(elements) => {
@@ -83,7 +81,7 @@ fn collect(
     }
     match (value, reference) {
         (Value::Object(attributes), Value::Object(before)) => {
-            for (name, value) in attributes {
+            for (name, value) in attributes.iter() {
                 if let Some(before) = before.get(name) {
                     collect(value, before, &trail.attr(name), same_meaning, kept);
                 }

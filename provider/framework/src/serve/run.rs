@@ -1,6 +1,5 @@
 //! Running the author's code: panics become diagnostics, and what was checkpointed is kept.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use futures_util::FutureExt;
@@ -10,7 +9,7 @@ use crate::context::Cx;
 use crate::model::{Model, ModelError};
 use crate::plugin::{PanicText, catch_panic};
 use crate::resource::Failed;
-use crate::{Diagnostic, Diagnostics, Path, Value};
+use crate::{Diagnostic, Diagnostics, Object, Path, Value};
 
 /// How a call of the author's code ended: with a state, with nothing (it is gone, or there was none to answer), or failed.
 pub(crate) type Ended<M> = Result<Option<M>, Failed<M>>;
@@ -54,7 +53,7 @@ pub(crate) fn decode<M: Model>(value: &Value) -> Result<M, ModelError> {
     match value {
         Value::Object(object) => M::decode(object, &Path::root()),
         // A value that is not an object decodes as its absence would: the model says which attribute it misses.
-        _ => M::decode(&BTreeMap::new(), &Path::root()),
+        _ => M::decode(&Object::default(), &Path::root()),
     }
 }
 

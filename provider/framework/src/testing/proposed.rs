@@ -18,13 +18,13 @@ pub fn proposed_new(schema: &Schema, prior: &Value, config: &Value) -> Value {
 fn object(level: Level<'_>, prior: &Value, config: &Value) -> Value {
     let attributes = level.attributes.iter().map(|attribute| {
         let name = &attribute.name;
-        (name.clone(), proposed_attribute(attribute, member(prior, name), inside(config, name)))
+        (&**name, proposed_attribute(attribute, member(prior, name), inside(config, name)))
     });
     let blocks = level.blocks.iter().map(|block| {
         let name = &block.name;
-        (name.clone(), nested(block.nesting, (&block.block).into(), member(prior, name), inside(config, name)))
+        (&**name, nested(block.nesting, (&block.block).into(), member(prior, name), inside(config, name)))
     });
-    Value::Object(attributes.chain(blocks).collect())
+    Value::object(attributes.chain(blocks))
 }
 
 /// An attribute of an object; unknown in an unknown one.

@@ -1,13 +1,11 @@
 //! Values and diagnostics to and from the protocol, as core has them.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use tfkit_proto::tfplugin6::{self as proto, DynamicValue};
 
 use super::HostError;
 use crate::{
-    Diagnostic, Diagnostics, Path, PathStep, Severity, Type, Value,
+    Diagnostic, Diagnostics, Object, Path, PathStep, Severity, Type, Value,
     schema::{Attribute, Block, Kind, NestedBlock, Nesting, Schema},
     value::Mismatch,
     wire,
@@ -27,7 +25,7 @@ fn complete_block(block: &Block, given: &Value) -> Value {
             None | Some(Value::Null) => nested.nesting.empty(),
             Some(value) => complete_blocks(nested, value),
         };
-        whole.insert(nested.name.clone(), value);
+        whole.insert(&nested.name, value);
     }
     Value::Object(whole)
 }
@@ -36,16 +34,18 @@ fn complete_blocks(nested: &NestedBlock, value: &Value) -> Value {
     each(nested.nesting, value, &|object| complete_block(&nested.block, object))
 }
 
-fn complete_attributes(attributes: &[Attribute], given: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+fn complete_attributes(attributes: &[Attribute], given: &Object) -> Object {
     let mut whole = given.clone();
     for attribute in attributes {
-        let value = whole.entry(attribute.name.clone()).or_insert(Value::Null);
-        if let Kind::Nested(nesting, attributes) = &attribute.kind {
-            *value = each(*nesting, value, &|object| match object {
+        let given = given.get(&attribute.name).unwrap_or(&Value::Null);
+        let value = match &attribute.kind {
+            Kind::Plain(_) => given.clone(),
+            Kind::Nested(nesting, attributes) => each(*nesting, given, &|object| match object {
                 Value::Object(given) => Value::Object(complete_attributes(attributes, given)),
                 other => other.clone(),
-            });
-        }
+            }),
+        };
+        whole.insert(&attribute.name, value);
     }
     whole
 }

@@ -72,7 +72,7 @@ impl Value {
                 }
             }
             Self::Object(attributes) => {
-                for (name, value) in attributes {
+                for (name, value) in attributes.iter() {
                     value.walk_trail(&trail.attr(name), visit);
                 }
             }

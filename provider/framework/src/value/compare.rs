@@ -1,7 +1,6 @@
 //! When two values are the same for Terraform, and an order that makes comparing sets cheap.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::Value;
 
@@ -40,7 +39,9 @@ impl Value {
             (Self::String(a), Self::String(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => order_lists(a.iter(), b.iter()),
             (Self::Set(a), Self::Set(b)) => order_sets(a, b),
-            (Self::Map(a), Self::Map(b)) | (Self::Object(a), Self::Object(b)) => order_maps(a, b),
+            (Self::Map(a), Self::Map(b)) => order_pairs(a.iter(), b.iter()),
+            (Self::Object(a), Self::Object(b)) if a.same_names(b) => order_lists(a.values().iter(), b.values().iter()),
+            (Self::Object(a), Self::Object(b)) => order_pairs(a.iter(), b.iter()),
             (Self::Dynamic(a), Self::Dynamic(b)) => {
                 let types = || if a.0 == b.0 { Ordering::Equal } else { a.0.to_json().cmp(&b.0.to_json()) };
                 a.1.order(&b.1).then_with(types)
@@ -94,15 +95,19 @@ fn order_sets(a: &[Value], b: &[Value]) -> Ordering {
     order_lists(a_order.iter().map(|&position| &a[position]), b_order.iter().map(|&position| &b[position]))
 }
 
-fn order_maps(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> Ordering {
-    // Key and value alternate, so that objects of one type, whose keys are all equal, part at their first other value.
-    let mut others = b.iter();
-    for (key, value) in a {
-        let Some((other_key, other)) = others.next() else { return Ordering::Greater };
-        let order = key.cmp(other_key).then_with(|| value.order(other));
+fn order_pairs<'a, K: Ord>(
+    mut a: impl Iterator<Item = (K, &'a Value)>,
+    mut b: impl Iterator<Item = (K, &'a Value)>,
+) -> Ordering {
+    loop {
+        let order = match (a.next(), b.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some((key, value)), Some((other_key, other))) => key.cmp(&other_key).then_with(|| value.order(other)),
+        };
         if order != Ordering::Equal {
             return order;
         }
     }
-    if others.next().is_some() { Ordering::Less } else { Ordering::Equal }
 }

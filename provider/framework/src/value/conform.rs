@@ -1,6 +1,6 @@
 //! Whether a value is of a type, and if not, where and why.
 
-use super::{Path, Trail, Type, Value};
+use super::{Object, Path, Trail, Type, Value};
 
 /// Where a value is not of the type that it should have. Says nothing of the value itself.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -81,13 +81,11 @@ fn conform(value: &Value, ty: &Type, trail: &Trail<'_>) -> Result<(), Mismatch> 
             pairs.try_for_each(|(index, (element, ty))| conform(element, ty, &trail.index(index)))
         }
         (Value::Object(attributes), Type::Object(types)) => {
-            if let Some(name) = attributes.keys().find(|name| !types.contains_key(*name)) {
-                return Err(Mismatch { path: trail.path(), problem: Problem::Unexpected(name.clone()) });
+            if !attributes.same_names(types) {
+                return Err(Mismatch { path: trail.path(), problem: other_names(attributes, types) });
             }
-            types.iter().try_for_each(|(name, ty)| match attributes.get(name) {
-                Some(value) => conform(value, ty, &trail.attr(name)),
-                None => Err(Mismatch { path: trail.path(), problem: Problem::Missing(name.clone()) }),
-            })
+            let mut pairs = attributes.iter().zip(types.values());
+            pairs.try_for_each(|((name, value), ty)| conform(value, ty, &trail.attr(name)))
         }
         (Value::Dynamic(inner), Type::Dynamic) => conform(&inner.1, &inner.0, trail),
         (value, ty) => {
@@ -95,4 +93,11 @@ fn conform(value: &Value, ty: &Type, trail: &Trail<'_>) -> Result<(), Mismatch> 
             Err(Mismatch { path: trail.path(), problem })
         }
     }
+}
+
+/// How the names of an object differ from those of its type.
+fn other_names(attributes: &Object, types: &Object<Type>) -> Problem {
+    let unexpected = attributes.names().find(|name| !types.contains(name)).map(str::to_owned).map(Problem::Unexpected);
+    let missing = || types.names().find(|name| !attributes.contains(name)).unwrap_or_default().to_owned();
+    unexpected.unwrap_or_else(|| Problem::Missing(missing()))
 }

@@ -4,6 +4,7 @@ mod access;
 mod compare;
 mod conform;
 mod number;
+mod object;
 mod path;
 mod refinement;
 mod types;
@@ -13,9 +14,11 @@ use std::collections::BTreeMap;
 pub(crate) use conform::at;
 pub use conform::{Mismatch, Problem};
 pub use number::{Number, NumberError};
+pub use object::Object;
 pub(crate) use path::Trail;
 pub use path::{Path, PathStep};
 pub use refinement::{Promises, Refinement};
+pub use smol_str::SmolStr;
 pub(crate) use types::MAX_DEPTH;
 pub use types::{Type, TypeError};
 
@@ -33,8 +36,9 @@ pub enum Value {
     Bool(bool),
     /// A number, kept exactly as it was written.
     Number(Number),
-    /// A string, NFC-normalised by Terraform's core before we see it.
-    String(String),
+    /// A string, NFC-normalised by Terraform's core before we see it. A short one allocates nothing, and a copy of a long one
+    /// shares it: a plan is made of copies.
+    String(SmolStr),
     /// A list: ordered, elements of one type.
     List(Vec<Value>),
     /// A set: elements of one type, no order, no duplicates. Compared without regard to order by [`Value::same`].
@@ -44,7 +48,7 @@ pub enum Value {
     /// A map: keys to elements of one type.
     Map(BTreeMap<String, Value>),
     /// An object: every attribute of its type is present.
-    Object(BTreeMap<String, Value>),
+    Object(Object),
     /// A value of the dynamic pseudo-type together with the type that it turned out to have.
     Dynamic(Box<(Type, Value)>),
 }
@@ -59,8 +63,8 @@ impl Value {
     }
 
     /// An object of these attributes.
-    pub fn object<N: Into<String>>(attributes: impl IntoIterator<Item = (N, Self)>) -> Self {
-        Self::Object(attributes.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    pub fn object<N: Into<Box<str>>>(attributes: impl IntoIterator<Item = (N, Self)>) -> Self {
+        Self::Object(attributes.into_iter().collect())
     }
 
     /// A map of these elements.
@@ -125,7 +129,8 @@ impl Value {
             Self::List(elements) | Self::Set(elements) | Self::Tuple(elements) => {
                 elements.iter().all(Self::is_wholly_known)
             }
-            Self::Map(elements) | Self::Object(elements) => elements.values().all(Self::is_wholly_known),
+            Self::Map(elements) => elements.values().all(Self::is_wholly_known),
+            Self::Object(attributes) => attributes.values().iter().all(Self::is_wholly_known),
             Self::Dynamic(inner) => inner.1.is_wholly_known(),
         }
     }
@@ -155,7 +160,7 @@ impl Value {
     }
 
     /// The attributes, if it is an object.
-    pub fn as_object(&self) -> Option<&BTreeMap<String, Self>> {
+    pub fn as_object(&self) -> Option<&Object> {
         match self.undynamic() {
             Self::Object(attributes) => Some(attributes),
             _ => None,
@@ -195,13 +200,13 @@ impl From<bool> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 

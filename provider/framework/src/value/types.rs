@@ -1,9 +1,10 @@
 //! Types of values, and their JSON form (the "type constraint" of the protocol).
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value as Json;
+
+use super::Object;
 
 /// How deep a type may nest. Real schemas stay below ten; the limit keeps a hostile message from exhausting the stack.
 pub(crate) const MAX_DEPTH: usize = 100;
@@ -26,7 +27,7 @@ pub enum Type {
     /// `tuple([T, ...])`
     Tuple(Vec<Type>),
     /// `object({ name = T, ... })`
-    Object(BTreeMap<String, Type>),
+    Object(Object<Type>),
     /// The dynamic pseudo-type: the type is only known together with the value.
     Dynamic,
 }
@@ -62,8 +63,8 @@ impl Type {
     }
 
     /// `object({ name = type, ... })`
-    pub fn object<N: Into<String>>(attributes: impl IntoIterator<Item = (N, Self)>) -> Self {
-        Self::Object(attributes.into_iter().map(|(name, ty)| (name.into(), ty)).collect())
+    pub fn object<N: Into<Box<str>>>(attributes: impl IntoIterator<Item = (N, Self)>) -> Self {
+        Self::Object(attributes.into_iter().collect())
     }
 
     /// Whether the dynamic pseudo-type occurs in it.
@@ -73,7 +74,7 @@ impl Type {
             Self::Bool | Self::Number | Self::String => false,
             Self::List(element) | Self::Set(element) | Self::Map(element) => element.has_dynamic(),
             Self::Tuple(elements) => elements.iter().any(Self::has_dynamic),
-            Self::Object(attributes) => attributes.values().any(Self::has_dynamic),
+            Self::Object(attributes) => attributes.values().iter().any(Self::has_dynamic),
         }
     }
 
@@ -107,7 +108,7 @@ impl Type {
                 }
                 // The third part names optional attributes; it only means something when converting configuration.
                 (Some("object"), [Json::Object(attributes)] | [Json::Object(attributes), Json::Array(_)]) => {
-                    let attributes = attributes.iter().map(|(name, ty)| Ok((name.clone(), inner(ty)?)));
+                    let attributes = attributes.iter().map(|(name, ty)| Ok((name.as_str(), inner(ty)?)));
                     Ok(Self::Object(attributes.collect::<Result<_, TypeError>>()?))
                 }
                 _ => Err(TypeError::Shape),
@@ -136,7 +137,7 @@ impl Type {
                 Json::from(vec![Json::from("tuple"), Json::from(elements)])
             }
             Self::Object(attributes) => {
-                let attributes = attributes.iter().map(|(name, ty)| (name.clone(), ty.to_json_value())).collect();
+                let attributes = attributes.iter().map(|(name, ty)| (name.to_owned(), ty.to_json_value())).collect();
                 Json::from(vec![Json::from("object"), Json::Object(attributes)])
             }
         }

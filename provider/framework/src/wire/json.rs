@@ -1,12 +1,10 @@
 //! Values as JSON: stored state on its way to an upgrade, and hosts that send JSON instead of MessagePack.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
 use super::{DecodeError, DecodeProblem};
 use crate::schema::Schema;
-use crate::value::{MAX_DEPTH, Mismatch, Number, Path, Problem, Trail, Type, Value};
+use crate::value::{MAX_DEPTH, Mismatch, Number, Object, Path, Problem, Trail, Type, Value};
 
 /// Reads a value of a type. Numbers keep every digit.
 ///
@@ -72,9 +70,9 @@ impl Decoder {
             (Json::String(text), Type::Bool) if text == "true" || text == "false" => Ok(Value::Bool(text == "true")),
             (Json::Number(number), Type::Number) => parse_number(number.as_str(), trail),
             (Json::String(text), Type::Number) => parse_number(&text, trail),
-            (Json::String(text), Type::String) => Ok(Value::String(text)),
-            (Json::Number(number), Type::String) => Ok(Value::String(number.to_string())),
-            (Json::Bool(bool), Type::String) => Ok(Value::String(bool.to_string())),
+            (Json::String(text), Type::String) => Ok(Value::from(text)),
+            (Json::Number(number), Type::String) => Ok(Value::from(number.as_str())),
+            (Json::Bool(bool), Type::String) => Ok(Value::from(if bool { "true" } else { "false" })),
             (Json::Array(elements), Type::List(ty)) => Ok(Value::List(self.elements(elements, ty, trail, depth)?)),
             (Json::Array(elements), Type::Set(ty)) => {
                 let mut elements = self.elements(elements, ty, trail, depth)?;
@@ -112,22 +110,22 @@ impl Decoder {
     fn object(
         &self,
         mut json: serde_json::Map<String, Json>,
-        types: &BTreeMap<String, Type>,
+        types: &Object<Type>,
         trail: &Trail<'_>,
         depth: usize,
     ) -> Result<Value, DecodeError> {
-        let mut attributes = BTreeMap::new();
-        for (name, ty) in types {
+        let mut attributes = Vec::with_capacity(types.len());
+        for (name, ty) in types.iter() {
             let value = match json.remove(name) {
                 Some(json) => self.value(json, ty, &trail.attr(name), depth + 1)?,
                 None if self.from_state => Value::Null,
-                None => return Err(DecodeProblem::Missing(name.clone()).at(trail)),
+                None => return Err(DecodeProblem::Missing(name.to_owned()).at(trail)),
             };
-            attributes.insert(name.clone(), value);
+            attributes.push(value);
         }
         match json.into_iter().next() {
             Some((name, _)) if !self.from_state => Err(DecodeProblem::Unexpected(name).at(trail)),
-            _ => Ok(Value::Object(attributes)),
+            _ => Ok(Value::Object(types.shaped(attributes))),
         }
     }
 
@@ -169,12 +167,15 @@ fn to_json(value: &Value) -> Json {
         Value::Bool(bool) => Json::Bool(*bool),
         // The text of a number is a JSON number; `from_string_unchecked` keeps its digits.
         Value::Number(number) => Json::Number(serde_json::Number::from_string_unchecked(number.to_string())),
-        Value::String(text) => Json::String(text.clone()),
+        Value::String(text) => Json::String(text.to_string()),
         Value::List(elements) | Value::Set(elements) | Value::Tuple(elements) => {
             Json::Array(elements.iter().map(to_json).collect())
         }
-        Value::Map(elements) | Value::Object(elements) => {
+        Value::Map(elements) => {
             Json::Object(elements.iter().map(|(key, element)| (key.clone(), to_json(element))).collect())
+        }
+        Value::Object(attributes) => {
+            Json::Object(attributes.iter().map(|(name, value)| (name.to_owned(), to_json(value))).collect())
         }
         Value::Dynamic(inner) => {
             let pair = [("type".to_owned(), inner.0.to_json_value()), ("value".to_owned(), to_json(&inner.1))];

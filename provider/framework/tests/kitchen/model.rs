@@ -210,7 +210,7 @@ fn values(ty: &Type) -> BoxedStrategy<Value> {
         Type::Map(ty) => prop::collection::btree_map("[a-z]{1,2}", values(ty), 0..3).prop_map(Value::Map).boxed(),
         Type::Tuple(types) => types.iter().map(values).collect::<Vec<_>>().prop_map(Value::Tuple).boxed(),
         Type::Object(types) => {
-            let (names, types): (Vec<_>, Vec<_>) = types.iter().map(|(name, ty)| (name.clone(), values(ty))).unzip();
+            let (names, types): (Vec<_>, Vec<_>) = types.iter().map(|(name, ty)| (name.to_owned(), values(ty))).unzip();
             types.prop_map(move |values| Value::object(names.iter().cloned().zip(values))).boxed()
         }
     };

@@ -27,7 +27,7 @@ fn concrete_type() -> BoxedStrategy<Type> {
 pub(crate) fn any_type() -> BoxedStrategy<Type> {
     let object =
         proptest::collection::btree_map("[a-c]", prop_oneof![3 => concrete_type(), 1 => Just(Type::Dynamic)], 0..4);
-    prop_oneof![4 => concrete_type(), 1 => Just(Type::Dynamic), 2 => object.prop_map(Type::Object)].boxed()
+    prop_oneof![4 => concrete_type(), 1 => Just(Type::Dynamic), 2 => object.prop_map(Type::object)].boxed()
 }
 
 fn types(leaf: BoxedStrategy<Type>) -> BoxedStrategy<Type> {
@@ -37,7 +37,7 @@ fn types(leaf: BoxedStrategy<Type>) -> BoxedStrategy<Type> {
             inner.clone().prop_map(Type::set),
             inner.clone().prop_map(Type::map),
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Type::Tuple),
-            proptest::collection::btree_map("[a-e]{1,2}", inner, 0..4).prop_map(Type::Object),
+            proptest::collection::btree_map("[a-e]{1,2}", inner, 0..4).prop_map(Type::object),
         ]
     })
     .boxed()
@@ -64,7 +64,7 @@ fn known_value_of(ty: &Type, unknowns: bool) -> BoxedStrategy<Value> {
     match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::Number => number().prop_map(Value::Number).boxed(),
-        Type::String => "\\PC{0,12}".prop_map(Value::String).boxed(),
+        Type::String => "\\PC{0,12}".prop_map(Value::from).boxed(),
         Type::List(ty) => proptest::collection::vec(value_of(ty, unknowns), 0..4).prop_map(Value::List).boxed(),
         Type::Set(ty) => proptest::collection::vec(value_of(ty, unknowns), 0..4).prop_map(Value::set_of).boxed(),
         Type::Map(ty) => {
@@ -75,8 +75,8 @@ fn known_value_of(ty: &Type, unknowns: bool) -> BoxedStrategy<Value> {
             elements.prop_map(Value::Tuple).boxed()
         }
         Type::Object(types) => {
-            let names: Vec<String> = types.keys().cloned().collect();
-            let values: Vec<_> = types.values().map(|ty| value_of(ty, unknowns)).collect();
+            let names: Vec<String> = types.names().map(str::to_owned).collect();
+            let values: Vec<_> = types.values().iter().map(|ty| value_of(ty, unknowns)).collect();
             values.prop_map(move |values| Value::object(names.iter().cloned().zip(values))).boxed()
         }
         Type::Dynamic => concrete_type()
@@ -175,7 +175,7 @@ impl Dice {
             Type::List(ty) => Value::List((0..self.roll(3)).map(|_| self.value(ty)).collect()),
             Type::Set(ty) => Value::set_of((0..self.roll(3)).map(|_| self.value(ty)).collect::<Vec<_>>()),
             Type::Map(ty) => Value::map((0..self.roll(3)).map(|key| (format!("k{key}"), self.value(ty)))),
-            Type::Object(types) => Value::object(types.iter().map(|(name, ty)| (name.clone(), self.value(ty)))),
+            Type::Object(types) => Value::object(types.iter().map(|(name, ty)| (name, self.value(ty)))),
             Type::Tuple(types) => Value::Tuple(types.iter().map(|ty| self.value(ty)).collect()),
             Type::Dynamic => Value::dynamic(Type::Bool, true.into()),
         }
@@ -189,7 +189,7 @@ impl Dice {
             let value = if block.nesting == Nesting::Single && self.one_in(3) { Value::Null } else { value };
             object.insert(block.name.clone(), value);
         }
-        Value::Object(object)
+        Value::object(object)
     }
 
     fn config_attributes(&mut self, attributes: &[Attribute], unknowns: u64) -> BTreeMap<String, Value> {
@@ -215,7 +215,7 @@ impl Dice {
 
     fn collection(&mut self, nesting: Nesting, attributes: &[Attribute], unknowns: u64) -> Value {
         let count = self.roll(4);
-        let mut object = |_| Value::Object(self.config_attributes(attributes, unknowns));
+        let mut object = |_| Value::object(self.config_attributes(attributes, unknowns));
         match nesting {
             Nesting::Single => object(0),
             Nesting::List => Value::List((0..count).map(object).collect()),
@@ -234,7 +234,7 @@ impl Dice {
             Type::List(ty) => Value::List(vec![self.unheard_of(ty)]),
             Type::Set(ty) => Value::Set(vec![self.unheard_of(ty)]),
             Type::Map(ty) => Value::map([("u", self.unheard_of(ty))]),
-            Type::Object(types) => Value::object(types.iter().map(|(name, ty)| (name.clone(), self.unheard_of(ty)))),
+            Type::Object(types) => Value::object(types.iter().map(|(name, ty)| (name, self.unheard_of(ty)))),
             ty => self.value(ty),
         }
     }
@@ -250,9 +250,9 @@ impl Dice {
             (Value::Map(elements), Type::Map(ty)) => {
                 Value::map(elements.iter().map(|(key, one)| (key.clone(), self.decide(one, ty))))
             }
-            (Value::Object(attributes), Type::Object(types)) => {
-                Value::object(attributes.iter().map(|(name, one)| (name.clone(), self.decide(one, &types[name]))))
-            }
+            (Value::Object(attributes), Type::Object(types)) => Value::object(
+                attributes.iter().map(|(name, one)| (name, self.decide(one, types.get(name).expect("of the type")))),
+            ),
             (value, _) => value.clone(),
         }
     }

@@ -13,6 +13,7 @@ mod json;
 mod msgpack;
 mod msgpack_random;
 mod number;
+mod object;
 mod plan;
 mod plan_nested;
 mod plan_replace;

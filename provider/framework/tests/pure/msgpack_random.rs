@@ -38,11 +38,9 @@ fn another_encoder_writes_the_same_at_every_width() {
     for len in [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536] {
         let list = Value::List(vec![true.into(); len]);
         let map = Value::map((0..len).map(|key| (key.to_string(), Value::Null)));
-        for (value, ty) in [
-            (Value::String("x".repeat(len)), Type::String),
-            (list, Type::list(Type::Bool)),
-            (map, Type::map(Type::Bool)),
-        ] {
+        for (value, ty) in
+            [(Value::from("x".repeat(len)), Type::String), (list, Type::list(Type::Bool)), (map, Type::map(Type::Bool))]
+        {
             let mut expected = Vec::new();
             by_rmp(&mut expected, &value);
             assert_eq!(encode(&value, &ty).unwrap(), expected, "{ty} of {len}");

@@ -21,7 +21,7 @@ pub(crate) fn file() -> Schema {
 /// An object of the schema with everything null but these.
 pub(crate) fn object<const N: usize>(schema: &Schema, given: [(&str, Value); N]) -> Value {
     let Type::Object(types) = schema.object_type() else { unreachable!("a schema is an object") };
-    let mut value = Value::object(types.keys().map(|name| (name.clone(), Value::Null)));
+    let mut value = Value::object(types.names().map(|name| (name, Value::Null)));
     for block in &schema.block.blocks {
         let _null = value.set(&Path::attribute(&block.name), block.nesting.empty());
     }
@@ -243,8 +243,8 @@ fn p12_unknown_configuration_never_fails() {
         ["path", "mode", "owner", "group", "secret_wo", "secret_wo_version"].map(|name| (name, Value::unknown())),
     );
     let Value::Object(mut given) = unknown else { unreachable!("made above") };
-    given.insert("id".into(), Value::Null);
-    given.insert("size".into(), Value::Null);
+    given.insert("id", Value::Null);
+    given.insert("size", Value::Null);
     let given = Value::Object(given);
     for prior in [Value::Null, state()] {
         let planned = planned(&prior, &given);

@@ -160,7 +160,7 @@ fn conform_says_where_and_hides_the_value() {
     }
     let mut extra = good;
     if let Value::Object(attributes) = &mut extra {
-        attributes.insert("x".into(), Value::Null);
+        attributes.insert("x", Value::Null);
     }
     assert_eq!(extra.conform(&ty).unwrap_err().problem, Problem::Unexpected("x".into()));
 }

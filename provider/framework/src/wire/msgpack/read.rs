@@ -4,28 +4,36 @@ use std::collections::BTreeMap;
 
 use super::refinement;
 use super::token::{Reader, Token};
-use crate::value::{MAX_DEPTH, Number, Trail, Type, Value};
+use crate::value::{MAX_DEPTH, Number, Object, Trail, Type, Value};
 use crate::wire::{DecodeError, DecodeProblem};
 
 pub(super) fn decode(bytes: &[u8], ty: &Type) -> Result<Value, DecodeError> {
     let mut reader = Reader { rest: bytes };
-    let value = reader.value(ty, &Trail::ROOT, 0)?;
+    let value = reader.value(ty, &Trail::ROOT, 0).map_err(|error| *error)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(DecodeProblem::Trailing.at(&Trail::ROOT)) }
 }
 
+/// What is read. The error is boxed, because it is rare and large, and every value passes through here.
+type Read<T> = Result<T, Box<DecodeError>>;
+
+#[cold]
+fn wrong(problem: impl Into<DecodeProblem>, trail: &Trail<'_>) -> Box<DecodeError> {
+    Box::new(problem.into().at(trail))
+}
+
 impl<'a> Reader<'a> {
-    fn value(&mut self, ty: &Type, trail: &Trail<'_>, depth: usize) -> Result<Value, DecodeError> {
+    fn value(&mut self, ty: &Type, trail: &Trail<'_>, depth: usize) -> Read<Value> {
         // A schema is never that deep, but the type of a dynamic value comes with the message.
         if depth > MAX_DEPTH {
-            return Err(DecodeProblem::Depth.at(trail));
+            return Err(wrong(DecodeProblem::Depth, trail));
         }
-        let token = self.token().map_err(|problem| problem.at(trail))?;
+        let token = self.token().map_err(|broken| wrong(broken, trail))?;
         match (token, ty) {
             (Token::Nil, _) => Ok(Value::Null),
             (Token::Ext { code, payload }, _) => Ok(Value::Unknown(refinement::read(code, payload))),
             (Token::Bool(bool), Type::Bool) => Ok(Value::Bool(bool)),
-            (token, Type::Number) => number(token).map_err(|problem| problem.at(trail)),
-            (Token::Text(text), Type::String) => Ok(Value::String(utf8(text, trail)?.to_owned())),
+            (token, Type::Number) => number(token).map_err(|problem| wrong(problem, trail)),
+            (Token::Text(text), Type::String) => Ok(Value::String(utf8(text, trail)?.into())),
             (Token::Array(len), Type::List(ty)) => Ok(Value::List(self.elements(len, ty, trail, depth)?)),
             (Token::Array(len), Type::Set(ty)) => {
                 let mut elements = self.elements(len, ty, trail, depth)?;
@@ -36,11 +44,11 @@ impl<'a> Reader<'a> {
             (Token::Map(len), Type::Map(ty)) => self.map(len, ty, trail, depth),
             (Token::Map(len), Type::Object(types)) => self.object(len, types, trail, depth),
             (Token::Array(len), Type::Dynamic) => self.dynamic(len, trail, depth),
-            (token, ty) => Err(DecodeProblem::kind(ty, token.kind()).at(trail)),
+            (token, ty) => Err(wrong(DecodeProblem::kind(ty, token.kind()), trail)),
         }
     }
 
-    fn elements(&mut self, len: usize, ty: &Type, trail: &Trail<'_>, depth: usize) -> Result<Vec<Value>, DecodeError> {
+    fn elements(&mut self, len: usize, ty: &Type, trail: &Trail<'_>, depth: usize) -> Read<Vec<Value>> {
         // `len` is no more than the bytes that are left, but a value is larger than a byte: grow with what is really there.
         let mut elements = Vec::with_capacity(len.min(1024));
         for index in 0..len {
@@ -49,82 +57,82 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    fn tuple(&mut self, len: usize, types: &[Type], trail: &Trail<'_>, depth: usize) -> Result<Value, DecodeError> {
+    fn tuple(&mut self, len: usize, types: &[Type], trail: &Trail<'_>, depth: usize) -> Read<Value> {
         if len != types.len() {
-            return Err(DecodeProblem::Length { expected: types.len(), found: len }.at(trail));
+            return Err(wrong(DecodeProblem::Length { expected: types.len(), found: len }, trail));
         }
         let elements = types.iter().enumerate().map(|(index, ty)| self.value(ty, &trail.index(index), depth + 1));
         Ok(Value::Tuple(elements.collect::<Result<_, _>>()?))
     }
 
-    fn map(&mut self, len: usize, ty: &Type, trail: &Trail<'_>, depth: usize) -> Result<Value, DecodeError> {
+    fn map(&mut self, len: usize, ty: &Type, trail: &Trail<'_>, depth: usize) -> Read<Value> {
         let mut elements = BTreeMap::new();
         for _ in 0..len {
             let key = self.key(trail)?;
             let element = self.value(ty, &trail.key(key), depth + 1)?;
             if elements.insert(key.to_owned(), element).is_some() {
-                return Err(DecodeProblem::Repeated.at(&trail.key(key)));
+                return Err(wrong(DecodeProblem::Repeated, &trail.key(key)));
             }
         }
         Ok(Value::Map(elements))
     }
 
-    fn object(
-        &mut self,
-        len: usize,
-        types: &BTreeMap<String, Type>,
-        trail: &Trail<'_>,
-        depth: usize,
-    ) -> Result<Value, DecodeError> {
-        let mut attributes = BTreeMap::new();
-        let mut expected = types.iter();
-        for _ in 0..len {
-            let name = self.key(trail)?;
-            // Core sends attributes in the order of the type, so that they need not be searched for.
-            let next = expected.next().filter(|(next, _)| *next == name).map(|(_, ty)| ty);
-            let Some(ty) = next.or_else(|| types.get(name)) else {
-                return Err(DecodeProblem::Unexpected(name.to_owned()).at(trail));
+    fn object(&mut self, len: usize, types: &Object<Type>, trail: &Trail<'_>, depth: usize) -> Read<Value> {
+        let mut slots: Vec<Option<Value>> = Vec::new();
+        slots.resize_with(types.len(), || None);
+        for index in 0..len {
+            let name = self.key_bytes(trail)?;
+            // Core sends attributes in the order of the type, so that they need be neither searched for nor checked.
+            let expected = types.name(index).filter(|expected| expected.as_bytes() == name);
+            let name = expected.map_or_else(|| utf8(name, trail), Ok)?;
+            let position = if expected.is_some() { Some(index) } else { types.position(name) };
+            let Some(position) = position else {
+                return Err(wrong(DecodeProblem::Unexpected(name.to_owned()), trail));
             };
-            let value = self.value(ty, &trail.attr(name), depth + 1)?;
-            if attributes.insert(name.to_owned(), value).is_some() {
-                return Err(DecodeProblem::Repeated.at(&trail.attr(name)));
+            let trail = trail.attr(name);
+            let value = self.value(&types.values()[position], &trail, depth + 1)?;
+            if slots[position].replace(value).is_some() {
+                return Err(wrong(DecodeProblem::Repeated, &trail));
             }
         }
-        if attributes.len() != types.len()
-            && let Some(name) = types.keys().find(|name| !attributes.contains_key(*name))
-        {
-            return Err(DecodeProblem::Missing(name.clone()).at(trail));
+        if let Some(name) = types.names().zip(&slots).find_map(|(name, slot)| slot.is_none().then_some(name)) {
+            return Err(wrong(DecodeProblem::Missing(name.to_owned()), trail));
         }
+        // None of them is empty any more, and the collected vector is the same memory.
+        let attributes = types.shaped(slots.into_iter().map(|slot| slot.unwrap_or(Value::Null)).collect());
         Ok(Value::Object(attributes))
     }
 
     /// `[type as JSON, value]`
-    fn dynamic(&mut self, len: usize, trail: &Trail<'_>, depth: usize) -> Result<Value, DecodeError> {
+    fn dynamic(&mut self, len: usize, trail: &Trail<'_>, depth: usize) -> Read<Value> {
         if len != 2 {
-            return Err(DecodeProblem::Length { expected: 2, found: len }.at(trail));
+            return Err(wrong(DecodeProblem::Length { expected: 2, found: len }, trail));
         }
-        let ty = match self.token().map_err(|problem| problem.at(trail))? {
-            Token::Text(json) => Type::from_json(json).map_err(|error| DecodeProblem::Type(error).at(trail))?,
+        let ty = match self.token().map_err(|broken| wrong(broken, trail))? {
+            Token::Text(json) => Type::from_json(json).map_err(|error| wrong(DecodeProblem::Type(error), trail))?,
             token => {
-                return Err(
-                    DecodeProblem::Kind { expected: "the type of the value".into(), found: token.kind() }.at(trail)
-                );
+                let problem = DecodeProblem::Kind { expected: "the type of the value".into(), found: token.kind() };
+                return Err(wrong(problem, trail));
             }
         };
         let value = self.value(&ty, trail, depth + 1)?;
         Ok(Value::dynamic(ty, value))
     }
 
-    fn key(&mut self, trail: &Trail<'_>) -> Result<&'a str, DecodeError> {
-        match self.token().map_err(|problem| problem.at(trail))? {
-            Token::Text(key) => utf8(key, trail),
-            token => Err(DecodeProblem::Kind { expected: "a key".into(), found: token.kind() }.at(trail)),
+    fn key(&mut self, trail: &Trail<'_>) -> Read<&'a str> {
+        utf8(self.key_bytes(trail)?, trail)
+    }
+
+    fn key_bytes(&mut self, trail: &Trail<'_>) -> Read<&'a [u8]> {
+        match self.token().map_err(|broken| wrong(broken, trail))? {
+            Token::Text(key) => Ok(key),
+            token => Err(wrong(DecodeProblem::Kind { expected: "a key".into(), found: token.kind() }, trail)),
         }
     }
 }
 
-fn utf8<'a>(text: &'a [u8], trail: &Trail<'_>) -> Result<&'a str, DecodeError> {
-    std::str::from_utf8(text).map_err(|_| DecodeProblem::Text.at(trail))
+fn utf8<'a>(text: &'a [u8], trail: &Trail<'_>) -> Read<&'a str> {
+    std::str::from_utf8(text).map_err(|_| wrong(DecodeProblem::Text, trail))
 }
 
 /// Core sends the smallest integer, else the float if that is exact, else the digits as a string.

@@ -4,6 +4,22 @@ use rmp::Marker;
 
 use super::super::DecodeProblem;
 
+/// Why bytes are no token. Small, because every token is read with the possibility of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Broken {
+    Truncated,
+    Malformed,
+}
+
+impl From<Broken> for DecodeProblem {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Truncated => Self::Truncated,
+            Broken::Malformed => Self::Malformed,
+        }
+    }
+}
+
 /// One token. Arrays and maps are followed by their elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
@@ -43,55 +59,55 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeProblem> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeProblem::Truncated)?;
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Broken> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Broken::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeProblem> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeProblem::Truncated)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Broken> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Broken::Truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn len8(&mut self) -> Result<usize, DecodeProblem> {
+    fn len8(&mut self) -> Result<usize, Broken> {
         self.array::<1>().map(|[byte]| usize::from(byte))
     }
 
-    fn len16(&mut self) -> Result<usize, DecodeProblem> {
+    fn len16(&mut self) -> Result<usize, Broken> {
         self.array().map(|bytes| usize::from(u16::from_be_bytes(bytes)))
     }
 
-    fn len32(&mut self) -> Result<usize, DecodeProblem> {
+    fn len32(&mut self) -> Result<usize, Broken> {
         let len = u32::from_be_bytes(self.array()?);
-        usize::try_from(len).map_err(|_| DecodeProblem::Truncated)
+        usize::try_from(len).map_err(|_| Broken::Truncated)
     }
 
     /// An element takes at least one byte, so a greater count is a lie.
-    fn plausible(&self, count: usize, bytes_each: usize) -> Result<usize, DecodeProblem> {
-        if count > self.rest.len() / bytes_each { Err(DecodeProblem::Truncated) } else { Ok(count) }
+    fn plausible(&self, count: usize, bytes_each: usize) -> Result<usize, Broken> {
+        if count > self.rest.len() / bytes_each { Err(Broken::Truncated) } else { Ok(count) }
     }
 
-    fn array_of(&self, count: usize) -> Result<Token<'a>, DecodeProblem> {
+    fn array_of(&self, count: usize) -> Result<Token<'a>, Broken> {
         self.plausible(count, 1).map(Token::Array)
     }
 
-    fn map_of(&self, count: usize) -> Result<Token<'a>, DecodeProblem> {
+    fn map_of(&self, count: usize) -> Result<Token<'a>, Broken> {
         self.plausible(count, 2).map(Token::Map)
     }
 
-    fn text(&mut self, count: usize) -> Result<Token<'a>, DecodeProblem> {
+    fn text(&mut self, count: usize) -> Result<Token<'a>, Broken> {
         self.take(count).map(Token::Text)
     }
 
-    fn ext(&mut self, count: usize) -> Result<Token<'a>, DecodeProblem> {
+    fn ext(&mut self, count: usize) -> Result<Token<'a>, Broken> {
         let [code] = self.array::<1>()?;
         Ok(Token::Ext { code: i8::from_be_bytes([code]), payload: self.take(count)? })
     }
 
     /// The next token.
-    pub(super) fn token(&mut self) -> Result<Token<'a>, DecodeProblem> {
+    pub(super) fn token(&mut self) -> Result<Token<'a>, Broken> {
         let [first] = self.array::<1>()?;
         match Marker::from_u8(first) {
             Marker::Null => Ok(Token::Nil),
@@ -114,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The tokens that carry a length.
-    fn sized(&mut self, marker: Marker) -> Result<Token<'a>, DecodeProblem> {
+    fn sized(&mut self, marker: Marker) -> Result<Token<'a>, Broken> {
         match marker {
             Marker::FixStr(len) => self.text(len.into()),
             Marker::Str8 | Marker::Bin8 => self.len8().and_then(|len| self.text(len)),
@@ -135,7 +151,7 @@ impl<'a> Reader<'a> {
             Marker::Ext16 => self.len16().and_then(|len| self.ext(len)),
             Marker::Ext32 => self.len32().and_then(|len| self.ext(len)),
             // Only `Reserved` (0xc1) is left.
-            _ => Err(DecodeProblem::Malformed),
+            _ => Err(Broken::Malformed),
         }
     }
 }

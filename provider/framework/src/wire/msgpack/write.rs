@@ -36,7 +36,6 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) {
         }
         (Value::Object(attributes), Type::Object(types)) => {
             map_header(out, attributes.len());
-            // Both maps are sorted and have the same keys.
             for ((name, value), ty) in attributes.iter().zip(types.values()) {
                 text(out, name);
                 write(out, value, ty);
