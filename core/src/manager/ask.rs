@@ -49,7 +49,7 @@ impl Silence {
 
 impl Manager {
     /// What a cluster says through whichever of its agents answers first, waiting at most so long for one that knows a leader.
-    /// If nobody leads, what the best of them knows alone; `None` without agents.
+    /// If nobody leads, what the best of them knows alone; `None` when none of them said anything.
     pub(super) async fn ask(&self, agents: &[AgentInfo], patience: Duration) -> Option<Result<Said, Silence>> {
         let begun = Instant::now();
         let mut best: Option<Result<Said, Silence>> = None;
@@ -161,7 +161,7 @@ impl Manager {
             Some(Ok(said)) if said.status.record.is_none() => Err(unfounded()),
             Some(Ok(_)) => Err(no_majority()),
             Some(Err(silence)) => Err(silence.failure()),
-            None => Err(no_majority()),
+            None => Err(no_answer()),
         }
     }
 }
@@ -196,6 +196,14 @@ pub(super) fn no_majority() -> Failure {
     )
     .next(
         "Nothing was changed; servers that run go on serving. Apply again when most of the cluster's machines are back.",
+    )
+}
+
+/// Neither an answer nor a refusal: programs that hang, machines that swallow what is sent to them.
+pub(super) fn no_answer() -> Failure {
+    Failure::new("No agent answers", "None of the cluster's agents answered in time, and none refused the connection.").next(
+        "Nothing was changed; servers that run go on serving. See that the cluster's machines are up and reachable, then \
+         apply again.",
     )
 }
 

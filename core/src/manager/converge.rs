@@ -73,7 +73,7 @@ impl<'a> Watch<'a> {
                 Err(error) => {
                     self.silence = Some(error.failure(agent));
                     if stuck {
-                        return Err(self.silence.take().unwrap_or_else(super::ask::no_majority));
+                        return Err(self.silence.take().unwrap_or_else(super::ask::no_answer));
                     }
                     self.turn().await;
                 }

@@ -5,7 +5,7 @@ use justmanage_model::{Failure, Phase};
 use justmanage_platforms::Machine;
 use tracing::debug;
 
-use super::ask::{LOOK_PATIENCE, Said, no_majority};
+use super::ask::{LOOK_PATIENCE, Said, no_answer, no_majority};
 use super::{Manager, from_platform};
 use crate::agents::{AgentError, Note};
 use crate::locator::PlatformKind;
@@ -63,7 +63,7 @@ impl Manager {
             }
             Some(Err(silence)) if silence.error == AgentError::Denied => Err(silence.failure()),
             Some(Err(silence)) => Ok(Observed::Unreachable(silence.failure())),
-            None => Ok(Observed::Unreachable(no_majority())),
+            None => Ok(Observed::Unreachable(no_answer())),
         }
     }
 

@@ -23,7 +23,7 @@ fn backup(more: &[(&str, Value)]) -> Value {
 
 fn object(usual: &[(&str, Value)], more: &[(&str, Value)]) -> Value {
     let all = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone()));
-    Value::Object(all.collect())
+    Value::object(all)
 }
 
 /// The errors of a configuration, as path and text.

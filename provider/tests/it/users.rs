@@ -20,7 +20,7 @@ fn user(cluster: &State, more: &[(&str, Value)]) -> Value {
     let attributes = attributes.into_iter().chain([("acl", "~app:* +@all -@dangerous".into())]);
     let mut all: std::collections::BTreeMap<_, _> = attributes.map(|(name, value)| (name.to_owned(), value)).collect();
     all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    Value::Object(all)
+    Value::object(all)
 }
 
 /// The same with a password in the write-only way.

@@ -52,7 +52,7 @@ impl World {
             ("testing".to_owned(), Value::object([("patience_seconds", 3.into())])),
         ]);
         settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        self.host.configure(&Value::Object(settings)).await
+        self.host.configure(&Value::object(settings)).await
     }
 
     pub(crate) async fn plan(&mut self, prior: Option<&State>, config: &Value) -> Result<Change, HostError> {
@@ -113,7 +113,7 @@ pub(crate) fn cluster(more: &[(&str, Value)]) -> Value {
     .map(|(name, value): (&str, Value)| (name.to_owned(), value))
     .into();
     attributes.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    Value::Object(attributes)
+    Value::object(attributes)
 }
 
 /// An attribute of a state or a plan.
