@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use justmanage_engine::{CallError, Connection};
 use justmanage_model::record::NODE_TIMEOUT;
-use justmanage_model::{BusId, BusView, Engine, NodeObservation, Release, Role, ServerState, Timestamp, Version};
+use justmanage_model::{BusId, BusView, NodeObservation, Role, ServerState, Timestamp};
 
 /// How long taking over may take, all in all. It takes 50 to 150 ms; a vote that is not won within two seconds is not won
 /// before the servers try again by themselves, and restarting the dead one is faster then.
@@ -34,7 +34,7 @@ pub(crate) fn why_not(seen: &NodeObservation, dead: BusId, now: Timestamp) -> Op
         Role::Replica { .. } => {}
         Role::Primary { .. } => return Some("its server is a primary".to_owned()),
     }
-    let stale = seen.promoted.filter(|at| votes_go_stale(&server.release) && within(*at, now, NODE_TIMEOUT * 4));
+    let stale = seen.promoted.filter(|at| server.release.votes_go_stale() && within(*at, now, NODE_TIMEOUT * 4));
     stale.map(|at| format!("its server won an election at {at}, and this release would use the old votes again"))
 }
 
@@ -44,12 +44,6 @@ const LINK_LOSS: Duration = Duration::from_secs(2);
 
 fn within(since: Timestamp, now: Timestamp, limit: Duration) -> bool {
     Duration::try_from(now.duration_since(since)).is_ok_and(|age| age < limit)
-}
-
-/// Servers that, asked to take over within four node timeouts after an election that they won, hold no new one
-/// (all of Redis; Valkey until 8.1, see valkey-io/valkey pull requests 1274 and 1711).
-fn votes_go_stale(release: &Release) -> bool {
-    release.engine == Engine::Redis || release.version < Version::new(8, 1, 0)
 }
 
 /// Takes over by a vote of the primaries, and waits until the server says that it is the primary.
@@ -103,7 +97,7 @@ fn owns(view: &BusView) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use justmanage_model::{Bytes, PrimaryLink, ServerObservation, SlotSet};
+    use justmanage_model::{Bytes, Engine, PrimaryLink, Release, ServerObservation, SlotSet, Version};
 
     use super::*;
 
@@ -134,7 +128,18 @@ mod tests {
         let server = ServerState::Running(Box::new(server));
         let agent_version = String::new();
         let (settled, last, asked, severed, limits) = (None, None, None, None, Vec::new());
-        NodeObservation { agent_version, settled, server, last, promoted, asked, severed, at: None, limits }
+        NodeObservation {
+            agent_version,
+            settled,
+            server,
+            last,
+            promoted,
+            asked,
+            handover: None,
+            severed,
+            at: None,
+            limits,
+        }
     }
 
     #[test]

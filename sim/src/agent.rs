@@ -255,6 +255,7 @@ impl World {
             last: agent.memory.last(),
             promoted: agent.memory.kept.promoted,
             asked: agent.memory.asked.clone(),
+            handover: agent.memory.handover.clone(),
             severed: agent.memory.severed,
             at: None,
             limits: Vec::new(),

@@ -57,6 +57,12 @@ pub struct Bus {
     pub minority_at: Option<Ms>,
     /// The election that it holds.
     pub election: Election,
+    /// As a primary: when a replica of its own was last given a vote.
+    pub voted_own_at: Option<Ms>,
+    /// As a replica: a planned failover that it began, until when, and how far the primary is that holds back its writes.
+    pub handover: Option<(Ms, Option<u64>)>,
+    /// As a primary: for which replica it holds back its writes, and until when.
+    pub held_for: Option<(Id, Ms)>,
 }
 
 /// Another server.
@@ -136,6 +142,9 @@ impl Bus {
             up_at: 0,
             minority_at: None,
             election: Election::default(),
+            voted_own_at: None,
+            handover: None,
+            held_for: None,
         }
     }
 
@@ -180,6 +189,9 @@ impl Bus {
         self.ok = false;
         self.minority_at = None;
         self.election = Election::default();
+        self.voted_own_at = None;
+        self.handover = None;
+        self.held_for = None;
         self.peers.retain(|_, peer| !peer.handshake);
         for peer in self.peers.values_mut() {
             peer.suspected = false;

@@ -133,7 +133,11 @@ impl Field {
         let server = &place.server;
         let owner = server.bus.owners[usize::from(place.seat.shard)] == Some(server.bus.id);
         let works = place.on && server.process == Process::Up && !server.hung;
-        works && owner && server.bus.ok && server.near >= server.setting("min-replicas-to-write")
+        works
+            && owner
+            && server.bus.ok
+            && server.bus.held_for.is_none()
+            && server.near >= server.setting("min-replicas-to-write")
     }
 
     /// The server that owns a shard's slots, by the highest epoch among those that say so.

@@ -87,6 +87,6 @@ fn outline(said: Option<&NodeObservation>) -> impl PartialEq + use<> {
             ServerState::Down { .. } => (3, None),
             ServerState::Hung { .. } => (4, None),
         };
-        (server, said.settled, said.asked.is_some(), said.severed)
+        (server, said.settled, said.asked.is_some(), said.handover.clone(), said.severed)
     })
 }

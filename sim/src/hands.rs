@@ -1,6 +1,6 @@
 //! What agents do: steps at their own node, and changes of the Record.
 
-use justmanage_model::{BusId, Fence, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
+use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
 
 use crate::agent::Supervised;
 use crate::bus::bus_id;
@@ -42,6 +42,10 @@ impl World {
                 let shard = self.field.nodes[node].seat.shard;
                 self.agents[node].memory.severed = record.takeovers.get(&shard).map(|takeover| takeover.at);
                 self.field.sever(node);
+                Ok(())
+            }
+            NodeStep::TakeTurn => {
+                self.take_turn(node, record);
                 Ok(())
             }
             NodeStep::TakeOver => self.take_over(node, record),
@@ -95,6 +99,12 @@ impl World {
         if !leaving && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
             self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
         }
+        let server = &self.field.nodes[node].server;
+        let shard = self.field.nodes[node].seat.shard;
+        let others = record.members.values().filter(|member| member.seat.shard == shard).count() > 1;
+        if self.field.promises.calm && !leaving && server.process == Process::Up && server.bus.owns() && others {
+            self.field.violation(format!("node {node} is stopped under its writers, and could have handed over"));
+        }
         self.agents[node].wanted = false;
         self.agents[node].ended = false;
         if self.field.nodes[node].server.process == Process::Up {
@@ -144,6 +154,19 @@ impl World {
         let peers = &self.field.nodes[node].server.bus.peers;
         let found = peers.keys().copied().find(|peer| bus_id(*peer) == id);
         self.field.forget(node, found.ok_or("unknown node")?)
+    }
+
+    fn take_turn(&mut self, node: usize, record: &Record) {
+        let Some(grant) = &record.grant else { return };
+        if self.field.nodes[node].server.bus.owns() {
+            return;
+        }
+        let before = self.agents[node].memory.handover.take().filter(|before| before.given == grant.given);
+        let tries = before.map_or(0, |before| before.tries) + 1;
+        let refused = self.field.plan_failover(node).err();
+        self.counts.handovers += 1;
+        let at = self.clock(node);
+        self.agents[node].memory.handover = Some(Handover { given: grant.given, tries, at, refused });
     }
 
     fn take_over(&mut self, node: usize, record: &Record) -> Result<(), String> {
@@ -221,6 +244,10 @@ impl World {
                 next.grant = Some(grant.clone());
             }
             RecordChange::ClearGrant => next.grant = None,
+            RecordChange::Halt(halt) => {
+                next.grant = None;
+                next.halt = Some(halt.clone());
+            }
             RecordChange::EndPasswords(by) => {
                 next.end_passwords(*by);
                 self.field.passwords_end(&record.users, &next.users);
@@ -229,6 +256,7 @@ impl World {
             RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),
             RecordChange::EndTakeover(shard) => drop(next.takeovers.remove(shard)),
         }
+        next.raise_layout();
         (next != *record).then(|| {
             next.generation = record.generation.next();
             next

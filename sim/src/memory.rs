@@ -1,6 +1,6 @@
 //! What an agent remembers of its server from one look to the next, as `justmanage-agent` does; part of it outlives the agent.
 
-use justmanage_model::{AskedFailover, LastRole, Role, ServerObservation, Timestamp};
+use justmanage_model::{AskedFailover, Handover, LastRole, Role, ServerObservation, Timestamp};
 
 /// What an agent remembers.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,8 @@ pub struct Memory {
     link_down: Option<Timestamp>,
     /// For which takeover (by the moment in the Record) it cut its replica's link.
     pub severed: Option<Timestamp>,
+    /// How far a handover to its server has come.
+    pub handover: Option<Handover>,
     /// Whom it asked to take over.
     pub asked: Option<AskedFailover>,
     /// Its server keeps nothing on disk, ended without saving, and has received nothing since; on disk. With the offset that it
@@ -30,7 +32,7 @@ pub struct Memory {
 pub struct Kept {
     /// What the server was.
     pub last: Option<LastRole>,
-    /// Since when it has been a primary by election or takeover.
+    /// When its process last became a primary by election or takeover.
     pub promoted: Option<Timestamp>,
     /// It saved its data when it ended, also if it keeps nothing on disk otherwise, and has not been started since.
     saved: bool,
@@ -57,6 +59,8 @@ impl Memory {
 
     /// The server is about to be started: what it saved is not all that it will have.
     pub fn starts(&mut self) {
+        self.kept.promoted = None;
+        self.disk.promoted = None;
         self.untouched = Some(std::mem::take(&mut self.kept.saved));
         self.disk = self.kept.clone();
     }
@@ -115,8 +119,6 @@ impl Memory {
         let primary = bus.is_primary() && !bus.slots.is_empty();
         if primary && self.kept.last.as_ref().is_some_and(|last| !last.primary) {
             self.kept.promoted = Some(now);
-        } else if !primary {
-            self.kept.promoted = None;
         }
         let replicas = match &bus.role {
             Role::Primary { replicas } => replicas.clone(),

@@ -85,13 +85,16 @@ impl World {
     }
 
     /// A person reads that a node has to be removed, and does that: another takes its place, and then its machine goes. Not the
-    /// other way round, since its agent may be the majority.
+    /// other way round, since its agent may be the majority. Or that something has failed, and applies again.
     pub fn do_as_the_hint_says(&mut self) {
         let Some(leader) = self.store.leader.filter(|_| self.can_operate()) else { return };
         let waiting = match &self.agents[leader].last_plan {
             Some((_, Plan::Wait(waiting) | Plan::Act(_, waiting))) => waiting.clone(),
             _ => return,
         };
+        if self.store.record.halt.is_some() {
+            self.operate(|_| {});
+        }
         for reason in waiting {
             let Waiting::Stuck { what, .. } = reason else { continue };
             let about =

@@ -62,11 +62,10 @@ impl Shape {
         }
     }
 
-    /// Whether a server of this release re-uses old votes when it is asked to take over soon after an election that it won
-    /// (all of Redis; Valkey before 8.1).
+    /// See [`Release::votes_go_stale`].
     #[must_use]
     pub fn votes_go_stale(&self) -> bool {
-        self.release.engine == Engine::Redis || self.release.version < Version::new(8, 1, 0)
+        self.release.votes_go_stale()
     }
 
     /// How many nodes.
@@ -122,6 +121,7 @@ impl Shape {
             users: BTreeMap::new(),
             ca_certificate: None,
             grant: None,
+            halt: None,
             vault: None,
             fences: BTreeMap::new(),
             takeovers: BTreeMap::new(),

@@ -181,6 +181,7 @@ fn changes(before: &Record, after: &Record) -> String {
     word(before.ca_certificate != after.ca_certificate, "authority".to_owned());
     word(before.vault != after.vault, "vault".to_owned());
     word(before.grant != after.grant, format!("grant {:?}", after.grant.as_ref().map(|grant| &grant.nodes)));
+    word(before.halt != after.halt, format!("halt {:?}", after.halt));
     word(before.fences != after.fences, format!("fences {:?}", after.fences));
     word(before.takeovers != after.takeovers, format!("takeovers {:?}", after.takeovers));
     words.into_iter().collect::<Vec<_>>().join(", ")

@@ -49,6 +49,8 @@ pub struct Counts {
     pub stops: u64,
     /// Takeovers that were carried out at the word of the majority of agents.
     pub takeovers: u64,
+    /// Planned failovers that were begun.
+    pub handovers: u64,
     /// Those of them from a primary that was frozen (`SIGSTOP`) and may wake at any moment.
     pub frozen: u64,
     /// Those of them from a primary that was alive and cut off.
@@ -159,7 +161,9 @@ impl World {
     /// An operator changes the Record.
     pub fn operate(&mut self, change: impl FnOnce(&mut Record)) {
         let mut next = self.store.record.clone();
+        next.halt = None;
         change(&mut next);
+        next.raise_layout();
         if next != self.store.record {
             next.generation = self.store.record.generation.next();
             self.commit(next);

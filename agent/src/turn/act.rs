@@ -7,7 +7,7 @@ use justmanage_engine::{
     BUS_FILE, CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config, mend_bus_file,
 };
 use justmanage_identity::seal::SealError;
-use justmanage_model::{AskedFailover, BusId, Member, NodeId, NodeStep, Record, SlotSet, Step};
+use justmanage_model::{AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Record, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 use tracing::warn;
@@ -78,6 +78,7 @@ impl Turn {
             NodeStep::Meet(nodes) => self.meet(record, nodes).await,
             NodeStep::Replicate(node) => self.replicate(record, *node).await,
             NodeStep::Forget(ids) => self.forget(record, ids).await,
+            NodeStep::TakeTurn => self.take_turn(record).await,
             NodeStep::AskFailover(replica) => self.ask_failover(record, *replica).await,
             NodeStep::Sever => self.sever(record).await,
             NodeStep::TakeOver => {
@@ -180,6 +181,23 @@ impl Turn {
         let mut server = self.server(record).await?;
         for id in ids {
             server.cluster_forget(*id).await?;
+        }
+        self.put_back(server)
+    }
+
+    /// Tells the server to take over, and does not wait: whether it did is seen by everybody. What it was told is remembered
+    /// before, so that an attempt that ends badly counts.
+    async fn take_turn(&mut self, record: &Record) -> Result<(), StepError> {
+        let Some(grant) = &record.grant else { return Ok(()) };
+        let before = self.memory.handover.take().filter(|before| before.given == grant.given);
+        let tries = before.map_or(0, |before| before.tries) + 1;
+        let at = (self.tools.clock)();
+        self.memory.handover = Some(Handover { given: grant.given, tries, at, refused: None });
+        let mut server = self.server(record).await?;
+        let told = server.cluster_failover().await;
+        if let (Err(error), Some(handover)) = (&told, &mut self.memory.handover) {
+            warn!(error = error.to_string(), "the server does not take over");
+            handover.refused = Some(error.to_string());
         }
         self.put_back(server)
     }

@@ -60,6 +60,10 @@ impl Turn {
             }
             RecordChange::Give(grant) => next.grant = Some(grant.clone()),
             RecordChange::ClearGrant => next.grant = None,
+            RecordChange::Halt(halt) => {
+                next.grant = None;
+                next.halt = Some(halt.clone());
+            }
             RecordChange::EndPasswords(by) => next.end_passwords(*by),
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),
             RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use justmanage_model::{AskedFailover, BusView, LastRole, Role, ServerObservation, Timestamp};
+use justmanage_model::{AskedFailover, BusView, Handover, LastRole, Role, ServerObservation, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -17,6 +17,8 @@ pub(super) struct Memory {
     link_down: Option<Timestamp>,
     /// When it was cut by this agent.
     pub(super) severed: Option<Timestamp>,
+    /// How far a handover to the server has come.
+    pub(super) handover: Option<Handover>,
     /// Whom the agent asked to take over.
     pub(super) asked: Option<AskedFailover>,
     /// This agent started the server that runs; otherwise it may have received anything before it was seen.
@@ -49,7 +51,7 @@ impl Memory {
         self.kept.last.clone()
     }
 
-    /// Since when it has been a primary by election or takeover.
+    /// When its process last became a primary by election or takeover.
     pub(super) fn promoted(&self) -> Option<Timestamp> {
         self.kept.promoted
     }
@@ -63,6 +65,11 @@ impl Memory {
     /// what was a primary stays one, and is held back where its data are elsewhere.
     pub(super) fn starts(&mut self, data: bool, directory: &Directory) {
         self.started = true;
+        // Votes die with the process.
+        let voted = self.kept.promoted.take().is_some();
+        if voted {
+            self.keep(directory);
+        }
         if !data && (self.kept.first.is_some() || self.kept.last.is_some()) {
             self.kept.first = None;
             self.kept.last.take_if(|last| !last.primary);
@@ -79,8 +86,6 @@ impl Memory {
         let before = self.kept.clone();
         if primary && self.kept.last.as_ref().is_some_and(|last| !last.primary) {
             self.kept.promoted = Some(now);
-        } else if !primary {
-            self.kept.promoted = None;
         }
         let replicas = match &bus.role {
             Role::Primary { replicas } => replicas.clone(),

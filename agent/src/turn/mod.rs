@@ -189,6 +189,7 @@ impl Turn {
             last: self.last(),
             promoted: self.memory.promoted(),
             asked: self.memory.asked.clone(),
+            handover: self.memory.handover.clone(),
             severed: self.memory.severed,
             at: self.at(),
             limits,

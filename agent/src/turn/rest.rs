@@ -38,6 +38,7 @@ fn patience(reason: &Waiting, now: Timestamp) -> Duration {
             Duration::try_from(retry_at.duration_since(now)).unwrap_or_default().clamp(STARTING, WAITING)
         }
         Waiting::TakingOver { .. }
+        | Waiting::HandingOver { .. }
         | Waiting::HeldBack { .. }
         | Waiting::Joining { .. }
         | Waiting::NotIntroduced { .. } => BRISK,

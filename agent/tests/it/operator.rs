@@ -227,6 +227,7 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
         ca_certificate: None,
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

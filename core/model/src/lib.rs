@@ -62,9 +62,11 @@ pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
 pub use interval::Interval;
 pub use name::{ClusterName, UserName};
-pub use observation::{AskedFailover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState};
+pub use observation::{
+    AskedFailover, Handover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState,
+};
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
-pub use record::{Fence, Grant, Member, Phase, Record, Takeover};
+pub use record::{Fence, Grant, Halt, Member, Phase, Record, Takeover};
 pub use release::{Artefact, Engine, Line, PackageRevision, Release, ReleaseTarget, Version};
 pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet};

@@ -40,13 +40,16 @@ pub struct NodeObservation {
     /// What the server was when it was last seen; kept on disk, so that it is known when the server does not run.
     #[serde(default)]
     pub last: Option<LastRole>,
-    /// Since when the server has been a primary by election or takeover: until four node timeouts later, servers with the
-    /// stale-vote fault must not be handed over to.
+    /// When the server's process last became a primary by election or takeover, whatever it has been since: until four node
+    /// timeouts later, servers with the stale-vote fault must not be handed over to.
     #[serde(default)]
     pub promoted: Option<Timestamp>,
     /// Whom the agent asked to take over from its dead server, since that died.
     #[serde(default)]
     pub asked: Option<AskedFailover>,
+    /// How far a handover to this node's server has come, since the agent began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<Handover>,
     /// When the agent last cut its replica's link to the primary for a takeover.
     #[serde(default)]
     pub severed: Option<Timestamp>,
@@ -83,6 +86,19 @@ pub struct AskedFailover {
     pub at: Timestamp,
     /// It took over; otherwise why it did not.
     pub answer: Result<(), String>,
+}
+
+/// What became of a handover that was granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// By which grant: the generation that gave it.
+    pub given: Generation,
+    /// How often the server was told to take over.
+    pub tries: u32,
+    /// When it was told last.
+    pub at: Timestamp,
+    /// Why it refused, if it did.
+    pub refused: Option<String>,
 }
 
 /// The database process.
@@ -167,6 +183,7 @@ impl NodeObservation {
         }
         self.last.iter_mut().for_each(|last| set(&mut last.at));
         self.asked.iter_mut().for_each(|asked| set(&mut asked.at));
+        self.handover.iter_mut().for_each(|handover| set(&mut handover.at));
         self.promoted.iter_mut().for_each(set);
         self
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use std::collections::BTreeMap;
 
-use crate::{BusId, Fence, Grant, NodeAddresses, NodeId, SlotSet, Takeover, Timestamp};
+use crate::{BusId, Fence, Grant, Halt, NodeAddresses, NodeId, SlotSet, Takeover, Timestamp};
 
 /// What is to happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum NodeStep {
     Replicate(NodeId),
     /// Forget these servers, which are no members' any more.
     Forget(Vec<BusId>),
+    /// Take the shard over from its primary by the servers' own planned failover, which loses nothing.
+    TakeTurn,
     /// Ask this member to take over from the node's own server, whose process is dead.
     AskFailover(NodeId),
     /// Cut the link to the primary, so that it notices at once that nobody copies it.
@@ -86,6 +88,8 @@ pub enum RecordChange {
     Give(Grant),
     /// The operation that it allowed is done.
     ClearGrant,
+    /// The operation that was allowed has failed: nothing is begun that disturbs nodes until an operator changes something.
+    Halt(Halt),
     /// The time of the passwords that end at this moment or before is over.
     EndPasswords(Timestamp),
 }
@@ -189,6 +193,20 @@ pub enum Waiting {
         /// Which node.
         by: NodeId,
     },
+    /// A replica takes its shard over from its primary, which is well, so that the next step disturbs no writer.
+    HandingOver {
+        /// Which shard.
+        shard: u16,
+        /// Which node takes over.
+        to: NodeId,
+    },
+    /// A replica is not handed over to yet: its server would count the votes of an election that it won before.
+    VotesStale {
+        /// Which node.
+        node: NodeId,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A member has not joined the cluster yet.
     Joining {
         /// Which.
@@ -241,6 +259,10 @@ impl fmt::Display for Waiting {
             Self::HeldBack { node, why } => write!(f, "The server of node {node} is not started: {why}"),
             Self::NoPrimary { shard } => write!(f, "Shard {shard} has no primary."),
             Self::TakingOver { shard, by } => write!(f, "Node {by} is taking shard {shard} over."),
+            Self::HandingOver { shard, to } => write!(f, "Shard {shard} is handed over to node {to}."),
+            Self::VotesStale { node, until } => {
+                write!(f, "Node {node} won an election lately, and can be handed over to from {until} on.")
+            }
             Self::Joining { node } => write!(f, "Node {node} is joining the cluster."),
             Self::MembersMissing { have, want } => {
                 write!(f, "The cluster has {have} of {want} nodes; an apply makes the missing ones.")

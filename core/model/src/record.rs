@@ -62,6 +62,18 @@ pub struct Record {
     /// Which node takes which shard over, by the word of the majority of agents. Writer: the agents.
     #[serde(default)]
     pub takeovers: BTreeMap<u16, Takeover>,
+    /// Why nothing that disturbs nodes is begun any more. Writer: the agents; an operator's next change takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halt: Option<Halt>,
+}
+
+/// Something that was granted has failed, with the cluster whole. Nobody tries it again until a person has looked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// What failed: one sentence.
+    pub what: String,
+    /// When, by the clock of whoever proposed it.
+    pub since: Timestamp,
 }
 
 /// Whether a shard's primary may take writes that no replica receives.
@@ -105,10 +117,10 @@ pub struct Takeover {
 
 /// The newest layout of [`Record`] that this code reads and writes.
 ///
-/// 2: passwords that end, and temporary users. A Record of layout 1 is read as it is, and becomes one of layout 2 when the first
-/// of these enters it ([`Record::raise_layout`]); software that knows only layout 1 refuses it from then on, instead of dropping
-/// an end that it cannot see.
-pub const LAYOUT: u32 = 2;
+/// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). A Record of an older layout
+/// is read as it is, and becomes a newer one when the first of these enters it ([`Record::raise_layout`]); software that knows
+/// only the older layout refuses it from then on, instead of dropping an end that it cannot see.
+pub const LAYOUT: u32 = 3;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.
@@ -176,4 +188,6 @@ pub struct Grant {
 pub enum Operation {
     /// Stop the server and start it again.
     Restart,
+    /// Take the shard over from its primary, which is well, and loses nothing by it.
+    Handover,
 }

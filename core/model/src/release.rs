@@ -222,6 +222,14 @@ impl Release {
         Self { engine, version, package: None }
     }
 
+    /// Servers that, asked to take over within four node timeouts after an election that they won, hold no new one but count
+    /// the old votes, and lose to the old primary's higher epoch (all of Redis; Valkey until 8.1, see valkey-io/valkey pull
+    /// requests 1274 and 1711).
+    #[must_use]
+    pub fn votes_go_stale(&self) -> bool {
+        self.engine == Engine::Redis || self.version < Version::new(8, 1, 0)
+    }
+
     /// Whether a server that says of itself that it is `other` may be this release.
     ///
     /// A running server does not know its package, so a revision decides only where both sides have one.

@@ -8,8 +8,8 @@
 //! agent that leads.
 //!
 //! One file per concern; the order in which they are asked is the policy. A node about which an earlier concern has something
-//! to say is left alone by the later ones; other nodes go on. `rebalance`, `roll` and `back_up` take their places between these
-//! when clusters are scaled and upgraded.
+//! to say is left alone by the later ones; other nodes go on. `rebalance` and `back_up` take their places between these when
+//! clusters are scaled and backed up.
 //!
 //! | concern | what it decides |
 //! |---|---|
@@ -21,7 +21,8 @@
 //! | [`form`] | making a cluster out of members |
 //! | [`leave`] | taking it down at the user's word |
 //! | [`expire`] | passwords and temporary users whose time is over |
-//! | [`tune`] | configuration, users and certificates as they are wanted |
+//! | [`tune`] | configuration, users and certificates as they are wanted, in running servers |
+//! | [`roll`] | what needs a restart: one node at a time, primaries after they have handed over |
 //!
 //! Questions of safety ([`safety`]) answer with a reason, never with a bool, and the reason reaches the user unchanged.
 
@@ -30,10 +31,12 @@ mod expire;
 mod fence;
 mod form;
 mod guard;
+mod handover;
 mod heal;
 mod leave;
 mod locate;
 mod revive;
+mod roll;
 mod safety;
 mod settle;
 mod tune;
@@ -43,6 +46,7 @@ use justmanage_model::{Observation, Plan, Record, Timestamp};
 
 use draft::Draft;
 pub use fence::TAKEOVER_PATIENCE;
+pub use handover::{HANDOVER_PATIENCE, HANDOVER_TRIES};
 pub use heal::{HANG_PATIENCE, HELD_PATIENCE, START_FAILURES_STUCK, START_PATIENCE};
 pub use locate::CALLED_IN_VAIN;
 pub use revive::{ELECTION_PATIENCE, FAILOVER_LAG_MAX, LAST_REPORT_MAX};
@@ -68,6 +72,7 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
         leave::leave,
         expire::expire,
         tune::tune,
+        roll::roll,
     ];
     for concern in policy {
         concern(&view, &mut draft);

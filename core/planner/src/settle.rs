@@ -4,6 +4,7 @@ use justmanage_model::record::{FENCE_LAG_S, Operation};
 use justmanage_model::{Grant, NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
 
 use crate::draft::Draft;
+use crate::handover;
 use crate::safety;
 use crate::view::{Serving, View};
 
@@ -21,7 +22,10 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft) {
         return;
     }
     if let Some(grant) = &view.record.grant {
-        settle_restart(view, draft, grant);
+        match grant.operation {
+            Operation::Restart => settle_restart(view, draft, grant),
+            Operation::Handover => handover::settle(view, draft, grant),
+        }
     }
     for (shard, takeover) in &view.record.takeovers {
         settle_takeover(view, draft, *shard, takeover);
@@ -30,9 +34,6 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft) {
 }
 
 fn settle_restart(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
-    match grant.operation {
-        Operation::Restart => {}
-    }
     let mut open = false;
     for node in &grant.nodes {
         match restart_of(view, *node) {
@@ -75,8 +76,13 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
     };
     let Some(one) = view.serving_at(node) else { return Next::Heal };
     if !view.drift(one).restart.is_empty() {
-        return match server.started == Some(view.record.generation) {
+        let tried = server.started == Some(view.record.generation);
+        return match tried {
             true => Next::Wait(in_vain(view, one)),
+            // It was elected since it was given leave as a replica: it hands over first.
+            false if one.owns() && has_replicas(view, one) => {
+                safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
+            }
             false => Next::Step(NodeStep::StopServer),
         };
     }
@@ -87,6 +93,11 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
         // very grant, and the grant must not end under its hands.
         None => safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear),
     }
+}
+
+/// Whether there are others in its shard, who can take it over.
+fn has_replicas(view: &View<'_>, one: Serving<'_>) -> bool {
+    view.shard(one.member.seat.shard).count() > 1
 }
 
 /// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.

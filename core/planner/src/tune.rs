@@ -1,9 +1,6 @@
 //! Configuration, users and certificates as they are wanted.
 
-use std::collections::BTreeSet;
-
-use justmanage_model::record::Operation;
-use justmanage_model::{Grant, NodeStep, Phase, RecordChange, Waiting, user};
+use justmanage_model::{NodeStep, Phase, Waiting, user};
 
 use crate::draft::Draft;
 use crate::safety;
@@ -13,15 +10,12 @@ use crate::view::{Serving, View};
 /// renewing fail for weeks. Certificates are to be issued for at least three times as long.
 pub const RENEW_BEFORE: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
-/// First whatever works in the running server, on all nodes; then, one node at a time and by a grant, what needs a restart.
+/// Whatever works in the running server, on all nodes at once.
 pub(crate) fn tune(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) {
         return;
     }
     live(view, draft);
-    if draft.is_calm() {
-        restart(view, draft);
-    }
 }
 
 /// What can be mended while the server runs; each step once more costs nothing.
@@ -54,16 +48,4 @@ fn unknown_key(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
     }
     let what = format!("The server of node {} ({}) has no configuration key {first:?}.", one.node, one.server.release);
     Some(view.stuck(view.now, what, format!("Remove config[{first:?}].")))
-}
-
-/// Replicas first: a primary whose replicas have taken the new value already is the one whose restart is felt.
-fn restart(view: &View<'_>, draft: &mut Draft) {
-    let needs = view.serving().filter(|one| !view.drift(*one).restart.is_empty());
-    let Some(one) = needs.min_by_key(|one| (one.owns(), one.node)) else { return };
-    if let Some(reason) = safety::why_not_restart(view, one.node) {
-        return draft.wait(reason);
-    }
-    let given = view.record.generation.next();
-    let grant = Grant { operation: Operation::Restart, nodes: BTreeSet::from([one.node]), given };
-    draft.change(RecordChange::Give(grant));
 }

@@ -42,6 +42,7 @@ pub(crate) fn nothing(group: Option<&Group>) -> NodeObservation {
         last: None::<LastRole>,
         promoted: None,
         asked: None,
+        handover: None,
         severed: None,
         limits: Vec::new(),
         at: None,

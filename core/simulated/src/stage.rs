@@ -281,6 +281,7 @@ fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, rele
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

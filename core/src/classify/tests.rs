@@ -80,6 +80,7 @@ fn record(phase: Phase, unclaimed: bool) -> Record {
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

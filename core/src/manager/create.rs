@@ -154,6 +154,7 @@ fn first_record(
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

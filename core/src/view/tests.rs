@@ -51,6 +51,7 @@ fn record() -> Record {
         users: BTreeMap::new(),
         ca_certificate: Some("certificate".into()),
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

@@ -17,6 +17,7 @@ impl Field {
         self.suspect(node);
         self.judge(node);
         self.elect(node);
+        self.hand_over(node);
         self.reconsider(node);
     }
 

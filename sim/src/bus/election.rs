@@ -20,6 +20,14 @@ impl Field {
         if bus.election.by_hand.is_some_and(|until| until <= now) {
             bus.election.by_hand = None;
         }
+        bus.handover.take_if(|(until, _)| *until <= now);
+        // It has everything that the primary has, which holds its writes back.
+        if let Some((until, Some(held))) = bus.handover
+            && server.data.len() >= held
+        {
+            bus.handover = None;
+            bus.election.by_hand = Some(until);
+        }
         let by_hand = bus.election.by_hand.is_some();
         let Some(primary) = bus.replica_of.filter(|primary| bus.shares_of(*primary) > 0) else { return };
         let failed = bus.peers.get(&primary).is_some_and(|peer| peer.failed.is_some());
@@ -90,9 +98,13 @@ impl Field {
         if !bus.owns() || header.epoch < bus.epoch || bus.voted == bus.epoch {
             return;
         }
-        let Some(peer) = bus.peers.get(&primary) else { return };
-        let recent = peer.voted_at.is_some_and(|at| now < at + 2 * bus.patience);
-        if !(peer.failed.is_some() || by_hand) || recent {
+        // It may be its own place that is wanted.
+        let own = primary == bus.id;
+        let peer = bus.peers.get(&primary);
+        let voted_at = if own { bus.voted_own_at } else { peer.and_then(|peer| peer.voted_at) };
+        let recent = voted_at.is_some_and(|at| now < at + 2 * bus.patience);
+        let failed = peer.is_some_and(|peer| peer.failed.is_some());
+        if !(own || peer.is_some()) || !(failed || by_hand) || recent {
             return;
         }
         let outdated =
@@ -101,8 +113,9 @@ impl Field {
             return;
         }
         bus.voted = bus.epoch;
-        if let Some(peer) = bus.peers.get_mut(&primary) {
-            peer.voted_at = Some(now);
+        match bus.peers.get_mut(&primary) {
+            Some(peer) => peer.voted_at = Some(now),
+            None => bus.voted_own_at = Some(now),
         }
         if let Some(to) = bus.peers.get(&header.id).map(|peer| peer.at) {
             self.send(node, to, Body::Vote);
@@ -119,5 +132,42 @@ impl Field {
         bus.election.by_hand = Some(now + MANUAL_TIMEOUT);
         self.elect(node);
         Ok(())
+    }
+
+    /// `CLUSTER FAILOVER`.
+    pub(crate) fn plan_failover(&mut self, node: usize) -> Result<(), String> {
+        let now = self.now;
+        let server = &mut self.nodes[node].server;
+        let Some(primary) = server.bus.replica_of else {
+            return Err("You should send CLUSTER FAILOVER to a replica".to_owned());
+        };
+        let peer = server.bus.peers.get(&primary).filter(|peer| peer.failed.is_none() && peer.linked());
+        let at = peer.ok_or("Master is down or failed, please use CLUSTER FAILOVER FORCE")?.at;
+        server.bus.election.by_hand = None;
+        server.bus.handover = Some((now + MANUAL_TIMEOUT, None));
+        self.note(|| format!("node {node} asks its primary to hold back its writes"));
+        self.send(node, at, Body::HoldWrites);
+        Ok(())
+    }
+
+    /// A primary's part.
+    pub(super) fn hold_writes(&mut self, node: usize, header: &Header) {
+        let until = self.now + MANUAL_TIMEOUT;
+        let bus = &mut self.nodes[node].server.bus;
+        if bus.owns() && header.replica_of == Some(bus.id) {
+            bus.held_for = Some((header.id, until));
+        }
+    }
+
+    /// One round of a primary that holds back its writes: it says how far they have come.
+    pub(super) fn hand_over(&mut self, node: usize) {
+        let now = self.now;
+        let server = &mut self.nodes[node].server;
+        server.bus.held_for.take_if(|(_, until)| *until <= now);
+        let (data, bus) = (server.data.len(), &server.bus);
+        let to = bus.held_for.and_then(|(id, _)| bus.peers.get(&id)).map(|peer| peer.at);
+        if let Some(to) = to {
+            self.send(node, to, Body::Held(data));
+        }
     }
 }

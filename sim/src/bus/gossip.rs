@@ -49,6 +49,10 @@ pub enum Body {
     News,
     /// Somebody has failed.
     Fail(Id),
+    /// A replica wants its primary to hold back its writes, and to hand over to it.
+    HoldWrites,
+    /// They are held back, and so far have they come.
+    Held(u64),
     /// A replica wants its primary's place; by hand, also when that has not failed.
     VoteRequest {
         /// An operator or an agent asked for it.
@@ -186,6 +190,13 @@ impl Field {
             }
             Body::VoteRequest { by_hand } => self.vote(to, &header, by_hand),
             Body::Vote => self.count(to, &header),
+            Body::HoldWrites => self.hold_writes(to, &header),
+            Body::Held(so_far) => {
+                if let Some((_, held)) = &mut bus.handover {
+                    *held = Some(so_far);
+                    self.elect(to);
+                }
+            }
             Body::Update { owner, epoch, shares } => {
                 if let Some(peer) = bus.peers.get_mut(&owner)
                     && peer.config_epoch < epoch

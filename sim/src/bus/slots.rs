@@ -31,6 +31,8 @@ impl Field {
         }
         let was_primary = bus.replica_of.replace(primary).is_none();
         bus.election.by_hand = None;
+        bus.handover = None;
+        bus.held_for = None;
         let id = bus.id;
         bus.owners.iter_mut().filter(|owner| **owner == Some(id)).for_each(|owner| *owner = None);
         self.note(|| {

@@ -152,8 +152,10 @@ impl Record {
             return Err(RecordFault::Grant("it was given by a later generation"));
         }
         match grant.operation {
-            Operation::Restart if grant.nodes.len() != 1 => Err(RecordFault::Grant("a restart names exactly one node")),
-            Operation::Restart => Ok(()),
+            Operation::Restart | Operation::Handover if grant.nodes.len() != 1 => {
+                Err(RecordFault::Grant("a restart or a handover names exactly one node"))
+            }
+            Operation::Restart | Operation::Handover => Ok(()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Passwords and users whose time is over, and the layout that a Record with such needs.
 
-use super::Record;
+use super::{Operation, Record};
 use crate::Timestamp;
 
 impl Record {
@@ -26,8 +26,13 @@ impl Record {
 
     /// The oldest layout that can say everything that the Record holds.
     pub(super) fn least_layout(&self) -> u32 {
+        let handover = self.grant.as_ref().is_some_and(|grant| grant.operation == Operation::Handover);
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
-        if temporary || self.ends().next().is_some() { 2 } else { 1 }
+        match () {
+            () if handover || self.halt.is_some() => 3,
+            () if temporary || self.ends().next().is_some() => 2,
+            () => 1,
+        }
     }
 
     fn ends(&self) -> impl Iterator<Item = Timestamp> {

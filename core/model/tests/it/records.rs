@@ -46,6 +46,7 @@ pub(crate) fn record() -> Record {
         users: BTreeMap::new(),
         ca_certificate: Some("PEM".to_owned()),
         grant: None,
+        halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),

@@ -52,6 +52,7 @@ fn seen(at: Option<NodeAddresses>) -> Seen<NodeObservation> {
         last: None,
         promoted: None,
         asked: None,
+        handover: None,
         severed: None,
         at,
         limits: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use justmanage_model::record::Operation;
 use justmanage_model::{
     Fence, NodeId, NodeStep, Observation, Phase, Plan, Record, RecordChange, Seen, ServerState, Step, Timestamp,
 };
@@ -142,10 +143,33 @@ fn harmless(record: &Record, seen: &Observation, now: Timestamp) -> Result<(), T
     Ok(())
 }
 
+fn owns(seen: &Observation, node: NodeId) -> bool {
+    let bus = seen.known(node).and_then(|seen| match &seen.server {
+        ServerState::Running(server) => server.bus.as_ref(),
+        _ => None,
+    });
+    bus.is_some_and(|bus| bus.is_primary() && !bus.slots.is_empty())
+}
+
+/// How many members are in the shard of one.
+fn shard_of(record: &Record, node: NodeId) -> usize {
+    let shard = record.members.get(&node).map(|member| member.seat.shard);
+    record.members.values().filter(|member| Some(member.seat.shard) == shard).count()
+}
+
+fn handover(record: &Record) -> bool {
+    record.grant.as_ref().is_some_and(|grant| grant.operation == Operation::Handover)
+}
+
 fn harmless_step(record: &Record, seen: &Observation, node: NodeId, step: &NodeStep) -> Result<(), TestCaseError> {
     let granted = record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&node));
     match step {
-        NodeStep::StopServer => prop_assert!(granted || record.phase == Phase::Leaving, "stopped without a grant"),
+        NodeStep::StopServer => {
+            prop_assert!(granted || record.phase == Phase::Leaving, "stopped without a grant");
+            let under = owns(seen, node) && shard_of(record, node) > 1;
+            prop_assert!(!under || record.phase == Phase::Leaving, "stopped under its writers");
+        }
+        NodeStep::TakeTurn => prop_assert!(granted && handover(record) && !owns(seen, node)),
         NodeStep::AssignSlots(_) | NodeStep::SetConfigEpoch(_) => prop_assert_eq!(record.phase, Phase::Forming),
         NodeStep::TakeOver => {
             let word = record.takeovers.values().find(|takeover| takeover.by == node);
@@ -205,7 +229,12 @@ fn harmless_change(
             prop_assert_eq!(&record.grant, &None, "never two");
             prop_assert_eq!(grant.nodes.len(), 1);
             prop_assert!(record.members.keys().all(|node| runs(*node)), "somebody is down, or may be");
+            prop_assert_eq!(&record.halt, &None, "nobody has looked yet");
+            let owner = grant.nodes.iter().any(|node| owns(seen, *node) && shard_of(record, *node) > 1);
+            prop_assert!(!owner, "a primary is disturbed under its writers, and could hand over");
         }
+        // What a handover has come to is the servers' own affair.
+        RecordChange::ClearGrant if handover(record) => {}
         RecordChange::ClearGrant => {
             let grant = record.grant.as_ref().map(|grant| grant.nodes.clone()).unwrap_or_default();
             let members: BTreeSet<NodeId> =

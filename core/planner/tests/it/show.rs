@@ -59,6 +59,7 @@ fn step(world: &World, step: &Step) -> (String, Option<String>) {
             (format!("forget {}: {}", name(node), ids.iter().map(|id| whose(*id)).collect::<Vec<_>>().join(" ")), None)
         }
         NodeStep::AskFailover(replica) => (format!("ask-failover {}: {}", name(node), name(*replica)), None),
+        NodeStep::TakeTurn => simple("take-turn"),
         NodeStep::Sever => simple("sever"),
         NodeStep::TakeOver => simple("take-over"),
         NodeStep::ServeAgain => simple("serve-again"),
@@ -94,6 +95,7 @@ fn change(world: &World, change: &RecordChange) -> String {
             format!("give {} {nodes}", format!("{:?}", grant.operation).to_lowercase())
         }
         RecordChange::ClearGrant => "clear-grant".to_owned(),
+        RecordChange::Halt(halt) => format!("halt ({})", plain(world, &halt.what)),
         RecordChange::EndPasswords(by) => {
             let ended = |user: &justmanage_model::User| {
                 user.passwords.iter().any(|one| one.until <= Some(*by) && one.until.is_some())
@@ -136,6 +138,10 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
         Waiting::HeldBack { node, why } => whole(format!("held-back {} ({})", name(node), plain(world, why))),
         Waiting::NoPrimary { shard } => whole(format!("no-primary {shard}")),
         Waiting::TakingOver { shard, by } => whole(format!("taking-over {shard} by {}", name(by))),
+        Waiting::HandingOver { shard, to } => whole(format!("handing-over {shard} to {}", name(to))),
+        Waiting::VotesStale { node, until } => {
+            whole(format!("votes-stale {} for {}s", name(node), (until.duration_since(now).as_millis() + 999) / 1000))
+        }
         Waiting::Joining { node } => simple("joining", node),
         Waiting::MembersMissing { have, want } => whole(format!("members-missing {have} of {want}")),
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),

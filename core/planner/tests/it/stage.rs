@@ -62,6 +62,14 @@ impl Stage {
             "seen" => drop(self.world.hidden.remove(&node)),
             "behind" => drop(self.world.behind.insert(node)),
             "aware" => drop(self.world.behind.remove(&node)),
+            "deaf" => {
+                let seat = self.world.field.nodes[node].seat;
+                let shard = |other: &usize| self.world.field.nodes[*other].seat.shard;
+                let voters: Vec<usize> =
+                    (0..self.world.field.nodes.len()).filter(|other| shard(other) != seat.shard).collect();
+                self.world.field.network.part(&[node], &voters, u64::MAX);
+            }
+            "heard" => self.world.field.network.mend(),
             "cut-off" | "reachable" => self.cut_off(node, what == "cut-off"),
             "off" => {
                 self.world.field.power_cut(node);

@@ -22,6 +22,7 @@ fn node_observation(server: ServerState, agent_version: String) -> NodeObservati
         last: None,
         promoted: None,
         asked: None,
+        handover: None,
         severed: None,
         at: None,
         limits: Vec::new(),
