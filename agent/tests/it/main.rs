@@ -23,6 +23,7 @@ mod process_commands;
 mod process_crash;
 mod process_server;
 mod process_support;
+mod rolling;
 mod servers;
 mod strangers;
 mod tuning;

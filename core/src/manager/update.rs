@@ -97,6 +97,8 @@ impl Manager {
                 }
                 record.unclaimed &= !wanted.presented;
                 record.spec = wanted.spec.clone();
+                // Whoever applies has seen why the agents stopped, and says: go on.
+                record.halt = None;
             })
             .await
             .map_err(stay)?;

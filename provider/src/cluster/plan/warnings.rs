@@ -71,10 +71,15 @@ pub(super) fn restarts(from: &ClusterSpec, to: &ClusterSpec) -> Option<Diagnosti
         "The nodes are restarted one after the other, each when the one before is back. Each saves its data first, and its keys \
          cannot be reached for that moment."
     } else {
-        "The nodes are restarted one after the other, replicas before primaries, each when the one before is back and in sync. \
-         Each saves its data first; while a primary starts, its shard takes no writes."
+        "The nodes are restarted one after the other, shard by shard, each when the one before is back and in sync. Each saves its \
+         data first. Replicas come first; then each primary hands its shard over to one of them, for which its writers wait some \
+         tens of milliseconds, and is restarted as a replica. It does not get its place back."
     };
     detail.push_str(nodes);
+    if to.replicas_per_shard > 0 {
+        let handovers = if to.shards == 1 { "1 handover".to_owned() } else { format!("{} handovers", to.shards) };
+        detail.push_str(&format!(" In all: {} restarts, {handovers}.", to.nodes()));
+    }
     let at = Path::attribute("config");
     let at = if to.config.contains_key(first) { at.key(first.as_str()) } else { at };
     Some(Diagnostic::warning("Rolling restart", detail).at(at))

@@ -1,0 +1,74 @@
+//! What needs a restart of every node goes through the cluster without losing a write: replicas first, and primaries only after
+//! they have handed over.
+
+use std::path::Path;
+
+use justmanage_model::{NodeId, Record};
+
+use crate::cluster::{Cluster, primary, server};
+use crate::healing::fenced;
+use crate::operator::Said;
+use crate::servers::{redis, valkey};
+use crate::writer::Writer;
+
+fn io_threads(said: &Said, node: NodeId) -> Option<&str> {
+    server(said, node)?.config.get("io-threads").map(String::as_str)
+}
+
+/// Every server has the value, and nothing is left to do.
+async fn until_all_have(cluster: &Cluster, value: &str) -> Said {
+    let done = |said: &Said| {
+        let all = said.record().members.keys().all(|node| io_threads(said, *node) == Some(value));
+        all && said.converged && said.record().grant.is_none()
+    };
+    cluster.operator(0).until("every server has been restarted", done).await
+}
+
+async fn roll(binary: &Path, shards: u16, replicas: u16) {
+    let cluster = Cluster::formed(binary, shards, replicas, |_| {}).await;
+    let before = cluster.operator(0).converged().await;
+    fenced(&cluster, 0, shards).await;
+    let mut writers = Vec::new();
+    for shard in 0..shards {
+        writers.push(Writer::begin(&cluster, shard).await);
+    }
+    let wanted = |record: &mut Record| drop(record.spec.config.insert("io-threads".into(), "2".into()));
+    cluster.operator(0).change(wanted).await;
+    let after = until_all_have(&cluster, "2").await;
+    assert_eq!(after.record().halt, None);
+    for (shard, writer) in (0..shards).zip(writers) {
+        writer.goes_on(20).await;
+        let (report, held) = writer.end().await;
+        eprintln!("shard {shard}: longest pause {:?}, {} acknowledged", report.gap, report.acknowledged);
+        assert!(held >= report.acknowledged, "lost {} of {}", report.acknowledged - held, report.acknowledged);
+        assert_ne!(
+            primary(&after, shard),
+            primary(&before, shard),
+            "it has handed over, and does not get its place back"
+        );
+    }
+    let pid = |said: &Said, node: NodeId| server(said, node).map(|server| server.pid);
+    for node in after.record().members.keys() {
+        assert_ne!(pid(&after, *node), pid(&before, *node), "every server is another process");
+    }
+}
+
+#[tokio::test]
+async fn three_shards_redis() {
+    roll(&redis(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn three_shards_valkey() {
+    roll(&valkey(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn one_shard_behind_its_fence() {
+    roll(&redis(), 1, 2).await;
+}
+
+#[tokio::test]
+async fn two_shards_behind_their_fences() {
+    roll(&valkey(), 2, 1).await;
+}
