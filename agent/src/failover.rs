@@ -77,10 +77,16 @@ pub(crate) async fn serve_again(server: &mut Connection) -> Result<(), CallError
     set_node_timeout(server, SHORTEST_REJOIN).await?;
     // A server that calls the cluster failing asks itself ten times a second whether that is over.
     let begun = Instant::now();
-    while begun.elapsed() < LIMIT && !server.bus_view().await?.ok {
-        tokio::time::sleep(LOOK).await;
-    }
-    set_node_timeout(server, NODE_TIMEOUT).await
+    let serves = async {
+        while begun.elapsed() < LIMIT && !server.bus_view().await?.ok {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    };
+    let serves = serves.await;
+    // Also when a look failed: a server that kept the short one would take every pause for a death.
+    let put_back = set_node_timeout(server, NODE_TIMEOUT).await;
+    serves.and(put_back)
 }
 
 /// The least that a server waits, whatever its node timeout (`CLUSTER_MIN_REJOIN_DELAY` in the servers' sources).
@@ -97,7 +103,10 @@ fn owns(view: &BusView) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use justmanage_model::{Bytes, Engine, PrimaryLink, Release, ServerObservation, SlotSet, Version};
+    use justmanage_engine::Login;
+    use justmanage_model::{Bytes, Engine, PrimaryLink, Release, Secret, ServerObservation, SlotSet, Version};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -162,5 +171,48 @@ mod tests {
             assert!(refused.is_none_or(|part| why.as_ref().is_some_and(|why| why.contains(part))), "{what}: {why:?}");
         }
         assert!(why_not(&replica(up, None), BusId::new([3; 20]), now).is_some_and(|why| why.contains("another one")));
+    }
+
+    /// The words of the next call; none after the last.
+    async fn next_call(lines: &mut Lines<BufReader<TcpStream>>) -> Option<Vec<String>> {
+        let count: usize = lines.next_line().await.ok()??.strip_prefix('*')?.parse().ok()?;
+        let mut words = Vec::new();
+        for _ in 0..count {
+            lines.next_line().await.ok()??;
+            words.push(lines.next_line().await.ok()??);
+        }
+        Some(words)
+    }
+
+    /// A server that takes settings and answers no question; what it was given as its node timeout, one after the other.
+    async fn settings_of_a_server_that_answers_nothing(listener: TcpListener) -> Vec<String> {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let (mut lines, mut timeouts) = (BufReader::new(stream).lines(), Vec::new());
+        while let Some(call) = next_call(&mut lines).await {
+            let answer = match call.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["CONFIG", "SET", "cluster-node-timeout", value] => {
+                    timeouts.push(value.to_owned());
+                    "+OK\r\n"
+                }
+                ["AUTH", ..] => "+OK\r\n",
+                _ => "-LOADING reading its data\r\n",
+            };
+            lines.get_mut().write_all(answer.as_bytes()).await.expect("an answer");
+        }
+        timeouts
+    }
+
+    #[tokio::test]
+    async fn the_node_timeout_is_put_back_also_when_a_look_fails() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let served = tokio::spawn(settings_of_a_server_that_answers_nothing(listener));
+        let login = Login { user: "agent".to_owned(), password: Secret::new(String::new()) };
+        let mut server = Connection::open_plaintext(address, &login, LIMIT).await.expect("a connection");
+        let failed = serve_again(&mut server).await;
+        assert!(matches!(failed, Err(CallError::Loading)), "{failed:?}");
+        drop(server);
+        let (short, usual) = (SHORTEST_REJOIN.as_millis().to_string(), NODE_TIMEOUT.as_millis().to_string());
+        assert_eq!(served.await.expect("served"), [short, usual]);
     }
 }

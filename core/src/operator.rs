@@ -1,5 +1,6 @@
 //! The operator key: who may tell agents what to do, like an SSH key.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -75,8 +76,7 @@ impl OperatorKey {
             Source::Pem(pem) => {
                 KeyPair::from_pem(pem.expose()).map_err(|error| unusable("The operator key", &error))?
             }
-            Source::File(path, by) if !path.expose().exists() => return Err(no_file(by)),
-            Source::File(path, _) => read(path.expose())?,
+            Source::File(path, by) => named(path.expose(), by, path.expose().try_exists())?,
             Source::Default(path) if path.exists() || !may_make => read(path)?,
             Source::Default(path) => make(path)?,
         });
@@ -84,8 +84,25 @@ impl OperatorKey {
     }
 }
 
+/// The key in the file that the user names; `looked` is whether it was found to exist.
+fn named(path: &Path, by: &str, looked: io::Result<bool>) -> Result<KeyPair, Failure> {
+    match looked {
+        Ok(true) => read(path),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(out_of_reach(by, &error)),
+        Ok(false) | Err(_) => Err(no_file(by)),
+    }
+}
+
+/// Whether nothing can be there. A directory that one may not enter says nothing of what is in it.
+fn is_nowhere(looked: &io::Result<bool>) -> bool {
+    match looked {
+        Ok(exists) => !exists,
+        Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
+    }
+}
+
 fn read(path: &Path) -> Result<KeyPair, Failure> {
-    if !path.exists() {
+    if is_nowhere(&path.try_exists()) {
         return Err(Failure::new("No operator key", format!("There is no operator key at {}.", path.display())).hint(
             format!(
                 "Bring the key that made your clusters to this place, or name it with `operator_key` or {ENVIRONMENT}. \
@@ -107,6 +124,16 @@ fn no_file(by: &str) -> Failure {
         "Bring the key that made your clusters to the place that {by} names. A key that is given itself needs its first and last line, \
          which say BEGIN and END. A new one is made by: openssl genpkey -algorithm ed25519 -out operator.key && chmod 600 operator.key"
     ))
+}
+
+/// What was given in the place of a path leads through a directory that one may not enter.
+fn out_of_reach(by: &str, error: &io::Error) -> Failure {
+    let detail = format!(
+        "What {by} names cannot be looked at: {error}. What stands there is not repeated here: it may be the key itself."
+    );
+    Failure::new("Operator key not usable", detail).hint(
+        "Let the user that runs Terraform enter the directories above the key, or bring the key to another place.",
+    )
 }
 
 /// Makes a key. Of two at once one wins, and both use its key.
@@ -148,6 +175,28 @@ fn expand(path: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_may_be_there_is_not_said_to_be_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("operator.key");
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for (looked, nowhere, summary) in [
+            (Ok(true), false, None),
+            (Ok(false), true, Some("No operator key")),
+            (Err(denied()), false, Some("Operator key not usable")),
+            (Err(io::ErrorKind::InvalidFilename.into()), true, Some("No operator key")),
+            (Err(io::ErrorKind::NotADirectory.into()), true, Some("No operator key")),
+        ] {
+            let what = format!("{looked:?}");
+            OperatorKey::at(&file).ensure().unwrap();
+            assert_eq!(is_nowhere(&looked), nowhere, "{what}");
+            let failed = named(&file, "`operator_key`", looked).err();
+            assert_eq!(failed.as_ref().map(|failure| failure.summary.as_str()), summary, "{what}");
+        }
+        let said = named(&file, "`operator_key`", Err(denied())).unwrap_err().to_string();
+        assert!(said.contains("permission denied") && !said.contains(file.to_str().unwrap()), "{said}");
+    }
 
     #[test]
     fn a_key_that_was_taken_for_a_path_is_not_repeated() {

@@ -73,6 +73,25 @@ async fn a_cluster_goes_by_its_claims_also_when_no_agent_answers() {
 }
 
 #[tokio::test]
+async fn a_destroy_is_done_when_it_has_looked_and_found_nothing() {
+    for (made_again, done) in [(0, true), (2, true), (3, false), (100, false)] {
+        let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+        let (manager, view) = made(&world, &home).await;
+        world.inside().made_again = made_again;
+        let ended = manager.destroy(&view.id).await;
+        assert_eq!(ended.is_ok(), done, "{made_again}: {ended:?}");
+        assert_eq!(world.inside().machines.is_empty(), done, "{made_again}: what is left is said");
+        if let Err(failure) = ended {
+            assert_eq!(summary(&failure), "Cluster is being made again");
+            assert!(failure.to_string().contains("destroy again"), "{failure}");
+        }
+        world.inside().made_again = 0;
+        manager.destroy(&view.id).await.expect("alone");
+        assert!(world.inside().machines.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn what_the_agents_do_by_themselves_needs_no_apply() {
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
     let (manager, view) = made(&world, &home).await;

@@ -86,6 +86,8 @@ pub(crate) struct Inside {
     pub(crate) clocks: BTreeMap<NodeId, Timestamp>,
     /// Somebody else's machine appears when ours have been made.
     pub(crate) rival: Option<Claim>,
+    /// The next machines that are removed are made again by somebody else.
+    pub(crate) made_again: u32,
     /// The version of the agents that are made from now on; the first one where nothing else is said.
     pub(crate) brings: Option<Version>,
     /// Whose agents cannot be replaced.

@@ -64,7 +64,7 @@ impl BackupTime {
     /// Reads a line before which `before` characters stand in what the user wrote.
     pub(super) fn read(text: &str, before: usize) -> Result<Self, Invalid> {
         let mut cursor = Cursor::new(SUMMARY, text, before);
-        refuse_cron(&cursor)?;
+        refuse_cron(&cursor, SHAPE)?;
         if cursor.peek().text.eq_ignore_ascii_case("every") {
             cursor.until_blank();
             return Ok(Self(Kind::Every(Interval::read(&mut cursor)?)));

@@ -68,7 +68,7 @@ impl OpeningRule {
     /// Reads a line before which `before` characters stand in what the user wrote.
     pub(super) fn read(text: &str, before: usize) -> Result<Self, Invalid> {
         let mut cursor = Cursor::new(SUMMARY, text, before);
-        refuse_cron(&cursor)?;
+        refuse_cron(&cursor, SHAPE)?;
         let days = Days::read(&mut cursor)?;
         let from = TimeOfDay::read(&mut cursor, false)?;
         if !cursor.eat("-") {
@@ -102,8 +102,8 @@ fn later(from: TimeOfDay) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// "0 2 * * 0" says when something begins, and not for how long.
-pub(crate) fn refuse_cron(cursor: &Cursor<'_>) -> Result<(), Invalid> {
+/// Refuses "0 2 * * 0", which says when something begins, in no zone and not for how long; `shape` is what is to be written instead.
+pub(crate) fn refuse_cron(cursor: &Cursor<'_>, shape: &'static str) -> Result<(), Invalid> {
     let text = cursor.rest();
     let fields = text
         .split_whitespace()
@@ -113,7 +113,7 @@ pub(crate) fn refuse_cron(cursor: &Cursor<'_>) -> Result<(), Invalid> {
         return Ok(());
     }
     let token = cursor.clone().remainder();
-    Err(cursor.fault(token, "is a cron expression", SHAPE))
+    Err(cursor.fault(token, "is a cron expression", shape))
 }
 
 impl FromStr for OpeningRule {

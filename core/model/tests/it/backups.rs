@@ -69,7 +69,10 @@ fn what_is_refused_says_what_would_be_right() {
             "daily 03:30-04:00 UTC; destination s3://bucket; retention last 1",
             "is not for a backup, which has a time and no end",
         ),
-        ("0 3 * * *; destination s3://bucket; retention last 1", "is a cron expression"),
+        (
+            "0 3 * * *; destination s3://bucket; retention last 1",
+            "is a cron expression. Write days, a time and a time zone (\"daily 03:30 Asia/Kolkata\")",
+        ),
         (
             "every 5h; destination s3://bucket; retention last 1",
             "\"5h\" is not an interval that is possible. Intervals that divide the day evenly are 15m",

@@ -1,6 +1,7 @@
 //! The directory of all local clusters: its layout, its lock, and the claims in it.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -100,9 +101,13 @@ impl Root {
         };
         let mut clusters = BTreeSet::new();
         for entry in entries {
-            let entry = entry.map_err(|error| denied(&self.path, &error))?.file_name();
-            // Other names are our own stores, or nothing of ours.
-            let Some(name) = entry.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let entry = entry.map_err(|error| denied(&self.path, &error))?;
+            // Other names are our own stores, or nothing of ours; and so is a file, whatever its name. What cannot be looked at is
+            // not skipped: it is an error below.
+            let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            if fs::metadata(entry.path()).is_ok_and(|found| !found.is_dir()) {
+                continue;
+            }
             if !self.orders(&name)?.is_empty() {
                 clusters.insert(name);
             }
@@ -181,7 +186,11 @@ impl Root {
         let below = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let visible = |path: &PathBuf| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.'));
         let nodes: Vec<PathBuf> = below(&self.path).filter(visible).flat_map(|cluster| below(&cluster)).collect();
-        let used: Vec<Option<PathBuf>> = nodes.iter().map(|node| fs::read_link(node.join(PROGRAM)).ok()).collect();
+        // By their names alone, which are one per build: agents note the path that the kernel gives them, in which no symbolic link
+        // is left, and the way here may lead over one.
+        let name = |path: &Path| path.file_name().map(OsStr::to_owned);
+        let noted = |node: &PathBuf| name(&fs::read_link(node.join(PROGRAM)).ok()?);
+        let used: Vec<Option<OsString>> = nodes.iter().map(noted).collect();
         // Agents of the first release note nothing: then nobody knows what runs.
         if used.iter().any(Option::is_none) {
             return;
@@ -189,7 +198,7 @@ impl Root {
         for program in below(&self.programs()) {
             let fresh = fs::metadata(&program).and_then(|found| found.modified());
             let fresh = fresh.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < UNUSED));
-            if program != keep && !fresh && !used.contains(&Some(program.clone())) {
+            if name(&program) != name(keep) && !fresh && !used.contains(&name(&program)) {
                 let _ = fs::remove_file(&program);
             }
         }

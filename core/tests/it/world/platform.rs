@@ -53,8 +53,14 @@ impl Platform for World {
             let nodes: Vec<_> =
                 inside.machines.iter().filter(|(_, m)| m.reference == *machine).map(|(node, _)| *node).collect();
             for node in nodes {
-                inside.machines.remove(&node);
+                let gone = inside.machines.remove(&node);
                 inside.invitations.remove(&node);
+                if inside.made_again > 0
+                    && let Some(machine) = gone
+                {
+                    inside.made_again -= 1;
+                    add(inside, &machine.claim);
+                }
             }
             inside.removed.push(machine.clone());
         })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use justmanage_model::Version;
+use justmanage_platform_local::{AgentBinary, Local, Root};
 use justmanage_platforms::{Machine, MachineState, Platform};
 
 use crate::{Place, order};
@@ -65,6 +66,26 @@ async fn an_upgrade_puts_ours_in_its_place_and_clears_away_what_nobody_runs() {
     fs::remove_file(node.join("program")).expect("an agent of the first release notes nothing");
     place.local().upgrade(&made).await.expect("upgrade");
     assert!(theirs.exists(), "then nobody knows what runs");
+}
+
+#[tokio::test]
+async fn an_upgrade_by_way_of_a_symbolic_link_clears_away_nothing_that_runs() {
+    let place = Place::new();
+    let (made, theirs) = stopped(&place).await;
+    let note = PathBuf::from(&made.reference.0).join("program");
+    fs::remove_file(&note).expect("what was noted");
+    symlink(fs::canonicalize(&theirs).expect("as the kernel tells it"), &note).expect("what an agent notes");
+    let unused = theirs.with_file_name("justmanage-agent-unused");
+    for program in [&unused, &theirs] {
+        let file = fs::File::options().create(true).append(true).open(program).expect("a program");
+        file.set_modified(SystemTime::now() - Duration::from_secs(7200)).expect("its age");
+    }
+    let link = place.root().path().with_file_name("link");
+    symlink(place.root().path(), &link).expect("a link");
+    let local = Local::new(Root::new(link), AgentBinary::new(place.agent()));
+    local.upgrade(&made).await.expect("upgrade");
+    assert!(theirs.exists(), "it is noted by another path, and runs");
+    assert!(!unused.exists());
 }
 
 #[tokio::test]

@@ -48,7 +48,9 @@ fn clusters_are_listed_by_the_claims_of_their_nodes() {
     }
     fs::create_dir_all(root.path().join("begun/.new-thing")).expect("what a killed create leaves");
     fs::create_dir_all(root.programs()).expect("a store of our own");
-    fs::write(root.path().join("Notes.txt"), "").expect("nothing of ours");
+    for file in ["Notes.txt", "notes"] {
+        fs::write(root.path().join(file), "").expect("nothing of ours");
+    }
     let names: Vec<String> = root.clusters().expect("clusters").iter().map(ToString::to_string).collect();
     assert_eq!(names, ["another", "cache"]);
 }
