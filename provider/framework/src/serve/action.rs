@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::any::{Call, ClientSlot, Outcome, PrivateData};
 use super::codec::{config_in, diagnostics_out};
-use super::run::{caught, decode, outcome, panicked, run_sync};
+use super::run::{caught, decode, outcome, panicked, reported};
 use super::validate::judged;
 use super::{Inner, Service, mend, no_such_type};
 use crate::action::{Action, Progress};
@@ -56,13 +56,7 @@ impl<A: Action> AnyAction for TypedAction<A> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<A::Model>>(config)?;
-            let mut report = Diagnostics::new();
-            self.action.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<A::Model>(config, |config, report| self.action.validate(config, report))
     }
 
     async fn plan(&self, call: Call, config: &Value) -> Outcome {

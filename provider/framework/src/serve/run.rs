@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::any::Outcome;
 use crate::context::Cx;
-use crate::model::{Model, ModelError};
+use crate::model::{Model, ModelError, View};
 use crate::plugin::{PanicText, catch_panic};
 use crate::resource::Failed;
 use crate::{Diagnostic, Diagnostics, Object, Path, Value};
@@ -46,6 +46,17 @@ pub(crate) fn run_sync<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
         // A future without an await is ready at once.
         None => Err(Diagnostic::error("Operation failed", "Code that waits for nothing was not done.")),
     }
+}
+
+/// What the author's check of a whole configuration reports.
+pub(crate) fn reported<M: Model>(config: &Value, check: impl FnOnce(&View<M>, &mut Diagnostics)) -> Diagnostics {
+    let judged = run_sync(|| {
+        let config = decode::<View<M>>(config)?;
+        let mut report = Diagnostics::new();
+        check(&config, &mut report);
+        Ok(report)
+    });
+    judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
 }
 
 /// Reads a model out of an object value.
