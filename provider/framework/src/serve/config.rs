@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::any::{AnyConfig, ClientSlot};
-use super::run::{decode, panicked, reported};
+use super::run::{decode, panicked, reported, with_an_error};
 use crate::context::{Client, stopped};
 use crate::model::{Model, View};
 use crate::plugin::catch_panic;
@@ -66,7 +66,7 @@ where
                 self.slot.set(Client::Ready(Arc::new(client)));
                 Diagnostics::new()
             }
-            Ok(Err(diagnostics)) => diagnostics,
+            Ok(Err(diagnostics)) => with_an_error(diagnostics),
             Err(panic) => panicked(&panic).into(),
         }
     }

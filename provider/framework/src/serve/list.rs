@@ -16,7 +16,7 @@ use super::action::unless_gone;
 use super::any::{Call, ClientSlot, PrivateData};
 use super::codec::{config_in, diagnostics_out, value_out};
 use super::identity::schema_of;
-use super::run::{decode, panicked, reported};
+use super::run::{decode, panicked, reported, with_an_error};
 use super::validate::judged;
 use super::{Inner, Service, blame, mend, no_such_type};
 use crate::check::Answer;
@@ -139,7 +139,7 @@ impl<L: ListResource> AnyList for TypedList<L> {
         let mut diagnostics = cx.finish().reported;
         match ended {
             Ok(Ok(()) | Err(ListEnd::Enough)) => {}
-            Ok(Err(ListEnd::Failed(failed))) => diagnostics.extend(failed),
+            Ok(Err(ListEnd::Failed(failed))) => diagnostics.extend(with_an_error(failed)),
             Err(panic) => diagnostics.push(panicked(&panic)),
         }
         diagnostics

@@ -69,7 +69,7 @@ pub(crate) fn decode<M: Model>(value: &Value) -> Result<M, ModelError> {
 }
 
 /// A failure that says nothing would look like success to Terraform.
-fn with_an_error(mut diagnostics: Diagnostics) -> Diagnostics {
+pub(super) fn with_an_error(mut diagnostics: Diagnostics) -> Diagnostics {
     if !diagnostics.has_errors() {
         diagnostics.push(Diagnostic::error(
             "Operation failed",

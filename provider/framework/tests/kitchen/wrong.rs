@@ -1,0 +1,136 @@
+//! What an author's code does wrong must reach the user, and must not keep Terraform.
+
+use tfkit::model::Empty;
+use tfkit::{
+    Cx, Diagnostics, Failed, Identified, ListEnd, ListResource, Listing, Model, MoveFrom, MoveSource, Plan,
+    Provider as Builder, Resource, async_trait,
+};
+use tfkit_proto::tfplugin6::provider_server::Provider;
+use tfkit_proto::tfplugin6::{
+    RawState, configure_provider, list_resource, move_resource_state, upgrade_resource_identity, upgrade_resource_state,
+};
+use tokio_stream::StreamExt;
+use tonic::Request;
+
+use crate::core::{Said, only_error, said};
+
+/// A thing of few words.
+#[derive(Model)]
+struct Thing {
+    /// Its name.
+    #[tf(required)]
+    name: String,
+}
+
+/// Whose code fails without a word.
+struct Silent;
+
+fn silence() -> Diagnostics {
+    Diagnostics::new()
+}
+
+#[async_trait]
+impl Resource for Silent {
+    type Model = Thing;
+    type Client = ();
+    const TYPE: &'static str = "silent";
+    const VERSION: i64 = 1;
+    const MOVES: &'static [MoveFrom] = &[MoveFrom { provider: "a/b", type_name: "b_thing" }];
+
+    async fn create(&self, _: &Cx<(), Thing>, _: Plan<Thing>) -> Result<Thing, Failed<Thing>> {
+        Err(silence().into())
+    }
+
+    async fn read(&self, _: &Cx<(), Thing>, _: Thing) -> Result<Option<Thing>, Diagnostics> {
+        Err(silence())
+    }
+
+    async fn update(&self, _: &Cx<(), Thing>, _: Thing, _: Plan<Thing>) -> Result<Thing, Failed<Thing>> {
+        Err(silence().into())
+    }
+
+    async fn delete(&self, _: &Cx<(), Thing>, _: Thing) -> Result<(), Failed<Thing>> {
+        Err(silence().into())
+    }
+
+    fn upgrade(&self, _: i64, _: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
+        Err(silence())
+    }
+
+    fn move_from(&self, _: MoveSource) -> Result<Thing, Diagnostics> {
+        Err(silence())
+    }
+}
+
+#[async_trait]
+impl Identified for Silent {
+    type Identity = Thing;
+    const IDENTITY_VERSION: i64 = 1;
+
+    fn identity(&self, _: &Thing) -> Option<Thing> {
+        None
+    }
+
+    fn import_id(&self, _: Thing) -> Result<String, Diagnostics> {
+        Err(silence())
+    }
+
+    fn upgrade_identity(&self, _: i64, _: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
+        Err(silence())
+    }
+}
+
+#[async_trait]
+impl ListResource for Silent {
+    type Resource = Silent;
+    type Config = Empty;
+
+    async fn list(&self, _: &Cx<(), Empty>, _: Empty, _: &Listing<Silent>) -> Result<(), ListEnd> {
+        Err(silence().into())
+    }
+}
+
+fn json(text: &str) -> Option<RawState> {
+    Some(RawState { json: text.to_owned().into(), ..Default::default() })
+}
+
+/// An answer without a value and without an error is read as "there is nothing".
+#[tokio::test]
+async fn a_failure_without_a_word_is_an_error_in_every_answer() {
+    let builder = Builder::new("x").config(|_: Empty, _| async { Err::<(), _>(silence()) });
+    let service = builder.identified(Silent).list(Silent).into_service().expect("the schemas are right");
+    let type_name = || "x_silent".to_owned();
+    let mut answers: Vec<(&str, Vec<Said>)> = Vec::new();
+
+    let answer = service.configure_provider(Request::new(configure_provider::Request::default())).await;
+    answers.push(("configure", said(answer.expect("no status").into_inner().diagnostics)));
+
+    let request = upgrade_resource_state::Request { type_name: type_name(), version: 0, raw_state: json("{}") };
+    let answer = service.upgrade_resource_state(Request::new(request)).await.expect("no status").into_inner();
+    answers.push(("upgrade", said(answer.diagnostics)));
+
+    let request = upgrade_resource_identity::Request { type_name: type_name(), version: 0, raw_identity: json("{}") };
+    let answer = service.upgrade_resource_identity(Request::new(request)).await.expect("no status").into_inner();
+    answers.push(("upgrade of an identity", said(answer.diagnostics)));
+
+    let request = move_resource_state::Request {
+        source_provider_address: "example.test/a/b".to_owned(),
+        source_type_name: "b_thing".to_owned(),
+        source_state: json("{}"),
+        target_type_name: type_name(),
+        ..Default::default()
+    };
+    let answer = service.move_resource_state(Request::new(request)).await.expect("no status").into_inner();
+    answers.push(("move", said(answer.diagnostics)));
+
+    let request = list_resource::Request { type_name: type_name(), limit: 9, ..Default::default() };
+    let events = service.list_resource(Request::new(request)).await.expect("no status").into_inner();
+    let events: Vec<_> = events.map(|event| event.expect("no status")).collect().await;
+    answers.push(("list", events.into_iter().flat_map(|event| said(event.diagnostic)).collect()));
+
+    let successes: Vec<_> = answers.iter().filter(|(_, said)| said.is_empty()).map(|(call, _)| call).collect();
+    assert!(successes.is_empty(), "these look like success: {successes:?}");
+    for (call, said) in answers {
+        assert_eq!(only_error(&said).summary, "Operation failed", "{call}");
+    }
+}
