@@ -48,15 +48,17 @@ pub(crate) fn run_sync<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     }
 }
 
-/// What the author's check of a whole configuration reports.
+/// What the author's check of a whole configuration reports, also when it panics afterwards.
 pub(crate) fn reported<M: Model>(config: &Value, check: impl FnOnce(&View<M>, &mut Diagnostics)) -> Diagnostics {
-    let judged = run_sync(|| {
-        let config = decode::<View<M>>(config)?;
-        let mut report = Diagnostics::new();
-        check(&config, &mut report);
-        Ok(report)
+    let mut report = Diagnostics::new();
+    let checked = run_sync(|| {
+        check(&decode::<View<M>>(config)?, &mut report);
+        Ok(())
     });
-    judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+    if let Err(problem) = checked.and_then(|decoded: Result<(), ModelError>| decoded.map_err(Diagnostic::from)) {
+        report.push(problem);
+    }
+    report
 }
 
 /// Reads a model out of an object value.

@@ -2,12 +2,13 @@
 
 use tfkit::model::Empty;
 use tfkit::{
-    Cx, Diagnostics, Failed, Identified, ListEnd, ListResource, Listing, Model, MoveFrom, MoveSource, Plan,
-    Provider as Builder, Resource, async_trait,
+    Cx, DataSource, Diagnostic, Diagnostics, Failed, Identified, ListEnd, ListResource, Listing, Model, MoveFrom,
+    MoveSource, Plan, Provider as Builder, Resource, Value, View, async_trait, wire,
 };
 use tfkit_proto::tfplugin6::provider_server::Provider;
 use tfkit_proto::tfplugin6::{
-    RawState, configure_provider, list_resource, move_resource_state, upgrade_resource_identity, upgrade_resource_state,
+    DynamicValue, RawState, configure_provider, list_resource, move_resource_state, upgrade_resource_identity,
+    upgrade_resource_state, validate_data_resource_config,
 };
 use tokio_stream::StreamExt;
 use tonic::Request;
@@ -133,4 +134,35 @@ async fn a_failure_without_a_word_is_an_error_in_every_answer() {
     for (call, said) in answers {
         assert_eq!(only_error(&said).summary, "Operation failed", "{call}");
     }
+}
+
+/// Whose check says something and then panics.
+struct Shaky;
+
+#[async_trait]
+impl DataSource for Shaky {
+    type Model = Thing;
+    type Client = ();
+    const TYPE: &'static str = "shaky";
+
+    fn validate(&self, _: &View<Thing>, report: &mut Diagnostics) {
+        report.push(Diagnostic::error("Bad name", "Take another."));
+        panic!("the check fell down");
+    }
+
+    async fn read(&self, _: &Cx<(), Thing>, config: Thing) -> Result<Thing, Diagnostics> {
+        Ok(config)
+    }
+}
+
+#[tokio::test]
+async fn what_a_check_reported_before_it_panicked_is_said_too() {
+    let service = Builder::new("x").without_config().data_source(Shaky).into_service().expect("the schemas are right");
+    let config = Value::object([("name", Value::from("n"))]);
+    let msgpack = wire::msgpack::encode(&config, &Thing::block().object_type()).expect("of the type").into();
+    let config = Some(DynamicValue { msgpack, ..Default::default() });
+    let request = validate_data_resource_config::Request { type_name: "x_shaky".to_owned(), config };
+    let answer = service.validate_data_resource_config(Request::new(request)).await.expect("no status").into_inner();
+    let summaries: Vec<_> = said(answer.diagnostics).into_iter().map(|one| one.summary).collect();
+    assert_eq!(summaries, ["Bad name", "Provider panicked"]);
 }
