@@ -1,10 +1,13 @@
 //! What an author's code does wrong must reach the user, and must not keep Terraform.
 
+use std::time::Duration;
+
 use tfkit::model::Empty;
 use tfkit::{
-    Cx, DataSource, Diagnostic, Diagnostics, Failed, Identified, ListEnd, ListResource, Listing, Model, MoveFrom,
-    MoveSource, Plan, Provider as Builder, Resource, Value, View, async_trait, wire,
+    Action, Cx, DataSource, Diagnostic, Diagnostics, Failed, Identified, ListEnd, ListResource, Listing, Model,
+    MoveFrom, MoveSource, Plan, Progress, Provider as Builder, Resource, Value, View, async_trait, wire,
 };
+use tfkit_proto::tfplugin6::invoke_action::{self, event::Type};
 use tfkit_proto::tfplugin6::provider_server::Provider;
 use tfkit_proto::tfplugin6::{
     DynamicValue, RawState, configure_provider, list_resource, move_resource_state, upgrade_resource_identity,
@@ -165,4 +168,35 @@ async fn what_a_check_reported_before_it_panicked_is_said_too() {
     let answer = service.validate_data_resource_config(Request::new(request)).await.expect("no status").into_inner();
     let summaries: Vec<_> = said(answer.diagnostics).into_iter().map(|one| one.summary).collect();
     assert_eq!(summaries, ["Bad name", "Provider panicked"]);
+}
+
+/// An action that leaves a way to say something in hands that never let go of it.
+struct Talkative;
+
+#[async_trait]
+impl Action for Talkative {
+    type Model = Empty;
+    type Client = ();
+    const TYPE: &'static str = "talkative";
+
+    async fn invoke(&self, _: &Cx<(), Empty>, _: Empty, progress: &Progress) -> Result<(), Diagnostics> {
+        progress.say("begun").await;
+        let progress = progress.clone();
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            progress.say("never").await;
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_has_ended_ends_its_answer_whoever_could_still_say_something() {
+    let service = Builder::new("x").without_config().action(Talkative).into_service().expect("the schemas are right");
+    let request = invoke_action::Request { action_type: "x_talkative".to_owned(), ..Default::default() };
+    let events = service.invoke_action(Request::new(request)).await.expect("no status").into_inner();
+    let events = tokio::time::timeout(Duration::from_secs(10), events.collect::<Vec<_>>()).await.expect("it ends");
+    let kinds = events.into_iter().map(|event| event.expect("no status").r#type.expect("a kind"));
+    let progress = |message: &str| Type::Progress(invoke_action::event::Progress { message: message.to_owned() });
+    assert_eq!(kinds.collect::<Vec<_>>(), [progress("begun"), Type::Completed(Default::default())]);
 }
