@@ -200,3 +200,47 @@ async fn an_action_that_has_ended_ends_its_answer_whoever_could_still_say_someth
     let progress = |message: &str| Type::Progress(invoke_action::event::Progress { message: message.to_owned() });
     assert_eq!(kinds.collect::<Vec<_>>(), [progress("begun"), Type::Completed(Default::default())]);
 }
+
+/// Whose upgrade looks for the state where it never was.
+struct Forgetful;
+
+#[async_trait]
+impl Resource for Forgetful {
+    type Model = Thing;
+    type Client = ();
+    const TYPE: &'static str = "forgetful";
+    const VERSION: i64 = 1;
+
+    async fn create(&self, _: &Cx<(), Thing>, plan: Plan<Thing>) -> Result<Thing, Failed<Thing>> {
+        Ok(plan.planned)
+    }
+
+    async fn read(&self, _: &Cx<(), Thing>, state: Thing) -> Result<Option<Thing>, Diagnostics> {
+        Ok(Some(state))
+    }
+
+    async fn update(&self, _: &Cx<(), Thing>, _: Thing, plan: Plan<Thing>) -> Result<Thing, Failed<Thing>> {
+        Ok(plan.planned)
+    }
+
+    async fn delete(&self, _: &Cx<(), Thing>, _: Thing) -> Result<(), Failed<Thing>> {
+        Ok(())
+    }
+
+    fn upgrade(&self, _: i64, mut state: serde_json::Value) -> Result<serde_json::Value, Diagnostics> {
+        Ok(state["attributes"].take())
+    }
+}
+
+/// Terraform accepts that, and then has no state of a thing that exists.
+#[tokio::test]
+async fn an_upgrade_never_makes_nothing_of_a_state() {
+    let service = Builder::new("x").without_config().resource(Forgetful).into_service().expect("the schemas are right");
+    let raw_state = json(r#"{"name": "n"}"#);
+    let request = upgrade_resource_state::Request { type_name: "x_forgetful".to_owned(), version: 0, raw_state };
+    let answer = service.upgrade_resource_state(Request::new(request)).await.expect("no status").into_inner();
+    assert_eq!(answer.upgraded_state, None);
+    let said = said(answer.diagnostics);
+    assert_eq!(only_error(&said).summary, "Provider bug");
+    assert!(only_error(&said).detail.contains("upgrade of x_forgetful"), "{said:?}");
+}
