@@ -45,14 +45,17 @@ pub trait Action: Send + Sync + 'static {
     ) -> Result<(), Diagnostics>;
 }
 
-/// Where an action says how far it is.
+/// Where an action says how far it is. After its end, nobody is told by the clones that are left.
 #[derive(Clone, Debug)]
-pub struct Progress(pub(crate) mpsc::Sender<String>);
+pub struct Progress(
+    /// Lines; nothing is the end of them.
+    pub(crate) mpsc::Sender<Option<String>>,
+);
 
 impl Progress {
     /// Shows a line to the user. Waits while Terraform is slow to read; when it is gone, nobody is told.
     pub async fn say(&self, message: impl Into<String>) {
         // The cancelled token tells the author that nobody listens.
-        let _ = self.0.send(message.into()).await;
+        let _ = self.0.send(Some(message.into())).await;
     }
 }

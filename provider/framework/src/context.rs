@@ -34,7 +34,8 @@ impl<C> Clone for Client<C> {
     }
 }
 
-/// The context of one call about one resource, data source or ephemeral resource with the model `M`, of a provider with the client `C`.
+/// The context of one call about one thing with the model `M` (a resource, a data source, an ephemeral resource, an action, a
+/// list), of a provider with the client `C`.
 pub struct Cx<C, M> {
     client: Client<C>,
     cancel: CancellationToken,
@@ -109,8 +110,9 @@ impl<C, M: Model> Cx<C, M> {
         self.deadline.as_ref().map(|deadline| deadline.at)
     }
 
-    /// Cancelled when the user stops Terraform (Ctrl-C), and when the deadline passes. Long work watches it, stops at the next point where the truth
-    /// can be told, and returns [`Cx::interrupted`]; what was [checkpointed](Cx::checkpoint) is saved.
+    /// Cancelled when the user stops Terraform (Ctrl-C), when the deadline passes, and for an action or a list also when
+    /// nobody waits for its answer any more. Long work watches it, stops at the next point where the truth can be told, and
+    /// returns [`Cx::interrupted`]; what was [checkpointed](Cx::checkpoint) is saved.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.cancel
     }
@@ -141,8 +143,8 @@ impl<C, M: Model> Cx<C, M> {
         work.await
     }
 
-    /// Waits for the work or for the user's stop or the deadline, whichever comes first. Only for work that can be dropped at any await
-    /// without harm, such as waiting.
+    /// Waits for the work or for the user's stop or the deadline, whichever comes first. Only for work that can be dropped at
+    /// any await without harm, such as waiting.
     ///
     /// # Errors
     /// The user stopped Terraform, or the deadline has passed.

@@ -1,5 +1,6 @@
 //! A provider is put together here: its name, its configuration, and everything that it has.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -113,9 +114,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn resource<R: Resource<Client = C>>(mut self, resource: R) -> Self {
         let name = format!("{}_{}", self.name, R::TYPE);
         let typed = Arc::new(TypedResource::new(name.clone(), resource, Arc::clone(&self.slot)));
-        if self.types.resources.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.resources, &mut self.types.repeated, name, typed);
         self
     }
 
@@ -124,9 +123,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn data_source<D: DataSource<Client = C>>(mut self, data_source: D) -> Self {
         let name = format!("{}_{}", self.name, D::TYPE);
         let typed = Arc::new(TypedDataSource::new(data_source, Arc::clone(&self.slot)));
-        if self.types.data_sources.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.data_sources, &mut self.types.repeated, name, typed);
         self
     }
 
@@ -135,9 +132,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn identified<R: Identified<Client = C>>(mut self, resource: R) -> Self {
         let name = format!("{}_{}", self.name, R::TYPE);
         let typed = Arc::new(TypedResource::identified(name.clone(), resource, Arc::clone(&self.slot)));
-        if self.types.resources.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.resources, &mut self.types.repeated, name, typed);
         self
     }
 
@@ -149,9 +144,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     {
         let name = format!("{}_{}", self.name, <L::Resource as Resource>::TYPE);
         let typed = Arc::new(TypedList::new(list, Arc::clone(&self.slot)));
-        if self.types.lists.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.lists, &mut self.types.repeated, name, typed);
         self
     }
 
@@ -160,9 +153,7 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn action<A: Action<Client = C>>(mut self, action: A) -> Self {
         let name = format!("{}_{}", self.name, A::TYPE);
         let typed = Arc::new(TypedAction::new(action, Arc::clone(&self.slot)));
-        if self.types.actions.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.actions, &mut self.types.repeated, name, typed);
         self
     }
 
@@ -171,19 +162,15 @@ impl<C: Send + Sync + 'static> Provider<C> {
     pub fn ephemeral<E: Ephemeral<Client = C>>(mut self, ephemeral: E) -> Self {
         let name = format!("{}_{}", self.name, E::TYPE);
         let typed = Arc::new(TypedEphemeral::new(ephemeral, Arc::clone(&self.slot)));
-        if self.types.ephemerals.insert(name.clone(), typed).is_some() {
-            self.types.repeated.push(name);
-        }
+        add(&mut self.types.ephemerals, &mut self.types.repeated, name, typed);
         self
     }
 
     /// Adds a function. Its name has no prefix: users write `provider::NAME::function(...)`.
     #[must_use]
     pub fn function<F: Function>(mut self, function: F) -> Self {
-        let name = F::NAME.to_owned();
-        if self.types.functions.insert(name.clone(), Arc::new(TypedFunction::new(function))).is_some() {
-            self.types.repeated.push(name);
-        }
+        let typed = Arc::new(TypedFunction::new(function));
+        add(&mut self.types.functions, &mut self.types.repeated, F::NAME.to_owned(), typed);
         self
     }
 
@@ -223,5 +210,12 @@ impl<C: Send + Sync + 'static> Provider<C> {
     /// A schema breaks a rule of Terraform, which would crash it. One unit test that calls this keeps it from happening.
     pub fn into_service(self) -> Result<Service, ServiceError> {
         Service::new(self.types)
+    }
+}
+
+/// Adds one of a kind. A name that was given before is noted: such a provider is refused.
+fn add<T: ?Sized>(kind: &mut BTreeMap<String, Arc<T>>, repeated: &mut Vec<String>, name: String, one: Arc<T>) {
+    if kind.insert(name.clone(), one).is_some() {
+        repeated.push(name);
     }
 }

@@ -60,12 +60,17 @@ fn set(found: &mut Findings, planned: &[Value], actual: &[Value], trail: &Trail<
         found.add(trail, Breach::Count { planned: planned.len(), actual: actual.len() });
         return;
     }
-    if let Some(position) = planned.iter().position(|element| !actual.iter().any(|actual| fulfils(element, actual))) {
-        found.add(&trail.element(&planned[position]), Breach::ElementVanished);
-        return;
+    // What is a counterpart need not look for its own: where sets hold sets, that would double the work at each level.
+    let mut met = vec![false; actual.len()];
+    for element in planned {
+        let Some(position) = actual.iter().position(|actual| fulfils(element, actual)) else {
+            return found.add(&trail.element(element), Breach::ElementVanished);
+        };
+        met[position] = true;
     }
-    if let Some(position) = actual.iter().position(|actual| !planned.iter().any(|element| fulfils(element, actual))) {
-        found.add(&trail.element(&actual[position]), Breach::ElementAppeared);
+    let mut unmet = actual.iter().zip(met).filter(|(_, met)| !met).map(|(actual, _)| actual);
+    if let Some(actual) = unmet.find(|actual| !planned.iter().any(|element| fulfils(element, actual))) {
+        found.add(&trail.element(actual), Breach::ElementAppeared);
     }
 }
 

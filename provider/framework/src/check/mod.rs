@@ -91,7 +91,7 @@ pub enum Breach {
 pub enum Answer {
     /// Of ReadResource: null means "gone".
     Read,
-    /// Of ImportResourceState, MoveResourceState or UpgradeResourceState: never null.
+    /// Of ImportResourceState, MoveResourceState, UpgradeResourceState, ReadDataSource or ListResource: never null.
     State,
 }
 
@@ -160,7 +160,7 @@ pub fn failed(schema: &Schema, new: &Value) -> Vec<Violation> {
     state(schema, new, Answer::Read)
 }
 
-/// Checks the state in an answer to read, import, move or upgrade (rules R1, R3 and U1).
+/// Checks the state in an answer to read, import, move, upgrade or list (rules R1, R3 and U1).
 pub fn state(schema: &Schema, state: &Value, answer: Answer) -> Vec<Violation> {
     let mut found = Findings(Vec::new());
     if state.is_null() {

@@ -1,4 +1,4 @@
-//! Schemas: what a resource, data source or provider configuration looks like.
+//! Schemas: what a resource, its identity, a data source, a function or anything else that is configured looks like.
 
 mod build;
 mod check;
@@ -17,7 +17,7 @@ pub(crate) use level::{Level, beside, each_object, member};
 pub use signature::Signature;
 pub(crate) use tidy::null_write_only;
 
-/// The schema of a resource, a data source or a provider configuration.
+/// The schema of a resource, its identity, a data source, or anything else that is configured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     /// Version of the stored state; rises when the meaning of stored state changes.

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::any::{Call, ClientSlot, Outcome, PrivateData};
 use super::codec::{config_in, diagnostics_out};
-use super::run::{caught, decode, outcome, panicked, run_sync};
+use super::run::{caught, decode, outcome, panicked, reported};
 use super::validate::judged;
 use super::{Inner, Service, mend, no_such_type};
 use crate::action::{Action, Progress};
@@ -56,13 +56,7 @@ impl<A: Action> AnyAction for TypedAction<A> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<A::Model>>(config)?;
-            let mut report = Diagnostics::new();
-            self.action.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<A::Model>(config, |config, report| self.action.validate(config, report))
     }
 
     async fn plan(&self, call: Call, config: &Value) -> Outcome {
@@ -128,6 +122,7 @@ impl Service {
     pub(super) fn invoke_action(&self, request: invoke::Request) -> BoxStream<invoke::Event> {
         use invoke::event::{Completed, Progress as Said, Type};
         let (lines, said) = mpsc::channel(LINES);
+        let no_more = lines.clone();
         let (end, ended) = mpsc::channel(1);
         let service = self.clone();
         let call = service.0.call(PrivateData::new());
@@ -136,11 +131,15 @@ impl Service {
         let work = async move {
             let invoked = service.0.invoke(&request, call, Progress(lines));
             let diagnostics = unless_gone(&end, &gone, invoked).await;
+            // The author may have left a clone of the progress in a task of its own. Who waited for the last of them to go
+            // would keep Terraform waiting, perhaps for ever.
+            let _ = no_more.send(None).await;
             let _ = end.send(diagnostics_out(diagnostics)).await;
         };
         tokio::spawn(work.in_current_span());
         let event = |kind| Ok(invoke::Event { r#type: Some(kind) });
-        let lines = ReceiverStream::new(said).map(move |message| event(Type::Progress(Said { message })));
+        let lines = ReceiverStream::new(said)
+            .map_while(move |line: Option<String>| line.map(|message| event(Type::Progress(Said { message }))));
         let end = ReceiverStream::new(ended).map(move |diagnostics| event(Type::Completed(Completed { diagnostics })));
         Box::pin(lines.chain(end))
     }

@@ -9,13 +9,13 @@ use tracing::{Instrument, Span};
 
 use super::call_function;
 use super::codec::diagnostics_out;
-use super::run::panicked;
+use super::run::{panicked, with_an_error};
 use crate::plugin::catch_panic;
 use crate::{Diagnostics, Severity};
 
 /// An answer that can say that the call failed.
 pub(super) trait Answer {
-    /// An answer that has these diagnostics and nothing else.
+    /// An answer that has these diagnostics, at least one of them an error, and nothing else.
     fn failed(diagnostics: Diagnostics) -> Self;
 }
 
@@ -80,5 +80,5 @@ pub(super) async fn answer<A: Answer>(
         result
     };
     let result = work.instrument(span).await;
-    Ok(Response::new(result.unwrap_or_else(A::failed)))
+    Ok(Response::new(result.unwrap_or_else(|failure| A::failed(with_an_error(failure)))))
 }

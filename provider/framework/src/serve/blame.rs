@@ -28,10 +28,7 @@ pub(super) fn state(name: &str, verb: &str, schema: &Schema, state: &Value, answ
 /// What is wrong with the identity in an answer. Its parts are no attributes of the configuration, so the text names them.
 pub(super) fn identity(name: &str, verb: &str, schema: &Schema, identity: &Value, before: &Value) -> Diagnostics {
     let found = blame(name, &format!("identity after the {verb}"), check::identity(schema, identity, before));
-    found.into_iter().map(|diagnostic| diagnostic.at(Path::root())).fold(Diagnostics::new(), |mut all, one| {
-        all.push(one);
-        all
-    })
+    found.into_iter().map(|diagnostic| diagnostic.at(Path::root())).collect()
 }
 
 /// What is wrong with the result of an ephemeral resource.

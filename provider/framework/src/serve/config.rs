@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::any::{AnyConfig, ClientSlot};
-use super::run::{decode, panicked, run_sync};
+use super::run::{decode, panicked, reported, with_an_error};
 use crate::context::{Client, stopped};
 use crate::model::{Model, View};
 use crate::plugin::catch_panic;
 use crate::provider::ConfigureCx;
 use crate::schema::Schema;
-use crate::{Diagnostic, Diagnostics, Value};
+use crate::{Diagnostics, Value};
 
 /// A configuration model with the functions that check it and connect with it.
 pub(crate) struct TypedConfig<Cfg, C, F, V> {
@@ -44,13 +44,7 @@ where
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<Cfg>>(config)?;
-            let mut report = Diagnostics::new();
-            (self.validate)(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<Cfg>(config, |config, report| (self.validate)(config, report))
     }
 
     async fn connect(&self, cx: ConfigureCx, config: &Value) -> Diagnostics {
@@ -72,7 +66,7 @@ where
                 self.slot.set(Client::Ready(Arc::new(client)));
                 Diagnostics::new()
             }
-            Ok(Err(diagnostics)) => diagnostics,
+            Ok(Err(diagnostics)) => with_an_error(diagnostics),
             Err(panic) => panicked(&panic).into(),
         }
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::any::{AnyDataSource, Call, ClientSlot, Outcome};
-use super::run::{caught, decode, outcome, run_sync};
+use super::run::{caught, decode, outcome, reported};
 use crate::data_source::DataSource;
-use crate::model::{Model, View};
+use crate::model::Model;
 use crate::schema::Schema;
-use crate::{Diagnostic, Diagnostics, Value};
+use crate::{Diagnostics, Value};
 
 /// A data source with its schema and the way to its client.
 pub(crate) struct TypedDataSource<D: DataSource> {
@@ -31,13 +31,7 @@ impl<D: DataSource> AnyDataSource for TypedDataSource<D> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<D::Model>>(config)?;
-            let mut report = Diagnostics::new();
-            self.data_source.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<D::Model>(config, |config, report| self.data_source.validate(config, report))
     }
 
     async fn read(&self, call: Call, config: &Value) -> Outcome {

@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 
 use super::any::{Call, ClientSlot, Outcome};
-use super::run::{caught, decode, outcome, run_sync};
+use super::run::{caught, decode, outcome, reported};
 use crate::ephemeral::Ephemeral;
-use crate::model::{Model, View};
+use crate::model::Model;
 use crate::resource::Failed;
 use crate::schema::Schema;
-use crate::{Diagnostic, Diagnostics, Value};
+use crate::{Diagnostics, Value};
 
 /// How a call ended, and when the ephemeral resource wants to be renewed.
 pub(crate) struct Lease {
@@ -49,13 +49,7 @@ impl<E: Ephemeral> AnyEphemeral for TypedEphemeral<E> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<E::Model>>(config)?;
-            let mut report = Diagnostics::new();
-            self.ephemeral.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<E::Model>(config, |config, report| self.ephemeral.validate(config, report))
     }
 
     async fn open(&self, call: Call, config: &Value) -> Lease {

@@ -16,12 +16,12 @@ use super::action::unless_gone;
 use super::any::{Call, ClientSlot, PrivateData};
 use super::codec::{config_in, diagnostics_out, value_out};
 use super::identity::schema_of;
-use super::run::{decode, panicked, run_sync};
+use super::run::{decode, panicked, reported, with_an_error};
 use super::validate::judged;
 use super::{Inner, Service, blame, mend, no_such_type};
 use crate::check::Answer;
 use crate::list::{ListEnd, ListResource, Listing};
-use crate::model::{Model, View};
+use crate::model::Model;
 use crate::plugin::catch_panic;
 use crate::resource::Resource;
 use crate::schema::Schema;
@@ -125,13 +125,7 @@ impl<L: ListResource> AnyList for TypedList<L> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<L::Config>>(config)?;
-            let mut report = Diagnostics::new();
-            self.list.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<L::Config>(config, |config, report| self.list.validate(config, report))
     }
 
     async fn list(&self, call: Call, config: &Value, sink: Sink) -> Diagnostics {
@@ -145,7 +139,7 @@ impl<L: ListResource> AnyList for TypedList<L> {
         let mut diagnostics = cx.finish().reported;
         match ended {
             Ok(Ok(()) | Err(ListEnd::Enough)) => {}
-            Ok(Err(ListEnd::Failed(failed))) => diagnostics.extend(failed),
+            Ok(Err(ListEnd::Failed(failed))) => diagnostics.extend(with_an_error(failed)),
             Err(panic) => diagnostics.push(panicked(&panic)),
         }
         diagnostics

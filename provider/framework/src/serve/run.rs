@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::any::Outcome;
 use crate::context::Cx;
-use crate::model::{Model, ModelError};
+use crate::model::{Model, ModelError, View};
 use crate::plugin::{PanicText, catch_panic};
 use crate::resource::Failed;
 use crate::{Diagnostic, Diagnostics, Object, Path, Value};
@@ -48,6 +48,19 @@ pub(crate) fn run_sync<T>(work: impl FnOnce() -> T) -> Result<T, Diagnostic> {
     }
 }
 
+/// What the author's check of a whole configuration reports, also when it panics afterwards.
+pub(crate) fn reported<M: Model>(config: &Value, check: impl FnOnce(&View<M>, &mut Diagnostics)) -> Diagnostics {
+    let mut report = Diagnostics::new();
+    let checked = run_sync(|| {
+        check(&decode::<View<M>>(config)?, &mut report);
+        Ok(())
+    });
+    if let Err(problem) = checked.and_then(|decoded: Result<(), ModelError>| decoded.map_err(Diagnostic::from)) {
+        report.push(problem);
+    }
+    report
+}
+
 /// Reads a model out of an object value.
 pub(crate) fn decode<M: Model>(value: &Value) -> Result<M, ModelError> {
     match value {
@@ -58,7 +71,7 @@ pub(crate) fn decode<M: Model>(value: &Value) -> Result<M, ModelError> {
 }
 
 /// A failure that says nothing would look like success to Terraform.
-fn with_an_error(mut diagnostics: Diagnostics) -> Diagnostics {
+pub(super) fn with_an_error(mut diagnostics: Diagnostics) -> Diagnostics {
     if !diagnostics.has_errors() {
         diagnostics.push(Diagnostic::error(
             "Operation failed",

@@ -26,6 +26,10 @@ impl Inner {
         let json = current(&what, schema, request.version, stored, |json| resource.upgrade(request.version, json))?;
         let state = json::from_state_json(json.as_deref().unwrap_or(stored), schema)
             .map_err(|error| not_readable(&what, &error.to_string()))?;
+        if json.is_some() && state.is_null() {
+            // All else was checked by reading it. Core accepts null, and then has no state of a thing that exists.
+            return Err(blame::state(&request.type_name, "upgrade", schema, &state, Answer::State));
+        }
         Ok(upgrade::Response { upgraded_state: Some(value_out(&state, schema)?), ..Default::default() })
     }
 

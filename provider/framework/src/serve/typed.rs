@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::any::{AnyResource, Call, Change, ClientSlot, Outcome};
 use super::identity::{AnyIdentity, TypedIdentity};
-use super::run::{caught, decode, outcome, run_sync};
+use super::run::{caught, decode, outcome, reported, run_sync};
 use crate::context::Cx;
 use crate::identity::Identified;
 use crate::model::{Model, View};
@@ -92,13 +92,7 @@ impl<R: Resource> AnyResource for TypedResource<R> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        let judged = run_sync(|| {
-            let view = decode::<View<R::Model>>(config)?;
-            let mut report = Diagnostics::new();
-            self.resource.validate(&view, &mut report);
-            Ok(report)
-        });
-        judged.unwrap_or_else(|panic| Ok(panic.into())).unwrap_or_else(|error: Diagnostic| error.into())
+        reported::<R::Model>(config, |config, report| self.resource.validate(config, report))
     }
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {

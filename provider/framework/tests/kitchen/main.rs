@@ -18,3 +18,4 @@ mod terraform;
 mod timeouts;
 mod validate;
 mod values;
+mod wrong;

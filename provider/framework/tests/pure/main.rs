@@ -5,6 +5,7 @@
 mod check_applied;
 mod check_identity;
 mod check_planned;
+mod deep_sets;
 mod fuzz;
 #[path = "../../fuzz/checks.rs"]
 mod fuzz_checks;
