@@ -22,6 +22,7 @@ pub(super) fn measure(binaries: &Path, runs: usize) -> Result<Vec<Row>> {
     shell::stream(house::cargo()?.args(["build", "--locked", "--release", "-p", "tfkit", "--example", "bench"]))?;
     let program = binaries.join("examples/bench");
     let [bytes, pieces, call, json] = numbers(Command::new(&program).args(["rate", &runs.to_string()]))?;
+    let pace = super::start::pace(runs)?;
     let [early, late] = numbers(Command::new(&program).arg("memory"))?;
     ensure!(bytes >= 1024.0 * 1024.0, "the resource has only {bytes} bytes");
     let peer = Some(("serde_json reads and writes it", json));
@@ -32,7 +33,7 @@ pub(super) fn measure(binaries: &Path, runs: usize) -> Result<Vec<Row>> {
             measured: pieces,
             peer,
             unit: Unit::Milliseconds,
-            pace: None,
+            pace: Some(pace),
         },
         Row {
             what: "whole call of that plan, with all checks",

@@ -18,6 +18,17 @@ const CLIENT: &str = include_str!("client-certificate.pem");
 /// What `terraform version` took on the machine for which the target was set, in seconds.
 const TERRAFORM_THERE: f64 = 0.032;
 
+/// How much slower than there Terraform itself starts here. What only computes is slower by as much.
+pub(super) fn pace(runs: usize) -> Result<f64> {
+    let program = terraform::program()?;
+    let times: Result<Vec<f64>> = (0..runs).map(|_| terraform_version(&program)).collect();
+    Ok(median(times?) / TERRAFORM_THERE)
+}
+
+fn terraform_version(program: &Path) -> Result<f64> {
+    whole_run(Command::new(program).arg("version").env("CHECKPOINT_DISABLE", "1"))
+}
+
 /// Measures; each run of the provider stands between runs of its peers.
 pub(super) fn measure(provider: &Path, runs: usize) -> Result<Vec<Row>> {
     let (mut starts, mut memory, mut nothing, mut version) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -27,7 +38,7 @@ pub(super) fn measure(provider: &Path, runs: usize) -> Result<Vec<Row>> {
         let (seconds, kibibytes) = handshake(provider)?;
         starts.push(seconds);
         memory.push(kibibytes);
-        version.push(whole_run(Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1"))?);
+        version.push(terraform_version(&program)?);
     }
     let (start, version) = (median(starts), median(version));
     Ok(vec![
