@@ -20,6 +20,7 @@ mod releases;
 mod rivals;
 mod secrets;
 mod survival;
+mod timeouts;
 mod upgrades;
 mod users;
 mod world;
