@@ -3,7 +3,7 @@
 use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
 use rustix::process::Signal;
 
-use crate::world::{CLUSTER, login, prepared};
+use crate::world::{APPLY, CLUSTER, login, prepared};
 
 /// Starts an apply, and kills Terraform with its providers as soon as `moment` has come.
 fn killed_when(workspace: &Workspace, moment: impl Fn(&Workspace) -> bool) {
@@ -82,7 +82,7 @@ fn a_create_that_cannot_end_is_tainted_and_made_anew() {
         run.fails();
         return;
     }
-    let child = workspace.command(&["apply", "-json", "-auto-approve", "-input=false"]).spawn().expect("terraform");
+    let child = workspace.command(APPLY).spawn().expect("terraform");
     let pid = i32::try_from(child.id()).expect("pid");
     wait_until("the server was tried", DEADLINE, || {
         workspace
@@ -106,7 +106,7 @@ fn a_create_that_cannot_end_is_tainted_and_made_anew() {
 #[test]
 fn an_interrupt_ends_an_apply_soon_and_tells_the_truth() {
     let workspace = prepared("redis");
-    let child = workspace.command(&["apply", "-json", "-auto-approve", "-input=false"]).spawn().expect("terraform");
+    let child = workspace.command(APPLY).spawn().expect("terraform");
     let pid = i32::try_from(child.id()).expect("pid");
     wait_until("the node exists", DEADLINE, || !workspace.nodes().is_empty());
     processes::signal(pid, Signal::INT);
@@ -120,7 +120,7 @@ fn an_interrupt_ends_an_apply_soon_and_tells_the_truth() {
 #[test]
 fn a_provider_that_is_killed_leaves_what_the_next_apply_finishes() {
     let workspace = prepared("redis");
-    let child = workspace.command(&["apply", "-json", "-auto-approve", "-input=false"]).spawn().expect("terraform");
+    let child = workspace.command(APPLY).spawn().expect("terraform");
     wait_until("the node exists", DEADLINE, || !workspace.nodes().is_empty());
     for process in workspace.running("terraform-provider-justmanage") {
         processes::signal(process.pid, Signal::KILL);

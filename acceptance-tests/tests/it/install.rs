@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use acceptance_tests::secrets::sha256;
 use acceptance_tests::{Workspace, binaries, servers};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -59,14 +60,13 @@ fn installed(workspace: &Workspace) -> PathBuf {
     platforms.next().expect("a platform").path()
 }
 
-fn sha256(file: &Path) -> String {
-    let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+fn sha256_of(file: &Path) -> String {
+    sha256(&fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
 }
 
 /// The checksum that a lock file has for an archive with these files: Go's `dirhash.Hash1`.
 fn h1(files: &[(&str, PathBuf)]) -> String {
-    let lines: String = files.iter().map(|(name, file)| format!("{}  {name}\n", sha256(file))).collect();
+    let lines: String = files.iter().map(|(name, file)| format!("{}  {name}\n", sha256_of(file))).collect();
     format!("h1:{}", BASE64_STANDARD.encode(digest(&SHA256, lines.as_bytes())))
 }
 
@@ -98,7 +98,7 @@ fn a_cluster_lives_and_the_lock_file_holds_both_programs(workspace: &Workspace) 
     for (name, original) in &files {
         let mode = fs::metadata(place.join(name)).expect("it was in the archive").permissions().mode();
         assert_eq!(mode & 0o111 != 0, *name != "LICENSE", "{name}: {mode:o}");
-        assert_eq!(sha256(&place.join(name)), sha256(original), "{name}");
+        assert_eq!(sha256_of(&place.join(name)), sha256_of(original), "{name}");
     }
     let lock = fs::read_to_string(workspace.config().join(".terraform.lock.hcl")).expect("the lock file");
     let expected = h1(&files);

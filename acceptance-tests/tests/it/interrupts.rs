@@ -7,7 +7,7 @@ use acceptance_tests::{DEADLINE, Run, Workspace, wait_until};
 use redis::TypedCommands;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::world::{CLUSTER, agent, applied, cluster, login, prepared, server, user};
+use crate::world::{APPLY, CLUSTER, DESTROY, agent, applied, cluster, login, prepared, server, user};
 
 /// "Soon": what is under way at that moment is brought to a point from which the next apply goes on. A busy machine takes longer
 /// than the second or two that this needs.
@@ -31,9 +31,6 @@ fn interrupted(workspace: &Workspace, arguments: &[&str], times: usize, moment: 
     wait_until("the providers are gone", DEADLINE, || workspace.running("terraform-provider-justmanage").is_empty());
     run
 }
-
-const APPLY: &[&str] = &["apply", "-json", "-auto-approve", "-input=false"];
-const DESTROY: &[&str] = &["destroy", "-json", "-auto-approve", "-input=false"];
 
 fn assert_whole(workspace: &Workspace) {
     workspace.apply().ok();

@@ -9,6 +9,10 @@ pub(crate) const CLUSTER: &str = "justmanage_redis_cluster.cache";
 pub(crate) const USER: &str = "justmanage_redis_user.app";
 /// The user's password; distinctive, so that a search finds it wherever it should not be.
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple-7f3a";
+/// Terraform's words for an apply, where a test starts it itself.
+pub(crate) const APPLY: &[&str] = &["apply", "-json", "-auto-approve", "-input=false"];
+/// The same for a destroy.
+pub(crate) const DESTROY: &[&str] = &["destroy", "-json", "-auto-approve", "-input=false"];
 
 /// The cluster block; `more` are further lines in it.
 pub(crate) fn cluster(engine: &str, version: &str, more: &str) -> String {
@@ -66,10 +70,15 @@ pub(crate) fn applied(engine: &str) -> Workspace {
 
 /// What the user `app` needs to get in.
 pub(crate) fn login(workspace: &Workspace) -> Login {
-    let state = workspace.resource(CLUSTER);
+    login_of(&workspace.resource(CLUSTER))
+}
+
+/// The same, by the cluster's attributes.
+#[track_caller]
+pub(crate) fn login_of(cluster: &Value) -> Login {
     Login {
-        endpoint: text(&state["endpoints"][0]),
-        ca: text(&state["ca_certificate"]),
+        endpoint: text(&cluster["endpoints"][0]),
+        ca: text(&cluster["ca_certificate"]),
         user: "app".to_owned(),
         password: PASSWORD.to_owned(),
     }

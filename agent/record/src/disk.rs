@@ -1,4 +1,5 @@
-//! What an agent keeps of the group on disk: one file, where the log and the vote are synced before anybody hears of them.
+//! What an agent keeps of the group on disk: a file where the log and the vote are synced before anybody hears of them, and one
+//! beside it, never synced, that says up to where the log is agreed on (`aside`).
 
 mod aside;
 mod fault;

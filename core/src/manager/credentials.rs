@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use justmanage_model::{AclRules, Failure, Secret, Timestamp, User, UserName};
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::Manager;
+use super::machines::entropy;
 use super::users::hash_password;
 use crate::Locator;
 use crate::agents::Note;
@@ -122,9 +122,5 @@ fn password() -> Result<Secret<String>, Failure> {
 }
 
 fn drawn<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        Failure::new("No random numbers", "The operating system gives none.").next("Nothing was changed.")
-    })?;
-    Ok(bytes)
+    entropy().map_err(|failure| failure.next("Nothing was changed."))
 }

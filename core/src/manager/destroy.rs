@@ -6,8 +6,8 @@ use tracing::info;
 use super::{Manager, from_platform};
 use crate::Locator;
 
-/// How often machines are removed, each time with a look whether any is left: somebody who changes the cluster at the same time may have taken a machine that
-/// was just removed for one that is lost, and made another.
+/// How often machines are removed, each time with a look whether any is left: somebody who changes the cluster at the same time may
+/// have taken a machine that was just removed for one that is lost, and made another.
 const LOOKS: usize = 3;
 
 impl Manager {

@@ -1,5 +1,8 @@
 //! Import of clusters and users by id and by identity, the list of clusters, and the configuration made of what was found.
 
+use std::collections::BTreeSet;
+use std::fs;
+
 use tfkit::testing::{HostError, State};
 use tfkit::{Path, Severity, Value};
 
@@ -168,6 +171,39 @@ async fn the_clusters_of_this_machine_are_listed_with_what_they_are_like() {
     assert_eq!(seen, [true, false], "{found:?}");
     let warning = one(&warnings, Severity::Warning);
     assert!(warning.detail.contains("local/cache is listed without"), "{warning:?}");
+}
+
+/// The type that an example of a list names, and the names that it sets, in the block and in its `config`.
+fn listed(example: &str) -> (&str, Vec<&str>, Vec<&str>) {
+    let (_, block) = example.split_once("list \"").expect("a list");
+    let (kind, block) = block.split_once('"').expect("a type");
+    let (outer, config) = block.split_once("config {").unwrap_or((block, ""));
+    (kind, assigned(outer), assigned(config))
+}
+
+fn assigned(block: &str) -> Vec<&str> {
+    block.lines().filter_map(|line| Some(line.split_once('=')?.0.trim())).collect()
+}
+
+#[tokio::test]
+async fn every_list_has_an_example_that_lists() {
+    let mut world = World::new().await;
+    world.made(&cluster(&[])).await;
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/list-resources");
+    let folders = fs::read_dir(examples).expect("examples").map(|entry| entry.expect("an example").file_name());
+    let folders: BTreeSet<String> = folders.map(|name| name.into_string().expect("a type's name")).collect();
+    let lists = world.host.schemas().await.expect("schemas").lists.clone();
+    assert_eq!(folders, lists.keys().cloned().collect());
+    for folder in &folders {
+        let example = fs::read_to_string(format!("{examples}/{folder}/list-resource.tfquery.hcl")).expect("an example");
+        let (kind, arguments, config) = listed(&example);
+        assert_eq!(kind, folder);
+        assert!(arguments.iter().all(|name| ["provider", "include_resource", "limit"].contains(name)), "{arguments:?}");
+        let known = |name: &&str| lists[kind].block.attributes.iter().any(|attribute| attribute.name == *name);
+        assert!(config.iter().all(known), "{config:?}");
+        let (found, _) = world.host.list(kind, &Value::Null, 100, false).await.expect("list");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
 }
 
 #[tokio::test]

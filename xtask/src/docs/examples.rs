@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::schema::Provider;
-use super::{IMPORTS, KINDS, REQUIRED};
+use super::{IMPORTS, KINDS, LISTS, REQUIRED};
 use crate::terraform::Terraform;
 
 /// Two ways to import the same thing: one configuration has one of them, and Terraform before 1.12 cannot read the second.
@@ -57,8 +57,9 @@ fn places(examples: &Path, provider: &Provider) -> Result<Vec<String>> {
         }
     }
     wanted.extend(provider.functions.keys().map(|name| Path::new("functions").join(name).join("function.tf")));
+    wanted.extend(LISTS.iter().map(|name| Path::new("list-resources").join(name).join("list-resource.tfquery.hcl")));
     let mut have = BTreeSet::new();
-    for top in KINDS.iter().map(|kind| kind.folder).chain(["provider", "functions"]) {
+    for top in KINDS.iter().map(|kind| kind.folder).chain(["provider", "functions", "list-resources"]) {
         files(&examples.join(top), &mut have)?;
     }
     let have: BTreeSet<PathBuf> =
@@ -126,7 +127,12 @@ mod tests {
         };
         let said = |provider: &Provider| places(folder.path(), provider).unwrap();
         let missing = |name: &str| format!("examples/{name}: missing");
-        let all = ["functions/now/function.tf", "provider/provider.tf", "resources/justmanage_thing/resource.tf"];
+        let all = [
+            "functions/now/function.tf",
+            "list-resources/justmanage_redis_cluster/list-resource.tfquery.hcl",
+            "provider/provider.tf",
+            "resources/justmanage_thing/resource.tf",
+        ];
         assert_eq!(said(&provider), all.map(missing));
         all.iter().for_each(|name| write(name));
         ["import.sh", "import-by-string-id.tf"]
@@ -136,7 +142,13 @@ mod tests {
         assert_eq!(said(&provider), [""; 0]);
         write("resources/justmanage_other/resource.tf");
         write("functions/now/import.sh");
+        write("list-resources/justmanage_other/list-resource.tfquery.hcl");
         let strange = |name: &str| format!("examples/{name}: no documentation tool reads it");
-        assert_eq!(said(&provider), ["functions/now/import.sh", "resources/justmanage_other/resource.tf"].map(strange));
+        let other = [
+            "functions/now/import.sh",
+            "list-resources/justmanage_other/list-resource.tfquery.hcl",
+            "resources/justmanage_other/resource.tf",
+        ];
+        assert_eq!(said(&provider), other.map(strange));
     }
 }

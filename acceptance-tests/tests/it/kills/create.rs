@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use acceptance_tests::Workspace;
 use acceptance_tests::steps::Steps;
 
-use super::{APPLY, Case, DESTROY, Place, all_of, assert_whole, cases, killed, most, rehearsed};
-use crate::world::{cluster, user};
+use super::{Case, Place, all_of, assert_whole, cases, killed, most, rehearsed};
+use crate::world::{APPLY, DESTROY, cluster, user};
 
 fn one_node() -> String {
     cluster("redis", "7.0", "") + &user("~app:* +@all -@dangerous", 1)
@@ -17,7 +17,7 @@ fn one_node() -> String {
 fn recorded(of_provider: bool) -> (VecDeque<Case>, VecDeque<Case>) {
     let (workspace, steps) = rehearsed(&one_node());
     let passed = || {
-        let mut points = steps.passed(most);
+        let mut points = steps.passed(most());
         points.retain(|point| point.is_of_provider() == of_provider);
         cases(&points)
     };

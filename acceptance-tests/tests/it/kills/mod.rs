@@ -17,7 +17,7 @@ use acceptance_tests::steps::{Point, Steps, Victim};
 use acceptance_tests::{DEADLINE, Login, Workspace, servers, wait_until};
 use serde_json::Value;
 
-use crate::world::{PASSWORD, text};
+use crate::world::{PASSWORD, login_of};
 
 /// Workspaces that are at work at the same time: a case mostly waits, for elections, for servers, for a provider's patience.
 const HANDS: usize = 4;
@@ -48,7 +48,7 @@ fn all() -> bool {
 }
 
 /// How many times of a step count.
-fn most(_name: &str) -> usize {
+fn most() -> usize {
     if all() { 10 } else { 1 }
 }
 
@@ -104,9 +104,6 @@ fn killed(workspace: &Workspace, steps: &Steps, case: &Case, arguments: &[&str])
     killed
 }
 
-const APPLY: &[&str] = &["apply", "-json", "-auto-approve", "-input=false"];
-const DESTROY: &[&str] = &["destroy", "-json", "-auto-approve", "-input=false"];
-
 /// The cluster as the state has it; from the file, since a hundred cases ask.
 fn saved(workspace: &Workspace) -> Value {
     let text = std::fs::read(workspace.config().join("terraform.tfstate")).expect("a state");
@@ -118,9 +115,7 @@ fn saved(workspace: &Workspace) -> Value {
 
 /// What the user `app` needs to get in.
 fn login(workspace: &Workspace) -> Login {
-    let cluster = saved(workspace);
-    let (endpoint, ca) = (text(&cluster["endpoints"][0]), text(&cluster["ca_certificate"]));
-    Login { endpoint, ca, user: "app".to_owned(), password: PASSWORD.to_owned() }
+    login_of(&saved(workspace))
 }
 
 /// There is one cluster with so many nodes, all of it as it is asked for.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use acceptance_tests::Workspace;
 use acceptance_tests::steps::Steps;
 
-use super::{APPLY, Case, DESTROY, TRIES, assert_whole, cases, killed, most, rehearsed};
-use crate::world::{cluster, user};
+use super::{Case, TRIES, assert_whole, cases, killed, most, rehearsed};
+use crate::world::{APPLY, DESTROY, cluster, user};
 
 /// How many cases there are, unless all are wanted: each takes a quarter of a minute.
 const CASES: usize = 4;
@@ -38,10 +38,10 @@ fn shaped() -> (Workspace, Steps) {
 fn a_cluster_of_three_shards_is_finished_whoever_was_killed() {
     let (workspace, steps) = shaped();
     workspace.apply().ok();
-    let create = drawn(cases(&steps.passed(most)));
+    let create = drawn(cases(&steps.passed(most())));
     steps.begin();
     workspace.destroy().ok();
-    let mut destroy = drawn(cases(&steps.passed(most)));
+    let mut destroy = drawn(cases(&steps.passed(most())));
     assert!(create.len() >= CASES && destroy.len() >= CASES, "{create:?} {destroy:?}");
     for case in create {
         assert!(

@@ -7,8 +7,8 @@ use acceptance_tests::steps::{Point, Steps};
 use acceptance_tests::{DEADLINE, Workspace, wait_until};
 use redis::TypedCommands;
 
-use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, login, most, rehearsed};
-use crate::world::{cluster, user};
+use super::{Case, Place, all_of, assert_whole, cases, killed, login, most, rehearsed};
+use crate::world::{APPLY, cluster, user};
 
 /// The two configurations between which an update goes to and fro.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn passed(workspace: &Workspace, steps: &Steps, to: Side, of_provider: bool) -> 
     steps.begin();
     workspace.write("main.tf", &to.configuration());
     workspace.apply().ok();
-    let mut points = steps.passed(most);
+    let mut points = steps.passed(most());
     points.retain(|point| point.is_of_provider() == of_provider);
     points
 }

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{APPLY, Case, Place, all_of, assert_whole, cases, killed, most, rehearsed, saved};
+use super::{Case, Place, all_of, assert_whole, cases, killed, most, rehearsed, saved};
 use crate::upgrades::release;
-use crate::world::{cluster, server, user};
+use crate::world::{APPLY, cluster, server, user};
 
 /// The node, its server's process, and the last version that was put on it.
 fn made() -> Place<(i32, u16)> {
@@ -20,7 +20,7 @@ fn recorded() -> VecDeque<Case> {
     release(&workspace, "0.2.0");
     steps.begin();
     workspace.apply().ok();
-    let points = steps.passed(most);
+    let points = steps.passed(most());
     workspace.destroy().ok();
     cases(&points)
 }

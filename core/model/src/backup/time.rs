@@ -23,12 +23,12 @@ pub struct BackupTime(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     At { days: Days, time: TimeOfDay, zone: Zone },
-    Every(Interval),
+    Every(Every),
 }
 
 /// A part of a day that divides it, or of an hour that divides that, in minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Interval(u16);
+struct Every(u16);
 
 /// What divides a day, in minutes, from a quarter of an hour to half a day. A backup that is made more often than it takes to
 /// make is none; who cannot lose a quarter of an hour needs another kind.
@@ -37,7 +37,7 @@ const INTERVALS: [u16; 10] = [15, 20, 30, 60, 120, 180, 240, 360, 480, 720];
 const SUMMARY: &str = "Schedule not valid";
 const SHAPE: &str = "Write days, a time and a time zone (\"daily 03:30 Asia/Kolkata\"), or an interval (\"every 6h\").";
 
-impl Interval {
+impl Every {
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Invalid> {
         let all = INTERVALS.map(|minutes| Self(minutes).to_string()).join(", ");
         let hint = format!("Intervals that divide the day evenly are {all}.");
@@ -45,13 +45,9 @@ impl Interval {
         if token.text.is_empty() {
             return Err(cursor.missing("the interval is missing", hint));
         }
-        let unit = token.text.chars().last().unwrap_or_default();
-        let number = token.text[..token.text.len() - unit.len_utf8()].parse::<u16>().ok();
-        let minutes = number.and_then(|number| match unit {
-            'h' => number.checked_mul(60),
-            'm' => Some(number),
-            _ => None,
-        });
+        let seconds = token.text.parse().ok().map(|every: crate::Interval| every.duration().as_secs());
+        let minutes =
+            seconds.filter(|seconds| seconds.is_multiple_of(60)).and_then(|seconds| u16::try_from(seconds / 60).ok());
         match minutes {
             Some(minutes) if INTERVALS.contains(&minutes) => Ok(Self(minutes)),
             Some(1440) => Err(cursor.fault(token, "is a day", "Say at what time: \"daily 03:30 Asia/Kolkata\".")),
@@ -67,7 +63,7 @@ impl BackupTime {
         refuse_cron(&cursor, SHAPE)?;
         if cursor.peek().text.eq_ignore_ascii_case("every") {
             cursor.until_blank();
-            return Ok(Self(Kind::Every(Interval::read(&mut cursor)?)));
+            return Ok(Self(Kind::Every(Every::read(&mut cursor)?)));
         }
         let days = Days::read(&mut cursor)?;
         let time = TimeOfDay::read(&mut cursor, false)?;
@@ -75,10 +71,7 @@ impl BackupTime {
         if next.text.starts_with('-') {
             return Err(cursor.fault(next, "is not for a backup, which has a time and no end", SHAPE));
         }
-        if cursor.rest().starts_with(|c: char| !c.is_whitespace()) {
-            return Err(cursor.fault(next, "follows the time without a space", SHAPE));
-        }
-        Ok(Self(Kind::At { days, time, zone: Zone::read(&mut cursor)? }))
+        Ok(Self(Kind::At { days, time, zone: Zone::read(&mut cursor, SHAPE)? }))
     }
 }
 
@@ -109,7 +102,7 @@ impl BackupTime {
     }
 }
 
-impl Interval {
+impl Every {
     fn after(self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         let step = i64::from(self.0) * 60;
         // Days of UTC have 86,400 seconds, so what divides them divides the seconds since 1970.
@@ -129,12 +122,9 @@ impl FromStr for BackupTime {
     }
 }
 
-impl fmt::Display for Interval {
+impl fmt::Display for Every {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            minutes if minutes.is_multiple_of(60) => write!(f, "{}h", minutes / 60),
-            minutes => write!(f, "{minutes}m"),
-        }
+        crate::Interval::seconds(u64::from(self.0) * 60).fmt(f)
     }
 }
 

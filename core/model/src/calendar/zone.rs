@@ -46,8 +46,12 @@ impl Zone {
         &self.0
     }
 
-    /// Reads everything that is left.
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Invalid> {
+    /// Reads everything that is left after a time; `shape` is what all of it looks like.
+    pub(crate) fn read(cursor: &mut Cursor<'_>, shape: &'static str) -> Result<Self, Invalid> {
+        if cursor.rest().starts_with(|c: char| !c.is_whitespace()) {
+            let next = cursor.peek();
+            return Err(cursor.fault(next, "follows the time without a space", shape));
+        }
         let token = cursor.remainder();
         if token.text.is_empty() {
             return Err(cursor.missing("the time zone is missing", USUAL));

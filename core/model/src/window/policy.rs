@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Interval;
 use crate::calendar::shown;
 use crate::failure::Invalid;
 
@@ -94,7 +95,7 @@ impl Lead {
     }
 }
 
-/// A number of units, such as "7d"; the unit's own name if it is none of `units`.
+/// A number of one of the units, such as "7d", in the smallest. An age has weeks, which an [`Interval`] has not.
 fn amount(text: &str, units: &[(&str, u32)]) -> Option<u32> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
@@ -118,7 +119,9 @@ impl FromStr for Lead {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let minutes = amount(text, &[("m", 1), ("h", 60), ("d", 24 * 60)]);
+        let seconds = text.parse().ok().map(|before: Interval| before.duration().as_secs());
+        let minutes =
+            seconds.filter(|seconds| seconds.is_multiple_of(60)).and_then(|seconds| u32::try_from(seconds / 60).ok());
         minutes.filter(|minutes| (1..=LEAD_MAX).contains(minutes)).map(Self).ok_or_else(|| {
             let hint = "Write minutes, hours or days, such as \"30m\", \"24h\" or \"2d\", up to 30 days.";
             Invalid::new("Time before not valid", format!("{} is not a length of time.", shown(text)), hint)

@@ -85,11 +85,7 @@ impl OpeningRule {
             let hint = "Write \"00:00-24:00\" for a whole day, or another time.";
             return Err(cursor.fault(at_end, "is when it begins, too", hint));
         }
-        if cursor.rest().starts_with(|c: char| !c.is_whitespace()) {
-            let next = cursor.peek();
-            return Err(cursor.fault(next, "follows the time without a space", SHAPE));
-        }
-        let zone = Zone::read(&mut cursor)?;
+        let zone = Zone::read(&mut cursor, SHAPE)?;
         // The end of a day has one spelling.
         let to = if to == TimeOfDay::MIDNIGHT { TimeOfDay::END } else { to };
         Ok(Self { days, from, to, zone })

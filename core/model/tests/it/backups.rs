@@ -78,6 +78,12 @@ fn what_is_refused_says_what_would_be_right() {
             "\"5h\" is not an interval that is possible. Intervals that divide the day evenly are 15m",
         ),
         ("every 24h; destination s3://bucket; retention last 1", "Say at what time"),
+        ("every 1d; destination s3://bucket; retention last 1", "\"1d\" is a day. Say at what time"),
+        ("every 90s; destination s3://bucket; retention last 1", "is not an interval that is possible"),
+        (
+            "daily 03:30+05:30; destination s3://bucket; retention last 1",
+            "\"+05:30\" follows the time without a space. Write days, a time and a time zone",
+        ),
         ("every; destination s3://bucket; retention last 1", "the interval is missing"),
         ("every 6h; destination s3://bucket; retention last 0", "No backup would be kept."),
         ("every 6h; destination s3://bucket; retention 7", "At character 46: \"7\" is not a kind and a number"),

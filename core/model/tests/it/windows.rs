@@ -88,12 +88,13 @@ fn lengths_of_time_have_one_spelling_and_an_end() {
         ("1d", 1440, "24h"),
         ("2d", 2880, "48h"),
         ("3d", 4320, "3d"),
+        ("1h30m", 90, "90m"),
     ] {
         let lead: Lead = text.parse().unwrap();
         assert_eq!((lead.minutes(), lead.to_string().as_str()), (minutes, kept));
         assert_eq!(kept.parse::<Lead>().unwrap(), lead);
     }
-    for text in ["", "0m", "31d", "24", "1w", "h"] {
+    for text in ["", "0m", "0s", "90s", "31d", "24", "1w", "h"] {
         crate::fault::<Lead>(text);
     }
 }

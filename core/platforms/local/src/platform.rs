@@ -1,4 +1,4 @@
-//! The four verbs of the trait, for processes of this machine.
+//! The platform's trait, for processes of this machine.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
