@@ -1,6 +1,6 @@
 //! Two applies at once from two states, by the same operator on the same machine: one cluster, and whoever loses is told.
 
-use acceptance_tests::{Diagnostic, Run, Workspace};
+use acceptance_tests::{DEADLINE, Diagnostic, Run, Workspace, wait_until};
 use redis::TypedCommands;
 
 use crate::world::{APPLY, CLUSTER, DESTROY, PASSWORD, cluster, login, user};
@@ -14,19 +14,20 @@ fn two() -> (Workspace, Workspace) {
     (one, other)
 }
 
+/// What one of two runs.
+type Side<'a> = (&'a Workspace, &'a [&'a str]);
+
 /// Both at once, to their ends.
-fn at_once(one: (&Workspace, &[&str]), other: (&Workspace, &[&str])) -> [Run; 2] {
-    let d: i64 = std::env::var("D").ok().and_then(|d| d.parse().ok()).unwrap_or(0);
-    let a = |(place, words): (&'_ Workspace, &[&str])| place.command(words).spawn().expect("terraform starts");
-    let started = if d >= 0 {
-        let x = a(one);
-        std::thread::sleep(std::time::Duration::from_millis(d as u64));
-        [(one.0, x), (other.0, a(other))]
-    } else {
-        let y = a(other);
-        std::thread::sleep(std::time::Duration::from_millis((-d) as u64));
-        [(one.0, a(one)), (other.0, y)]
-    };
+fn at_once(one: Side<'_>, other: Side<'_>) -> [Run; 2] {
+    both(one, other, || ())
+}
+
+/// The other begins when `moment` has passed; both run to their ends.
+fn both(one: Side<'_>, other: Side<'_>, moment: impl Fn()) -> [Run; 2] {
+    let start = |(place, words): Side<'_>| place.command(words).spawn().expect("terraform starts");
+    let first = start(one);
+    moment();
+    let started = [(one.0, first), (other.0, start(other))];
     // Both outputs are read all the while: a full pipe would hold one of them up.
     std::thread::scope(|scope| {
         let waiting = started.map(|(place, child)| scope.spawn(move || place.wait(child)));
@@ -139,14 +140,10 @@ fn of_two_who_change_one_cluster_at_once_the_second_is_told_and_then_sees_both_c
 fn a_cluster_that_one_destroys_while_the_other_changes_it_is_gone() {
     let (one, other) = shared();
     other.write("main.tf", &cluster("redis", "7.0", "  config = { \"maxmemory-policy\" = \"volatile-lfu\" }"));
-    let runs = at_once((&one, DESTROY), (&other, APPLY));
+    // Of two that begin at the same moment, the change was done first each time that it was looked at: it would never be in the way.
+    let under_way = || !one.running("terraform-provider-justmanage").is_empty();
+    let runs = both((&one, DESTROY), (&other, APPLY), || wait_until("the destroy is under way", DEADLINE, under_way));
     assert_eq!(runs[0].code, Some(0), "{}", runs[0]);
-    eprintln!(
-        "SAID {:?} {:?} {:?}",
-        runs[0].code,
-        runs[1].code,
-        runs[1].errors().map(|e| format!("{}: {}", e.summary, e.detail)).collect::<Vec<_>>()
-    );
     if runs[1].code != Some(0) {
         // Whatever it was about when the cluster went, it is told what to do. An agent's own word is all that there is to say.
         let told = |error: &Diagnostic| format!("{} {}", error.summary, error.detail).contains("again");
