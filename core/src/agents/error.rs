@@ -58,6 +58,7 @@ impl AgentError {
             .next("Nothing was changed. Apply again when most of the cluster's agents can reach each other."),
             Self::Refused(why) => {
                 Failure::new("Agent refused", format!("The agent of {node} refused: {}.", why.trim_end_matches('.')))
+                    .next("This call changed nothing. Mend what the agent names, and apply again.")
             }
         }
     }

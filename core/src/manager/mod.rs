@@ -142,9 +142,11 @@ pub(crate) fn from_platform(error: &PlatformError) -> Failure {
         PlatformError::Failed { .. } => "Machine software failed",
     };
     // The field is one of the provider's configuration, not of the cluster: it goes into the text.
+    let said = error.to_string();
+    let said = said.trim_end_matches('.');
     let detail = match error {
-        PlatformError::Invalid { field, .. } => format!("{error} (provider setting `{field}`)."),
-        _ => format!("{error}."),
+        PlatformError::Invalid { field, .. } => format!("{said} (provider setting `{field}`)."),
+        _ => format!("{said}."),
     };
     let failure = Failure::at(FieldPath::root(), summary, detail);
     match error.hint() {
