@@ -15,13 +15,17 @@ fn io_threads(said: &Said, node: NodeId) -> Option<&str> {
     server(said, node)?.config.get("io-threads").map(String::as_str)
 }
 
-/// Every server has the value, and nothing is left to do.
-async fn until_all_have(cluster: &Cluster, value: &str) -> Said {
-    let done = |said: &Said| {
-        let all = said.record().members.keys().all(|node| io_threads(said, *node) == Some(value));
-        all && said.converged && said.record().grant.is_none()
-    };
-    cluster.operator(0).until("every server has been restarted", done).await
+/// Shard by shard, every server has the value; then nothing is left to do.
+async fn until_all_have(cluster: &Cluster, value: &str, shards: u16) -> Said {
+    for shard in 0..shards {
+        let have = |said: &Said| {
+            let record = said.record();
+            let mut members = record.members.iter().filter(|(_, member)| member.seat.shard == shard);
+            members.all(|(node, _)| io_threads(said, *node) == Some(value))
+        };
+        cluster.operator(0).until(&format!("the servers of shard {shard} have been restarted"), have).await;
+    }
+    cluster.operator(0).until("the grant is given back", |said| said.converged && said.record().grant.is_none()).await
 }
 
 async fn roll(binary: &Path, shards: u16, replicas: u16) {
@@ -34,7 +38,7 @@ async fn roll(binary: &Path, shards: u16, replicas: u16) {
     }
     let wanted = |record: &mut Record| drop(record.spec.config.insert("io-threads".into(), "2".into()));
     cluster.operator(0).change(wanted).await;
-    let after = until_all_have(&cluster, "2").await;
+    let after = until_all_have(&cluster, "2", shards).await;
     assert_eq!(after.record().halt, None);
     for (shard, writer) in (0..shards).zip(writers) {
         writer.goes_on(20).await;
