@@ -131,7 +131,7 @@ async fn a_new_password_leaves_the_old_one_its_grace_by_the_latest_clock_of_all(
     let until = user.last_end().expect("an end");
     let hour = Duration::from_secs(3600);
     assert!(until >= ahead + hour && until < ahead + hour + Duration::from_secs(2), "{until}");
-    assert_eq!(world.record().layout, 2);
+    assert!(world.record().layout >= 2, "ends need it");
 
     // The same again, as after an apply that was killed: nothing changes, and nothing is prolonged.
     let before = world.record();
