@@ -152,9 +152,12 @@ mod tests {
             assert_eq!(detail.is_some(), says.is_some(), "{from:?} -> {to:?}: {detail:?}");
             assert!(says.is_none_or(|says| detail.is_some_and(|detail| detail.contains(says))), "{detail:?}");
         }
-        for (shards, replicas, says) in
-            [(1, 0, "The only node"), (3, 0, "one after the other"), (3, 1, "replicas before")]
-        {
+        for (shards, replicas, says) in [
+            (1, 0, "The only node"),
+            (3, 0, "one after the other"),
+            (3, 1, "6 restarts, 3 handovers"),
+            (1, 2, "1 handover."),
+        ] {
             let to = with(spec(shards, replicas), &[("io-threads", "2")]);
             let warning = restarts(&spec(shards, replicas), &to).expect("a restart");
             assert!(warning.detail.contains(says), "{}", warning.detail);
