@@ -89,14 +89,24 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
     if !gone.is_empty() {
         steps.push(NodeStep::Forget(gone));
     }
-    if !first && bus.is_primary() && bus.slots.is_empty() {
+    let newcomer = !first && bus.is_primary() && bus.slots.is_empty();
+    if newcomer || is_orphan(view, one) {
         match primary_to_follow(view, one) {
             Some(primary) => steps.push(NodeStep::Replicate(primary)),
-            None if steps.is_empty() => return draft.wait_for(node, Waiting::Joining { node }),
+            None if steps.is_empty() && newcomer => return draft.wait_for(node, Waiting::Joining { node }),
             None => {}
         }
     }
     steps.into_iter().for_each(|step| draft.act(node, step));
+}
+
+/// Whether it copies a server that is nobody's any more. News of a takeover and of what was before it may reach it in the wrong
+/// order; once the old primary is gone nobody corrects it.
+fn is_orphan(view: &View<'_>, one: Serving<'_>) -> bool {
+    let Role::Replica { of, .. } = &one.bus.role else { return false };
+    let at = one.bus.peer(*of).and_then(|peer| peer.at);
+    let at_member = at.is_some() && view.record.members.values().any(|member| Some(member.client) == at);
+    view.is(Phase::Formed) && view.member_of(*of).is_none() && !at_member
 }
 
 /// An epoch of its own for each server, replicas too. Servers that begin with the same one settle it among themselves by steps
@@ -152,8 +162,13 @@ fn gone(view: &View<'_>, one: Serving<'_>) -> Vec<BusId> {
     let of_member = |id: BusId| view.member_of(id).is_some();
     let at_member = |at| others().any(|(_, member)| Some(member.client) == at);
     let peers = one.bus.peers.iter().filter(|peer| !peer.handshake && !of_member(peer.id) && !at_member(peer.at));
+    // Nobody can forget whom it copies.
+    let own = match &one.bus.role {
+        Role::Replica { of, .. } => Some(*of),
+        Role::Primary { .. } => None,
+    };
     // One that still owns slots is the last to know where they were: it goes when somebody else has taken them over.
-    peers.filter(|peer| peer.slots == 0).map(|peer| peer.id).collect()
+    peers.filter(|peer| peer.slots == 0 && Some(peer.id) != own).map(|peer| peer.id).collect()
 }
 
 /// The primary of its shard that it knows already: whoever owns slots, and before anybody does, whose seat it is.
