@@ -192,14 +192,17 @@ impl Turn {
         let before = self.memory.handover.take().filter(|before| before.given == grant.given);
         let tries = before.map_or(0, |before| before.tries) + 1;
         let at = (self.tools.clock)();
-        self.memory.handover = Some(Handover { given: grant.given, tries, at, refused: None });
+        let told = Handover { given: grant.given, tries, at, refused: None };
+        self.memory.handover = Some(told.clone());
         let mut server = self.server(record).await?;
-        let told = server.cluster_failover().await;
-        if let (Err(error), Some(handover)) = (&told, &mut self.memory.handover) {
-            warn!(error = error.to_string(), "the server does not take over");
-            handover.refused = Some(error.to_string());
+        match server.cluster_failover().await {
+            Ok(()) => self.put_back(server),
+            Err(error) => {
+                warn!(error = error.to_string(), "the server does not take over");
+                self.memory.handover = Some(Handover { refused: Some(error.to_string()), ..told });
+                Ok(())
+            }
         }
-        self.put_back(server)
     }
 
     /// Whatever the answer is, the question was asked, and the planner goes on from the answer.

@@ -59,7 +59,7 @@ fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
 }
 
 /// Replicas that receive what this primary is told, as they say themselves.
-fn followers<'a>(view: &'a View<'a>, primary: Serving<'a>) -> impl Iterator<Item = Serving<'a>> {
+pub(crate) fn followers<'a>(view: &View<'a>, primary: Serving<'a>) -> impl Iterator<Item = Serving<'a>> {
     let follows = move |one: &Serving<'_>| matches!(&one.bus.role, Role::Replica { of, .. } if *of == primary.bus.id);
     view.serving().filter(move |one| follows(one) && one.in_sync())
 }

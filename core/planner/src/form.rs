@@ -105,8 +105,7 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
 fn is_orphan(view: &View<'_>, one: Serving<'_>) -> bool {
     let Role::Replica { of, .. } = &one.bus.role else { return false };
     let at = one.bus.peer(*of).and_then(|peer| peer.at);
-    let at_member = at.is_some() && view.record.members.values().any(|member| Some(member.client) == at);
-    view.is(Phase::Formed) && view.member_of(*of).is_none() && !at_member
+    view.is(Phase::Formed) && is_nobodys(view, one, *of, at)
 }
 
 /// An epoch of its own for each server, replicas too. Servers that begin with the same one settle it among themselves by steps
@@ -152,16 +151,19 @@ fn strangers(view: &View<'_>, one: Serving<'_>) -> Vec<NodeId> {
     unknown.filter(|(_, member)| !on_its_way(member)).map(|(other, _)| *other).collect()
 }
 
-/// Servers that are nobody's any more: neither by id nor by address a member's. Only once the ids of all members are known,
+/// Whether another server is neither by id nor by address a member's.
+fn is_nobodys(view: &View<'_>, one: Serving<'_>, id: BusId, at: Option<SocketAddr>) -> bool {
+    let mut others = view.record.members.iter().filter(|(other, _)| **other != one.node);
+    view.member_of(id).is_none() && !others.any(|(_, member)| Some(member.client) == at)
+}
+
+/// Servers that are [nobody's](is_nobodys) any more. Only once the ids of all members are known,
 /// since an unknown id at an unknown address may be a member that moved.
 fn gone(view: &View<'_>, one: Serving<'_>) -> Vec<BusId> {
     if !view.is(Phase::Formed) {
         return Vec::new();
     }
-    let others = || view.record.members.iter().filter(|(other, _)| **other != one.node);
-    let of_member = |id: BusId| view.member_of(id).is_some();
-    let at_member = |at| others().any(|(_, member)| Some(member.client) == at);
-    let peers = one.bus.peers.iter().filter(|peer| !peer.handshake && !of_member(peer.id) && !at_member(peer.at));
+    let peers = one.bus.peers.iter().filter(|peer| !peer.handshake && is_nobodys(view, one, peer.id, peer.at));
     // Nobody can forget whom it copies.
     let own = match &one.bus.role {
         Role::Replica { of, .. } => Some(*of),

@@ -5,15 +5,17 @@
 //! data, and all servers agree.
 
 use justmanage_model::record::NODE_TIMEOUT;
-use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Role, Waiting};
+use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Timestamp, Waiting};
 
 use crate::draft::Draft;
+use crate::fence;
 use crate::safety;
 use crate::view::{Serving, View};
 
 /// How long after one try the next is made. The primary takes writes again after five seconds, and voters give another vote for the
 /// same primary's place after two node timeouts; but a server that asked for votes in vain asks again only after four.
-pub const HANDOVER_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(21);
+pub const HANDOVER_PATIENCE: jiff::SignedDuration =
+    jiff::SignedDuration::from_secs(4 * NODE_TIMEOUT.as_secs().cast_signed() + 1);
 
 /// How often it is tried. Each failure holds back the writers of the shard for five seconds.
 pub const HANDOVER_TRIES: u32 = 3;
@@ -31,35 +33,25 @@ pub(crate) enum Heir<'a> {
 /// The replica to hand over to, when all are at rest: one that is as it is wanted, and has come furthest.
 pub(crate) fn heir<'a>(view: &View<'a>, one: Serving<'a>) -> Heir<'a> {
     let shard = one.member.seat.shard;
-    if !one.owns() || view.shard(shard).count() < 2 {
+    if !one.owns() || !view.has_others(shard) {
         return Heir::Nobody;
     }
-    let follows = |other: &Serving<'_>| matches!(&other.bus.role, Role::Replica { of, .. } if *of == one.bus.id);
-    let fit = |other: &Serving<'_>| follows(other) && other.in_sync() && other.has_copy();
-    let heirs: Vec<Serving<'a>> =
-        view.serving().filter(|other| other.member.seat.shard == shard && fit(other)).collect();
+    let fit = |other: &Serving<'_>| other.member.seat.shard == shard && other.has_copy();
+    let heirs: Vec<Serving<'a>> = fence::followers(view, one).filter(fit).collect();
     let fresh = heirs.iter().filter(|heir| stale_until(view, **heir).is_none());
     let best = fresh.max_by_key(|heir| (heir.server.offset, std::cmp::Reverse(heir.member.seat)));
     if let Some(best) = best {
         return Heir::Ready(*best);
     }
-    let later = heirs.iter().filter_map(|heir| stale_until(view, *heir)).min_by_key(until);
     // Everybody is at rest, so there is a replica; if not, the primary is not stopped under its writers.
-    Heir::Later(later.unwrap_or(Waiting::NoPrimary { shard }))
+    let first = heirs.iter().filter_map(|heir| Some((stale_until(view, *heir)?, heir.node))).min();
+    Heir::Later(first.map_or(Waiting::NoPrimary { shard }, |(until, node)| Waiting::VotesStale { node, until }))
 }
 
-fn until(reason: &Waiting) -> Option<justmanage_model::Timestamp> {
-    match reason {
-        Waiting::VotesStale { until, .. } => Some(*until),
-        _ => None,
-    }
-}
-
-/// Why its server would not hold an election of its own, if it would not.
-fn stale_until(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
+/// Until when its server would not hold an election of its own, if it would not now.
+fn stale_until(view: &View<'_>, one: Serving<'_>) -> Option<Timestamp> {
     let promoted = one.seen.promoted.filter(|_| one.server.release.votes_go_stale())?;
-    let until = promoted.checked_add(NODE_TIMEOUT * 4).ok()?;
-    (view.now < until).then_some(Waiting::VotesStale { node: one.node, until })
+    promoted.checked_add(NODE_TIMEOUT * 4).ok().filter(|until| view.now < *until)
 }
 
 /// Carries a granted handover to its end. Whatever else has happened to the shard meanwhile is for the others to mend, and ends it.
@@ -77,12 +69,13 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
     let primary = view.primary_of(one.member.seat.shard);
     let follows = primary.is_none_or(|primary| view.primary_known_to(one) == Some(primary.node));
     let told = one.seen.handover.as_ref().filter(|told| told.given == grant.given);
+    let lately = |told: &Handover| view.age(told.at) < HANDOVER_PATIENCE;
     match told {
-        Some(told) if view.age(told.at) < HANDOVER_PATIENCE && told.refused.is_none() => {
-            draft.wait_for(node, Waiting::HandingOver { shard: one.member.seat.shard, to: node });
+        // What was refused at once is not waited for a last time.
+        Some(told) if told.tries >= HANDOVER_TRIES && (told.refused.is_some() || !lately(told)) => {
+            draft.change(failed(one, told));
         }
-        Some(told) if told.tries >= HANDOVER_TRIES => draft.change(failed(one, told)),
-        Some(told) if view.age(told.at) < HANDOVER_PATIENCE => {
+        Some(told) if lately(told) => {
             draft.wait_for(node, Waiting::HandingOver { shard: one.member.seat.shard, to: node });
         }
         _ if follows && one.in_sync() => draft.act(node, NodeStep::TakeTurn),

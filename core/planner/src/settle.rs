@@ -80,7 +80,7 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
         return match tried {
             true => Next::Wait(in_vain(view, one)),
             // It was elected since it was given leave as a replica: it hands over first.
-            false if one.owns() && has_replicas(view, one) => {
+            false if one.owns() && view.has_others(one.member.seat.shard) => {
                 safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
             }
             false => Next::Step(NodeStep::StopServer),
@@ -93,11 +93,6 @@ fn restart_of(view: &View<'_>, node: NodeId) -> Next {
         // very grant, and the grant must not end under its hands.
         None => safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear),
     }
-}
-
-/// Whether there are others in its shard, who can take it over.
-fn has_replicas(view: &View<'_>, one: Serving<'_>) -> bool {
-    view.shard(one.member.seat.shard).count() > 1
 }
 
 /// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.

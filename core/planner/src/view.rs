@@ -84,6 +84,11 @@ impl<'a> View<'a> {
             .map(|(node, member)| (*node, member))
     }
 
+    /// Whether a shard has more than one member: its primary then need not be stopped under its writers.
+    pub(crate) fn has_others(&self, shard: u16) -> bool {
+        self.shard(shard).count() > 1
+    }
+
     /// Slots that some member serves.
     pub(crate) fn served(&self) -> SlotSet {
         self.serving().fold(SlotSet::empty(), |all, one| all.union(&one.bus.slots))
