@@ -20,10 +20,11 @@ impl Inner {
     pub(super) async fn apply(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
+        let ty = schema.object_type();
         let order = Order {
-            prior: value_in(request.prior_state.as_ref(), schema)?,
-            planned: value_in(request.planned_state.as_ref(), schema)?,
-            config: value_in(request.config.as_ref(), schema)?,
+            prior: value_in(request.prior_state.as_ref(), &ty)?,
+            planned: value_in(request.planned_state.as_ref(), &ty)?,
+            config: value_in(request.config.as_ref(), &ty)?,
             name: request.type_name,
         };
         let planned = identity_in(request.planned_identity.as_ref(), resource)?;

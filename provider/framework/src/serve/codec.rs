@@ -3,14 +3,14 @@
 use tfkit_proto::tfplugin6 as proto;
 
 use crate::schema::Schema;
-use crate::{Diagnostic, Diagnostics, Value, wire};
+use crate::{Diagnostic, Diagnostics, Type, Value, wire};
 
-/// Reads a value of the schema's type. What Terraform leaves out is null.
-pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -> Result<Value, Diagnostic> {
+/// Reads a value of a schema's type. What Terraform leaves out is null. Values that are compared are read with one type: then
+/// they share their names, and need not be matched by them.
+pub(super) fn value_in(message: Option<&proto::DynamicValue>, ty: &Type) -> Result<Value, Diagnostic> {
     let Some(message) = message else { return Ok(Value::Null) };
-    wire::decode_dynamic(&message.msgpack, &message.json, &schema.object_type())
-        .map(|value| value.unwrap_or(Value::Null))
-        .map_err(|error| {
+    wire::decode_dynamic(&message.msgpack, &message.json, ty).map(|value| value.unwrap_or(Value::Null)).map_err(
+        |error| {
             Diagnostic::error(
                 "Request not understood",
                 format!(
@@ -18,7 +18,8 @@ pub(super) fn value_in(message: Option<&proto::DynamicValue>, schema: &Schema) -
                      another release while Terraform ran, run it again; otherwise this is a bug, please report it."
                 ),
             )
-        })
+        },
+    )
 }
 
 /// Whether there is null, without reading anything else.
@@ -32,7 +33,7 @@ pub(super) fn is_null(message: Option<&proto::DynamicValue>) -> bool {
 
 /// Reads the configuration of a list or an action. Where the user wrote no `config` block, nothing is configured.
 pub(super) fn config_in(message: Option<&proto::DynamicValue>, schema: &Schema) -> Result<Value, Diagnostic> {
-    let mut config = value_in(message, schema)?;
+    let mut config = value_in(message, &schema.object_type())?;
     if config.is_null() {
         let names = schema.block.attributes.iter().map(|attribute| &attribute.name);
         let names = names.chain(schema.block.blocks.iter().map(|block| &block.name));

@@ -12,7 +12,7 @@ use crate::provider::ConfigureCx;
 impl Inner {
     pub(super) async fn configure(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
         let schema = self.config.schema();
-        let config = mend::with_defaults(schema, &value_in(request.config.as_ref(), schema)?);
+        let config = mend::with_defaults(schema, &value_in(request.config.as_ref(), &schema.object_type())?);
         let cx = ConfigureCx {
             terraform_version: request.terraform_version,
             cancel: self.stop.token(),

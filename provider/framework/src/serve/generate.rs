@@ -10,7 +10,7 @@ use crate::{Diagnostic, Diagnostics, Value};
 impl Inner {
     pub(super) fn generate_config(&self, request: &proto::Request) -> Result<proto::Response, Diagnostics> {
         let schema = self.resource(&request.type_name)?.schema();
-        let state = value_in(request.state.as_ref(), schema)?;
+        let state = value_in(request.state.as_ref(), &schema.object_type())?;
         if state.is_null() {
             let detail =
                 "Terraform sent no state to write a configuration for. Use a newer Terraform, or write it by hand.";

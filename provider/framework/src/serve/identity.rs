@@ -80,7 +80,7 @@ pub(super) fn identity_in(
     resource: &dyn AnyResource,
 ) -> Result<Value, Diagnostic> {
     match (message, resource.identity()) {
-        (Some(message), Some(identity)) => value_in(message.identity_data.as_ref(), identity.schema()),
+        (Some(message), Some(identity)) => value_in(message.identity_data.as_ref(), &identity.schema().object_type()),
         _ => Ok(Value::Null),
     }
 }

@@ -19,7 +19,7 @@ impl Inner {
     ) -> Result<open_ephemeral_resource::Response, Diagnostics> {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let schema = ephemeral.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let lease = ephemeral.open(self.call(PrivateData::new()), &mend::with_defaults(schema, &config)).await;
         let mut diagnostics = lease.outcome.diagnostics;
         if lease.outcome.failed {

@@ -12,7 +12,7 @@ impl Inner {
     pub(super) async fn read_data_source(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
         let data_source = self.data_source(&request.type_name)?;
         let schema = data_source.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let call = self.call(PrivateData::new()).with_meta(self.meta(request.provider_meta.as_ref())?);
         let outcome = data_source.read(call, &mend::with_defaults(schema, &config)).await;
         let mut diagnostics = outcome.diagnostics;

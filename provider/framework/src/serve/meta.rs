@@ -11,7 +11,7 @@ impl Inner {
     /// What came with a call, with defaults in it; null: nothing. Terraform has no call to check it, so it is checked here.
     pub(super) fn meta(&self, message: Option<&DynamicValue>) -> Result<Value, Diagnostics> {
         let Some(schema) = &self.meta else { return Ok(Value::Null) };
-        let meta = value_in(message, schema)?;
+        let meta = value_in(message, &schema.object_type())?;
         if meta.is_null() {
             return Ok(meta);
         }

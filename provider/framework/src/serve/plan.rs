@@ -14,8 +14,9 @@ impl Inner {
     pub(super) async fn plan(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
-        let prior = value_in(request.prior_state.as_ref(), schema)?;
-        let config = value_in(request.config.as_ref(), schema)?;
+        let ty = schema.object_type();
+        let prior = value_in(request.prior_state.as_ref(), &ty)?;
+        let config = value_in(request.config.as_ref(), &ty)?;
         let call = self.call(private::decode(&request.prior_private)?);
         let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);
         // Of the proposed state only its absence counts: core's merge aligns lists by index.

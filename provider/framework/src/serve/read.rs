@@ -12,7 +12,7 @@ impl Inner {
     pub(super) async fn read(&self, request: proto::Request) -> Result<proto::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
-        let prior = value_in(request.current_state.as_ref(), schema)?;
+        let prior = value_in(request.current_state.as_ref(), &schema.object_type())?;
         let call = self.call(private::decode(&request.private)?);
         let known = identity_in(request.current_identity.as_ref(), resource)?;
         let call = call.with_meta(self.meta(request.provider_meta.as_ref())?);

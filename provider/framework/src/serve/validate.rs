@@ -14,7 +14,7 @@ impl Inner {
         request: &proto::validate_provider_config::Request,
     ) -> Result<proto::validate_provider_config::Response, Diagnostics> {
         let schema = self.config.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let diagnostics = judged(schema, &config, || self.config.validate(&config));
         Ok(proto::validate_provider_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
@@ -25,7 +25,7 @@ impl Inner {
     ) -> Result<proto::validate_resource_config::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let schema = resource.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let mut diagnostics = judged(schema, &config, || resource.validate(&config));
         if !request.client_capabilities.is_some_and(|can| can.write_only_attributes_allowed) {
             refuse_write_only(schema, &config, &mut diagnostics);
@@ -39,7 +39,7 @@ impl Inner {
     ) -> Result<proto::validate_data_resource_config::Response, Diagnostics> {
         let data_source = self.data_source(&request.type_name)?;
         let schema = data_source.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let diagnostics = judged(schema, &config, || data_source.validate(&config));
         Ok(proto::validate_data_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
@@ -50,7 +50,7 @@ impl Inner {
     ) -> Result<proto::validate_ephemeral_resource_config::Response, Diagnostics> {
         let ephemeral = self.ephemeral(&request.type_name)?;
         let schema = ephemeral.schema();
-        let config = value_in(request.config.as_ref(), schema)?;
+        let config = value_in(request.config.as_ref(), &schema.object_type())?;
         let diagnostics = judged(schema, &config, || ephemeral.validate(&config));
         Ok(proto::validate_ephemeral_resource_config::Response { diagnostics: diagnostics_out(diagnostics) })
     }
