@@ -63,6 +63,10 @@ pub struct BusView {
     pub config_epoch: u64,
     /// Slots that it owns; a replica owns none.
     pub slots: SlotSet,
+    /// Slots that it has marked as on their way, in or out, for longer than anybody takes who is still at it, and that no grant
+    /// of ours explains: somebody left them half-way.
+    #[serde(default, skip_serializing_if = "SlotSet::is_empty")]
+    pub astray: SlotSet,
     /// What it is in its shard.
     pub role: Role,
     /// Every other server that it knows.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Generation, NodeId, Timestamp};
+use crate::{Generation, NodeId, OperationReport, Timestamp};
 
 /// One thing that happened at a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub enum Event {
     StartedEmpty,
     /// Another agent became the leader of the group, or nobody is.
     Leader(Option<NodeId>),
+    /// An operation that disturbed nodes is over.
+    Operation(Box<OperationReport>),
 }
 
 /// What came of it.

@@ -23,9 +23,10 @@
 //! | [`node`] | what passes between a platform and an agent on the same machine |
 //! | [`whereabouts`] | where nodes are, and their names when addresses may change |
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
+//! | [`report`] | what an operation disturbed, and whether it lost a write |
 //! | [`failure`] | the one error type that reaches users, and paths of fields |
 //! | [`secret`] | values that never print |
-//! | [`slots`] | hash slots and sets of them |
+//! | [`slots`] | hash slots, sets of them, and how they are spread evenly over shards |
 //! | [`nearest`] | "did you mean" |
 
 pub mod backup;
@@ -44,6 +45,7 @@ pub mod observation;
 pub mod plan;
 pub mod record;
 pub mod release;
+pub mod report;
 pub mod secret;
 pub mod slots;
 pub mod spec;
@@ -63,14 +65,18 @@ pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
 pub use interval::Interval;
 pub use name::{ClusterName, UserName};
 pub use observation::{
-    AskedFailover, Handover, LastRole, NodeObservation, Observation, Seen, ServerObservation, ServerState,
+    AskedFailover, Handover, LastRole, MoveTally, NodeObservation, Observation, Seen, ServerObservation, ServerState,
+    TlsSeen, Trouble,
 };
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
-pub use record::{Fence, Grant, Halt, Member, Phase, Record, Takeover};
-pub use release::{Artefact, Engine, Line, PackageRevision, Release, ReleaseTarget, Version};
+pub use record::{
+    Fence, Grant, Halt, Member, PasswordChange, Phase, Record, Reshaping, Rotation, Shape, Succession, Takeover,
+};
+pub use release::{Artefact, Engine, Line, PackageRevision, Program, Release, ReleaseTarget, Version};
+pub use report::{MovedSlots, OperationReport, ProbeTally, Proof, ReportStep, ShardMove};
 pub use secret::Secret;
-pub use slots::{Slot, SlotRange, SlotSet};
-pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Testing};
+pub use slots::{Slot, SlotRange, SlotSet, SlotWeights};
+pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Rotate, Testing};
 pub use units::Bytes;
 pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};

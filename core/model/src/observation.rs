@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BusView, Bytes, Generation, NodeAddresses, NodeId, Release, ReplicaLink, Timestamp};
+use crate::{
+    BusView, Bytes, Generation, NodeAddresses, NodeId, ProbeTally, Program, Release, ReplicaLink, SlotWeights,
+    Timestamp,
+};
 
 /// Something that was seen, or could not be. Unknown is not absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +59,54 @@ pub struct NodeObservation {
     /// Where the node is, by its own word; `None` where its agent does not say.
     #[serde(default)]
     pub at: Option<NodeAddresses>,
+    /// The program that its server was started with last, be it running or not; `None`: none yet, or by an older agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
+    /// The server does not run, and that program is to blame: it could not be started, or ended within a minute by its own doing,
+    /// not by a signal from outside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfit: bool,
+    /// What the agent has tried at its node lately and could not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
     /// What limits the server's memory and CPU, or why nothing does: sentences.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// Of the agent that probes its shard: what it has counted in the operation that goes on, or in the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeTally>,
+    /// How far the server has come with giving slots away, since the agent began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<MoveTally>,
+    /// What the server's slots weighed when they were last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<SlotWeights>,
+}
+
+/// How far a server has come with giving slots away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveTally {
+    /// By which grant: the generation that gave it.
+    pub given: Generation,
+    /// It is at it. Otherwise there was nothing left to do.
+    pub active: bool,
+    /// Slots that have gone over.
+    pub slots: u64,
+    /// Keys that have gone over.
+    pub keys: u64,
+    /// What these took in memory.
+    pub bytes: Bytes,
+    /// What keeps it from going on, if something does. It is tried again.
+    pub trouble: Option<Trouble>,
+}
+
+/// A step that fails, or has no effect. It is tried again, ever more slowly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What, and why.
+    pub what: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A server's part in its shard at the last look before it died.
@@ -158,8 +206,29 @@ pub struct ServerObservation {
     pub users: String,
     /// `used_memory`.
     pub used_memory: Bytes,
-    /// Not after this moment is its certificate valid.
+    /// How many keys have fields that expire by themselves; `None` where the server knows no such fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_ttls: Option<u64>,
+    /// The generation of the Record whose replication passwords it uses and accepts. Its agent knows it, not the server; `None`
+    /// where the agent does not, which then applies them once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passwords: Option<Generation>,
+    /// Not after this moment is its certificate valid; without TLS the last moment there is.
     pub certificate_expires: Timestamp,
+    /// What else it shows and trusts over TLS; `None` without TLS, and where its agent is too old to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSeen>,
+}
+
+/// What a server shows to whoever connects to it now, and whom it trusts itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsSeen {
+    /// Not before this moment is its certificate valid.
+    pub from: Timestamp,
+    /// The generation of the Record by which its certificate was issued; `None` of one that does not say.
+    pub issued: Option<Generation>,
+    /// Name of the file of the authorities that it trusts ([`crate::Record::authorities_file`]).
+    pub authorities: String,
 }
 
 impl NodeObservation {
@@ -185,6 +254,9 @@ impl NodeObservation {
         self.asked.iter_mut().for_each(|asked| set(&mut asked.at));
         self.handover.iter_mut().for_each(|handover| set(&mut handover.at));
         self.promoted.iter_mut().for_each(set);
+        self.trouble.iter_mut().for_each(|trouble| set(&mut trouble.since));
+        self.moving.iter_mut().filter_map(|moving| moving.trouble.as_mut()).for_each(|trouble| set(&mut trouble.since));
+        self.probe = self.probe.map(|probe| probe.shifted(by));
         self
     }
 }

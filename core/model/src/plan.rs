@@ -33,6 +33,9 @@ pub enum Step {
 pub enum NodeStep {
     /// Write configuration, users and certificates, and start the server.
     StartServer,
+    /// Remove the data of a server that does not run, and then [start it](NodeStep::StartServer): it copies everything anew from
+    /// its primary.
+    StartEmpty,
     /// Stop the server, saving its data.
     StopServer,
     /// Take these slots, which nobody owns.
@@ -59,8 +62,17 @@ pub enum NodeStep {
     ApplyConfig,
     /// Make the server's users and its ACL file as the Record wants them.
     ApplyUsers,
+    /// Make the server trust the authorities of the Record, and no others.
+    ApplyAuthorities,
+    /// Make the server use and accept the replication passwords of the Record, and no others.
+    ApplyPasswords,
     /// Issue the server's certificate anew and make the server use it.
     RenewCertificate,
+    /// Look what the slots of this primary weigh.
+    WeighSlots,
+    /// Begin to give away the slots of this primary that the grant says, and to put right what somebody left half-way; or go on
+    /// with that. It goes on by itself as long as the grant is out ([`crate::MoveTally`]).
+    MoveSlots,
 }
 
 /// A change of the Record.
@@ -74,6 +86,21 @@ pub enum RecordChange {
     Formed(BTreeMap<NodeId, BusId>),
     /// A member that came later has joined.
     Joined(NodeId, BusId),
+    /// Every server is to have a new certificate.
+    RenewCertificates,
+    /// A new authority is trusted beside the old one, since this moment; whoever proposes this makes its key first. Where one is
+    /// announced already, that is the one.
+    AnnounceAuthority(Timestamp),
+    /// Certificates come from the new authority.
+    SucceedAuthority,
+    /// Every server has a certificate of the new authority: the old one is trusted no more.
+    DropAuthority,
+    /// Servers are to accept a new replication password, too; whoever proposes this makes it.
+    AcceptPassword,
+    /// Servers are to use it.
+    UsePassword,
+    /// Servers are to accept no other.
+    DropPassword,
     /// The secrets are sealed for every member; whoever proposes this seals them.
     SealSecrets,
     /// These members are elsewhere than the Record says.
@@ -90,6 +117,12 @@ pub enum RecordChange {
     ClearGrant,
     /// The operation that was allowed has failed: nothing is begun that disturbs nodes until an operator changes something.
     Halt(Halt),
+    /// A server that went over to the new release is not fit: it is put back, and nothing else is begun.
+    PutBack(NodeId, Halt),
+    /// Every server has gone over to the new release.
+    ForgetPrevious,
+    /// The cluster has the shape that is asked for.
+    EndReshaping,
     /// The time of the passwords that end at this moment or before is over.
     EndPasswords(Timestamp),
 }
@@ -207,6 +240,11 @@ pub enum Waiting {
         /// Until when.
         until: Timestamp,
     },
+    /// A node goes back to the release that it comes from.
+    PuttingBack {
+        /// Which.
+        node: NodeId,
+    },
     /// A member has not joined the cluster yet.
     Joining {
         /// Which.
@@ -218,6 +256,25 @@ pub enum Waiting {
         have: u32,
         /// How many the spec asks for.
         want: u32,
+    },
+    /// Slots are on their way from one shard to another.
+    MovingSlots {
+        /// From which shard.
+        from: u16,
+        /// To which.
+        to: u16,
+        /// How many are still to go.
+        left: u16,
+    },
+    /// A primary sees to it that no slot is left half-way.
+    ClosingSlots {
+        /// Whose.
+        node: NodeId,
+    },
+    /// These members have no place in the shape that is asked for, and hold nothing any more; only an apply can remove them.
+    MembersSurplus {
+        /// Which.
+        nodes: Vec<NodeId>,
     },
     /// No progress for longer than this step ever takes.
     Stuck {
@@ -263,9 +320,21 @@ impl fmt::Display for Waiting {
             Self::VotesStale { node, until } => {
                 write!(f, "Node {node} won an election lately, and can be handed over to from {until} on.")
             }
+            Self::PuttingBack { node } => write!(f, "Node {node} is put back to the release that it comes from."),
             Self::Joining { node } => write!(f, "Node {node} is joining the cluster."),
             Self::MembersMissing { have, want } => {
                 write!(f, "The cluster has {have} of {want} nodes; an apply makes the missing ones.")
+            }
+            Self::MovingSlots { from, to, left: 1 } => {
+                write!(f, "1 slot is still to move from shard {from} to shard {to}.")
+            }
+            Self::MovingSlots { from, to, left } => {
+                write!(f, "{left} slots are still to move from shard {from} to shard {to}.")
+            }
+            Self::ClosingSlots { node } => write!(f, "Node {node} sees to it that no slot is left half-way."),
+            Self::MembersSurplus { nodes } => {
+                let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+                write!(f, "Nobody needs these nodes any more, and an apply removes them: {}.", nodes.join(", "))
             }
             Self::Stuck { what, since, hint } => write!(f, "No progress since {since}: {what} {hint}"),
         }

@@ -5,17 +5,24 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::slots::balance::Move;
 use crate::{
-    Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Release, SealingKey, Seat,
-    Timestamp, User, UserName, Vault,
+    Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Program, Release, SealingKey,
+    Seat, Timestamp, User, UserName, Vault,
 };
 
 mod check;
+mod operators;
+mod rotation;
 mod settings;
+mod shape;
+mod upgrade;
 mod users;
 
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+pub use rotation::{AUTHORITY_NOTICE, PasswordChange, Rotation, Succession};
 pub use settings::{FENCE_LAG_S, FORMING_NODE_TIMEOUT, NODE_TIMEOUT};
+pub use shape::{Reshaping, Shape};
 
 /// What is wanted, who belongs, how far it is, and who may be disturbed now.
 ///
@@ -42,14 +49,32 @@ pub struct Record {
     pub release: Release,
     /// Where the server binary of `release` is.
     pub artefact: Artefact,
+    /// What servers ran before `release`, as long as not every one of them is known to have gone over. Writer: an operator, with
+    /// `release`; the agents take it away when all have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Program>,
+    /// `release` is what they ran before `previous`, and they go back to it. Writer: as of that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub returning: bool,
+    /// Since when the cluster has not had the shape that is asked for: between which shapes it is. Writer: an operator, with `spec`;
+    /// the agents take it away when they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reshaping: Option<Reshaping>,
+    /// Nodes that were members, hold nothing any more, and whose machines are to go. Writer: an operator.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub retired: BTreeSet<NodeId>,
     /// Public keys of operators. Writer: an operator.
     pub operators: BTreeSet<Pin>,
     /// The nodes. Writer: an operator.
     pub members: BTreeMap<NodeId, Member>,
     /// Database users. Writer: an operator (the user resources, one entry each); the agents take out what has ended.
     pub users: BTreeMap<UserName, User>,
-    /// Certificate of the cluster's own authority, PEM; absent until the first agent has made it. Writer: the agents.
+    /// Certificate of the cluster's own authority, PEM, or those of two, while one follows another; absent until the first agent
+    /// has made it. Writer: the agents.
     pub ca_certificate: Option<String>,
+    /// How far certificates and authority are in being replaced. Writer: the agents.
+    #[serde(default, skip_serializing_if = "Rotation::is_none")]
+    pub rotation: Rotation,
     /// Who may be disturbed now. Writer: the agents.
     pub grant: Option<Grant>,
     /// The cluster's secrets. Writer: the agents.
@@ -117,10 +142,11 @@ pub struct Takeover {
 
 /// The newest layout of [`Record`] that this code reads and writes.
 ///
-/// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). A Record of an older layout
-/// is read as it is, and becomes a newer one when the first of these enters it ([`Record::raise_layout`]); software that knows
-/// only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 3;
+/// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
+/// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
+/// follow one another ([`Rotation`]). A Record of an older layout is read as it is, and becomes a newer one when the first of these
+/// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
+pub const LAYOUT: u32 = 5;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.
@@ -180,6 +206,9 @@ pub struct Grant {
     pub nodes: BTreeSet<NodeId>,
     /// The generation that gave it: its identity.
     pub given: Generation,
+    /// Which slots move where ([`Operation::Reshard`]). Shards, not nodes: whoever is the primary goes on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
 }
 
 /// Operations that need a grant.
@@ -190,4 +219,9 @@ pub enum Operation {
     Restart,
     /// Take the shard over from its primary, which is well, and loses nothing by it.
     Handover,
+    /// Stop the server, and start the program again that it ran before ([`Record::previous`]): the new one is not fit.
+    PutBack,
+    /// Move slots from shard to shard, and put right what somebody left half-way. It names the members of all shards that give or
+    /// get.
+    Reshard,
 }

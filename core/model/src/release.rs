@@ -9,8 +9,10 @@ use crate::failure::Invalid;
 use crate::text::serde_as_text;
 
 mod artefact;
+mod program;
 
 pub use artefact::Artefact;
+pub use program::Program;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

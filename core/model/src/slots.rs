@@ -6,6 +6,11 @@ use std::str::FromStr;
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
 
+pub mod balance;
+mod weights;
+
+pub use weights::SlotWeights;
+
 /// Number of hash slots of every cluster ([cluster specification](https://valkey.io/topics/cluster-spec/)).
 pub const SLOT_COUNT: u16 = 16384;
 
@@ -109,6 +114,11 @@ impl SlotSet {
         &self.0
     }
 
+    /// The slots, in ascending order.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.0.iter().flat_map(|range| range.first.0..=range.last.0).map(Slot)
+    }
+
     /// How many slots there are in it.
     #[must_use]
     pub fn len(&self) -> u16 {
@@ -134,6 +144,12 @@ impl SlotSet {
         self.0.iter().chain(&other.0).copied().collect()
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.difference(&self.difference(other))
+    }
+
     /// What is in this one and not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
@@ -151,6 +167,12 @@ impl SlotSet {
             }
         }
         Self(rest)
+    }
+}
+
+impl FromIterator<Slot> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> Self {
+        slots.into_iter().map(|slot| SlotRange { first: slot, last: slot }).collect()
     }
 }
 

@@ -8,9 +8,11 @@ use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, MaintenanceWindow, 
 
 mod cpus;
 mod policies;
+mod rotate;
 
 pub use cpus::MilliCpus;
 pub use policies::pinned;
+pub use rotate::{AUTHORITY_GRACE, AUTHORITY_GRACE_MAX, Rotate, WORD_MAX};
 
 /// A cluster as its user wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +40,18 @@ pub struct ClusterSpec {
     /// Public keys of those who may read metrics, and nothing else.
     #[serde(default)]
     pub metrics_readers: BTreeSet<Pin>,
+    /// Public keys of operators besides whoever applies ([`crate::Record::set_operators`]).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub operator_keys: BTreeSet<Pin>,
     /// When it may be disturbed, and which upgrades it takes by itself; kept as its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<MaintenanceWindow>,
     /// When it is backed up, where to, and what is kept; kept as its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_policy: Option<BackupPolicy>,
+    /// What is to be replaced by something new.
+    #[serde(default, skip_serializing_if = "Rotate::is_nothing")]
+    pub rotate: Rotate,
     /// Switches for tests alone; each weakens something.
     #[serde(default, skip_serializing_if = "Testing::is_off")]
     pub testing: Testing,
@@ -101,6 +109,8 @@ pub const SHARDS_MAX: u16 = 100;
 pub const REPLICAS_MAX: u16 = 5;
 /// Most nodes of a cluster: what one Record has room for (ARCHITECTURE, decision 15).
 pub const NODES_MAX: u32 = 100;
+/// Most further operators: each takes 80 of the Record's bytes, and every one of them may do everything.
+pub const OPERATOR_KEYS_MAX: usize = 32;
 /// Longest value of a configuration key, in bytes. The longest real ones (`client-output-buffer-limit`) have about 100.
 pub const CONFIG_VALUE_MAX: usize = 1024;
 
@@ -126,8 +136,10 @@ impl ClusterSpec {
             on_crash: OnCrash::Failover,
             cpus: None,
             metrics_readers: BTreeSet::new(),
+            operator_keys: BTreeSet::new(),
             maintenance_window: None,
             backup_policy: None,
+            rotate: Rotate::NOTHING,
             testing: Testing { plaintext: false, old_releases: false },
         }
     }
@@ -171,7 +183,13 @@ impl ClusterSpec {
             faults.push(Failure::at(FieldPath::of("shards"), "Too many nodes", detail).hint(hint));
         }
         faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
+        if self.operator_keys.len() > OPERATOR_KEYS_MAX {
+            let detail = format!("{} keys are listed.", self.operator_keys.len());
+            let hint = format!("At most {OPERATOR_KEYS_MAX} are possible.");
+            faults.push(Failure::at(FieldPath::of("operator_keys"), "Too many operators", detail).hint(hint));
+        }
         faults.extend(self.policy_faults());
+        faults.extend(self.rotate.faults());
         faults
     }
 }

@@ -20,7 +20,7 @@ pub enum RecordFault {
     #[error("the record has layout {0}, and this software knows layouts up to {LAYOUT}; update it first")]
     NewerLayout(u32),
     /// It holds what its layout cannot say.
-    #[error("the record has layout {0}, which knows no ends of passwords; whoever proposed it has to raise it")]
+    #[error("the record has layout {0}, which cannot say all of this; whoever proposed it has to raise it")]
     OlderLayout(u32),
     /// The spec is not valid.
     #[error("the record's spec is not valid: {0}")]
@@ -49,6 +49,9 @@ pub enum RecordFault {
     /// A member has something that another member has too.
     #[error("two members have the same {0}")]
     SharedByTwo(&'static str),
+    /// A member whose machine is to go.
+    #[error("the record says of a member that its machine is to go")]
+    RetiredMember,
     /// A grant that could not have been given.
     #[error("the record's grant is not valid: {0}")]
     Grant(&'static str),
@@ -91,6 +94,9 @@ impl Record {
             return Err(RecordFault::FormedWithoutAuthority);
         }
         self.check_members()?;
+        if self.retired.iter().any(|node| self.members.contains_key(node)) {
+            return Err(RecordFault::RetiredMember);
+        }
         self.check_grant()?;
         self.check_size()
     }
@@ -106,13 +112,16 @@ impl Record {
             Phase::Formed => 1,
             Phase::Leaving => 2,
         };
+        // By the same way as to another version: each server is seen to have gone over.
+        let comes_from_here =
+            next.previous.as_ref().is_some_and(|previous| previous.release.engine == self.spec.engine);
         let faults = [
             (next.layout < self.layout, "its layout goes back"),
             (next.cluster != self.cluster || next.name != self.name, "it is of another cluster"),
             (next.epoch != self.epoch, "it is of another epoch"),
             (next.generation != self.generation.next(), "its generation is not the next one"),
             (order(next.phase) < order(self.phase), "its phase goes back"),
-            (next.spec.engine != self.spec.engine, "it has another engine"),
+            (next.spec.engine != self.spec.engine && !comes_from_here, "it has another engine"),
         ];
         if let Some((_, why)) = faults.into_iter().find(|(wrong, _)| *wrong) {
             return Err(RecordFault::DoesNotFollow { at: self.generation, why });
@@ -151,11 +160,17 @@ impl Record {
         if grant.given > self.generation {
             return Err(RecordFault::Grant("it was given by a later generation"));
         }
+        if !grant.moves.is_empty() && grant.operation != Operation::Reshard {
+            return Err(RecordFault::Grant("it moves slots, and is for something else"));
+        }
         match grant.operation {
-            Operation::Restart | Operation::Handover if grant.nodes.len() != 1 => {
-                Err(RecordFault::Grant("a restart or a handover names exactly one node"))
+            Operation::Restart | Operation::Handover | Operation::PutBack if grant.nodes.len() != 1 => {
+                Err(RecordFault::Grant("a restart, a handover or a way back names exactly one node"))
             }
-            Operation::Restart | Operation::Handover => Ok(()),
+            Operation::PutBack if self.previous.is_none() => {
+                Err(RecordFault::Grant("it puts a node back, and there is no release to go back to"))
+            }
+            Operation::Restart | Operation::Handover | Operation::PutBack | Operation::Reshard => Ok(()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Fence, Phase, Record};
+use super::{Fence, Grant, Operation, Phase, Record};
 
 /// The cluster's own patience (`cluster-node-timeout`): a server that is silent for this long counts as failing. The server's
 /// default (15 s) makes an automatic failover take 20 s (measured), and this one 7 to 9 s; below it, an ordinary pause (a fork,
@@ -33,8 +33,13 @@ impl Record {
         let replaced_by = self.takeovers.get(&shard).filter(|takeover| takeover.by != node);
         let mut config = self.settings(replaced_by.is_some() || self.fence(shard) != Fence::Open);
         if replaced_by.is_some_and(|takeover| takeover.cleared) && self.fenced() {
-            config.insert("min-replicas-to-write".to_owned(), self.spec.replicas_per_shard.to_string());
+            let replicas = self.members.values().filter(|member| member.seat.shard == shard).count().saturating_sub(1);
+            config.insert("min-replicas-to-write".to_owned(), replicas.to_string());
         }
+        // What has moved to a server is nowhere else: it is on disk before it is gone from where it was.
+        let moves = |grant: &Grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node);
+        let fsync = if self.grant.as_ref().is_some_and(moves) { "always" } else { "everysec" };
+        config.insert("appendfsync".to_owned(), fsync.to_owned());
         config.extend(self.spec.config.clone());
         config
     }
@@ -47,35 +52,52 @@ impl Record {
                 settings.insert(key.to_owned(), value);
             }
         };
-        // While the cluster forms, nobody else will ask for a copy a moment later: waiting for them costs five seconds.
-        let (delay, patience) = match self.phase {
-            Phase::Forming => ("0", FORMING_NODE_TIMEOUT),
-            Phase::Formed | Phase::Leaving => ("5", NODE_TIMEOUT),
+        let patience = match self.phase {
+            Phase::Forming => FORMING_NODE_TIMEOUT,
+            Phase::Formed | Phase::Leaving => NODE_TIMEOUT,
         };
-        set("repl-diskless-sync-delay", delay.to_owned());
+        set("repl-diskless-sync-delay", self.sync_delay_s().to_string());
         set("cluster-node-timeout", patience.as_millis().to_string());
+        // Also where there is no fence: there may have been one, before the cluster got the shape that it has.
+        if !self.has_own_fence() {
+            let needed = if closed && self.fenced() { self.fence_replicas() } else { 0 };
+            set("min-replicas-to-write", needed.to_string());
+        }
         if self.fenced() {
-            set("min-replicas-to-write", if closed { self.fence_replicas() } else { 0 }.to_string());
             set("min-replicas-max-lag", FENCE_LAG_S.to_string());
         }
         settings
+    }
+
+    /// How many seconds a primary waits, when a replica asks for a copy, for others that may ask, too. The server's default is five,
+    /// and whoever restarts its nodes one by one waits for them each time. Replicas of one primary come together only when it
+    /// comes back to all of them: a second is enough for that.
+    const fn sync_delay_s(&self) -> u8 {
+        match (self.phase, self.spec.replicas_per_shard) {
+            (Phase::Forming, _) | (_, 0 | 1) => 0,
+            _ => 1,
+        }
     }
 
     /// Whether the majority of agents decides who is a shard's primary, because there is no majority of primaries to do so:
     /// one or two shards, with replicas, and no setting of the user's that says how many replicas a write needs.
     #[must_use]
     pub fn fenced(&self) -> bool {
+        self.least_shape().shards < 3 && self.spec.replicas_per_shard > 0 && !self.has_own_fence()
+    }
+
+    /// Whether the user says how many replicas a write needs.
+    fn has_own_fence(&self) -> bool {
         let own = ["min-replicas-to-write", "min-replicas-max-lag", "min-slaves-to-write", "min-slaves-max-lag"];
-        self.spec.shards < 3
-            && self.spec.replicas_per_shard > 0
-            && !own.iter().any(|key| self.spec.config.contains_key(*key))
+        own.iter().any(|key| self.spec.config.contains_key(*key))
     }
 
     /// How many replicas have to receive a fenced primary's writes: so many that they and the primary are most of the shard.
-    /// With fewer, a primary that is cut off together with some of its replicas would go on beside the one that took over.
+    /// With fewer, a primary that is cut off together with some of its replicas would go on beside the one that took over. While
+    /// replicas are added or taken away, by the fewer: whoever takes over counts the members that there are.
     #[must_use]
     pub fn fence_replicas(&self) -> u16 {
-        self.spec.replicas_per_shard.div_ceil(2)
+        self.least_shape().replicas_per_shard.div_ceil(2)
     }
 
     /// How a shard is fenced.

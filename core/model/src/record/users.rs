@@ -26,10 +26,15 @@ impl Record {
 
     /// The oldest layout that can say everything that the Record holds.
     pub(super) fn least_layout(&self) -> u32 {
-        let handover = self.grant.as_ref().is_some_and(|grant| grant.operation == Operation::Handover);
+        let granted = self.grant.as_ref().map(|grant| grant.operation);
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
         match () {
-            () if handover || self.halt.is_some() => 3,
+            () if !self.rotation.is_none() || !self.spec.rotate.is_nothing() || !self.spec.operator_keys.is_empty() => {
+                5
+            }
+            () if self.reshaping.is_some() || !self.retired.is_empty() || granted == Some(Operation::Reshard) => 5,
+            () if self.previous.is_some() || granted == Some(Operation::PutBack) => 4,
+            () if self.halt.is_some() || granted == Some(Operation::Handover) => 3,
             () if temporary || self.ends().next().is_some() => 2,
             () => 1,
         }

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use justmanage_model::{
-    AskedFailover, ClusterName, Failure, FieldPath, FieldStep, LastRole, NodeId, NodeObservation, Observation, Secret,
-    Seen, ServerState, Timestamp, Waiting,
+    AskedFailover, ClusterName, Failure, FieldPath, FieldStep, LastRole, NodeId, NodeObservation, Observation,
+    ProbeTally, Proof, Secret, Seen, ServerState, Timestamp, Waiting,
 };
 
 use crate::{fault, survives_json};
@@ -89,7 +89,13 @@ fn unknown_is_not_absent() {
         handover: None,
         severed: Some(since),
         at: None,
+        program: None,
+        unfit: false,
+        trouble: None,
         limits: vec![],
+        probe: None,
+        moving: None,
+        weights: None,
     };
     observation.nodes.insert(node, Seen::Known(seen.clone()));
     assert_eq!(observation.known(node), Some(&seen));
@@ -111,7 +117,19 @@ fn moments_by_one_clock_are_moments_by_another() {
         handover: None,
         severed: Some(at(60)),
         at: None,
+        program: None,
+        unfit: false,
+        trouble: None,
         limits: vec![],
+        probe: Some(ProbeTally {
+            began: at(70),
+            ended: Some(at(80)),
+            ready: true,
+            checked: None,
+            proof: Proof::default(),
+        }),
+        moving: None,
+        weights: None,
     };
     let after = before.clone().shifted(SignedDuration::from_secs(5));
     let ServerState::Down { since, retry_at, .. } = &after.server else { panic!("{after:?}") };
@@ -119,6 +137,7 @@ fn moments_by_one_clock_are_moments_by_another() {
     assert_eq!(after.last.as_ref().map(|last| last.at), Some(at(15)));
     assert_eq!(after.asked.as_ref().map(|asked| asked.at), Some(at(25)));
     assert_eq!(after.promoted, Some(at(55)));
+    assert_eq!(after.probe.map(|probe| (probe.began, probe.ended)), Some((at(75), Some(at(85)))));
     assert_eq!(after.severed, Some(at(60)), "a takeover's own moment, by whose clock it may be");
     before.server = ServerState::Hung { since: at(30) };
     let after = before.shifted(SignedDuration::from_secs(-5));

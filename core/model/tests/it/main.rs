@@ -10,9 +10,12 @@ mod names;
 mod passwords;
 mod records;
 mod releases;
+mod rotation;
+mod shapes;
 mod slots;
 mod specs;
 mod units;
+mod upgrades;
 mod windows;
 
 use std::fmt::{Debug, Display};

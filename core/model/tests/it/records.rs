@@ -12,7 +12,7 @@ use justmanage_model::{
 use crate::specs::spec;
 use crate::survives_json;
 
-fn node(number: u8) -> NodeId {
+pub(crate) fn node(number: u8) -> NodeId {
     NodeId::from_entropy([number; 10])
 }
 
@@ -46,10 +46,15 @@ pub(crate) fn record() -> Record {
         users: BTreeMap::new(),
         ca_certificate: Some("PEM".to_owned()),
         grant: None,
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     }
 }
 
@@ -61,7 +66,7 @@ fn fault(change: impl FnOnce(&mut Record)) -> String {
 
 fn give(nodes: &[NodeId], given: u64) -> Option<Grant> {
     let nodes = nodes.iter().copied().collect();
-    Some(Grant { operation: Operation::Restart, nodes, given: Generation::new(given) })
+    Some(Grant { operation: Operation::Restart, nodes, given: Generation::new(given), moves: Vec::new() })
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! From one shape to another: more or fewer shards and replicas, while the cluster serves.
+//!
+//! A cluster on its way has nodes of both shapes. What is decided meanwhile (who may take over, what a write needs) is decided
+//! by the shape that is the safer one for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fence, Operation, Phase, Record};
+use crate::{ClusterSpec, NodeId, Seat};
+
+/// How many shards there are, and how many replicas each has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Shards.
+    pub shards: u16,
+    /// Replicas of each.
+    pub replicas_per_shard: u16,
+}
+
+/// The shapes that a cluster on its way may have nodes of: the least and the most of each number since it was last at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshaping {
+    /// The least.
+    pub least: Shape,
+    /// The most.
+    pub most: Shape,
+}
+
+impl Shape {
+    /// The one that a spec asks for.
+    #[must_use]
+    pub const fn of(spec: &ClusterSpec) -> Self {
+        Self { shards: spec.shards, replicas_per_shard: spec.replicas_per_shard }
+    }
+
+    /// Whether a place is in it.
+    #[must_use]
+    pub const fn has(self, seat: Seat) -> bool {
+        seat.shard < self.shards && seat.ordinal <= self.replicas_per_shard
+    }
+
+    /// Every place in it, shard by shard.
+    pub fn seats(self) -> impl Iterator<Item = Seat> {
+        (0..self.shards)
+            .flat_map(move |shard| (0..=self.replicas_per_shard).map(move |ordinal| Seat { shard, ordinal }))
+    }
+
+    fn least(self, other: Self) -> Self {
+        let replicas_per_shard = self.replicas_per_shard.min(other.replicas_per_shard);
+        Self { shards: self.shards.min(other.shards), replicas_per_shard }
+    }
+
+    fn most(self, other: Self) -> Self {
+        let replicas_per_shard = self.replicas_per_shard.max(other.replicas_per_shard);
+        Self { shards: self.shards.max(other.shards), replicas_per_shard }
+    }
+}
+
+impl Record {
+    /// Asks for another configuration. Where that has another shape, the cluster is on its way from now on, and slots that are
+    /// on theirs to another one go no further: what is open of them is put right by whoever is given leave next.
+    pub fn set_spec(&mut self, spec: ClusterSpec) {
+        let (now, next) = (Shape::of(&self.spec), Shape::of(&spec));
+        self.spec = spec;
+        if self.phase == Phase::Formed && now != next {
+            let Reshaping { least, most } = self.reshaping.unwrap_or(Reshaping { least: now, most: now });
+            self.reshaping = Some(Reshaping { least: least.least(next), most: most.most(next) });
+            self.grant.take_if(|grant| grant.operation == Operation::Reshard);
+        }
+    }
+
+    /// It has the shape that is asked for. A write may need more replicas from now on, and its primary has to be told first.
+    pub fn end_reshaping(&mut self) {
+        let needed = self.fence_replicas();
+        self.reshaping = None;
+        if self.fence_replicas() > needed {
+            let since = self.generation.next();
+            let fences = self.fences.values_mut().filter(|fence| **fence != Fence::Open);
+            fences.for_each(|fence| *fence = Fence::Closing { since });
+        }
+        let shards = self.spec.shards;
+        self.fences.retain(|shard, _| *shard < shards);
+    }
+
+    /// The least that the cluster may have of each number now.
+    #[must_use]
+    pub fn least_shape(&self) -> Shape {
+        self.reshaping.map_or(Shape::of(&self.spec), |reshaping| reshaping.least)
+    }
+
+    /// The most that the cluster may have of each number now.
+    #[must_use]
+    pub fn most_shape(&self) -> Shape {
+        self.reshaping.map_or(Shape::of(&self.spec), |reshaping| reshaping.most)
+    }
+
+    /// The places in the shape that is asked for that nobody has.
+    pub fn vacant(&self) -> impl Iterator<Item = Seat> + '_ {
+        Shape::of(&self.spec).seats().filter(|seat| !self.members.values().any(|member| member.seat == *seat))
+    }
+
+    /// The members that have no place in the shape that is asked for.
+    pub fn surplus(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let shape = Shape::of(&self.spec);
+        self.members.iter().filter(move |(_, member)| !shape.has(member.seat)).map(|(node, _)| *node)
+    }
+
+    /// Takes members out that hold nothing any more; their machines are to go.
+    pub fn retire(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        for node in nodes {
+            if self.members.remove(&node).is_some() {
+                self.retired.insert(node);
+                // A node that died with its grant keeps it until it is removed.
+                self.grant.take_if(|grant| grant.nodes.contains(&node));
+            }
+        }
+    }
+}

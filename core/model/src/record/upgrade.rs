@@ -1,0 +1,58 @@
+//! From one release to another: which server is to run what while some have gone over and others have not.
+
+use std::collections::BTreeSet;
+
+use super::{Grant, Halt, Operation, Record};
+use crate::{NodeId, Program};
+
+impl Record {
+    /// The program that servers are to run.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        Program { release: self.release.clone(), artefact: self.artefact.clone() }
+    }
+
+    /// Has the servers go over to another program, one by one. To the one that they come from: back again.
+    pub fn go_over_to(&mut self, program: Program) {
+        let now = self.program();
+        if now == program {
+            return;
+        }
+        // A node that is being put back goes on to where it was going, which is where all go now.
+        if let Some(grant) = self.grant.as_mut().filter(|grant| grant.operation == Operation::PutBack) {
+            grant.operation = Operation::Restart;
+        }
+        self.returning = self.previous.is_some() && !self.returning;
+        self.previous = Some(now);
+        self.release = program.release;
+        self.artefact = program.artefact;
+    }
+
+    /// A node goes back, in the next generation, and nothing else is begun. Why it was halted first is what is kept.
+    pub fn put_back(&mut self, node: NodeId, halt: &Halt) {
+        let (operation, nodes) = (Operation::PutBack, BTreeSet::from([node]));
+        self.grant = Some(Grant { operation, nodes, given: self.generation.next(), moves: Vec::new() });
+        self.halt.get_or_insert_with(|| halt.clone());
+    }
+
+    /// All have gone over.
+    pub fn forget_previous(&mut self) {
+        self.previous = None;
+        self.returning = false;
+    }
+
+    /// The program that a node's server may be started with, if it last ran `ran`: another one than that only by a grant. Whoever
+    /// died while others go over comes back as it was; and who comes anew, or whose agent is too old to say, begins with what all
+    /// have run.
+    #[must_use]
+    pub fn program_for(&self, node: NodeId, ran: Option<&Program>) -> Program {
+        let granted = self.grant.as_ref().filter(|grant| grant.nodes.contains(&node));
+        match (granted.map(|grant| grant.operation), &self.previous, ran) {
+            (Some(Operation::PutBack), Some(previous), _) => previous.clone(),
+            (Some(Operation::Restart), ..) => self.program(),
+            (_, Some(previous), Some(ran)) if ran.is_same(previous) => previous.clone(),
+            (_, Some(previous), None) if !self.returning => previous.clone(),
+            _ => self.program(),
+        }
+    }
+}
