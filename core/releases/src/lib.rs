@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`catalogue`] | which lines and patches there are, until when they are kept up |
 //! | [`config`] | which configuration keys there are, how they change, which values they take, which are ours |
+//! | [`hops`] | between which releases a cluster can go, and what that takes |
 //! | [`upgrades`](mod@upgrades) | which patches stand between a version and the newest of its line, and what each closes |
 //! | [`vulnerabilities`](mod@vulnerabilities) | which known holes a release has, and where they are closed |
 //! | [`remedy`] | what would close them: a package, a patch, a newer line |
@@ -16,6 +17,7 @@
 
 pub mod catalogue;
 pub mod config;
+pub mod hops;
 pub mod remedy;
 pub mod upgrades;
 pub mod vulnerabilities;
@@ -24,6 +26,7 @@ pub use catalogue::{
     as_of, check_engine, check_target, end_of_life, is_known, latest_patch, lines, newest_line, released,
 };
 pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
+pub use hops::{Hop, NoHop, hop};
 pub use remedy::{Cure, Remedy, remedies};
 pub use upgrades::{Upgrade, upgrades};
 pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};
