@@ -1,10 +1,10 @@
 //! The cluster as one server sees it: the texts of `CLUSTER NODES` and `CLUSTER LINKS`, and the view that comes of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use justmanage_model::user::fingerprint_of;
-use justmanage_model::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role, SlotSet};
+use justmanage_model::{BusId, BusView, Peer, PrimaryLink, ReplicaLink, Role, Slot, SlotSet};
 
 use crate::info::Fields;
 use crate::resp::Reply;
@@ -40,8 +40,12 @@ pub struct BusNode {
     pub failed: bool,
     /// The link to it is up.
     pub connected: bool,
-    /// The slots that it serves; those on their way in or out are not counted.
+    /// The slots that it serves; also those on their way out, and not yet those on their way in.
     pub slots: SlotSet,
+    /// Slots marked as on their way out, and where to. Servers tell this of themselves only.
+    pub leaving: BTreeMap<Slot, BusId>,
+    /// Slots marked as on their way in, and where from; likewise.
+    pub arriving: BTreeMap<Slot, BusId>,
 }
 
 /// Reads the text of `CLUSTER NODES`; `None` if a line is not of that form.
@@ -56,7 +60,8 @@ fn parse_node(line: &str) -> Option<BusNode> {
     let [id, address, flags, primary, _, _, _, link, slots @ ..] = &fields[..] else { return None };
     let (at, bus_port) = parse_address(address)?;
     let flags: BTreeSet<&str> = flags.split(',').collect();
-    let served: Vec<&str> = slots.iter().copied().filter(|slot| !slot.starts_with('[') && !slot.is_empty()).collect();
+    let (marked, served): (Vec<&str>, Vec<&str>) =
+        slots.iter().copied().filter(|slot| !slot.is_empty()).partition(|slot| slot.starts_with('['));
     Some(BusNode {
         id: id.parse().ok()?,
         at,
@@ -70,7 +75,21 @@ fn parse_node(line: &str) -> Option<BusNode> {
         failed: flags.contains("fail"),
         connected: *link == "connected",
         slots: served.join(" ").parse().ok()?,
+        leaving: marks(&marked, "->-")?,
+        arriving: marks(&marked, "-<-")?,
     })
+}
+
+/// Marks of slots on their way: `[93->-ID]` out, `[77-<-ID]` in.
+fn marks(marked: &[&str], way: &str) -> Option<BTreeMap<Slot, BusId>> {
+    let inner = marked.iter().map(|mark| mark.strip_prefix('[')?.strip_suffix(']'));
+    let mut marks = BTreeMap::new();
+    for mark in inner {
+        if let Some((slot, id)) = mark?.split_once(way) {
+            marks.insert(Slot::new(slot.parse().ok()?)?, id.parse().ok()?);
+        }
+    }
+    Some(marks)
 }
 
 /// `10.0.0.1:6379@16379`, to which Redis 7.0 and later append `,hostname`, and later ones also `,name=value` fields. An IPv6
@@ -127,6 +146,7 @@ impl Said<'_> {
             ok: self.cluster.get("cluster_state") == Some("ok"),
             epoch: self.cluster.number("cluster_current_epoch").unwrap_or_default(),
             config_epoch: self.cluster.number("cluster_my_epoch").unwrap_or_default(),
+            astray: myself.leaving.keys().chain(myself.arriving.keys()).copied().collect(),
             slots: myself.slots.clone(),
             role: self.role(myself),
             peers: self.nodes.iter().filter(|node| !node.myself).map(|node| self.peer(node)).collect(),

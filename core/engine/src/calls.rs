@@ -1,15 +1,22 @@
-//! The calls that the agent makes, typed. Each is safe to make twice. Those that concern the cluster are in [`cluster`].
+//! The calls that the agent makes, typed. Each is safe to make twice. Those that concern the cluster are in [`cluster`], those that move
+//! slots in `slots`.
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{PasswordHash, Release, User, UserName, user};
+use justmanage_model::{Release, Secret, User, UserName, user};
 
-use crate::acl::{AppliedUsers, REPLICATION_USER, is_own, set_replication_user, set_user};
+use crate::acl::{
+    AGENT_USER, AppliedUsers, OwnUsers, REPLICATION_USER, agent_rules, default_rules, is_own, replication_rules,
+    set_own_user, set_user,
+};
 use crate::connection::{CallError, Connection};
 use crate::info::Fields;
+use crate::probe::{PROBE_RULES, PROBE_USER};
 use crate::resp::Reply;
 
 pub mod cluster;
+mod jobs;
+pub(crate) mod slots;
 
 impl Connection {
     /// Whether the server answers at all.
@@ -107,6 +114,22 @@ impl Connection {
         self.call(&["CONFIG", "SET", "tls-cert-file", certificate, "tls-key-file", key]).await.map(|_| ())
     }
 
+    /// Makes the server trust the authorities in this file, for new connections; old ones live on.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if there are none in it; the server then trusts whom it did.
+    pub async fn reload_authorities(&mut self, authorities: &str) -> Result<(), CallError> {
+        self.call(&["CONFIG", "SET", "tls-ca-cert-file", authorities]).await.map(|_| ())
+    }
+
+    /// Has the server log in to its primary with this password, from the next time on; a link that is open lives on.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn set_replication_password(&mut self, password: &Secret<String>) -> Result<(), CallError> {
+        self.call(&["CONFIG", "SET", "masterauth", password.expose()]).await.map(|_| ())
+    }
+
     /// Every user in the server's words.
     ///
     /// # Errors
@@ -115,7 +138,8 @@ impl Connection {
         self.texts(&["ACL", "LIST"]).await
     }
 
-    /// Makes the server's users these, the agent's and the replicas' own, and the `default` user that is off.
+    /// Makes the server's users these, our own, and the `default` user that is off. (The agent's own is among them, and may do what
+    /// it needs for this before and after.)
     ///
     /// Each user changes as one: who is logged in stays so unless the user goes away, replicas in particular; also with a
     /// password that is valid no more. Users that are not wanted are deleted, and their connections end
@@ -128,11 +152,14 @@ impl Connection {
         &mut self,
         users: &BTreeMap<UserName, User>,
         release: &Release,
-        replication: &PasswordHash,
+        own: &OwnUsers,
     ) -> Result<AppliedUsers, CallError> {
         // First of all, in case somebody switched it on.
-        self.set_user("default", &["reset".to_owned(), "off".to_owned()]).await?;
-        self.set_user(REPLICATION_USER, &set_replication_user(replication)).await?;
+        self.set_user("default", &default_rules(release, own.reach)).await?;
+        self.set_user(AGENT_USER, &set_own_user(&[own.agent], &agent_rules(release, own.reach))).await?;
+        let replication = replication_rules(release, own.reach);
+        self.set_user(REPLICATION_USER, &set_own_user(&own.replication_passwords(), &replication)).await?;
+        self.set_user(PROBE_USER, &set_own_user(&own.probe_passwords(), PROBE_RULES)).await?;
         for (name, user) in users {
             self.set_user(name.as_str(), &set_user(user, release)).await?;
         }
@@ -141,7 +168,7 @@ impl Connection {
                 self.call(&["ACL", "DELUSER", name]).await?;
             }
         }
-        Ok(AppliedUsers::new(user::fingerprint(users), &self.acl_list().await?))
+        Ok(AppliedUsers::new(user::fingerprint(users), &self.acl_list().await?, own.reach))
     }
 
     async fn set_user(&mut self, name: &str, rules: &[String]) -> Result<(), CallError> {
@@ -181,6 +208,8 @@ impl Connection {
     async fn text(&mut self, arguments: &[&str]) -> Result<String, CallError> {
         match self.call(arguments).await? {
             Reply::Text(text) => Ok(text),
+            // What users wrote into configuration, and is shown to people.
+            Reply::Bytes(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             other => Err(unexpected(&arguments.join(" "), format!("{other:?}"))),
         }
     }
@@ -193,6 +222,7 @@ impl Connection {
         list.into_iter()
             .map(|item| match item {
                 Reply::Text(text) => Ok(text),
+                Reply::Bytes(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
                 other => Err(unexpected(&call, format!("{other:?}"))),
             })
             .collect()
@@ -206,4 +236,19 @@ fn wants_one_by_one(said: &str) -> bool {
 
 fn unexpected(call: &str, said: String) -> CallError {
     CallError::Unexpected { call: call.to_owned(), said: said.chars().take(200).collect() }
+}
+
+fn no_such_subcommand(said: &str) -> bool {
+    // "ERR unknown subcommand 'X'. Try CLUSTER HELP." since Redis 7.0; "ERR Unknown subcommand or wrong number of arguments" before.
+    said.contains("nknown subcommand")
+}
+
+/// A refusal that will not last, by a word of it.
+fn not_now(error: CallError, words: &[&str]) -> CallError {
+    match error {
+        CallError::Refused { call, said } if words.iter().any(|word| said.contains(word)) => {
+            CallError::NotNow { call, said }
+        }
+        other => other,
+    }
 }

@@ -1,5 +1,7 @@
 //! One connection to a server, over TLS, and calls with time limits.
 
+mod error;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,8 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite, BufStream};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::certificate::not_after;
-use crate::resp::{Reply, receive, send};
+pub use error::CallError;
+pub(crate) use error::refusal;
+use error::unreachable;
+
+use crate::certificate::Certificate;
+use crate::resp::{Calls, Reply, receive, send};
 
 /// Whom a connection trusts: the cluster's own certificate authority, and nobody else.
 #[derive(Clone)]
@@ -66,71 +72,6 @@ pub struct Login {
     pub password: Secret<String>,
 }
 
-/// Why a call has no answer, by what the caller can do.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// Nobody is there, or no longer: try again later.
-    #[error("the server at {address} cannot be reached")]
-    Unreachable {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Somebody is there who is not of this cluster, or whose certificate has expired.
-    #[error("the server at {address} has no certificate of this cluster")]
-    Untrusted {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: rustls::Error,
-    },
-    /// No answer in time; what was asked for may have been done or not. The connection cannot be used any more.
-    #[error("the server did not answer {call} within {} ms", limit.as_millis())]
-    TimedOut {
-        /// Which call.
-        call: String,
-        /// The limit.
-        limit: Duration,
-    },
-    /// The login or a call is not allowed: the user's password or rules are not what was thought.
-    #[error("the server denies {call}: {said}")]
-    Denied {
-        /// Which call.
-        call: String,
-        /// The server's words.
-        said: String,
-    },
-    /// The server is reading its data; try again later.
-    #[error("the server is still reading its data")]
-    Loading,
-    /// The server cannot do it as it sees the cluster now: it does not know the other server yet, or that one is not yet, or no
-    /// longer, what it was taken for. Look again, and decide anew.
-    #[error("the server cannot do {call} now: {said}")]
-    NotNow {
-        /// Which call.
-        call: String,
-        /// The server's words.
-        said: String,
-    },
-    /// The server does not do it; trying again does not help.
-    #[error("the server refuses {call}: {said}")]
-    Refused {
-        /// Which call.
-        call: String,
-        /// The server's words.
-        said: String,
-    },
-    /// An answer that is no answer to the question.
-    #[error("the server answers {call} with something else: {said}")]
-    Unexpected {
-        /// Which call.
-        call: String,
-        /// What it was.
-        said: String,
-    },
-}
-
 trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
@@ -141,7 +82,17 @@ pub struct Connection {
     /// None after a call without an answer: what comes next on the wire could be the answer to it.
     stream: Option<BufStream<Box<dyn Wire>>>,
     limit: Duration,
-    certificate_expires: Option<Timestamp>,
+    certificate: Option<Certificate>,
+    /// How it was opened.
+    origin: Option<Origin>,
+    /// Others to the same server, for calls that wait there.
+    pub(crate) lanes: Vec<Self>,
+}
+
+/// What another connection like this one takes.
+struct Origin {
+    trust: Option<Trust>,
+    login: Login,
 }
 
 impl Connection {
@@ -152,7 +103,8 @@ impl Connection {
     /// # Errors
     /// Nobody there, somebody else there, a login that is refused, or no answer in time.
     pub async fn open(address: SocketAddr, trust: &Trust, login: &Login, limit: Duration) -> Result<Self, CallError> {
-        Self::opened(Self::connect_tls(address, trust, limit), login, limit).await
+        let opened = Self::opened(Self::connect_tls(address, trust, limit), login, limit).await?;
+        Ok(opened.from(Some(trust), login))
     }
 
     /// The same without TLS, for tests alone: anybody on the way reads the password, and can be the server.
@@ -162,10 +114,25 @@ impl Connection {
     pub async fn open_plaintext(address: SocketAddr, login: &Login, limit: Duration) -> Result<Self, CallError> {
         let connected = async {
             let stream = connect(address).await?;
-            // There is no certificate that could expire.
-            Ok(Self::over(address, Box::new(stream), limit, Some(Timestamp::MAX)))
+            Ok(Self::over(address, Box::new(stream), limit, None))
         };
-        Self::opened(connected, login, limit).await
+        Ok(Self::opened(connected, login, limit).await?.from(None, login))
+    }
+
+    fn from(self, trust: Option<&Trust>, login: &Login) -> Self {
+        Self { origin: Some(Origin { trust: trust.cloned(), login: login.clone() }), ..self }
+    }
+
+    /// Another one to the same server.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub(crate) async fn another(&self) -> Result<Self, CallError> {
+        match &self.origin {
+            Some(Origin { trust: Some(trust), login }) => Self::open(self.address, trust, login, self.limit).await,
+            Some(Origin { trust: None, login }) => Self::open_plaintext(self.address, login, self.limit).await,
+            None => Err(unreachable(self.address, io::Error::other("nobody has logged in"))),
+        }
     }
 
     async fn opened(
@@ -189,24 +156,20 @@ impl Connection {
             .await
             .map_err(|source| unreachable(address, source))?;
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let certificate_expires = certificate.and_then(|certificate| not_after(certificate));
-        Ok(Self::over(address, Box::new(stream), limit, certificate_expires))
+        // One that rustls accepted and that cannot be read does not exist; were there one, it would be renewed: the safe side.
+        let unread = Certificate { from: Timestamp::UNIX_EPOCH, until: Timestamp::UNIX_EPOCH, issued: None };
+        let certificate = certificate.and_then(|certificate| Certificate::from_der(certificate)).unwrap_or(unread);
+        Ok(Self::over(address, Box::new(stream), limit, Some(certificate)))
     }
 
-    fn over(
-        address: SocketAddr,
-        stream: Box<dyn Wire>,
-        limit: Duration,
-        certificate_expires: Option<Timestamp>,
-    ) -> Self {
-        Self { address, stream: Some(BufStream::new(stream)), limit, certificate_expires }
+    fn over(address: SocketAddr, stream: Box<dyn Wire>, limit: Duration, certificate: Option<Certificate>) -> Self {
+        Self { address, stream: Some(BufStream::new(stream)), limit, certificate, origin: None, lanes: Vec::new() }
     }
 
-    /// Not after this moment is the certificate valid that the server showed; it shows a new one to new connections only.
-    /// Without TLS it is the last moment there is.
+    /// The certificate that the server showed; it shows a new one to new connections only. `None` without TLS.
     #[must_use]
-    pub const fn certificate_expires(&self) -> Option<Timestamp> {
-        self.certificate_expires
+    pub const fn certificate(&self) -> Option<Certificate> {
+        self.certificate
     }
 
     /// Another limit for each call from now on.
@@ -221,23 +184,50 @@ impl Connection {
 
     /// One call with a name for errors.
     pub(crate) async fn call_named(&mut self, name: &str, arguments: &[&str]) -> Result<Reply, CallError> {
+        let replies = self.exchange(name, &Calls::one(arguments), self.limit).await?;
+        replies.into_iter().next().map_or(Ok(Reply::Nil), |reply| answered(name, reply))
+    }
+
+    /// Many calls in one writing; an answer for each, in their order, of which each may be a refusal (see [`answered`]).
+    ///
+    /// The server does them one after the other; of what it reads at once (16 KiB) it does everything before it turns to
+    /// anybody else. All of it together has to be done within the connection's limit, or within `limit`.
+    pub(crate) async fn pipeline(
+        &mut self,
+        name: &str,
+        calls: &Calls,
+        limit: Option<Duration>,
+    ) -> Result<Vec<Reply>, CallError> {
+        self.exchange(name, calls, limit.unwrap_or(self.limit)).await
+    }
+
+    async fn exchange(&mut self, name: &str, calls: &Calls, limit: Duration) -> Result<Vec<Reply>, CallError> {
         let Some(mut stream) = self.stream.take() else {
             let source = io::Error::new(io::ErrorKind::NotConnected, "an earlier call on this connection failed");
             return Err(unreachable(self.address, source));
         };
         let exchange = async {
-            send(&mut stream, arguments).await?;
-            receive(&mut stream).await
+            send(&mut stream, calls).await?;
+            let mut replies = Vec::with_capacity(calls.len());
+            for _ in 0..calls.len() {
+                replies.push(receive(&mut stream).await?);
+            }
+            Ok(replies)
         };
-        let reply = match tokio::time::timeout(self.limit, exchange).await {
-            Ok(reply) => reply.map_err(|source| unreachable(self.address, source))?,
-            Err(_) => return Err(CallError::TimedOut { call: name.to_owned(), limit: self.limit }),
+        let replies = match tokio::time::timeout(limit, exchange).await {
+            Ok(replies) => replies.map_err(|source| unreachable(self.address, source))?,
+            Err(_) => return Err(CallError::TimedOut { call: name.to_owned(), limit }),
         };
         self.stream = Some(stream);
-        match reply {
-            Reply::Error(said) => Err(refusal(name, said)),
-            reply => Ok(reply),
-        }
+        Ok(replies)
+    }
+}
+
+/// An answer, unless it is a refusal.
+pub(crate) fn answered(name: &str, reply: Reply) -> Result<Reply, CallError> {
+    match reply {
+        Reply::Error(said) => Err(refusal(name, said)),
+        reply => Ok(reply),
     }
 }
 
@@ -252,22 +242,4 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, CallError> {
     // Calls are small and wait for their answer: without this, each could wait 40 ms for the one before.
     stream.set_nodelay(true).map_err(|source| unreachable(address, source))?;
     Ok(stream)
-}
-
-fn refusal(call: &str, said: String) -> CallError {
-    let call = call.to_owned();
-    match said.split(' ').next().unwrap_or_default() {
-        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => CallError::Denied { call, said },
-        "LOADING" => CallError::Loading,
-        _ => CallError::Refused { call, said },
-    }
-}
-
-fn unreachable(address: SocketAddr, source: io::Error) -> CallError {
-    // tokio-rustls wraps what rustls found into an io::Error.
-    let tls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
-    match tls {
-        Some(source) => CallError::Untrusted { address, source },
-        None => CallError::Unreachable { address, source },
-    }
 }

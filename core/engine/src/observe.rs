@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use justmanage_model::{BusView, ServerObservation};
+use justmanage_model::{BusView, ServerObservation, TlsSeen};
 
 use crate::acl::{AppliedUsers, in_force};
 use crate::connection::{CallError, Connection};
@@ -16,8 +16,8 @@ use crate::info::Fields;
 /// since the server started.
 ///
 /// While the server reads its data it does not speak of the cluster: the observation then says `loading` and has no `bus`, and
-/// nothing may be concluded from that. When the link to a primary broke, and which generation's files the server was started
-/// with, is not the server's to know: whoever watches it adds `down_since` and `started`.
+/// nothing may be concluded from that. When the link to a primary broke, which generation's files the server was started
+/// with, and whose passwords it has, is not the server's to know: whoever watches it adds `down_since`, `started` and `passwords`.
 ///
 /// # Errors
 /// As every call.
@@ -30,9 +30,10 @@ pub async fn observe(
     // At once after INFO, so that the two speak of the same moment.
     let bus = bus(server, &info).await?;
     let wanted: BTreeSet<&str> = keys.into_iter().chain(["maxmemory"]).collect();
-    let asked: BTreeSet<&str> = wanted.iter().copied().chain(PERSISTENCE).collect();
+    let asked: BTreeSet<&str> = wanted.iter().copied().chain(PERSISTENCE).chain([AUTHORITIES]).collect();
     let mut config = server.config_get(&asked.into_iter().collect::<Vec<_>>()).await?;
     let persistent = persistent(&config);
+    let authorities = config.get(AUTHORITIES).and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
     config.retain(|key, _| wanted.contains(key.as_str()));
     let users = in_force(&server.acl_list().await?, applied);
     let missing = |field: &str| CallError::Unexpected { call: "INFO".to_owned(), said: format!("nothing of {field}") };
@@ -47,9 +48,10 @@ pub async fn observe(
         config,
         users,
         used_memory: info.used_memory().ok_or_else(|| missing("memory"))?,
-        // A certificate that rustls accepted and whose validity cannot be read does not exist; were there one, it would be
-        // renewed, which is the safe side.
-        certificate_expires: server.certificate_expires().unwrap_or(Timestamp::UNIX_EPOCH),
+        field_ttls: field_ttls(&info),
+        passwords: None,
+        certificate_expires: server.certificate().map_or(Timestamp::MAX, |certificate| certificate.until),
+        tls: server.certificate().map(|shown| TlsSeen { from: shown.from, issued: shown.issued, authorities }),
     })
 }
 
@@ -64,6 +66,9 @@ async fn bus(server: &mut Connection, info: &Fields) -> Result<Option<BusView>, 
     }
 }
 
+/// The key that names the file of the authorities that the server trusts, in its words of when it read it last.
+const AUTHORITIES: &str = "tls-ca-cert-file";
+
 /// The keys that say whether data are kept on disk.
 const PERSISTENCE: [&str; 2] = ["appendonly", "save"];
 
@@ -75,6 +80,15 @@ fn persistent(config: &BTreeMap<String, String>) -> bool {
 /// Only a replica has the first; what it also calls `master_repl_offset` can be that of its own past as a primary.
 fn offset(info: &Fields) -> Option<u64> {
     info.number("slave_repl_offset").or_else(|| info.number("master_repl_offset"))
+}
+
+/// Keys with fields that expire: Redis counts them as `subexpiry` from 7.4 on, Valkey as `keys_with_volatile_items` from 9.0 on. A
+/// database without any key has no line; then there is none, or the server knows none.
+fn field_ttls(info: &Fields) -> Option<u64> {
+    let counts = info.beginning("db").filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let counts = counts.flat_map(|(_, counts)| counts.split(',')).filter_map(|count| count.split_once('='));
+    let fields = counts.filter(|(name, _)| ["subexpiry", "keys_with_volatile_items"].contains(name));
+    fields.filter_map(|(_, count)| count.parse::<u64>().ok()).reduce(|sum, count| sum + count)
 }
 
 fn process(info: &Fields) -> Option<u32> {

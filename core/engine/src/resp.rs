@@ -19,6 +19,8 @@ const DEPTH_MAX: u8 = 8;
 pub(crate) enum Reply {
     /// `+OK`, or a text.
     Text(String),
+    /// A text that is not UTF-8: names of keys can be any bytes.
+    Bytes(Vec<u8>),
     /// A number.
     Number(i64),
     /// No value.
@@ -29,13 +31,42 @@ pub(crate) enum Reply {
     Error(String),
 }
 
-/// Sends one call: the arguments as counted strings, so that nothing in them is ever read as anything else.
-pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), arguments: &[&str]) -> io::Result<()> {
-    let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        bytes.extend_from_slice(format!("${}\r\n{argument}\r\n", argument.len()).as_bytes());
+/// Calls that are sent together, as they go over the wire: their arguments are counted strings, so that nothing in them is ever
+/// read as anything else.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Calls {
+    /// A single one.
+    pub(crate) fn one<A: AsRef<[u8]>>(arguments: &[A]) -> Self {
+        let mut calls = Self::default();
+        calls.push(arguments);
+        calls
     }
-    stream.write_all(&bytes).await?;
+
+    /// One more.
+    pub(crate) fn push<A: AsRef<[u8]>>(&mut self, arguments: &[A]) {
+        self.bytes.extend_from_slice(format!("*{}\r\n", arguments.len()).as_bytes());
+        for argument in arguments.iter().map(AsRef::as_ref) {
+            self.bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+            self.bytes.extend_from_slice(argument);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
+        self.count += 1;
+    }
+
+    /// How many.
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+}
+
+/// Sends calls.
+pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), calls: &Calls) -> io::Result<()> {
+    stream.write_all(&calls.bytes).await?;
     stream.flush().await
 }
 
@@ -53,7 +84,7 @@ async fn receive_at(stream: &mut (impl AsyncBufRead + Unpin + Send), depth: u8) 
         ":" => rest.parse().map(Reply::Number).map_err(|_| invalid("a number that is none")),
         "$" => match length(rest, TEXT_MAX)? {
             None => Ok(Reply::Nil),
-            Some(length) => text(stream, length).await.map(Reply::Text),
+            Some(length) => text(stream, length).await,
         },
         "*" => match length(rest, LIST_MAX)? {
             None => Ok(Reply::Nil),
@@ -80,12 +111,14 @@ async fn line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
     Ok(String::from_utf8_lossy(line).into_owned())
 }
 
-async fn text(stream: &mut (impl AsyncBufRead + Unpin), length: usize) -> io::Result<String> {
+async fn text(stream: &mut (impl AsyncBufRead + Unpin), length: usize) -> io::Result<Reply> {
     let mut bytes = vec![0; length + 2];
     stream.read_exact(&mut bytes).await?;
-    let text = bytes.strip_suffix(b"\r\n").ok_or_else(|| invalid("a text without an end"))?;
-    // The texts that are asked for are ASCII, but for what users wrote into configuration.
-    Ok(String::from_utf8_lossy(text).into_owned())
+    if !bytes.ends_with(b"\r\n") {
+        return Err(invalid("a text without an end"));
+    }
+    bytes.truncate(length);
+    Ok(String::from_utf8(bytes).map_or_else(|error| Reply::Bytes(error.into_bytes()), Reply::Text))
 }
 
 fn length(text: &str, most: usize) -> io::Result<Option<usize>> {
@@ -129,6 +162,7 @@ mod tests {
         ] {
             assert_eq!(read(bytes.as_bytes()).await.unwrap(), reply, "{bytes:?}");
         }
+        assert_eq!(read(b"$2\r\n\xff\x00\r\n").await.unwrap(), Reply::Bytes(vec![0xff, 0]));
     }
 
     #[tokio::test]
@@ -143,9 +177,12 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_counted() {
-        let mut bytes = Vec::new();
-        send(&mut bytes, &["SET", "a\r\nb", "ü"]).await.unwrap();
-        assert_eq!(String::from_utf8(bytes).unwrap(), "*3\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$2\r\nü\r\n");
+        let (mut bytes, mut calls) = (Vec::new(), Calls::one(&["SET", "a\r\nb", "ü"]));
+        calls.push(&[&b"GET"[..], b"\xff"]);
+        assert_eq!(calls.len(), 2);
+        send(&mut bytes, &calls).await.unwrap();
+        let expected = b"*3\r\n$3\r\nSET\r\n$4\r\na\r\nb\r\n$2\r\n\xc3\xbc\r\n*2\r\n$3\r\nGET\r\n$1\r\n\xff\r\n";
+        assert_eq!(bytes, expected);
     }
 
     proptest! {

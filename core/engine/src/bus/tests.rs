@@ -13,7 +13,7 @@ fn id(text: &str) -> BusId {
 fn nodes() -> Vec<BusNode> {
     let text = format!(
         "{A} 127.0.0.1:30004@31004,host.example,shard-id=ab slave,fail {B} 0 1426238317239 4 disconnected\n\
-         {B} 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5461->-{A}]\n\
+         {B} 127.0.0.1:30001@31001 myself,master - 0 0 1 connected 0-5460 5462 [5460->-{A}] [5461-<-{C}]\n\
          {C} ::1:30002@31002 master,fail? - 0 0 3 connected 5461 5463-16383\n"
     );
     parse_nodes(&text).unwrap()
@@ -33,7 +33,10 @@ fn nodes_are_read() {
     assert_eq!((a.id, a.bus_port, a.primary), (id(A), 31004, Some(id(B))));
     assert!(a.replica && a.failed && !a.suspected && !a.myself && !a.connected && a.slots.is_empty());
     assert!(b.myself && !b.replica && b.primary.is_none() && !b.failed && b.connected);
-    assert_eq!(b.slots.to_string(), "0-5460 5462", "without those on their way");
+    assert_eq!(b.slots.to_string(), "0-5460 5462", "with those on their way out, without those on their way in");
+    let slot = |number| Slot::new(number).unwrap();
+    assert_eq!(b.leaving, BTreeMap::from([(slot(5460), id(A))]));
+    assert_eq!(b.arriving, BTreeMap::from([(slot(5461), id(C))]));
     assert_eq!(c.at, Some("[::1]:30002".parse().unwrap()));
     assert!(c.suspected && !c.failed);
 }
@@ -55,6 +58,7 @@ fn what_is_no_line_is_refused() {
         format!("{A} 127.0.0.1:30004 master - 0 0 1 connected\n"),
         format!("{A} 127.0.0.1:30004@31004 master x 0 0 1 connected\n"),
         format!("{A} 127.0.0.1:30004@31004 master - 0 0 1 connected 99999\n"),
+        format!("{A} 127.0.0.1:30004@31004 master - 0 0 1 connected [99999->-{A}]\n"),
         "07c3 127.0.0.1:30004@31004 master - 0 0 1 connected\n".to_owned(),
     ] {
         assert_eq!(parse_nodes(&text), None, "{text}");

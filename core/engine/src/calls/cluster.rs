@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use justmanage_model::{BusId, BusView, SlotSet};
 
-use super::unexpected;
+use super::{no_such_subcommand, not_now, unexpected};
 use crate::bus::{BusNode, Said, parse_links, parse_nodes};
 use crate::connection::{CallError, Connection};
 use crate::info::Fields;
@@ -227,21 +227,6 @@ impl Connection {
     /// As every call.
     pub async fn sever_primary_link(&mut self) -> Result<(), CallError> {
         self.call_named("CLIENT KILL", &["CLIENT", "KILL", "TYPE", "master"]).await.map(|_| ())
-    }
-}
-
-fn no_such_subcommand(said: &str) -> bool {
-    // "ERR unknown subcommand 'X'. Try CLUSTER HELP." since Redis 7.0; "ERR Unknown subcommand or wrong number of arguments" before.
-    said.contains("nknown subcommand")
-}
-
-/// A refusal that will not last, by a word of it.
-fn not_now(error: CallError, words: &[&str]) -> CallError {
-    match error {
-        CallError::Refused { call, said } if words.iter().any(|word| said.contains(word)) => {
-            CallError::NotNow { call, said }
-        }
-        other => other,
     }
 }
 

@@ -9,7 +9,7 @@ use justmanage_model::user::{CLIENT_RULES, fingerprint};
 use justmanage_model::{AclRules, BusView, Role, Secret, ServerObservation, SlotSet, Timestamp, Version};
 
 use crate::authority::Authority;
-use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, REPLICATION_PASSWORD, hash, user};
+use crate::node::{AGENT_PASSWORD, DEADLINE, MEMORY, Node, REPLICATION_PASSWORD, own, user};
 use crate::servers::{find, on_every_server, on_every_server_with_tls, on_some_servers};
 
 on_every_server! { a_new_server_is_seen_as_it_is }
@@ -85,7 +85,7 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     let old = node.release.version < Version::new(7, 0, 0);
     let rules = if old { "~public:* +get" } else { "%R~public:* +get (~other:* +set)" };
     node.users.insert("visitor".parse().unwrap(), user(rules, &["three"]));
-    let applied = server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    let applied = server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     assert_eq!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
     assert_ne!(see(&mut server, None).await.users, fingerprint(&node.users), "unknown is not the same");
 
@@ -101,10 +101,10 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     assert!(matches!(node.open("default", "").await, Err(CallError::Denied { .. })));
 
     // The same again changes nothing; one password and one user less do.
-    assert_eq!(server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap(), applied);
+    assert_eq!(server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap(), applied);
     node.users.insert("orders".parse().unwrap(), user("~orders:* +@read +@write +ping", &["two"]));
     node.users.remove(&"visitor".parse().unwrap());
-    let next = server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    let next = server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     assert!(matches!(node.open("orders", "one").await, Err(CallError::Denied { .. })));
     assert!(matches!(node.open("visitor", "three").await, Err(CallError::Denied { .. })));
     assert_ne!(see(&mut server, Some(&applied)).await.users, fingerprint(&node.users));
@@ -113,7 +113,7 @@ async fn users_are_made_so_and_drift_is_seen(path: PathBuf) {
     // A rule that the server does not know is refused with its words, and named.
     let mut wrong = node.users.clone();
     wrong.insert("wrong".parse().unwrap(), user("~* +nosuchcommand", &[]));
-    let error = server.apply_users(&wrong, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap_err();
+    let error = server.apply_users(&wrong, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap_err();
     assert!(matches!(error, CallError::Refused { .. }) && error.to_string().contains("user wrong"), "{error}");
 }
 
@@ -121,15 +121,15 @@ async fn a_password_that_ends_keeps_its_sessions_and_a_user_who_goes_loses_them(
     let (mut node, mut server) = Node::started(&path, &[]).await;
     serving(&mut server).await;
     node.users.insert("orders".parse().unwrap(), user("~* +ping +get", &["new", "old"]));
-    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     let mut old = node.open("orders", "old").await.unwrap();
     node.users.insert("orders".parse().unwrap(), user("~* +ping +get", &["new"]));
-    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     assert!(matches!(node.open("orders", "old").await, Err(CallError::Denied { .. })), "no new login");
     old.ping().await.expect("who is in stays in");
     let mut new = node.open("orders", "new").await.unwrap();
     node.users.clear();
-    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     assert!(matches!(old.ping().await, Err(CallError::Unreachable { .. })), "the session is cut");
     assert!(matches!(new.ping().await, Err(CallError::Unreachable { .. })), "the session is cut");
 }
@@ -147,7 +147,7 @@ async fn who_finds_the_cluster_is_known_before_the_server_says_so(path: PathBuf)
     for (number, rules) in rules.iter().enumerate() {
         node.users.insert(format!("user-{number}").parse().unwrap(), user(rules, &["secret"]));
     }
-    server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
     for (number, rules) in rules.iter().enumerate() {
         let says = |sub: &str| node.client(&format!("user-{number}"), "secret", &["CLUSTER", sub]);
         let may = ["SLOTS", "NODES", "SHARDS"].iter().any(|sub| !says(sub).starts_with("NOPERM"));
@@ -161,7 +161,7 @@ async fn who_finds_the_cluster_is_known_before_the_server_says_so(path: PathBuf)
     if !old {
         let more = format!("~app:* +@read +@write {CLIENT_RULES}");
         node.users.insert("user-0".parse().unwrap(), user(&more, &["secret"]));
-        server.apply_users(&node.users, &node.release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+        server.apply_users(&node.users, &node.release, &own(REPLICATION_PASSWORD)).await.unwrap();
         for command in
             [&["CLUSTER", "SHARDS"][..], &["CLUSTER", "NODES"], &["READONLY"], &["COMMAND", "COUNT"], &["PING"]]
         {
@@ -213,14 +213,14 @@ async fn a_new_certificate_is_shown_to_new_connections(path: PathBuf) {
     server.reload_certificate(&certificate, &key).await.unwrap();
     server.ping().await.unwrap();
     let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
-    assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
+    assert_eq!(again.certificate().map(|shown| shown.until), Some("2045-12-31T00:00:00Z".parse().unwrap()));
 
     // A key that does not fit: the server refuses, and keeps what it has.
     std::fs::write(&node.files.key, node.authority.leaf(2046).key).unwrap();
     let error = server.reload_certificate(&certificate, &key).await.unwrap_err();
     assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
     let again = node.open("justmanage-agent", AGENT_PASSWORD).await.unwrap();
-    assert_eq!(again.certificate_expires(), Some("2045-12-31T00:00:00Z".parse().unwrap()));
+    assert_eq!(again.certificate().map(|shown| shown.until), Some("2045-12-31T00:00:00Z".parse().unwrap()));
 }
 
 #[tokio::test]

@@ -29,13 +29,18 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Servers that run and know nobody.
     pub(crate) async fn started(server: &Path, shards: usize, replicas: usize) -> Self {
+        Self::started_as(server, (shards, replicas), false).await
+    }
+
+    async fn started_as(server: &Path, (shards, replicas): (usize, usize), moving: bool) -> Self {
         let authority = Arc::new(Authority::new());
         let found = inspect(&program(server)).await.unwrap();
         let mut starts = tokio::task::JoinSet::new();
         for position in 0..shards * (1 + replicas) {
             let mut node = Node::of(Arc::clone(&authority), server, found.clone(), &FORMING);
+            node.moving = moving;
             starts.spawn(async move {
-                node.users.insert(USER.0.parse().unwrap(), user("~* +@read +@write", &[USER.1]));
+                node.users.insert(USER.0.parse().unwrap(), user("~* +@read +@write +asking", &[USER.1]));
                 let mut connection = node.start().await;
                 let id = connection.bus_view().await.unwrap().id;
                 (position, node, connection, id)
@@ -54,7 +59,16 @@ impl Cluster {
 
     /// A cluster that serves, and in which everybody agrees.
     pub(crate) async fn formed(server: &Path, shards: usize, replicas: usize) -> Self {
-        let mut cluster = Self::started(server, shards, replicas).await;
+        Self::started(server, shards, replicas).await.form().await
+    }
+
+    /// Primaries that slots are moved between.
+    pub(crate) async fn moving(server: &Path, shards: usize) -> Self {
+        Self::started_as(server, (shards, 0), true).await.form().await
+    }
+
+    async fn form(self) -> Self {
+        let mut cluster = self;
         cluster.give_epochs_and_slots().await;
         cluster.meet_all().await;
         cluster.replicate_all().await;

@@ -6,7 +6,7 @@ use justmanage_engine::{CallError, Connection};
 use justmanage_model::{BusId, Role, SlotSet};
 
 use crate::cluster::Cluster;
-use crate::node::{Node, REPLICATION_PASSWORD, hash};
+use crate::node::{Node, REPLICATION_PASSWORD, own};
 use crate::ports::Ports;
 use crate::servers::{on_every_server, on_some_servers};
 
@@ -121,13 +121,13 @@ async fn replicas_log_in_as_a_user_of_their_own(path: PathBuf) {
     // Users are made so while replicas are logged in; nobody is cut off, and with another password nobody comes in.
     let (users, release) = (node.users.clone(), node.release.clone());
     let before = copies(cluster.server(0)).await;
-    cluster.server(0).apply_users(&users, &release, &hash(REPLICATION_PASSWORD)).await.unwrap();
-    cluster.server(0).apply_users(&users, &release, &hash("another")).await.unwrap();
+    cluster.server(0).apply_users(&users, &release, &own(REPLICATION_PASSWORD)).await.unwrap();
+    cluster.server(0).apply_users(&users, &release, &own("another")).await.unwrap();
     let views = cluster.settled(|_| true).await;
     assert!(matches!(&views[0].role, Role::Primary { replicas } if replicas.len() == 1));
     assert_eq!(before, copies(cluster.server(0)).await);
     cluster.server(1).sever_primary_link().await.unwrap();
     cluster.until(|views| matches!(&views[0].role, Role::Primary { replicas } if replicas.is_empty())).await;
-    cluster.server(0).apply_users(&users, &release, &hash(REPLICATION_PASSWORD)).await.unwrap();
+    cluster.server(0).apply_users(&users, &release, &own(REPLICATION_PASSWORD)).await.unwrap();
     cluster.settled(|_| true).await;
 }

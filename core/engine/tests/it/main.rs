@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod authority;
+mod client;
 mod cluster;
 mod node;
 mod ports;
 mod servers;
+mod traffic;
 mod wait;
 
 mod calls;
@@ -13,5 +15,7 @@ mod failover;
 mod files;
 mod forming;
 mod links;
+mod moving;
+mod probe;
 mod programs;
 mod tables;

@@ -7,8 +7,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use justmanage_engine::acl::AGENT_USER;
-use justmanage_engine::{Connection, Login, NodeConfig, NodeFiles, ServerBinary, Trust, acl, config, inspect};
+use justmanage_engine::acl::{AGENT_USER, Reach};
+use justmanage_engine::{
+    Connection, Login, NodeConfig, NodeFiles, OwnUsers, ServerBinary, Trust, acl, config, inspect,
+};
 use justmanage_model::{Bytes, PasswordHash, Release, Secret, User, UserName};
 use tempfile::TempDir;
 
@@ -20,6 +22,7 @@ use crate::servers::{client, program};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const AGENT_PASSWORD: &str = "agent-password";
 pub(crate) const REPLICATION_PASSWORD: &str = "replication \"password\"";
+pub(crate) const PROBE_PASSWORD: &str = "probe-password";
 pub(crate) const MEMORY: Bytes = Bytes::mib(64);
 
 /// Its process ends with it.
@@ -35,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) users: BTreeMap<UserName, User>,
     pub(crate) address: SocketAddr,
+    /// Its own users may do what moving slots needs.
+    pub(crate) moving: bool,
     ports: Ports,
     process: Option<Child>,
 }
@@ -42,6 +47,17 @@ pub(crate) struct Node {
 pub(crate) fn hash(password: &str) -> PasswordHash {
     let digest = ring::digest::digest(&ring::digest::SHA256, password.as_bytes());
     PasswordHash::from_digest(digest.as_ref().try_into().unwrap())
+}
+
+/// The passwords of our own users, with this one for replication.
+pub(crate) fn own(replication: &str) -> OwnUsers {
+    OwnUsers {
+        agent: hash(AGENT_PASSWORD),
+        replication: hash(replication),
+        probe: hash(PROBE_PASSWORD),
+        reach: Reach::Usual,
+        beside: None,
+    }
 }
 
 pub(crate) fn user(acl: &str, passwords: &[&str]) -> User {
@@ -85,6 +101,7 @@ impl Node {
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             users: BTreeMap::new(),
             address: ([127, 0, 0, 1], ports.client).into(),
+            moving: false,
             ports,
             process: None,
         };
@@ -133,8 +150,10 @@ impl Node {
         });
         let file = self.files.data.join("../server.conf");
         std::fs::write(&file, text.unwrap()).unwrap();
-        let (agent, replication) = (hash(AGENT_PASSWORD), hash(REPLICATION_PASSWORD));
-        std::fs::write(&self.files.acl, acl::render(&self.users, &self.release, &agent, &replication)).unwrap();
+        let reach = if self.moving { Reach::Moving } else { Reach::Usual };
+        let own = OwnUsers { reach, ..own(REPLICATION_PASSWORD) };
+        let text = acl::render(&self.users, &self.release, &own);
+        std::fs::write(&self.files.acl, text).unwrap();
         let process = Command::new(program(&self.server))
             .arg(&file)
             .current_dir(&self.files.data)
