@@ -26,7 +26,7 @@ pub(crate) fn fence(view: &View<'_>, draft: &mut Draft) {
     if !view.is(Phase::Formed) {
         return;
     }
-    for shard in 0..view.record.spec.shards {
+    for shard in 0..view.record.most_shape().shards {
         if view.record.takeovers.get(&shard).is_none_or(|takeover| takeover.done) {
             fence_shard(view, draft, shard);
         }
@@ -77,7 +77,7 @@ fn take_over(view: &View<'_>, draft: &mut Draft, shard: u16, fence: Fence) {
     let replicas = || view.serving().filter(|one| one.member.seat.shard == shard && !one.owns());
     let Some(from) = replicas().find_map(|one| view.primary_known_to(one)) else { return inherit(view, draft, shard) };
     // With a majority of primaries, the servers elect somebody themselves.
-    let Some(since) = lost_since(view, from).filter(|_| view.record.spec.shards < 3) else { return };
+    let Some(since) = lost_since(view, from).filter(|_| view.record.least_shape().shards < 3) else { return };
     if fence != Fence::Closed {
         return draft.wait(Waiting::NoPrimary { shard });
     }
@@ -121,7 +121,7 @@ fn inherit(view: &View<'_>, draft: &mut Draft, shard: u16) {
         Role::Replica { link, .. } => link.down_since.is_some_and(|since| view.age(since) >= ELECTION_PATIENCE),
         Role::Primary { .. } => false,
     };
-    let all = all && (view.record.spec.shards < 3 || orphans().all(waited));
+    let all = all && (view.record.least_shape().shards < 3 || orphans().all(waited));
     match from.filter(|_| all) {
         Some(from) => {
             let takeover = Takeover { by: by.node, from, cleared: true, done: false, at: view.now };

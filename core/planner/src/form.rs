@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use justmanage_model::slots::SLOT_COUNT;
 use justmanage_model::{
-    BusId, Member, NodeId, NodeStep, Peer, Phase, RecordChange, Role, ServerState, SlotSet, Waiting,
+    BusId, Member, NodeId, NodeStep, Peer, Phase, RecordChange, Role, ServerState, Shape, SlotSet, Waiting,
 };
 
 use crate::draft::Draft;
@@ -25,9 +26,9 @@ pub(crate) fn form(view: &View<'_>, draft: &mut Draft) {
     start(view, draft);
     let free: Vec<Serving<'_>> = view.serving().filter(|one| draft.is_free(one.node)).collect();
     free.into_iter().for_each(|one| join(view, draft, one));
-    let (have, want) = (u32::try_from(view.record.members.len()).unwrap_or(u32::MAX), view.record.spec.nodes());
-    if have < want {
-        draft.wait(Waiting::MembersMissing { have, want });
+    let (vacant, want) = (u32::try_from(view.record.vacant().count()).unwrap_or(u32::MAX), view.record.spec.nodes());
+    if vacant > 0 {
+        draft.wait(Waiting::MembersMissing { have: want.saturating_sub(vacant), want });
     }
     if view.record.members.keys().any(|node| !sealed_for(view, *node)) {
         draft.change(RecordChange::SealSecrets);
@@ -89,7 +90,7 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
     if !gone.is_empty() {
         steps.push(NodeStep::Forget(gone));
     }
-    let newcomer = !first && bus.is_primary() && bus.slots.is_empty();
+    let newcomer = !first && bus.is_primary() && bus.slots.is_empty() && has_place(view, one) && !is_seed(view, one);
     if newcomer || is_orphan(view, one) {
         match primary_to_follow(view, one) {
             Some(primary) => steps.push(NodeStep::Replicate(primary)),
@@ -98,6 +99,28 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
         }
     }
     steps.into_iter().for_each(|step| draft.act(node, step));
+}
+
+/// Whether the shape that is asked for has its place.
+fn has_place(view: &View<'_>, one: Serving<'_>) -> bool {
+    Shape::of(&view.record.spec).has(one.member.seat)
+}
+
+/// Whether it is to be the first primary of a shard that has no slots yet: it has the first place of it.
+fn is_seed(view: &View<'_>, one: Serving<'_>) -> bool {
+    let first = view.shard(one.member.seat.shard).map(|(_, member)| member.seat).min();
+    first == Some(one.member.seat) && is_new(view, one)
+}
+
+/// Whether a server's shard has no slots yet: other shards own all, as it sees them.
+///
+/// A shard that has lost its data never looks so: its slots are then nobody's, or those of a server that is no other shard's.
+fn is_new(view: &View<'_>, one: Serving<'_>) -> bool {
+    let shard = one.member.seat.shard;
+    let others = view.record.members.iter().filter(|(_, member)| member.seat.shard != shard);
+    let owned =
+        others.filter_map(|(other, member)| view.peer_of(one, *other, member)).map(|peer| u32::from(peer.slots));
+    view.is(Phase::Formed) && owned.sum::<u32>() == u32::from(SLOT_COUNT)
 }
 
 /// Whether it copies a server that is nobody's any more. News of a takeover and of what was before it may reach it in the wrong
@@ -177,8 +200,11 @@ fn gone(view: &View<'_>, one: Serving<'_>) -> Vec<BusId> {
 fn primary_to_follow(view: &View<'_>, one: Serving<'_>) -> Option<NodeId> {
     let known = view.shard(one.member.seat.shard).filter(|(other, _)| *other != one.node);
     let mut known = known.filter_map(|(other, member)| Some((other, member, view.peer_of(one, other, member)?)));
+    // Of a shard without slots, whoever is to get the first ones.
+    let places = view.shard(one.member.seat.shard).map(|(_, member)| member.seat);
+    let first = places.min().filter(|first| first.ordinal == 0 && view.is(Phase::Forming) || is_new(view, one));
     let fit = |member: &Member, peer: &Peer| {
-        let seat = view.is(Phase::Forming) && member.seat.ordinal == 0;
+        let seat = first == Some(member.seat);
         !peer.handshake && peer.replica_of.is_none() && !peer.failed && (peer.slots > 0 || seat)
     };
     known.find(|(_, member, peer)| fit(member, peer)).map(|(other, ..)| other)
@@ -204,8 +230,8 @@ fn formed(view: &View<'_>, draft: &mut Draft) {
 
 /// Newcomers that have found their place are entered with the ids of their servers.
 fn joined(view: &View<'_>, draft: &mut Draft) {
-    for one in view.serving().filter(|one| one.member.bus_id != Some(one.bus.id)) {
-        let placed = one.owns() || matches!(one.bus.role, Role::Replica { .. }) && one.in_sync();
+    for one in view.serving().filter(|one| one.member.bus_id != Some(one.bus.id) && has_place(view, *one)) {
+        let placed = one.owns() || is_seed(view, one) || matches!(one.bus.role, Role::Replica { .. }) && one.in_sync();
         if placed && safety::why_not_linked(view, one).is_none() {
             draft.change(RecordChange::Joined(one.node, one.bus.id));
         } else {

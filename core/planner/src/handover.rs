@@ -5,7 +5,7 @@
 //! data, and all servers agree.
 
 use justmanage_model::record::NODE_TIMEOUT;
-use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Timestamp, Waiting};
+use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Seat, Timestamp, Waiting};
 
 use crate::draft::Draft;
 use crate::fence;
@@ -30,13 +30,13 @@ pub(crate) enum Heir<'a> {
     Later(Waiting),
 }
 
-/// The replica to hand over to, when all are at rest: one that is as it is wanted, and has come furthest.
-pub(crate) fn heir<'a>(view: &View<'a>, one: Serving<'a>) -> Heir<'a> {
+/// The replica to hand over to, when all are at rest: one in such a place, and of these the one that has come furthest.
+pub(crate) fn heir<'a>(view: &View<'a>, one: Serving<'a>, place: impl Fn(Seat) -> bool) -> Heir<'a> {
     let shard = one.member.seat.shard;
     if !one.owns() || !view.has_others(shard) {
         return Heir::Nobody;
     }
-    let fit = |other: &Serving<'_>| other.member.seat.shard == shard && other.has_copy();
+    let fit = |other: &Serving<'_>| other.member.seat.shard == shard && other.has_copy() && place(other.member.seat);
     let heirs: Vec<Serving<'a>> = fence::followers(view, one).filter(fit).collect();
     let fresh = heirs.iter().filter(|heir| stale_until(view, **heir).is_none());
     let best = fresh.max_by_key(|heir| (heir.server.offset, std::cmp::Reverse(heir.member.seat)));

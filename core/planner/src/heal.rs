@@ -1,11 +1,11 @@
 //! Bringing back what has died. Never needs a grant: nothing that still works is disturbed.
 
-use justmanage_model::{NodeId, NodeStep, Phase, ServerState, SlotSet, Timestamp, Waiting};
+use justmanage_model::{NodeId, NodeObservation, NodeStep, Phase, ServerState, SlotSet, Timestamp, Waiting};
 
 use crate::draft::Draft;
 use crate::revive::{Revival, revive};
 use crate::view::View;
-use crate::{form, safety};
+use crate::{form, safety, start};
 
 /// How long a hang is waited for before a person is called. A long command, a fork of a large process or a slow disk can
 /// silence a server for seconds; a minute is far beyond those.
@@ -33,6 +33,11 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
     }
     let free: Vec<_> = view.known().filter(|(node, _)| draft.is_free(*node)).collect();
     for (node, seen) in free {
+        if let Some(change) = start::put_back(view, node, seen) {
+            draft.wait_for(node, Waiting::PuttingBack { node });
+            draft.change(change);
+            continue;
+        }
         match (&seen.server, view.record.phase) {
             (ServerState::Down { since, failures, retry_at, why }, _) => match revive(view, node, seen, *since) {
                 Revival::Ask(replica) => draft.act(node, NodeStep::AskFailover(replica)),
@@ -42,7 +47,7 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
                 }
                 Revival::HoldBack(why) => draft.wait_for(node, held_back(view, node, *since, why)),
                 // A clock that was set back would make the rest as long as that.
-                Revival::Start if *retry_at <= view.now || view.now < *since => draft.act(node, NodeStep::StartServer),
+                Revival::Start if *retry_at <= view.now || view.now < *since => begin(view, draft, node, seen),
                 Revival::Start => {
                     draft.wait_for(node, down(view, node, (*since, *retry_at), *failures, why));
                 }
@@ -52,7 +57,7 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
                 if let Some(reason) = form::why_not_start(view, node) {
                     draft.wait_for(node, reason);
                 } else {
-                    draft.act(node, NodeStep::StartServer);
+                    begin(view, draft, node, seen);
                 }
             }
             (ServerState::Starting { since }, _) => draft.wait_for(node, starting(view, node, *since)),
@@ -65,6 +70,13 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
     }
     if view.is(Phase::Formed) {
         whole(view, draft);
+    }
+}
+
+fn begin(view: &View<'_>, draft: &mut Draft, node: NodeId, seen: &NodeObservation) {
+    match start::start(view, node, seen) {
+        Ok(step) => draft.act(node, step),
+        Err(reason) => draft.wait_for(node, reason),
     }
 }
 

@@ -8,8 +8,7 @@
 //! agent that leads.
 //!
 //! One file per concern; the order in which they are asked is the policy. A node about which an earlier concern has something
-//! to say is left alone by the later ones; other nodes go on. `rebalance` and `back_up` take their places between these when
-//! clusters are scaled and backed up.
+//! to say is left alone by the later ones; other nodes go on. `back_up` takes its place between these when clusters are backed up.
 //!
 //! | concern | what it decides |
 //! |---|---|
@@ -20,7 +19,9 @@
 //! | [`fence`] | who may decide on a primary where there is no majority of primaries |
 //! | [`form`] | making a cluster out of members |
 //! | [`leave`] | taking it down at the user's word |
+//! | [`rebalance`] | which slots move, and who is not needed any more, when another shape is asked for |
 //! | [`expire`] | passwords and temporary users whose time is over |
+//! | [`rotate`] | certificates, their authority and the replication password that are replaced by new ones |
 //! | [`tune`] | configuration, users and certificates as they are wanted, in running servers |
 //! | [`roll`] | what needs a restart: one node at a time, primaries after they have handed over |
 //!
@@ -35,10 +36,15 @@ mod handover;
 mod heal;
 mod leave;
 mod locate;
+mod rebalance;
+mod reshard;
+mod restart;
 mod revive;
 mod roll;
+mod rotate;
 mod safety;
 mod settle;
+mod start;
 mod tune;
 mod view;
 
@@ -49,9 +55,11 @@ pub use fence::TAKEOVER_PATIENCE;
 pub use handover::{HANDOVER_PATIENCE, HANDOVER_TRIES};
 pub use heal::{HANG_PATIENCE, HELD_PATIENCE, START_FAILURES_STUCK, START_PATIENCE};
 pub use locate::CALLED_IN_VAIN;
+pub use rebalance::UNEVEN_PERCENT;
+pub use reshard::MOVE_PATIENCE;
 pub use revive::{ELECTION_PATIENCE, FAILOVER_LAG_MAX, LAST_REPORT_MAX};
+pub use rotate::renewed_at;
 pub use settle::FENCE_PATIENCE;
-pub use tune::RENEW_BEFORE;
 use view::View;
 
 /// What is to happen next.
@@ -70,7 +78,9 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
         fence::fence,
         form::form,
         leave::leave,
+        rebalance::rebalance,
         expire::expire,
+        rotate::rotate,
         tune::tune,
         roll::roll,
     ];

@@ -1,5 +1,6 @@
 //! What becomes of a server whose process is proven dead: it is started again, or a replica takes over first.
 
+use justmanage_model::record::Operation;
 use justmanage_model::{
     LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Role, Seen, ServerState, Takeover, Timestamp,
 };
@@ -63,12 +64,18 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
     if asked.is_some_and(|asked| asked.answer.is_ok()) {
         return Revival::Start;
     }
-    let wanted = view.record.spec.on_crash == OnCrash::Failover || !last.persistent;
+    // What has just moved here is on its disk, and may be nowhere else yet.
+    let moving = view
+        .record
+        .grant
+        .as_ref()
+        .is_some_and(|grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node));
+    let wanted = view.record.spec.on_crash == OnCrash::Failover && !moving || !last.persistent;
     if wanted
         && asked.is_none()
         && let Some(replica) = best_replica(view, shard, (node, since), last)
     {
-        return if view.record.spec.shards >= 3 {
+        return if view.record.least_shape().shards >= 3 {
             Revival::Ask(replica)
         } else {
             let takeover = Takeover { by: replica, from: node, cleared: true, done: false, at: view.now };
@@ -89,7 +96,7 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
     }
     let hold = Revival::HoldBack("its data were not on disk, and a copy of them may be elsewhere.".to_owned());
     let unseen = view.shard(shard).any(|(other, _)| view.why_unseen(other).is_some());
-    if unseen || view.record.spec.shards >= 3 && view.age(since) < ELECTION_PATIENCE {
+    if unseen || view.record.least_shape().shards >= 3 && view.age(since) < ELECTION_PATIENCE {
         return hold;
     }
     let copies = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(node);

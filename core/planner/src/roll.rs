@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::record::Operation;
-use justmanage_model::{Grant, Phase, RecordChange};
+use justmanage_model::{Grant, Phase, RecordChange, Waiting};
+use justmanage_releases::hop;
 
 use crate::draft::Draft;
 use crate::handover;
@@ -18,28 +19,60 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) || !draft.is_calm() {
         return;
     }
-    let Some(one) = next(view) else { return };
-    if let Some(halt) = &view.record.halt {
-        let hint = "Nothing is begun that disturbs a node. Look into it, and apply again to go on.";
-        return draft.wait(view.stuck(halt.since, halt.what.clone(), hint));
+    let Some(one) = next(view) else { return gone_over(view, draft) };
+    if let Some(halted) = halted(view) {
+        return draft.wait(halted);
     }
-    if let Some(reason) = safety::why_not_restart(view, one.node) {
+    if let Some(reason) = safety::why_not_restart(view, one.node).or_else(|| why_not_go_over(view)) {
         return draft.wait(reason);
     }
-    match handover::heir(view, one) {
+    match handover::heir(view, one, |_| true) {
         handover::Heir::Nobody => give(view, draft, Operation::Restart, one),
         handover::Heir::Ready(heir) => give(view, draft, Operation::Handover, heir),
         handover::Heir::Later(reason) => draft.wait(reason),
     }
 }
 
+/// Why nothing is begun any more, if something has failed.
+pub(crate) fn halted(view: &View<'_>) -> Option<Waiting> {
+    let halt = view.record.halt.as_ref()?;
+    let hint = "Nothing is begun that disturbs a node. Look into it, and apply again to go on.";
+    Some(view.stuck(halt.since, halt.what.clone(), hint))
+}
+
 /// Who is restarted next.
 fn next<'a>(view: &View<'a>) -> Option<Serving<'a>> {
-    let needs = view.serving().filter(|one| !view.drift(*one).restart.is_empty());
+    let needs = view.serving().filter(|one| view.needs_restart(*one));
     needs.min_by_key(|one| (one.member.seat.shard, one.owns(), one.server.offset, one.node))
 }
 
-fn give(view: &View<'_>, draft: &mut Draft, operation: Operation, to: Serving<'_>) {
+/// Every server runs the new release: where they came from is of the past.
+fn gone_over(view: &View<'_>, draft: &mut Draft) {
+    if view.record.previous.is_some()
+        && view.record.grant.is_none()
+        && view.serving().count() == view.record.members.len()
+    {
+        draft.change(RecordChange::ForgetPrevious);
+    }
+}
+
+/// Data that the new release cannot receive. It is asked again before each node: what was not there when the way was chosen may
+/// have been written since.
+fn why_not_go_over(view: &View<'_>) -> Option<Waiting> {
+    let (from, to) = (view.record.previous.as_ref()?, &view.record.release);
+    if hop(&from.release, to).is_ok_and(|hop| !hop.refuses_field_ttls) {
+        return None;
+    }
+    let keys: u64 = view.serving().filter(|one| one.owns()).filter_map(|one| one.server.field_ttls).sum();
+    let what = format!("{keys} keys are hashes with fields that expire, which {to} cannot receive.");
+    let hint = format!(
+        "Remove the times of these fields (HPERSIST), or apply the version that they come from: {}.",
+        from.release
+    );
+    (keys > 0).then(|| view.stuck(view.now, what, hint))
+}
+
+pub(crate) fn give(view: &View<'_>, draft: &mut Draft, operation: Operation, to: Serving<'_>) {
     let given = view.record.generation.next();
-    draft.change(RecordChange::Give(Grant { operation, nodes: BTreeSet::from([to.node]), given }));
+    draft.change(RecordChange::Give(Grant { operation, nodes: BTreeSet::from([to.node]), given, moves: Vec::new() }));
 }

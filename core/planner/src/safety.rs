@@ -16,6 +16,11 @@ pub(crate) fn why_not_restart(view: &View<'_>, node: NodeId) -> Option<Waiting> 
     if let Some(reason) = unrest(view).into_iter().next() {
         return Some(reason);
     }
+    // What somebody saw before the last disturbance says nothing of how it is after that: their link to a server that was
+    // restarted may have been open then, and be closed now. The end of its grant is heard of by everybody.
+    if let Some(unheard) = view.serving().find_map(|one| why_not_heard(view, one)) {
+        return Some(unheard);
+    }
     let grant = view.record.grant.as_ref()?;
     let what = format!("Node {node} needs a restart, and the grant of generation {} is still out.", grant.given);
     Some(view.stuck(view.now, what, "It ends when the nodes that it names are as they are wanted, or are removed."))
@@ -52,7 +57,12 @@ pub(crate) fn why_not_linked(view: &View<'_>, one: Serving<'_>) -> Option<Waitin
 
 fn why_no_link(view: &View<'_>, one: Serving<'_>, other: NodeId, member: &Member) -> Option<Waiting> {
     match view.peer_of(one, other, member) {
-        Some(peer) if !peer.handshake && peer.linked_to => None,
+        // Of one that is down, more is said elsewhere.
+        Some(peer) if !peer.handshake && peer.linked_to && (peer.linked_from || view.serving_at(other).is_none()) => {
+            None
+        }
+        // By this way a vote would come back; and who would send it may not have seen yet that it is closed.
+        Some(peer) if !peer.handshake && peer.linked_to => Some(Waiting::LinkMissing { from: other, to: one.node }),
         Some(peer) if !peer.handshake => Some(Waiting::LinkMissing { from: one.node, to: other }),
         _ => Some(Waiting::NotIntroduced { node: one.node, to: other }),
     }

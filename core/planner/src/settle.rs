@@ -1,105 +1,32 @@
 //! Finishing what a grant or a takeover allowed, before anything else is begun.
 
 use justmanage_model::record::{FENCE_LAG_S, Operation};
-use justmanage_model::{Grant, NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
+use justmanage_model::{NodeId, NodeStep, Phase, RecordChange, Role, Takeover, Waiting};
 
 use crate::draft::Draft;
-use crate::handover;
-use crate::safety;
 use crate::view::{Serving, View};
+use crate::{handover, reshard, restart};
 
 /// How long a replica has to be cut off from a fenced primary until that takes no writes any more: the fence's lag, a second for
 /// the server's own look at it (it looks once a second), and one for clocks that do not tick alike.
 pub const FENCE_PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_secs(FENCE_LAG_S.cast_signed() + 2);
 
-/// Carries a granted restart, and every takeover, to its end.
-///
-/// Nothing remembers how far they came. A server that still runs as it did before is to be stopped; one that is stopped, to be
-/// started; one that runs as it is wanted, with all its links, is done. A node that is not known keeps its grant: it may be the
-/// one that is down.
+/// Carries what was granted, and every takeover, to its end.
 pub(crate) fn settle(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) {
         return;
     }
     if let Some(grant) = &view.record.grant {
         match grant.operation {
-            Operation::Restart => settle_restart(view, draft, grant),
+            Operation::Restart | Operation::PutBack => restart::settle(view, draft, grant),
             Operation::Handover => handover::settle(view, draft, grant),
+            Operation::Reshard => reshard::settle(view, draft, grant),
         }
     }
     for (shard, takeover) in &view.record.takeovers {
         settle_takeover(view, draft, *shard, takeover);
         serve_again(view, draft, *shard, takeover);
     }
-}
-
-fn settle_restart(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
-    let mut open = false;
-    for node in &grant.nodes {
-        match restart_of(view, *node) {
-            Next::Step(step) => draft.act(*node, step),
-            Next::Wait(reason) => draft.wait_for(*node, reason),
-            Next::Hear(reason) => draft.wait(reason),
-            Next::Heal => {}
-            Next::Done => continue,
-        }
-        open = true;
-    }
-    if !open {
-        draft.change(RecordChange::ClearGrant);
-    }
-}
-
-enum Next {
-    Step(NodeStep),
-    Wait(Waiting),
-    /// What its agent makes of the newest Record is not known yet.
-    Hear(Waiting),
-    /// The server died or hangs: healing needs no grant, and this one stays until it is done.
-    Heal,
-    Done,
-}
-
-fn restart_of(view: &View<'_>, node: NodeId) -> Next {
-    // A node that is no member any more took its grant with it.
-    if !view.record.members.contains_key(&node) {
-        return Next::Done;
-    }
-    if let Some(unseen) = view.why_unseen(node) {
-        return Next::Wait(unseen);
-    }
-    let Some(seen) = view.observation.known(node) else { return Next::Heal };
-    let server = match &seen.server {
-        ServerState::Running(server) => server,
-        ServerState::Stopped => return Next::Step(NodeStep::StartServer),
-        ServerState::Starting { .. } | ServerState::Down { .. } | ServerState::Hung { .. } => return Next::Heal,
-    };
-    let Some(one) = view.serving_at(node) else { return Next::Heal };
-    if !view.drift(one).restart.is_empty() {
-        let tried = server.started == Some(view.record.generation);
-        return match tried {
-            true => Next::Wait(in_vain(view, one)),
-            // It was elected since it was given leave as a replica: it hands over first.
-            false if one.owns() && view.has_others(one.member.seat.shard) => {
-                safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
-            }
-            false => Next::Step(NodeStep::StopServer),
-        };
-    }
-    // Only with its links and its data may the next one go: the server comes back a second before they do.
-    match safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)) {
-        Some(reason) => Next::Wait(reason),
-        // With a newer Record than it spoke of (another key that needs a restart), its agent may be stopping the server by this
-        // very grant, and the grant must not end under its hands.
-        None => safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear),
-    }
-}
-
-/// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.
-fn in_vain(view: &View<'_>, one: Serving<'_>) -> Waiting {
-    let keys: Vec<String> = view.drift(one).restart.into_iter().map(|key| format!("config[{key:?}]")).collect();
-    let what = format!("The server of node {} was restarted and did not take {}.", one.node, keys.join(", "));
-    view.stuck(view.now, what, "Give another value, or remove the key.")
 }
 
 /// Whether a primary's claim on its slots beats the one of an old primary, as far as that one's agent knows it.
@@ -201,7 +128,8 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
         }
     }
     let count = u16::try_from(cut_off.len()).unwrap_or(u16::MAX);
-    let left = view.record.spec.replicas_per_shard.saturating_sub(count);
+    // Everybody that may feed the old primary, whatever shape is asked for.
+    let left = u16::try_from(view.shard(shard).count().saturating_sub(1)).unwrap_or(u16::MAX).saturating_sub(count);
     // Those that are cut off now are so many that one of them has whatever was acknowledged. Who that is may have been out of
     // sight when the takeover was begun.
     let best = cut_off.into_iter().filter(|one| one.has_copy()).max_by_key(|one| (one.server.offset, one.node));

@@ -3,12 +3,8 @@
 use justmanage_model::{NodeStep, Phase, Waiting, user};
 
 use crate::draft::Draft;
-use crate::safety;
 use crate::view::{Serving, View};
-
-/// A server's certificate is renewed when less than this is left of it: long enough for a person to come to it by hand, should
-/// renewing fail for weeks. Certificates are to be issued for at least three times as long.
-pub const RENEW_BEFORE: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+use crate::{rotate, safety};
 
 /// Whatever works in the running server, on all nodes at once.
 pub(crate) fn tune(view: &View<'_>, draft: &mut Draft) {
@@ -27,7 +23,10 @@ pub(crate) fn live(view: &View<'_>, draft: &mut Draft) {
         let wanted = [
             (!drift.live.is_empty(), NodeStep::ApplyConfig),
             (server.users != user::fingerprint(&view.record.users), NodeStep::ApplyUsers),
-            (server.certificate_expires.duration_since(view.now) < RENEW_BEFORE, NodeStep::RenewCertificate),
+            (!rotate::has_passwords(view.record, server), NodeStep::ApplyPasswords),
+            // Whom it trusts before what it shows: a new certificate is of an authority that all trust by then.
+            (server.tls.is_some() && !rotate::trusts(view.record, server), NodeStep::ApplyAuthorities),
+            (rotate::needs_certificate(view.record, server, view.now), NodeStep::RenewCertificate),
         ];
         wanted.into_iter().filter(|(needed, _)| *needed).for_each(|(_, step)| draft.act(one.node, step));
         if draft.is_free(one.node)

@@ -1,10 +1,10 @@
 //! What every concern looks at: members only, each as it is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::{
-    BusId, BusView, Member, NodeId, NodeObservation, Observation, Peer, Phase, Record, Role, Seen, ServerObservation,
-    ServerState, SlotSet, Timestamp, Waiting,
+    BusId, BusView, Member, NodeId, NodeObservation, Observation, Peer, Phase, Program, Record, Role, Seen,
+    ServerObservation, ServerState, SlotSet, Timestamp, Waiting,
 };
 use justmanage_releases::{Drift, drift};
 
@@ -101,6 +101,26 @@ impl<'a> View<'a> {
         primaries.max_by_key(|one| one.bus.config_epoch)
     }
 
+    /// Every shard that has a member.
+    pub(crate) fn shards(&self) -> BTreeSet<u16> {
+        self.record.members.values().map(|member| member.seat.shard).collect()
+    }
+
+    /// Who serves a shard, or is to when it gets its first slots, as it says itself: of a shard that owns nothing, the primary of
+    /// the first place.
+    pub(crate) fn head_of(&self, shard: u16) -> Option<Serving<'a>> {
+        let empty = || {
+            let heads = self.serving().filter(|one| one.member.seat.shard == shard && one.bus.is_primary());
+            heads.min_by_key(|one| one.member.seat)
+        };
+        self.primary_of(shard).or_else(empty)
+    }
+
+    /// Those of all shards that are seen.
+    pub(crate) fn shard_heads(&self) -> impl Iterator<Item = Serving<'a>> {
+        self.shards().into_iter().filter_map(|shard| self.head_of(shard))
+    }
+
     /// The member whose server has an id.
     pub(crate) fn member_of(&self, id: BusId) -> Option<NodeId> {
         self.by_bus.get(&id).copied()
@@ -124,11 +144,36 @@ impl<'a> View<'a> {
         found.or_else(|| one.bus.peer_at(member.client)).or(by_id)
     }
 
-    /// How a server's configuration differs from the wanted one.
+    /// How a server's configuration differs from the wanted one. Of one that is to go over to another release, only what can be
+    /// mended while it runs: a start as another release comes anyway, and knows other keys.
     pub(crate) fn drift(&self, one: Serving<'a>) -> Drift {
-        let Record { spec, release, .. } = self.record;
+        let running = &one.server.release;
         let wanted = self.record.wanted_config(one.node);
-        drift(spec.engine, release.version.line(), &wanted, spec.memory, &one.server.config)
+        let drift = drift(running.engine, running.version.line(), &wanted, self.record.spec.memory, &one.server.config);
+        match self.is_behind(one) {
+            true => Drift { restart: Default::default(), unknown: Default::default(), ..drift },
+            false => drift,
+        }
+    }
+
+    /// Whether it runs what servers come from, as long as they are to go over to something else.
+    pub(crate) fn is_behind(&self, one: Serving<'_>) -> bool {
+        let wanted = self.record.program();
+        let other = |program: &Program| !program.is_same(&wanted);
+        self.record.previous.is_some()
+            && (!one.server.release.agrees_with(&wanted.release) || one.seen.program.as_ref().is_some_and(other))
+    }
+
+    /// Whether it runs what servers come from, by its own word and by its agent's.
+    pub(crate) fn is_put_back(&self, one: Serving<'_>) -> bool {
+        let Some(previous) = &self.record.previous else { return true };
+        let same = |program: &Program| program.is_same(previous);
+        one.server.release.agrees_with(&previous.release) && one.seen.program.as_ref().is_none_or(same)
+    }
+
+    /// Whether it is to be started anew, to be as it is wanted.
+    pub(crate) fn needs_restart(&self, one: Serving<'a>) -> bool {
+        self.is_behind(one) || !self.drift(one).restart.is_empty()
     }
 
     /// Something for a person to look at.
@@ -152,6 +197,14 @@ impl Serving<'_> {
     /// has received nothing since: its agent then does not say what it was.
     pub(crate) fn has_copy(self) -> bool {
         self.seen.last.is_some()
+    }
+
+    /// Since when it is a replica whose link to its primary is down, and that receives no copy either.
+    pub(crate) fn cut_off_since(self) -> Option<Timestamp> {
+        match &self.bus.role {
+            Role::Replica { link, .. } if !link.up && !link.syncing => link.down_since,
+            Role::Replica { .. } | Role::Primary { .. } => None,
+        }
     }
 
     /// It is a replica that has its primary's data and receives what is written.

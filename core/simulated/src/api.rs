@@ -5,7 +5,7 @@ use std::time::Duration;
 use justmanage_agent_proto::v1::agent_server::Agent;
 use justmanage_agent_proto::v1::{
     FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
-    ObserveRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest,
+    ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_model::{NodeId, Record, Timestamp};
 use serde::Serialize;
@@ -51,6 +51,7 @@ impl Play {
             converged: leader.is_some() && formed && waiting.is_empty(),
             waiting: encode(&waiting)?,
             leader: leader.map(|leader| leader.to_string()).unwrap_or_default(),
+            last_operation: Vec::new(),
         })
     }
 }
@@ -139,6 +140,10 @@ impl Agent for Play {
 
     async fn failover(&self, _request: Request<FailoverRequest>) -> Result<Response<FailoverReply>, Status> {
         Err(Status::unimplemented("nothing fails over here"))
+    }
+
+    async fn slots(&self, _request: Request<SlotsRequest>) -> Result<Response<SlotsReply>, Status> {
+        Err(Status::unimplemented("slots are where they are to be at once"))
     }
 
     async fn journal(&self, _request: Request<JournalRequest>) -> Result<Response<JournalReply>, Status> {

@@ -12,7 +12,7 @@ use crate::world::{Group, World, bus_id};
 /// What is seen of a group, and what is waited for.
 pub(crate) fn of(world: &World, group: &Group) -> (Observation, Vec<Waiting>) {
     let seen = world.seen(&group.record);
-    let mut waiting = world.waiting.clone();
+    let mut waiting: Vec<Waiting> = world.waiting.iter().cloned().chain(group.on_its_way()).collect();
     let mut nodes = BTreeMap::new();
     for node in group.record.members.keys() {
         if seen.contains(node) {
@@ -44,9 +44,20 @@ pub(crate) fn nothing(group: Option<&Group>) -> NodeObservation {
         asked: None,
         handover: None,
         severed: None,
+        program: None,
+        unfit: false,
+        trouble: None,
         limits: Vec::new(),
+        probe: None,
+        moving: None,
+        weights: None,
         at: None,
     }
+}
+
+/// The slots of a shard, of which the newest may have none yet, and the last ones none any more.
+fn owned(group: &Group, shard: u16) -> SlotSet {
+    if shard < group.spread { SlotSet::share(shard, group.spread) } else { SlotSet::empty() }
 }
 
 fn server(group: &Group, node: NodeId) -> ServerObservation {
@@ -67,7 +78,7 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
     });
     let link = PrimaryLink { up: true, syncing: false, down_since: None, silent_s: Some(0), at: None };
     let (role, slots) = if primary == node {
-        (Role::Primary { replicas: replicas.collect() }, SlotSet::share(shard, record.spec.shards))
+        (Role::Primary { replicas: replicas.collect() }, owned(group, shard))
     } else {
         (Role::Replica { of: bus_id(primary), link }, SlotSet::empty())
     };
@@ -76,6 +87,7 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
         ok: true,
         epoch: 1,
         config_epoch: 1,
+        astray: SlotSet::empty(),
         slots,
         role,
         peers: Vec::new(),
@@ -92,6 +104,9 @@ fn server(group: &Group, node: NodeId) -> ServerObservation {
         config: record.wanted_config(node),
         users: user::fingerprint(&record.users),
         used_memory: group.used.get(&node).copied().unwrap_or(Bytes::mib(2)),
+        field_ttls: None,
+        passwords: None,
         certificate_expires: Timestamp::MAX,
+        tls: None,
     }
 }

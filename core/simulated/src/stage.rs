@@ -197,6 +197,11 @@ impl Stage {
         self.shared.change(|world| world.no_further_than = phase);
     }
 
+    /// From now on slots stay where they are, whatever is asked for; or go where they are to be.
+    pub fn hold_slots(&self, stay: bool) {
+        self.shared.change(|world| world.slots_stay = stay);
+    }
+
     /// Cuts an agent off: its process lives, and nobody reaches it.
     pub fn silence(&self, node: NodeId) {
         let directory = self.directory_of(node);
@@ -281,9 +286,14 @@ fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, rele
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     })
 }

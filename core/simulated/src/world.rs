@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Timestamp, Version, Waiting};
+use justmanage_model::{
+    BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Seat, Shape, SlotSet, Timestamp, Version, Waiting,
+};
 
 /// An agent.
 #[derive(Debug)]
@@ -28,12 +30,46 @@ pub(crate) struct Group {
     pub(crate) versions: BTreeMap<NodeId, Version>,
     /// How much memory servers use that hold more than a little.
     pub(crate) used: BTreeMap<NodeId, Bytes>,
+    /// Over how many shards the slots are spread.
+    pub(crate) spread: u16,
 }
 
 impl Group {
     /// A group that has just been founded.
     pub(crate) fn new(record: Record) -> Self {
-        Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new(), used: BTreeMap::new() }
+        let spread = record.spec.shards;
+        Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new(), used: BTreeMap::new(), spread }
+    }
+
+    /// What a group that changes its shape waits for, if it does.
+    pub(crate) fn on_its_way(&self) -> Option<Waiting> {
+        let record = self.record.reshaping.map(|_| &self.record)?;
+        let (vacant, want) = (u32::try_from(record.vacant().count()).unwrap_or(u32::MAX), record.spec.nodes());
+        if vacant > 0 {
+            return Some(Waiting::MembersMissing { have: want.saturating_sub(vacant), want });
+        }
+        let (from, to) = if self.spread < record.spec.shards { (0, self.spread) } else { (record.spec.shards, 0) };
+        if self.spread != record.spec.shards {
+            return Some(Waiting::MovingSlots { from, to, left: SlotSet::share(from, self.spread).len() });
+        }
+        let nodes: Vec<NodeId> = record.surplus().collect();
+        (!nodes.is_empty()).then_some(Waiting::MembersSurplus { nodes })
+    }
+
+    /// Whoever is the primary of a shard and has no place in the shape that is asked for hands over; and who is none any more is
+    /// followed by another.
+    fn choose_primaries(&mut self) {
+        let shape = Shape::of(&self.record.spec);
+        let members = &self.record.members;
+        self.primaries.retain(|_, node| members.contains_key(node));
+        for (node, member) in members {
+            let Seat { shard, .. } = member.seat;
+            let primary = self.primaries.entry(shard).or_insert(*node);
+            let outside = members.get(primary).is_some_and(|primary| !shape.has(primary.seat));
+            if outside && shape.has(member.seat) {
+                *primary = *node;
+            }
+        }
     }
 }
 
@@ -46,6 +82,8 @@ pub(crate) struct World {
     pub(crate) waiting: Vec<Waiting>,
     /// New clusters do not get any further than this.
     pub(crate) no_further_than: Option<Phase>,
+    /// Slots stay where they are, whatever is asked for.
+    pub(crate) slots_stay: bool,
 }
 
 impl World {
@@ -85,7 +123,7 @@ impl World {
         seen.first().copied().filter(|_| seen.len() * 2 > record.members.len())
     }
 
-    /// What the agents of a group do by themselves, as far as they get: form, let members join, and end passwords.
+    /// What the agents of a group do by themselves, as far as they get: form, let members join, spread slots anew, and end passwords.
     pub(crate) fn work(&mut self, cluster: ClusterId) {
         let Some(group) = self.groups.get(&cluster) else { return };
         let before = group.record.clone();
@@ -105,18 +143,21 @@ impl World {
             record.phase = Phase::Formed;
             record.ca_certificate.get_or_insert_with(|| CERTIFICATE.to_owned());
         }
+        let (whole, slots_stay) = (seen.len() == before.members.len() && everybody, self.slots_stay);
         let Some(group) = self.groups.get_mut(&cluster) else { return };
+        if record.reshaping.is_some() && whole && record.vacant().next().is_none() {
+            if !slots_stay {
+                group.spread = record.spec.shards;
+            }
+            if group.spread == record.spec.shards && record.surplus().next().is_none() {
+                record.end_reshaping();
+            }
+        }
         if record != before {
             record.generation = before.generation.next();
             group.record = record;
         }
-        for (node, member) in &group.record.members {
-            let primary = group.primaries.entry(member.seat.shard).or_insert(*node);
-            let gone = !group.record.members.contains_key(primary);
-            if gone {
-                *primary = *node;
-            }
-        }
+        group.choose_primaries();
     }
 }
 

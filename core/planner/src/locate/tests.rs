@@ -55,7 +55,13 @@ fn seen(at: Option<NodeAddresses>) -> Seen<NodeObservation> {
         handover: None,
         severed: None,
         at,
+        program: None,
+        unfit: false,
+        trouble: None,
         limits: Vec::new(),
+        probe: None,
+        moving: None,
+        weights: None,
     })
 }
 
@@ -128,6 +134,7 @@ fn replica(known: NodeAddresses, link: PrimaryLink) -> Seen<NodeObservation> {
         ok: true,
         epoch: 2,
         config_epoch: 1,
+        astray: SlotSet::empty(),
         slots: SlotSet::empty(),
         role: Role::Replica { of, link },
         peers: vec![primary],
@@ -145,7 +152,10 @@ fn replica(known: NodeAddresses, link: PrimaryLink) -> Seen<NodeObservation> {
         config: BTreeMap::new(),
         users: String::new(),
         used_memory: Bytes::mib(2),
+        field_ttls: None,
+        passwords: None,
         certificate_expires: Timestamp::MAX,
+        tls: None,
     };
     Seen::Known(NodeObservation { server: ServerState::Running(Box::new(server)), ..seen })
 }

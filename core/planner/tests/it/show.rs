@@ -48,6 +48,7 @@ fn step(world: &World, step: &Step) -> (String, Option<String>) {
     let simple = |what: &str| (what.to_owned(), Some(name(node)));
     match step {
         NodeStep::StartServer => simple("start-server"),
+        NodeStep::StartEmpty => simple("start-empty"),
         NodeStep::StopServer => simple("stop-server"),
         NodeStep::AssignSlots(slots) => (format!("assign-slots {}: {slots}", name(node)), None),
         NodeStep::SetConfigEpoch(_) => simple("set-config-epoch"),
@@ -65,7 +66,11 @@ fn step(world: &World, step: &Step) -> (String, Option<String>) {
         NodeStep::ServeAgain => simple("serve-again"),
         NodeStep::ApplyConfig => simple("apply-config"),
         NodeStep::ApplyUsers => simple("apply-users"),
+        NodeStep::ApplyPasswords => simple("apply-passwords"),
+        NodeStep::ApplyAuthorities => simple("apply-authorities"),
         NodeStep::RenewCertificate => simple("renew-certificate"),
+        NodeStep::WeighSlots => simple("weigh-slots"),
+        NodeStep::MoveSlots => simple("move-slots"),
     }
 }
 
@@ -73,6 +78,13 @@ fn change(world: &World, change: &RecordChange) -> String {
     let name = |node: &NodeId| name(world, *node);
     match change {
         RecordChange::FoundAuthority => "found-authority".to_owned(),
+        RecordChange::RenewCertificates => "renew-certificates".to_owned(),
+        RecordChange::AnnounceAuthority(_) => "announce-authority".to_owned(),
+        RecordChange::SucceedAuthority => "succeed-authority".to_owned(),
+        RecordChange::AcceptPassword => "accept-password".to_owned(),
+        RecordChange::UsePassword => "use-password".to_owned(),
+        RecordChange::DropPassword => "drop-password".to_owned(),
+        RecordChange::DropAuthority => "drop-authority".to_owned(),
         RecordChange::SealSecrets => "seal-secrets".to_owned(),
         RecordChange::Introduce(_) => "introduce".to_owned(),
         RecordChange::Formed(_) => "formed".to_owned(),
@@ -92,10 +104,14 @@ fn change(world: &World, change: &RecordChange) -> String {
         RecordChange::EndTakeover(shard) => format!("takeover {shard} over"),
         RecordChange::Give(grant) => {
             let nodes = grant.nodes.iter().map(name).collect::<Vec<_>>().join(" ");
-            format!("give {} {nodes}", format!("{:?}", grant.operation).to_lowercase())
+            let moves = grant.moves.iter().map(|one| format!(", {} -> {}: {}", one.from, one.to, one.slots));
+            format!("give {} {nodes}{}", format!("{:?}", grant.operation).to_lowercase(), moves.collect::<String>())
         }
         RecordChange::ClearGrant => "clear-grant".to_owned(),
         RecordChange::Halt(halt) => format!("halt ({})", plain(world, &halt.what)),
+        RecordChange::PutBack(node, halt) => format!("put-back {} ({})", name(node), plain(world, &halt.what)),
+        RecordChange::ForgetPrevious => "forget-previous".to_owned(),
+        RecordChange::EndReshaping => "end-reshaping".to_owned(),
         RecordChange::EndPasswords(by) => {
             let ended = |user: &justmanage_model::User| {
                 user.passwords.iter().any(|one| one.until <= Some(*by) && one.until.is_some())
@@ -142,8 +158,14 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
         Waiting::VotesStale { node, until } => {
             whole(format!("votes-stale {} for {}s", name(node), (until.duration_since(now).as_millis() + 999) / 1000))
         }
+        Waiting::PuttingBack { node } => simple("putting-back", node),
         Waiting::Joining { node } => simple("joining", node),
         Waiting::MembersMissing { have, want } => whole(format!("members-missing {have} of {want}")),
+        Waiting::MovingSlots { from, to, left } => whole(format!("moving-slots {from} -> {to}: {left}")),
+        Waiting::ClosingSlots { node } => simple("closing-slots", node),
+        Waiting::MembersSurplus { nodes } => {
+            whole(format!("members-surplus {}", nodes.iter().map(name).collect::<Vec<_>>().join(" ")))
+        }
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),
     }
 }

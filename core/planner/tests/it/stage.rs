@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use justmanage_model::{Engine, OnCrash, Phase, Record, Release, Seat, User, Version};
+use justmanage_model::{Engine, OnCrash, Phase, Record, Release, ReleaseTarget, Seat, User, Version};
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
-use justmanage_sim::history::Position;
-use justmanage_sim::server::Process;
-use justmanage_sim::shape::{Shape, member, node_id};
+use justmanage_sim::data::Data;
+use justmanage_sim::server::{CERTIFICATE_LIFE, Process};
+use justmanage_sim::shape::{Shape, member, node_id, program};
 use justmanage_sim::world::World;
 
 /// A world, and what a script put aside.
 pub(crate) struct Stage {
     pub(crate) world: World,
     /// Data directories that are missing at the moment.
-    directories: BTreeMap<usize, (Bus, Position)>,
+    directories: BTreeMap<usize, (Bus, Data)>,
 }
 
 impl Stage {
@@ -135,10 +135,9 @@ impl Stage {
             "broken" => field.nodes[node].broken = true,
             "mended" => field.nodes[node].broken = false,
             "directory-lost" => {
-                let bus = Bus::new(field.draw_id(), field.shape.shards);
+                let (bus, none) = (Bus::new(field.draw_id(), field.parts.len()), Data::none(field.parts.len()));
                 let server = &mut field.nodes[node].server;
-                let before =
-                    (std::mem::replace(&mut server.bus, bus), std::mem::replace(&mut server.data, Position::EMPTY));
+                let before = (std::mem::replace(&mut server.bus, bus), std::mem::replace(&mut server.data, none));
                 self.directories.insert(node, before);
             }
             "directory-back" => {
@@ -150,10 +149,27 @@ impl Stage {
                 let (key, value) = value.split_once('=').ok_or("key=value")?;
                 field.nodes[node].server.config.insert(key.to_owned(), value.to_owned());
             }
+            "killed" => {
+                field.end(node, "is killed");
+                self.world.supervise(node);
+                if let Supervised::Down { retry_at, unfit, .. } = &mut self.world.agents[node].supervised {
+                    (*retry_at, *unfit) = (clock, false);
+                }
+            }
+            "unfit" => {
+                field.end(node, "crashes");
+                self.world.supervise(node);
+                if let Supervised::Down { retry_at, unfit, .. } = &mut self.world.agents[node].supervised {
+                    (*retry_at, *unfit) = (clock, true);
+                }
+            }
+            "field-ttls" => field.field_ttls = value.parse().map_err(|_| "how many?")?,
             "users" => value.clone_into(&mut field.nodes[node].server.users),
             "certificate" => {
                 let days: i64 = value.parse().map_err(|_| "how many days?")?;
-                field.nodes[node].server.certificate_expires = clock + SignedDuration::from_hours(24 * days);
+                let until = clock + SignedDuration::from_hours(24 * days);
+                field.nodes[node].server.certificate_expires = until;
+                field.nodes[node].server.tls.from = until - CERTIFICATE_LIFE;
             }
             _ => return Err("no such thing happens to a node".to_owned()),
         }
@@ -191,6 +207,11 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
             let (key, value) = pair.split_once('=').ok_or("key=value")?;
             record.spec.config.insert(key.to_owned(), value.to_owned());
         }
+        ("release", version) => {
+            let version: Version = version.parse().map_err(|_| "which version?")?;
+            record.spec.version = ReleaseTarget::Exactly(version);
+            record.go_over_to(program(&Release::new(record.spec.engine, version)));
+        }
         ("config-without", key) => drop(record.spec.config.remove(key)),
         ("memory", amount) => record.spec.memory = amount.parse().map_err(|_| "how much?")?,
         ("on-crash", "failover") => record.spec.on_crash = OnCrash::Failover,
@@ -203,6 +224,14 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
         ("members", "all") => {
             record.members = (0..shape.nodes()).map(|node| (node_id(node), member(node, shape.seat(node)))).collect();
         }
+        ("certificates", word) => record.spec.rotate.certificates = Some(word.to_owned()),
+        ("authority", word) => record.spec.rotate.authority = Some(word.to_owned()),
+        ("replication-password", word) => record.spec.rotate.replication_password = Some(word.to_owned()),
+        ("authority-grace", text) => {
+            record.spec.rotate.authority_grace = Some(text.parse().map_err(|_| "how long?")?);
+        }
+        // As the agents write it when they make one.
+        ("authority-aged", "") => record.rotation.authority_due = Some(justmanage_sim::timestamp(0, 0)),
         ("phase", "leaving") => record.phase = Phase::Leaving,
         _ => return Err("no such thing to want".to_owned()),
     }

@@ -1,0 +1,112 @@
+//! A granted restart, or a way back, seen to its end.
+
+use justmanage_model::record::Operation;
+use justmanage_model::{Grant, NodeId, NodeStep, RecordChange, ServerState, Waiting};
+
+use crate::draft::Draft;
+use crate::heal::START_PATIENCE;
+use crate::view::{Serving, View};
+use crate::{safety, start};
+
+/// Nothing remembers how far it came. A server that still runs as it did before is to be stopped; one that is stopped, to be
+/// started; one that runs as it is wanted, with all its links, is done. A node that is not known keeps its grant: it may be the
+/// one that is down.
+pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
+    let mut open = false;
+    for node in &grant.nodes {
+        match next(view, *node, grant.operation) {
+            Next::Step(step) => draft.act(*node, step),
+            Next::Change(change) => {
+                draft.wait_for(*node, Waiting::PuttingBack { node: *node });
+                draft.change(change);
+            }
+            Next::Wait(reason) => draft.wait_for(*node, reason),
+            Next::Hear(reason) => draft.wait(reason),
+            Next::Heal => {}
+            Next::Done => continue,
+        }
+        open = true;
+    }
+    if !open {
+        draft.change(RecordChange::ClearGrant);
+    }
+}
+
+enum Next {
+    Step(NodeStep),
+    Change(RecordChange),
+    Wait(Waiting),
+    /// What its agent makes of the newest Record is not known yet.
+    Hear(Waiting),
+    /// The server died or hangs: healing needs no grant, and this one stays until it is done.
+    Heal,
+    Done,
+}
+
+fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
+    // A node that is no member any more took its grant with it.
+    if !view.record.members.contains_key(&node) {
+        return Next::Done;
+    }
+    if let Some(unseen) = view.why_unseen(node) {
+        return Next::Wait(unseen);
+    }
+    let Some(seen) = view.observation.known(node) else { return Next::Heal };
+    if operation == Operation::Restart
+        && let Some(change) = start::put_back(view, node, seen)
+    {
+        return Next::Change(change);
+    }
+    let server = match &seen.server {
+        ServerState::Running(server) => server,
+        ServerState::Stopped => return start::start(view, node, seen).map_or_else(Next::Wait, Next::Step),
+        // A program that hangs does not hinder the one that it is to make room for.
+        ServerState::Starting { since } | ServerState::Hung { since }
+            if operation == Operation::PutBack && view.age(*since) >= START_PATIENCE =>
+        {
+            return Next::Step(NodeStep::StopServer);
+        }
+        ServerState::Starting { .. } | ServerState::Down { .. } | ServerState::Hung { .. } => return Next::Heal,
+    };
+    let Some(one) = view.serving_at(node) else { return Next::Heal };
+    if !as_wanted(view, one, operation) {
+        let tried = operation == Operation::Restart && server.started == Some(view.record.generation);
+        return match tried {
+            true => Next::Wait(in_vain(view, one)),
+            // It was elected since it was given leave as a replica: it hands over first.
+            false if one.owns() && view.has_others(one.member.seat.shard) => {
+                safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
+            }
+            false => Next::Step(NodeStep::StopServer),
+        };
+    }
+    // Only with its links and its data may the next one go: the server comes back a second before they do.
+    match safety::why_not_linked(view, one).or_else(|| safety::why_not_in_sync(one)) {
+        Some(reason) => Next::Wait(reason),
+        // With a newer Record than it spoke of (another key that needs a restart), its agent may be stopping the server by this
+        // very grant, and the grant must not end under its hands.
+        None => safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear),
+    }
+}
+
+fn as_wanted(view: &View<'_>, one: Serving<'_>, operation: Operation) -> bool {
+    match operation {
+        Operation::PutBack => view.is_put_back(one),
+        Operation::Restart | Operation::Handover | Operation::Reshard => !view.needs_restart(one),
+    }
+}
+
+/// The server was started from this very Record, and is still not as it is wanted: another restart would end the same way.
+fn in_vain(view: &View<'_>, one: Serving<'_>) -> Waiting {
+    if view.is_behind(one) {
+        let (wanted, path) = (&view.record.release, view.record.artefact.server().display());
+        let what = format!(
+            "The server of node {} was started as {wanted}, and says that it is {}: {path} is another program.",
+            one.node, one.server.release
+        );
+        return view.stuck(view.now, what, "Put the right program there, or apply the version that runs.");
+    }
+    let keys: Vec<String> = view.drift(one).restart.into_iter().map(|key| format!("config[{key:?}]")).collect();
+    let what = format!("The server of node {} was restarted and did not take {}.", one.node, keys.join(", "));
+    view.stuck(view.now, what, "Give another value, or remove the key.")
+}
