@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use justmanage_model::{
-    AskedFailover, Generation, NodeId, NodeObservation, Observation, Phase, Plan, Record, RecordChange, Seen,
-    ServerState, Step, Timestamp, Waiting,
+    AskedFailover, Generation, MoveTally, NodeId, NodeObservation, Observation, Phase, Plan, Program, Record,
+    RecordChange, Seen, ServerState, SlotWeights, Step, Timestamp, Waiting,
 };
 use justmanage_planner::plan;
 
@@ -30,6 +30,8 @@ pub struct Agent {
     pub wanted: bool,
     /// It was seen to end as it was meant to; on disk.
     pub ended: bool,
+    /// What its server was started with last; on disk.
+    pub program: Option<Program>,
     /// What it remembers.
     pub memory: Memory,
     /// By which generation it found nothing to do at its own node.
@@ -44,6 +46,10 @@ pub struct Agent {
     pub leads_until: Ms,
     /// When it looks again.
     pub wake_at: Ms,
+    /// How far it is with giving slots away.
+    pub moving: Option<MoveTally>,
+    /// What its server's slots weighed.
+    pub weights: Option<SlotWeights>,
     /// What its last look came to.
     pub last_plan: Option<(Generation, Plan)>,
     doing: VecDeque<Step>,
@@ -67,6 +73,8 @@ pub enum Supervised {
         failures: u32,
         /// When it may be started again.
         retry_at: Timestamp,
+        /// Its program is to blame.
+        unfit: bool,
     },
 }
 
@@ -89,6 +97,7 @@ impl Agent {
             supervised: Supervised::Stopped,
             wanted: false,
             ended: true,
+            program: None,
             memory: Memory::default(),
             settled: None,
             said: None,
@@ -96,6 +105,8 @@ impl Agent {
             gathered: BTreeMap::new(),
             leads_until: 0,
             wake_at: 0,
+            moving: None,
+            weights: None,
             last_plan: None,
             doing: VecDeque::new(),
             planned_from: None,
@@ -125,6 +136,7 @@ impl World {
             return;
         }
         self.supervise(node);
+        self.mover(node);
         if self.gathers(node) {
             self.gather(node);
         } else {
@@ -172,6 +184,8 @@ impl World {
         agent.failures = 0;
         agent.said = None;
         agent.gathered.clear();
+        agent.moving = None;
+        agent.weights = None;
         agent.doing.clear();
         agent.busy = Busy::No;
         if agent.leads_until > now {
@@ -190,7 +204,7 @@ impl World {
         agent.supervised = match (runs, agent.wanted || !agent.ended) {
             (true, _) => Supervised::Running(clock),
             // Nobody saw it save its data and end.
-            (false, true) => Supervised::Down { since: clock, failures: 0, retry_at: clock },
+            (false, true) => Supervised::Down { since: clock, failures: 0, retry_at: clock, unfit: false },
             (false, false) => Supervised::Stopped,
         };
         agent.wanted |= runs;
@@ -220,7 +234,8 @@ impl World {
             let failures = if lived >= 60 { 1 } else { agent.failures + 1 };
             agent.failures = failures;
             let rest = (200i64 << failures.saturating_sub(1).min(8)).min(30_000);
-            Supervised::Down { since: clock, failures, retry_at: clock + jiff::SignedDuration::from_millis(rest) }
+            let retry_at = clock + jiff::SignedDuration::from_millis(rest);
+            Supervised::Down { since: clock, failures, retry_at, unfit: self.field.nodes[node].server.unfit() }
         } else {
             agent.failures = 0;
             agent.ended = true;
@@ -242,7 +257,7 @@ impl World {
                 ServerState::Hung { since: *agent.memory.silent.get_or_insert(clock) }
             }
             (Some(_), Supervised::Running(since)) => ServerState::Starting { since: *since },
-            (_, Supervised::Down { since, failures, retry_at }) => {
+            (_, Supervised::Down { since, failures, retry_at, .. }) => {
                 let why = "it was killed".to_owned();
                 ServerState::Down { since: *since, failures: *failures, retry_at: *retry_at, why }
             }
@@ -258,7 +273,13 @@ impl World {
             handover: agent.memory.handover.clone(),
             severed: agent.memory.severed,
             at: None,
+            program: agent.program.clone(),
+            unfit: matches!(agent.supervised, Supervised::Down { unfit: true, .. }),
+            trouble: None,
             limits: Vec::new(),
+            probe: None,
+            moving: agent.moving.clone(),
+            weights: agent.weights.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Redis Cluster as its servers play it with each other: a model of `cluster_legacy.c`, without slots that move.
+//! Redis Cluster as its servers play it with each other: a model of `cluster_legacy.c`.
 //!
-//! Slots go by shards, as they were dealt out: the owner of one slot of a shard owns all. Everything that a server knows is in
+//! Slots go by parts ([`crate::data`]): the owner of one slot of a part owns all. Everything that a server knows is in
 //! its [`Bus`]; what is not volatile in there is its `nodes.conf` and survives its process.
 
 pub mod cron;
@@ -41,7 +41,7 @@ pub struct Bus {
     pub voted: u64,
     /// Whose replica it is; `None` for a primary.
     pub replica_of: Option<Id>,
-    /// Who owns the slots of each shard.
+    /// Who owns each part of the slots.
     pub owners: Vec<Option<Id>>,
     /// Everybody else that it knows.
     pub peers: BTreeMap<Id, Peer>,
@@ -127,14 +127,14 @@ pub struct Election {
 impl Bus {
     /// A server whose data directory is new.
     #[must_use]
-    pub fn new(id: Id, shards: u16) -> Self {
+    pub fn new(id: Id, parts: usize) -> Self {
         Self {
             id,
             epoch: 0,
             config_epoch: 0,
             voted: 0,
             replica_of: None,
-            owners: vec![None; usize::from(shards)],
+            owners: vec![None; parts],
             peers: BTreeMap::new(),
             forgotten: Vec::new(),
             ok: false,
@@ -160,10 +160,26 @@ impl Bus {
         self.is_primary() && self.shares_of(self.id) > 0
     }
 
-    /// Of how many shards somebody owns the slots.
+    /// The parts that somebody owns.
+    #[must_use]
+    pub fn parts_of(&self, id: Id) -> Vec<usize> {
+        (0..self.owners.len()).filter(|part| self.owners[*part] == Some(id)).collect()
+    }
+
+    /// How many parts somebody owns.
     #[must_use]
     pub fn shares_of(&self, id: Id) -> usize {
         self.owners.iter().filter(|owner| **owner == Some(id)).count()
+    }
+
+    /// Takes a new epoch without asking anybody, if another one has as high a one.
+    pub fn raise_epoch(&mut self) {
+        let known = self.peers.values().map(|peer| peer.config_epoch);
+        let highest = known.chain([self.config_epoch, self.epoch]).max().unwrap_or(0);
+        if self.config_epoch == 0 || self.config_epoch != highest {
+            self.epoch = highest + 1;
+            self.config_epoch = self.epoch;
+        }
     }
 
     /// The configuration epoch of a server as it is known here.

@@ -43,21 +43,24 @@ impl Field {
             config: config(server, record, node),
             users: server.users.clone(),
             used_memory: Bytes::mib(2),
+            field_ttls: Some(self.field_ttls),
+            passwords: server.passwords,
             certificate_expires: server.certificate_expires,
+            tls: Some(server.tls.clone()),
         }
     }
 
     fn bus_view(&self, node: usize) -> BusView {
         let server = &self.nodes[node].server;
         let bus = &server.bus;
-        let share = |share: usize| SlotSet::share(u16::try_from(share).unwrap_or_default(), self.shape.shards);
-        let owned = (0..bus.owners.len()).filter(|share| bus.owners[*share] == Some(bus.id) && bus.is_primary());
+        let owned = bus.parts_of(bus.id).into_iter().filter(|_| bus.is_primary());
         BusView {
             id: bus_id(bus.id),
             ok: bus.ok,
             epoch: bus.epoch,
             config_epoch: bus.epoch_of(bus.replica_of.unwrap_or(bus.id)),
-            slots: owned.fold(SlotSet::empty(), |all, one| all.union(&share(one))),
+            astray: SlotSet::empty(),
+            slots: owned.fold(SlotSet::empty(), |all, one| all.union(&self.parts[one])),
             role: self.role(node),
             peers: bus.peers.keys().map(|id| self.peer(node, *id)).collect(),
             view: view(bus),
@@ -92,14 +95,12 @@ impl Field {
         let peer = &bus.peers[&id];
         let there = &self.nodes[peer.at];
         let back = there.server.bus.peers.get(&bus.id).is_some_and(crate::bus::Peer::linked);
-        let shares = bus.owners.iter().enumerate().filter(|(_, owner)| **owner == Some(id));
-        let slots = |share: usize| SlotSet::share(u16::try_from(share).unwrap_or_default(), self.shape.shards).len();
         Peer {
             id: bus_id(id),
             at: (!peer.lost).then(|| client_at(peer.at)),
             bus_port: 16379,
             replica_of: peer.replica_of.map(bus_id),
-            slots: shares.map(|(share, _)| slots(share)).sum(),
+            slots: bus.parts_of(id).into_iter().map(|part| self.parts[part].len()).sum(),
             handshake: peer.handshake,
             suspected: peer.suspected,
             failed: peer.failed.is_some(),

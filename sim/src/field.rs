@@ -1,11 +1,11 @@
 //! Everything physical: machines, servers, the network between them, the data, and the passing of time.
 
-use justmanage_model::{NodeId, Record, Seat};
+use justmanage_model::{NodeId, Record, Seat, SlotSet};
 
 use crate::bus::gossip::Mail;
 use crate::bus::{Bus, Id};
 use crate::chance::Chance;
-use crate::history::History;
+use crate::data::Histories;
 use crate::network::Network;
 use crate::promises::Promises;
 use crate::server::{Node, Process, Server};
@@ -27,14 +27,18 @@ pub struct Field {
     pub network: Network,
     /// Messages of the bus on their way.
     pub(crate) mail: Vec<Mail>,
-    /// What each shard's clients wrote.
-    pub histories: Vec<History>,
+    /// The parts of the slots, by which everybody counts.
+    pub parts: Vec<SlotSet>,
+    /// What clients wrote to each.
+    pub histories: Histories,
     /// What was promised, and what was broken.
     pub promises: Promises,
     /// What happened, if somebody wants to know.
     pub trace: Option<Vec<(Ms, String)>>,
     /// Clients write.
     pub clients: bool,
+    /// How many keys have fields that expire.
+    pub field_ttls: u64,
     ids: Id,
 }
 
@@ -42,17 +46,19 @@ impl Field {
     /// Machines, and nothing that runs.
     #[must_use]
     pub fn new(shape: Shape, chance: Chance) -> Self {
-        let shards = usize::from(shape.shards);
+        let parts: Vec<SlotSet> = (0..shape.shards).map(|shard| SlotSet::share(shard, shape.shards)).collect();
         let mut field = Self {
             now: 0,
             chance,
             nodes: Vec::new(),
             network: Network::default(),
             mail: Vec::new(),
-            histories: vec![History::default(); shards],
+            histories: Histories::new(parts.len()),
+            parts,
             promises: Promises::default(),
             trace: None,
             clients: true,
+            field_ttls: 0,
             ids: 0,
             shape,
         };
@@ -65,7 +71,7 @@ impl Field {
     /// Another machine; its number.
     pub fn add(&mut self, seat: Seat) -> usize {
         let id = self.draw_id();
-        let server = Server::new(Bus::new(id, self.shape.shards), self.shape.release.clone());
+        let server = Server::new(Bus::new(id, self.parts.len()), self.shape.release.clone());
         self.nodes.push(Node { seat, on: true, gone: false, ahead: 0, broken: false, slow: false, server });
         self.nodes.len() - 1
     }
@@ -96,7 +102,7 @@ impl Field {
         self.network.pass(self.now);
         self.deliver();
         for node in &mut self.nodes {
-            node.server.sent = node.server.data;
+            node.server.sent.clone_from(&node.server.data);
         }
         let mut order: Vec<usize> = (0..self.nodes.len()).filter(|node| !self.nodes[*node].gone).collect();
         self.chance.shuffle(&mut order);
@@ -113,28 +119,30 @@ impl Field {
         }
     }
 
-    /// Every shard's clients write to whoever takes it: also to an old primary that has not heard yet.
+    /// Clients of every part write to whoever takes it: also to an old primary that has not heard yet.
     fn write(&mut self) {
         for node in 0..self.nodes.len() {
             if self.takes_writes(node) {
-                let (now, shard) = (self.now, usize::from(self.nodes[node].seat.shard));
+                let now = self.now;
                 let server = &mut self.nodes[node].server;
-                server.data = self.histories[shard].append(server.data, now, node);
+                let owned = server.bus.parts_of(server.bus.id);
+                // One write at a time, to one part after the other.
+                let part = owned[(now / TICK) as usize % owned.len()];
+                self.histories.append(&mut server.data, part, now, node);
                 server.acked_at = Some(now);
                 self.acknowledged(node);
             }
         }
     }
 
-    /// Whether a node's server acknowledges writes to its shard now.
+    /// Whether a node's server acknowledges writes to its slots now.
     #[must_use]
     pub fn takes_writes(&self, node: usize) -> bool {
         let place = &self.nodes[node];
         let server = &place.server;
-        let owner = server.bus.owners[usize::from(place.seat.shard)] == Some(server.bus.id);
         let works = place.on && server.process == Process::Up && !server.hung;
         works
-            && owner
+            && server.bus.owns()
             && server.bus.ok
             && server.bus.held_for.is_none()
             && server.near >= server.setting("min-replicas-to-write")
@@ -146,6 +154,24 @@ impl Field {
         let owns = |node: &usize| {
             let place = &self.nodes[*node];
             place.seat.shard == shard && place.on && place.server.process == Process::Up && place.server.bus.owns()
+        };
+        (0..self.nodes.len()).filter(owns).max_by_key(|node| self.nodes[*node].server.bus.config_epoch)
+    }
+
+    /// How many slots a server owns, by its own word.
+    #[must_use]
+    pub fn slots_of(&self, node: usize) -> u16 {
+        let bus = &self.nodes[node].server.bus;
+        bus.parts_of(bus.id).into_iter().map(|part| self.parts[part].len()).sum()
+    }
+
+    /// The server that owns a part, by the highest epoch among those that say so.
+    #[must_use]
+    pub fn owner(&self, part: usize) -> Option<usize> {
+        let owns = |node: &usize| {
+            let place = &self.nodes[*node];
+            let bus = &place.server.bus;
+            place.on && place.server.process == Process::Up && bus.is_primary() && bus.owners[part] == Some(bus.id)
         };
         (0..self.nodes.len()).filter(owns).max_by_key(|node| self.nodes[*node].server.bus.config_epoch)
     }

@@ -4,6 +4,7 @@ use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, 
 
 use crate::agent::Supervised;
 use crate::bus::bus_id;
+use crate::field::Field;
 use crate::replication::Stream;
 use crate::server::{FIXED, Process};
 use crate::shape::node_id;
@@ -13,7 +14,9 @@ impl World {
     /// Does a step at a node, as its agent does it with its copy of the Record.
     pub(crate) fn act(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
         match step {
-            NodeStep::StartServer => return self.start_server(node, record),
+            NodeStep::StartServer | NodeStep::StartEmpty => {
+                return self.start_server(node, record, *step == NodeStep::StartEmpty);
+            }
             NodeStep::StopServer => return self.stop_server(node, record),
             _ => {}
         }
@@ -66,22 +69,47 @@ impl World {
                 Ok(())
             }
             NodeStep::RenewCertificate => {
-                let until = self.clock(node) + jiff::SignedDuration::from_hours(24 * 90);
-                self.field.nodes[node].server.certificate_expires = until;
+                let clock = self.clock(node);
+                self.field.nodes[node].server.certify(record, clock);
+                self.field.mistrust();
                 Ok(())
             }
-            NodeStep::StartServer | NodeStep::StopServer | NodeStep::AskFailover(_) => Ok(()),
+            NodeStep::ApplyPasswords => {
+                self.field.nodes[node].server.passwords = Some(record.generation);
+                Ok(())
+            }
+            NodeStep::ApplyAuthorities => {
+                self.field.nodes[node].server.trust(record);
+                self.field.mistrust();
+                Ok(())
+            }
+            NodeStep::WeighSlots => {
+                self.weigh(node, record.generation);
+                Ok(())
+            }
+            NodeStep::MoveSlots => {
+                let given = record.grant.as_ref().map(|grant| grant.given).ok_or("there is no grant")?;
+                self.begin_moving(node, given);
+                Ok(())
+            }
+            NodeStep::StartServer | NodeStep::StartEmpty | NodeStep::StopServer | NodeStep::AskFailover(_) => Ok(()),
         }
     }
 
-    fn start_server(&mut self, node: usize, record: &Record) -> Result<(), String> {
+    fn start_server(&mut self, node: usize, record: &Record, empty: bool) -> Result<(), String> {
         if record.vault.as_ref().is_none_or(|vault| !vault.keys.contains_key(&node_id(node))) {
             return Err("there are no secrets for this node".to_owned());
         }
         let clock = self.clock(node);
         if self.field.nodes[node].server.process == Process::Off {
+            if empty {
+                self.field.empty(node);
+                self.agents[node].memory.emptied();
+            }
             self.agents[node].memory.starts();
-            self.field.start(node, record);
+            let program = record.program_for(node_id(node), self.agents[node].program.as_ref());
+            self.field.start(node, record, &program.release);
+            self.agents[node].program = Some(program);
             self.agents[node].supervised = Supervised::Running(clock);
         }
         self.agents[node].wanted = true;
@@ -119,10 +147,9 @@ impl World {
         if self.store.record.phase != Phase::Forming {
             self.field.violation(format!("node {node} is given slots, and the cluster is formed"));
         }
-        let shards = self.field.shape.shards;
         let bus = &mut self.field.nodes[node].server.bus;
-        for (share, number) in (0..shards).enumerate() {
-            let wanted = SlotSet::share(number, shards).difference(slots).is_empty();
+        for (share, part) in self.field.parts.iter().enumerate() {
+            let wanted = part.difference(slots).is_empty();
             if wanted && bus.owners[share].is_some_and(|owner| owner != bus.id) {
                 return Err("a slot is busy".to_owned());
             }
@@ -219,9 +246,19 @@ impl World {
         };
         match change {
             RecordChange::FoundAuthority => {
-                next.ca_certificate = Some(format!("a certificate made by {by}"));
+                next.found_authority(certificate(record, by), jiff::Timestamp::MAX);
                 next.vault = sealed(&next);
             }
+            RecordChange::RenewCertificates => next.renew_certificates(),
+            RecordChange::AnnounceAuthority(_) if next.rotation.succession.is_some() => next.ask_for_authority(),
+            RecordChange::AnnounceAuthority(at) => {
+                next.announce_authority(&certificate(record, by), *at, jiff::Timestamp::MAX);
+            }
+            RecordChange::SucceedAuthority => next.succeed_authority(),
+            RecordChange::AcceptPassword => next.accept_password(),
+            RecordChange::UsePassword => next.use_password(),
+            RecordChange::DropPassword => next.drop_password(),
+            RecordChange::DropAuthority => next.drop_authority(),
             RecordChange::SealSecrets => next.vault = sealed(&next),
             RecordChange::Introduce(ids) | RecordChange::Formed(ids) => {
                 if matches!(change, RecordChange::Formed(_)) {
@@ -248,6 +285,14 @@ impl World {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
+            RecordChange::PutBack(node, halt) => {
+                if next.grant.as_ref().is_some_and(|grant| !grant.nodes.contains(node)) {
+                    self.field.violation("a node is put back while another has a grant");
+                }
+                next.put_back(*node, halt);
+            }
+            RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::EndPasswords(by) => {
                 next.end_passwords(*by);
                 self.field.passwords_end(&record.users, &next.users);
@@ -262,4 +307,21 @@ impl World {
             next
         })
     }
+}
+
+impl Field {
+    /// Servers that would not let each other in, were they to connect now.
+    fn mistrust(&mut self) {
+        let up = |node: &&crate::server::Node| node.server.process == Process::Up;
+        let servers: Vec<&crate::server::Server> = self.nodes.iter().filter(up).map(|node| &node.server).collect();
+        let stranger = |one: &crate::server::Server| servers.iter().any(|other| !other.trusts.contains(&one.issuer));
+        if servers.iter().any(|one| stranger(one)) {
+            self.violation("a server shows a certificate that another one does not trust");
+        }
+    }
+}
+
+/// The certificate of an authority that is made now.
+fn certificate(record: &Record, by: NodeId) -> String {
+    format!("-----BEGIN CERTIFICATE-----\nof generation {}, by {by}\n", record.generation.next())
 }

@@ -19,6 +19,7 @@
 pub mod agent;
 pub mod bus;
 pub mod chance;
+pub mod data;
 pub mod eyes;
 pub mod faults;
 pub mod field;
@@ -26,6 +27,7 @@ pub mod gather;
 pub mod hands;
 pub mod history;
 pub mod memory;
+pub mod moving;
 pub mod network;
 pub mod operator;
 pub mod promises;

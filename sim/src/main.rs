@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops; {} takeovers, {} of them from frozen primaries and {} from primaries that were cut off; {} clusters lost all copies of a shard that kept nothing on disk; slowest recovery {:.0} s; {} seeds with violations{}",
+        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops, {} pieces of slots moved; {} takeovers, {} of them from frozen primaries and {} from primaries that were cut off; {} clusters lost all copies of a shard that kept nothing on disk; slowest recovery {:.0} s; {} seeds with violations{}",
         total.ticks,
         total.ticks as f64 * 0.1 / 86_400.0,
         seed - wanted.seed,
@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         total.steps,
         total.changes,
         total.stops,
+        total.moves,
         total.takeovers,
         total.frozen,
         total.cut_off,

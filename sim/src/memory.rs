@@ -65,6 +65,14 @@ impl Memory {
         self.disk = self.kept.clone();
     }
 
+    /// The server's data were removed: what it was as a replica is nothing any more.
+    pub fn emptied(&mut self) {
+        self.hollow = Some(None);
+        self.kept.saved = false;
+        self.kept.last.take_if(|last| !last.primary);
+        self.disk = self.kept.clone();
+    }
+
     /// The agent begins, and finds a server that another one started. What that has received since nobody has seen, and unknown is
     /// not nothing.
     pub fn found_running(&mut self) {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use justmanage_model::{OnCrash, PasswordHash, Phase, Plan, Timestamp, User, UserName, Waiting};
+use justmanage_model::{
+    ClusterSpec, Interval, OnCrash, PasswordHash, Phase, Plan, Record, Release, ReleaseTarget, Timestamp, User,
+    UserName, Waiting,
+};
 
 use crate::Ms;
-use crate::shape::node_id;
+use crate::shape::{UNFIT, member, node_id, program};
 use crate::world::World;
 
 /// Keys that operators change: the first two while the server runs, the others by a restart.
@@ -31,6 +34,9 @@ impl World {
         match (what, value) {
             (7.., 7) => return self.rotate("user-7", 4000),
             (7.., 8) => return self.somebody_comes_for(5000),
+            (7.., 3) => return self.somebody_distrusts_the_authority(),
+            (7.., 4..=6) => return self.somebody_wants_another_release(value),
+            (8, 1..=2) | (4, 5..=8) => return self.somebody_wants_another_shape(value),
             _ => {}
         }
         self.operate(|record| match what {
@@ -48,6 +54,93 @@ impl World {
                     User { acl: "~* +@read".parse().expect("rules"), passwords: vec![], given: Default::default() };
                 record.users.insert(format!("user-{value}").parse().expect("a name"), user);
             }
+        });
+    }
+
+    /// The next patch, the one before, or one that does not run. Whoever is on the way to one may only turn back.
+    fn somebody_wants_another_release(&mut self, which: u64) {
+        let Record { release, previous, spec, reshaping, .. } = &self.store.record;
+        // One way at a time.
+        if reshaping.is_some() {
+            return;
+        }
+        let patch = match which {
+            4 => UNFIT,
+            5 => release.version.patch.saturating_add(1),
+            _ => release.version.patch.saturating_sub(1),
+        };
+        let version = release.version.line().patch(patch);
+        let lower = version < release.version;
+        let wanted = match previous {
+            // Whoever has gone over cannot go back without another copy.
+            Some(_) if spec.replicas_per_shard == 0 => return,
+            Some(previous) => previous.clone(),
+            // Without another copy, nobody is emptied, and nobody can try what may not run.
+            None if spec.replicas_per_shard == 0 && (lower || patch == UNFIT) => return,
+            None => program(&Release::new(release.engine, version)),
+        };
+        self.operate(|record| {
+            record.spec.version = ReleaseTarget::Exactly(wanted.release.version);
+            record.go_over_to(wanted);
+        });
+    }
+
+    /// One shard or replica more or less, or several.
+    fn somebody_wants_another_shape(&mut self, which: u64) {
+        let Record { spec, phase, previous, .. } = &self.store.record;
+        let (shards, replicas) = (spec.shards, spec.replicas_per_shard);
+        let (shards, replicas) = match which {
+            6 => (shards + 1, replicas),
+            2 | 8 => (shards.saturating_sub(1), replicas),
+            7 => (shards, replicas + 1),
+            5 => (shards, replicas.saturating_sub(1)),
+            _ => (shards + 2, replicas),
+        };
+        if *phase != Phase::Formed || previous.is_some() || shards == 0 || shards > 6 || shards * (replicas + 1) > 14 {
+            return;
+        }
+        let spec = ClusterSpec { shards, replicas_per_shard: replicas, ..spec.clone() };
+        self.operate(|record| record.set_spec(spec));
+        self.an_apply_goes_on();
+    }
+
+    /// What an apply does besides changing what is wanted: machines for places that nobody has; and those that nobody needs any more
+    /// go, when the agents say so.
+    pub fn an_apply_goes_on(&mut self) {
+        if !self.can_operate() || self.store.record.phase != Phase::Formed {
+            return;
+        }
+        for seat in self.store.record.vacant().collect::<Vec<_>>() {
+            let new = self.add(seat);
+            self.operate(|record| {
+                record.members.insert(node_id(new), member(new, seat));
+            });
+            self.agents[new].copy = self.store.record.clone();
+        }
+        let plan = self.store.leader.and_then(|leader| self.agents[leader].last_plan.clone());
+        if let Some((generation, Plan::Wait(waiting))) = plan
+            && generation == self.store.record.generation
+            && let [Waiting::MembersSurplus { nodes }] = &waiting[..]
+        {
+            self.operate(|record| record.retire(nodes.clone()));
+        }
+        if !self.store.record.retired.is_empty() && self.converged() {
+            let retired: Vec<usize> =
+                self.store.record.retired.iter().filter_map(|node| self.field.number(*node)).collect();
+            for node in retired {
+                self.agent_dies(node);
+                self.field.lose(node);
+            }
+            self.operate(|record| record.retired.clear());
+        }
+    }
+
+    /// A new authority, and two seconds for everybody to learn of it.
+    fn somebody_distrusts_the_authority(&mut self) {
+        let word = self.store.record.generation.to_string();
+        self.operate(|record| {
+            record.spec.rotate.authority = Some(word);
+            record.spec.rotate.authority_grace = Some(Interval::seconds(2));
         });
     }
 
@@ -69,6 +162,7 @@ impl World {
             let user = record.users.entry(name.clone()).or_insert_with(rules);
             user.set_password(password, now, Duration::from_millis(grace));
         });
+        self.field.passwords_last_at_most(&name, grace);
         if let Some(before) = before {
             self.field.password_lasts(&name, before, grace);
         }
@@ -93,7 +187,13 @@ impl World {
             _ => return,
         };
         if self.store.record.halt.is_some() {
-            self.operate(|_| {});
+            // What is not fit is not tried for ever.
+            self.operate(|record| {
+                if let Some(previous) = record.previous.clone() {
+                    record.spec.version = ReleaseTarget::Exactly(previous.release.version);
+                    record.go_over_to(previous);
+                }
+            });
         }
         for reason in waiting {
             let Waiting::Stuck { what, .. } = reason else { continue };
@@ -116,6 +216,15 @@ impl World {
             world.field.nodes[*node].gone && world.store.record.members.contains_key(&crate::shape::node_id(*node))
         };
         for node in (0..self.field.nodes.len()).filter(|node| lost(self, node)).collect::<Vec<_>>() {
+            let lost = node_id(node);
+            if self.store.record.surplus().any(|surplus| surplus == lost) {
+                // Nobody takes a place that is not wanted any more.
+                self.operate(|record| {
+                    record.retire([lost]);
+                    record.retired.remove(&lost);
+                });
+                continue;
+            }
             self.replace(node);
         }
     }

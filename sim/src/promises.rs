@@ -10,7 +10,9 @@ use justmanage_model::record::FENCE_LAG_S;
 use justmanage_model::{PasswordHash, User, UserName};
 use justmanage_planner::FAILOVER_LAG_MAX;
 
+use crate::data::Data;
 use crate::field::Field;
+use crate::history::Write;
 use crate::server::Process;
 use crate::{Ms, TICK};
 
@@ -78,6 +80,13 @@ impl Field {
         }
     }
 
+    /// A user has another password: those before it are valid for so long at most, whatever was promised.
+    pub(crate) fn passwords_last_at_most(&mut self, user: &UserName, grace: Ms) {
+        let latest = self.now + grace;
+        let ours = self.promises.ends.iter_mut().filter(|(name, ..)| name == user);
+        ours.for_each(|(_, _, due)| *due = latest.min(*due));
+    }
+
     /// Somebody was promised that a password is valid for so long.
     pub(crate) fn password_lasts(&mut self, user: &UserName, password: PasswordHash, grace: Ms) {
         self.note(|| format!("a password of {user} is valid for {grace} ms more"));
@@ -102,15 +111,14 @@ impl Field {
     }
 
     /// A fault destroyed data: what nobody else has is nobody's fault of ours.
-    pub(crate) fn destroyed(&mut self, node: usize, before: crate::history::Position) {
-        let shard = self.nodes[node].seat.shard;
-        let copies = self.nodes.iter().filter(|other| other.seat.shard == shard && other.server.whole);
-        let copies: Vec<_> = copies.map(|other| other.server.data).collect();
+    pub(crate) fn destroyed(&mut self, node: usize, before: &Data) {
+        let copies = self.nodes.iter().filter(|other| other.server.whole);
+        let copies: Vec<Data> = copies.map(|other| other.server.data.clone()).collect();
         let after = &self.nodes[node].server;
-        if before == after.data && after.whole {
+        if *before == after.data && after.whole {
             return;
         }
-        self.histories[usize::from(shard)].destroyed(before, &copies);
+        self.histories.destroyed(before, &copies);
     }
 
     /// A replica won an election: by the servers' own hand, or because the agent of its dead primary asked for it.
@@ -128,9 +136,20 @@ impl Field {
         if !by_hand {
             // And so is asynchronous replication.
             let since = level.saturating_sub(TICK);
+            self.excuse_received(node, old, level);
             return self.excuse(old, since, now, "an election");
         }
         self.taken_from_the_dead(node, old, level, fed + LAST_REPORT);
+    }
+
+    /// What a primary got from another shard since its replica last had everything: that is replicated as any write is.
+    fn excuse_received(&mut self, node: usize, old: usize, level: Ms) {
+        let server = &self.nodes[old].server;
+        if server.received.is_some_and(|at| at + TICK >= level) {
+            let owned = server.bus.parts_of(server.bus.id);
+            let (ours, theirs) = (self.nodes[node].server.data.clone(), server.data.clone());
+            self.histories.excuse(&owned, &ours, &theirs);
+        }
     }
 
     /// A replica takes over from a primary whose process is dead, and from which it was not cut off before that.
@@ -141,13 +160,13 @@ impl Field {
             return;
         }
         self.excuse(old, level.saturating_sub(TICK), died, "the replication lag at its death");
+        self.excuse_received(node, old, level);
         // Part of what the replica lacks may have been acknowledged by whoever was the primary before.
-        let shard = usize::from(self.nodes[old].seat.shard);
-        let (ours, theirs) = (self.nodes[node].server.data, self.nodes[old].server.data);
-        let history = &mut self.histories[shard];
+        let owned = self.nodes[old].server.bus.parts_of(self.nodes[old].server.bus.id);
+        let (ours, theirs) = (self.nodes[node].server.data.clone(), self.nodes[old].server.data.clone());
         let most = FAILOVER_LAG_MAX / self.shape.write_bytes + SINCE_LAST_LOOK;
-        if history.lacks(ours, theirs) as u64 <= most {
-            history.excuse(ours, theirs);
+        if self.histories.lacks(&owned, &ours, &theirs) as u64 <= most {
+            self.histories.excuse(&owned, &ours, &theirs);
         }
     }
 
@@ -159,8 +178,10 @@ impl Field {
         if let Some(old) = old {
             self.taken_from_the_dead(node, old, level, fed + LAST_REPORT);
             if fenced && let Some(acked) = self.nodes[old].server.acked_at {
-                let bound = (FENCE_LAG_S + 2) * 1000;
+                // And the tick in which a replica reported last, before the write of that tick.
+                let bound = (FENCE_LAG_S + 2) * 1000 + TICK;
                 self.excuse(old, acked.saturating_sub(bound), acked, "the fence's lag");
+                self.excuse_received(node, old, level);
             }
         }
         let shard = self.nodes[node].seat.shard;
@@ -191,14 +212,15 @@ impl Field {
     pub(crate) fn returned(&mut self, node: usize) {
         let place = &self.nodes[node];
         let shard = place.seat.shard;
-        let history = &self.histories[usize::from(shard)];
+        let owned = place.server.bus.parts_of(place.server.bus.id);
         let others = || {
             let same =
                 move |(number, other): &(usize, &crate::server::Node)| *number != node && other.seat.shard == shard;
             self.nodes.iter().enumerate().filter(same).map(|(_, other)| other)
         };
         let copies = others().filter(|other| other.on && other.server.whole);
-        let more = copies.map(|other| history.lacks(place.server.data, other.server.data)).max().unwrap_or(0);
+        let lacks = |other: &crate::server::Node| self.histories.lacks(&owned, &place.server.data, &other.server.data);
+        let more = copies.map(lacks).max().unwrap_or(0);
         let epoch = place.server.bus.config_epoch;
         let followed = !others().any(|other| other.server.bus.owns() && other.server.bus.config_epoch > epoch);
         if !place.server.whole && more > 0 && followed {
@@ -212,31 +234,39 @@ impl Field {
 
     /// A replica gives up its data for those of its primary.
     pub(crate) fn replaced(&mut self, node: usize, from: usize) {
-        let shard = usize::from(self.nodes[node].seat.shard);
-        let (ours, theirs) = (self.nodes[node].server.data, self.nodes[from].server.data);
-        if theirs.is_empty() && self.nodes[node].server.whole && self.histories[shard].lacks(theirs, ours) > 0 {
+        let (ours, theirs) = (&self.nodes[node].server, &self.nodes[from].server);
+        let owned = theirs.bus.parts_of(theirs.bus.id);
+        let lacks = |part: usize| {
+            let (history, ours, theirs) = (self.histories.of(part), ours.data.part(part), theirs.data.part(part));
+            let mut writes = history.writes().iter();
+            writes.any(|write| history.holds(ours, write) && !history.holds(theirs, write) && !self.is_excused(write))
+        };
+        if theirs.data.is_empty() && ours.whole && owned.into_iter().any(lacks) {
             self.violation(format!("node {node} copies the emptiness of node {from}"));
         }
         // Whatever only this copy had is gone with it; whether that was right is judged at the end.
     }
 
+    /// Whether there was a reason to lose a write.
+    fn is_excused(&self, write: &Write) -> bool {
+        let fits = |one: &Excuse| one.by == write.by && one.from <= write.at && write.at <= one.to;
+        write.destroyed || self.promises.excuses.iter().any(fits)
+    }
+
     /// At rest: every write that was acknowledged is there, or there was a reason.
     pub fn account(&mut self) {
-        for shard in 0..self.shape.shards {
-            let Some(primary) = self.primary(shard) else { continue };
-            let history = &self.histories[usize::from(shard)];
-            let data = self.nodes[primary].server.data;
-            let excused = |write: &crate::history::Write| {
-                let fits = |one: &Excuse| one.by == write.by && one.from <= write.at && write.at <= one.to;
-                write.destroyed || self.promises.excuses.iter().any(fits)
-            };
-            let lost: Vec<_> =
-                history.writes().iter().filter(|write| !history.holds(data, write) && !excused(write)).collect();
+        for part in 0..self.parts.len() {
+            let Some(owner) = self.owner(part) else { continue };
+            let history = self.histories.of(part);
+            let data = self.nodes[owner].server.data.part(part);
+            let lost = |write: &&Write| !history.holds(data, write) && !self.is_excused(write);
+            let lost: Vec<_> = history.writes().iter().filter(lost).collect();
             if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
                 let (count, by) = (lost.len(), first.by);
                 let (from, to) = (first.at, last.at);
+                let slots = self.parts[part].to_string();
                 self.violation(format!(
-                    "{count} acknowledged writes of shard {shard} are lost without a reason: acknowledged by node {by} from {from} to {to}"
+                    "{count} acknowledged writes to slots {slots} are lost without a reason: acknowledged by node {by} from {from} to {to}"
                 ));
             }
         }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::data::Data;
 use crate::field::Field;
-use crate::history::Position;
 use crate::server::Process;
 use crate::{Ms, TICK};
 
@@ -40,12 +40,12 @@ pub enum Stream {
 }
 
 /// A primary's end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Fed {
     /// It has its copy.
     pub online: bool,
     /// When it last reported, and how far it was.
-    pub acked: (Ms, Position),
+    pub acked: (Ms, Data),
 }
 
 impl ReplicaOf {
@@ -105,13 +105,12 @@ impl Field {
 
     fn connect(&mut self, node: usize, from: usize) {
         let now = self.now;
-        let shard = usize::from(self.nodes[node].seat.shard);
-        let (theirs, ours) = (self.nodes[from].server.data, self.nodes[node].server.data);
+        let (theirs, ours) = (self.nodes[from].server.data.clone(), self.nodes[node].server.data.clone());
         let replication = &mut self.nodes[node].server.replication;
         replication.fed_at = now;
         let resumes = replication.resumable
             && theirs.len().saturating_sub(ours.len()) <= BACKLOG
-            && self.histories[shard].begins_with(theirs, ours);
+            && self.histories.begins_with(&theirs, &ours);
         let fed = Fed { online: resumes, acked: (now, ours) };
         self.nodes[from].server.replicas.insert(node, fed);
         if resumes {
@@ -125,16 +124,16 @@ impl Field {
     }
 
     fn copied(&mut self, node: usize, from: usize) {
-        let (before, after) = (self.nodes[node].server.data, self.nodes[from].server.data);
-        self.note(|| format!("node {node} has its copy of node {from}: {} writes, had {}", after.len(), before.len()));
+        let (before, after) = (self.nodes[node].server.data.len(), self.nodes[from].server.data.clone());
+        self.note(|| format!("node {node} has its copy of node {from}: {} writes, had {before}", after.len()));
         self.replaced(node, from);
         let server = &mut self.nodes[node].server;
-        server.data = after;
-        server.synced = after;
+        server.data.clone_from(&after);
+        server.synced.clone_from(&after);
         server.whole = true;
         server.replication.resumable = true;
         server.replication.level_at = self.now;
-        server.dump = Some(after);
+        server.dump = Some(after.clone());
         if let Some(fed) = self.nodes[from].server.replicas.get_mut(&node) {
             *fed = Fed { online: true, acked: (self.now, after) };
         }
@@ -150,7 +149,7 @@ impl Field {
         let both = self.network.both(from, node);
         let open = both && self.listens(from);
         let slow = self.nodes[node].slow && !self.chance.once_in(15);
-        let sent = self.nodes[from].server.sent;
+        let sent = self.nodes[from].server.sent.clone();
         let reports = (now / TICK + node as u64).is_multiple_of(10) && both;
         let server = &mut self.nodes[node].server;
         server.replication.linked_at = Some(now);
@@ -161,7 +160,7 @@ impl Field {
                 server.replication.level_at = now;
             }
         }
-        let ours = server.data;
+        let ours = server.data.clone();
         if reports && let Some(fed) = self.nodes[from].server.replicas.get_mut(&node) {
             *fed = Fed { online: true, acked: (now, ours) };
         }
@@ -196,7 +195,7 @@ impl Field {
             server.near = server.replicas.values().filter(near).count() as u64;
         }
         if server.synced != server.data && (now / TICK + node as u64).is_multiple_of(10) {
-            server.synced = server.data;
+            server.synced.clone_from(&server.data);
         }
     }
 

@@ -106,6 +106,9 @@ impl Story {
                 }
             }
             world.mend_what_is_due(&mut self.mending);
+            if world.store.record.reshaping.is_some() {
+                world.an_apply_goes_on();
+            }
             world.tick();
             if !world.field.promises.broken.is_empty() {
                 return;
@@ -126,6 +129,7 @@ impl Story {
         let limit = began + PATIENCE + PATIENCE_PER_NODE * restarts;
         while world.field.now < limit {
             world.replace_the_lost();
+            world.an_apply_goes_on();
             world.do_as_the_hint_says();
             world.tick();
             if !world.field.promises.broken.is_empty() {
@@ -134,7 +138,7 @@ impl Story {
             let served = |shard| world.field.primary(shard).is_some_and(|primary| world.field.takes_writes(primary));
             // What was said before the last thing broke does not count.
             let said = world.field.now >= began + 5000 && world.converged();
-            if said && (0..world.field.shape.shards).all(served) {
+            if said && (0..world.store.record.spec.shards).all(served) {
                 world.counts.slowest = world.counts.slowest.max(world.field.now - began);
                 return at_rest(world);
             }
@@ -151,23 +155,37 @@ impl Story {
 /// Some shard has no primary, and nobody has any of its data: whatever was there died with the last process that had it. The
 /// cluster says so, and a person has to make another.
 fn data_are_gone(world: &World) -> bool {
-    let without = |shard: &u16| world.field.primary(*shard).is_none();
-    let mut lost = (0..world.field.shape.shards).filter(without).peekable();
-    let has = |node: &crate::server::Node| !node.gone && node.server.whole && !node.server.data.is_empty();
-    let nobody = |shard: u16| !world.field.nodes.iter().any(|node| node.seat.shard == shard && has(node));
-    !world.field.shape.persistent && lost.peek().is_some() && lost.all(nobody)
+    let field = &world.field;
+    let mut lost = (0..field.parts.len()).filter(|part| field.owner(*part).is_none()).peekable();
+    let has = |node: &crate::server::Node, part: usize| {
+        !node.gone && node.server.whole && !node.server.data.part(part).is_empty()
+    };
+    let nobody = |part: usize| !field.nodes.iter().any(|node| has(node, part));
+    !field.shape.persistent && lost.peek().is_some() && lost.all(nobody)
 }
 
 /// Whoever says that all is well is right.
 fn at_rest(world: &mut World) {
-    for shard in 0..world.field.shape.shards {
+    let shape = world.store.record.spec.clone();
+    let mut owned = Vec::new();
+    for shard in 0..shape.shards {
         let up = |node: &&crate::server::Node| {
-            node.seat.shard == shard && node.on && node.server.process == Process::Up && node.server.replication.is_up()
+            node.on && node.server.process == Process::Up && node.server.replication.is_up()
         };
-        let replicas = world.field.nodes.iter().filter(|node| !node.server.bus.is_primary()).filter(up).count();
-        if replicas != usize::from(world.field.shape.replicas) {
+        owned.extend(world.field.primary(shard).map(|primary| world.field.slots_of(primary)));
+        let members = world.store.record.members.iter().filter(|(_, member)| member.seat.shard == shard);
+        let nodes = members.filter_map(|(node, _)| Some(&world.field.nodes[world.field.number(*node)?]));
+        let replicas = nodes.filter(|node| !node.server.bus.is_primary()).filter(up).count();
+        if replicas != usize::from(shape.replicas_per_shard) {
             world.field.violation(format!("the cluster converged, and shard {shard} has {replicas} replicas"));
         }
+    }
+    let (least, most) = (owned.iter().min().copied(), owned.iter().max().copied());
+    if least.zip(most).is_none_or(|(least, most)| most - least > 1) {
+        world.field.violation(format!("the cluster converged, and its shards have {owned:?} slots"));
+    }
+    if world.store.record.reshaping.is_some() || world.store.record.members.len() as u32 != shape.nodes() {
+        world.field.violation("the cluster converged, and has not the shape that is asked for");
     }
     if let Some(grant) = world.store.record.grant.clone() {
         world.field.violation(format!("the cluster converged, and a grant is out: {grant:?}"));
@@ -184,8 +202,9 @@ fn passwords_at_rest(world: &mut World) {
         world.field.violation(format!("the cluster converged, and what ended at {ended} is in the Record"));
     }
     let wanted = justmanage_model::user::fingerprint(&record.users);
-    let servers = world.field.nodes.iter().filter(|node| node.on && node.server.process == Process::Up);
-    if servers.clone().any(|node| node.server.users != wanted) {
+    let members = record.members.keys().filter_map(|node| Some(&world.field.nodes[world.field.number(*node)?]));
+    let servers = members.filter(|node| node.on && node.server.process == Process::Up);
+    if servers.map(|node| node.server.users.clone()).any(|users| users != wanted) {
         world.field.violation("the cluster converged, and a server has other users");
     }
 }
@@ -193,7 +212,11 @@ fn passwords_at_rest(world: &mut World) {
 fn leave(world: &mut World) {
     world.operate(|record| record.phase = Phase::Leaving);
     let limit = world.field.now + 30_000;
-    let runs = |world: &World| world.field.nodes.iter().any(|node| node.on && node.server.process != Process::Off);
+    // Machines of nodes that are no members are removed by whoever has the hands for that.
+    let runs = |world: &World| {
+        let members = world.store.record.members.keys().filter_map(|node| world.field.number(*node));
+        members.map(|node| &world.field.nodes[node]).any(|node| node.on && node.server.process != Process::Off)
+    };
     while world.field.now < limit && (runs(world) || !world.converged()) {
         world.tick();
     }

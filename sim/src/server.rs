@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{Generation, Record, Release, Seat, Timestamp, user};
+use justmanage_model::{Generation, Record, Release, Seat, Timestamp, TlsSeen, user};
 
 use crate::bus::{Bus, Link};
+use crate::data::Data;
 use crate::field::Field;
-use crate::history::Position;
 use crate::replication::{Fed, ReplicaOf, Stream};
-use crate::shape::node_id;
+use crate::shape::{UNFIT, node_id};
 use crate::{Ms, timestamp};
 
 /// Keys that a server fixes at its start.
@@ -46,18 +46,20 @@ pub struct Server {
     pub ended_at: Ms,
     /// `nodes.conf`, and what goes with it.
     pub bus: Bus,
-    /// What runs, or would.
+    /// What runs, or ran last.
     pub release: Release,
+    /// What wrote what is on its disk.
+    pub written_by: Release,
     /// What it has; while it does not run, what is on its disk.
-    pub data: Position,
+    pub data: Data,
     /// What a power cut leaves of it.
-    pub synced: Position,
+    pub synced: Data,
     /// These data are what it had last: not an old snapshot that a server which keeps nothing on disk happens to have there.
     pub whole: bool,
     /// What its last snapshot holds, if it has one.
-    pub dump: Option<Position>,
+    pub dump: Option<Data>,
     /// What its replicas have been sent: what it had a tick ago.
-    pub sent: Position,
+    pub sent: Data,
     /// Its end of the link to its primary.
     pub replication: ReplicaOf,
     /// Who hangs on it.
@@ -72,6 +74,14 @@ pub struct Server {
     pub users: String,
     /// Until when its certificate is valid.
     pub certificate_expires: Timestamp,
+    /// What else it shows, and whom it trusts.
+    pub tls: TlsSeen,
+    /// The Record whose passwords it has.
+    pub passwords: Option<Generation>,
+    /// The authority that its certificate is of.
+    pub issuer: String,
+    /// The authorities that it trusts.
+    pub trusts: String,
     /// When it last acknowledged a write.
     pub acked_at: Option<Ms>,
     /// When it last went on after it had been frozen.
@@ -82,6 +92,8 @@ pub struct Server {
     pub outvoted: Option<Ms>,
     /// It believes by stale votes that it is a primary, since then.
     pub deluded: Option<Ms>,
+    /// When it last got slots from another server.
+    pub received: Option<Ms>,
 }
 
 /// A process.
@@ -99,22 +111,27 @@ pub enum Process {
     Up,
 }
 
+/// How long certificates are valid.
+pub const CERTIFICATE_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 90);
+
 impl Server {
     /// One that never ran.
     #[must_use]
     pub fn new(bus: Bus, release: Release) -> Self {
+        let parts = bus.owners.len();
         Self {
             process: Process::Off,
             hung: false,
             starts: 0,
             ended_at: 0,
             bus,
+            written_by: release.clone(),
             release,
-            data: Position::EMPTY,
-            synced: Position::EMPTY,
+            data: Data::none(parts),
+            synced: Data::none(parts),
             whole: true,
             dump: None,
-            sent: Position::EMPTY,
+            sent: Data::none(parts),
             replication: ReplicaOf::new(0),
             replicas: BTreeMap::new(),
             near: 0,
@@ -122,12 +139,27 @@ impl Server {
             started: None,
             users: String::new(),
             certificate_expires: timestamp(0, 0),
+            tls: TlsSeen { from: timestamp(0, 0), issued: None, authorities: String::new() },
+            passwords: None,
+            issuer: String::new(),
+            trusts: String::new(),
             acked_at: None,
             woken_at: None,
             superseded: None,
             outvoted: None,
             deluded: None,
+            received: None,
         }
+    }
+
+    /// A part is cut in two.
+    pub(crate) fn cut(&mut self, part: usize) {
+        let owner = self.bus.owners[part];
+        self.bus.owners.push(owner);
+        for data in [&mut self.data, &mut self.synced, &mut self.sent].into_iter().chain(&mut self.dump) {
+            data.cut(part);
+        }
+        self.replicas.values_mut().for_each(|fed| fed.acked.1.cut(part));
     }
 
     /// A number among its configuration.
@@ -141,6 +173,26 @@ impl Server {
         self.bus.patience = self.setting("cluster-node-timeout").max(1000);
     }
 
+    /// Shows a new certificate, of the authority that they come from now.
+    pub(crate) fn certify(&mut self, record: &Record, now: Timestamp) {
+        self.tls.from = now;
+        self.tls.issued = Some(record.generation);
+        self.certificate_expires = now + CERTIFICATE_LIFE;
+        self.issuer = record.issuing_authority().unwrap_or_default().to_owned();
+    }
+
+    /// Trusts the authorities of a Record.
+    pub(crate) fn trust(&mut self, record: &Record) {
+        self.tls.authorities = record.authorities_file();
+        self.trusts = record.ca_certificate.clone().unwrap_or_default();
+    }
+
+    /// What ran last does not run.
+    #[must_use]
+    pub const fn unfit(&self) -> bool {
+        self.release.version.patch == UNFIT
+    }
+
     /// Its data are kept on disk.
     #[must_use]
     pub fn persistent(&self) -> bool {
@@ -150,7 +202,7 @@ impl Server {
 
 impl Field {
     /// Starts a server as a Record wants it; one that runs is left alone.
-    pub(crate) fn start(&mut self, node: usize, record: &Record) {
+    pub(crate) fn start(&mut self, node: usize, record: &Record, release: &Release) {
         let now = self.now;
         if self.nodes[node].server.process != Process::Off {
             return;
@@ -165,8 +217,12 @@ impl Field {
         server.heed();
         server.started = Some((record.generation, record.spec.config.keys().cloned().collect()));
         server.users = user::fingerprint(&record.users);
-        server.certificate_expires = clock + jiff::SignedDuration::from_hours(24 * 90);
+        // Its agent tells it once more.
+        server.passwords = None;
+        server.trust(record);
+        server.certify(record, clock);
         server.starts += 1;
+        server.release.clone_from(release);
         server.process = Process::Starting(until);
         self.note(|| format!("node {node} starts its server"));
     }
@@ -180,7 +236,7 @@ impl Field {
         }
         match place.server.process {
             Process::Starting(until) if now >= until => {
-                if place.broken {
+                if place.broken || place.server.unfit() {
                     return self.end(node, "does not start");
                 }
                 place.server.process = Process::Loading(now + self.chance.between(100, 1500));
@@ -188,8 +244,8 @@ impl Field {
             Process::Loading(until) if now >= until => self.up(node),
             Process::Ending(until) if now >= until => {
                 let server = &mut place.server;
-                server.synced = server.data;
-                server.dump = Some(server.data);
+                server.synced.clone_from(&server.data);
+                server.dump = Some(server.data.clone());
                 server.process = Process::Off;
                 server.ended_at = now;
                 server.hang_up(now);
@@ -199,9 +255,31 @@ impl Field {
         }
     }
 
+    /// What was written by a newer release, or by another engine, is not read.
+    fn reads(&mut self, node: usize) {
+        let server = &self.nodes[node].server;
+        let (from, to) = (server.written_by.clone(), server.release.clone());
+        if !server.data.is_empty() && (from.engine != to.engine || from.version > to.version) {
+            self.violation(format!("node {node} starts {to} on what {from} has written"));
+        }
+        self.nodes[node].server.written_by = to;
+    }
+
+    /// All that a server that does not run has on its disk is removed, but who it is.
+    pub(crate) fn empty(&mut self, node: usize) {
+        let none = Data::none(self.parts.len());
+        let server = &mut self.nodes[node].server;
+        let before = std::mem::replace(&mut server.data, none.clone());
+        server.synced = none;
+        server.dump = None;
+        server.whole = false;
+        self.note(|| format!("node {node} is emptied"));
+        self.destroyed(node, &before);
+    }
+
     fn up(&mut self, node: usize) {
+        self.reads(node);
         let now = self.now;
-        let shard = usize::from(self.nodes[node].seat.shard);
         self.nodes[node].server.process = Process::Up;
         self.nodes[node].server.bus.up_at = now;
         // The links are open again within a second; the roles are on disk, and there at once.
@@ -212,10 +290,9 @@ impl Field {
         let (level_at, fed_at) = (before.level_at, before.fed_at);
         self.nodes[node].server.replication = ReplicaOf { resumable: false, level_at, fed_at, ..ReplicaOf::new(now) };
         if self.nodes[node].server.bus.is_primary() {
-            let data = self.nodes[node].server.data;
-            let forked = self.histories[shard].fork(data);
+            let forked = self.histories.fork(&self.nodes[node].server.data);
             let server = &mut self.nodes[node].server;
-            server.data = forked;
+            server.data = forked.clone();
             server.sent = forked;
             if server.bus.owns() {
                 self.returned(node);
@@ -251,11 +328,11 @@ impl Field {
 
     /// What was written last gets to the replicas before a server ends (`shutdown-timeout`); clients are let go.
     fn flush(&mut self, node: usize) {
-        let data = self.nodes[node].server.data;
+        let data = self.nodes[node].server.data.clone();
         for other in self.nodes[node].server.replicas.keys().copied().collect::<Vec<_>>() {
             let up = self.nodes[other].server.replication.state == Stream::Up(node);
             if up && !self.nodes[other].slow && self.network.both(node, other) && self.listens(other) {
-                self.nodes[other].server.data = data;
+                self.nodes[other].server.data.clone_from(&data);
                 self.nodes[other].server.replication.level_at = self.now;
             }
         }
@@ -264,39 +341,39 @@ impl Field {
 
     /// The process ends without saving.
     pub fn end(&mut self, node: usize, why: &str) {
-        let now = self.now;
+        let (now, parts) = (self.now, self.parts.len());
         let server = &mut self.nodes[node].server;
         if server.process == Process::Off {
             return;
         }
-        let before = server.data;
+        let before = server.data.clone();
         // An append-only file is with the kernel before a client is answered.
         let running = matches!(server.process, Process::Up | Process::Ending(_));
         if running && !server.persistent() {
-            server.data = server.dump.unwrap_or(Position::EMPTY);
+            server.data = server.dump.clone().unwrap_or_else(|| Data::none(parts));
             server.whole = false;
         } else if running {
             // A power cut half a minute later finds it on the disk; one before that is not played.
-            server.synced = server.data;
+            server.synced.clone_from(&server.data);
         }
         server.process = Process::Off;
         server.hung = false;
         server.ended_at = now;
         server.hang_up(now);
         self.note(|| format!("node {node}'s server {why}"));
-        self.destroyed(node, before);
+        self.destroyed(node, &before);
     }
 
     /// The machine ends as by a power cut.
     pub fn power_cut(&mut self, node: usize) {
-        let before = self.nodes[node].server.data;
         let server = &self.nodes[node].server;
-        let (running, synced) = (matches!(server.process, Process::Up | Process::Ending(_)), server.synced);
+        let before = server.data.clone();
+        let (running, synced) = (matches!(server.process, Process::Up | Process::Ending(_)), server.synced.clone());
         self.end(node, "loses its power");
         let place = &mut self.nodes[node];
         place.on = false;
         if running && place.server.persistent() {
-            place.server.data = synced;
+            place.server.data = synced.clone();
             place.server.synced = synced;
             place.server.whole = true;
             // One that was frozen has not synced since.
@@ -304,25 +381,26 @@ impl Field {
             let from = self.nodes[node].server.acked_at.map_or(now, |acked| acked.min(now)).saturating_sub(bound);
             self.excuse(node, from, now, "a power cut, and a file that is synced every second");
         }
-        self.destroyed(node, before);
+        self.destroyed(node, &before);
     }
 
     /// Everything at a node is lost for good.
     pub fn lose(&mut self, node: usize) {
-        let before = self.nodes[node].server.data;
+        let before = self.nodes[node].server.data.clone();
         self.power_cut(node);
         let (shard, owned) = (self.nodes[node].seat.shard, self.nodes[node].server.bus.owns());
         // Whoever it had taken over from is the best that is left.
         for other in self.nodes.iter_mut().filter(|other| owned && other.seat.shard == shard) {
             other.server.superseded = None;
         }
+        let parts = self.parts.len();
         let place = &mut self.nodes[node];
         place.gone = true;
-        place.server.data = Position::EMPTY;
+        place.server.data = Data::none(parts);
         place.server.dump = None;
         place.server.whole = false;
         self.note(|| format!("node {node} is lost for good"));
-        self.destroyed(node, before);
+        self.destroyed(node, &before);
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use justmanage_model::{
     Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Generation, Member, NodeId, OnCrash, Phase, Pin, Place,
-    Record, Release, ReleaseTarget, SealingKey, Seat, Testing, Version,
+    Program, Record, Release, ReleaseTarget, SealingKey, Seat, Testing, Version,
 };
 
 use crate::chance::Chance;
@@ -96,8 +96,10 @@ impl Shape {
             on_crash: self.on_crash,
             cpus: None,
             metrics_readers: BTreeSet::new(),
+            operator_keys: Default::default(),
             maintenance_window: None,
             backup_policy: None,
+            rotate: Default::default(),
             testing: Testing::default(),
         }
     }
@@ -115,7 +117,11 @@ impl Shape {
             unclaimed: true,
             spec: self.spec(),
             release: self.release.clone(),
-            artefact: Artefact::new("/usr/bin/server", "0".repeat(64)).expect("an artefact"),
+            artefact: program(&self.release).artefact,
+            previous: None,
+            returning: false,
+            reshaping: None,
+            retired: Default::default(),
             operators: BTreeSet::from([Pin::from_digest([2; 32])]),
             members: (0..self.nodes()).map(|node| (node_id(node), member(node, self.seat(node)))).collect(),
             users: BTreeMap::new(),
@@ -125,6 +131,7 @@ impl Shape {
             vault: None,
             fences: BTreeMap::new(),
             takeovers: BTreeMap::new(),
+            rotation: Default::default(),
         }
     }
 }
@@ -135,6 +142,18 @@ impl fmt::Display for Shape {
         let disk = if self.persistent { "append-only file" } else { "nothing on disk" };
         write!(f, "{shards} x (1 + {replicas}), {release}, {disk}, {on_crash:?} on crash, {write_bytes} bytes a write")
     }
+}
+
+/// The patch of any line that does not run.
+pub const UNFIT: u16 = 999;
+
+/// The program of a release.
+#[must_use]
+pub fn program(release: &Release) -> Program {
+    let Version { major, minor, patch } = release.version;
+    let digest = format!("{:016x}{major:016x}{minor:016x}{patch:016x}", release.engine as u8);
+    let artefact = Artefact::new(format!("/opt/{}-{}", release.engine, release.version), digest);
+    Program { release: release.clone(), artefact: artefact.expect("an artefact") }
 }
 
 /// The id of the node with this number.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use justmanage_model::{Generation, Record};
+use justmanage_model::record::Operation;
+use justmanage_model::{Generation, Grant, Record};
 
 use crate::Ms;
 use crate::world::World;
@@ -152,7 +153,12 @@ impl World {
             return self.field.violation(format!("a Record is proposed that is refused: {fault}"));
         }
         let before = &self.store.record;
-        if before.grant.is_some() && next.grant.is_some() && before.grant != next.grant {
+        // What it allowed was not fit, and is undone.
+        let undoes = |grant: &Grant| grant.operation == Operation::PutBack;
+        let nodes = |record: &Record| record.grant.as_ref().map(|grant| grant.nodes.clone());
+        let either = next.grant.as_ref().is_some_and(undoes) || before.grant.as_ref().is_some_and(undoes);
+        let undone = either && nodes(before) == nodes(&next);
+        if before.grant.is_some() && next.grant.is_some() && before.grant != next.grant && !undone {
             self.field.violation("a grant takes the place of another");
         }
         self.field.note(|| format!("generation {}: {}", next.generation, changes(before, &next)));
@@ -180,6 +186,7 @@ fn changes(before: &Record, after: &Record) -> String {
     word(before.users != after.users, "users".to_owned());
     word(before.ca_certificate != after.ca_certificate, "authority".to_owned());
     word(before.vault != after.vault, "vault".to_owned());
+    word(before.rotation != after.rotation, format!("rotation {:?}", after.rotation.succession));
     word(before.grant != after.grant, format!("grant {:?}", after.grant.as_ref().map(|grant| &grant.nodes)));
     word(before.halt != after.halt, format!("halt {:?}", after.halt));
     word(before.fences != after.fences, format!("fences {:?}", after.fences));

@@ -59,6 +59,8 @@ pub struct Counts {
     pub faults: u64,
     /// Clusters of which nobody had any data any more: every copy of a shard had died, and nothing is kept on disk there.
     pub hopeless: u64,
+    /// Pieces of slots that went from one server to another.
+    pub moves: u64,
     /// The longest time that it took to be well again.
     pub slowest: Ms,
 }
@@ -76,6 +78,7 @@ impl Counts {
         self.cut_off += other.cut_off;
         self.faults += other.faults;
         self.hopeless += other.hopeless;
+        self.moves += other.moves;
         self.slowest = self.slowest.max(other.slowest);
     }
 }
@@ -180,6 +183,7 @@ impl World {
             for node in 0..self.agents.len() {
                 if self.agent_runs(node) {
                     self.supervise(node);
+                    self.mover(node);
                     self.look(node);
                 }
             }

@@ -28,7 +28,7 @@ pub struct Header {
     pub epoch: u64,
     /// The epoch of the slots below.
     pub config_epoch: u64,
-    /// The shards whose slots it (or, for a replica, its primary) owns.
+    /// The parts of the slots that it (or, for a replica, its primary) owns.
     pub shares: Vec<usize>,
     /// Whose replica it is.
     pub replica_of: Option<Id>,
@@ -66,7 +66,7 @@ pub enum Body {
         owner: Id,
         /// Since which epoch.
         epoch: u64,
-        /// Of which shards.
+        /// Of which parts.
         shares: Vec<usize>,
     },
 }
@@ -85,7 +85,7 @@ impl Field {
         let server = &self.nodes[node].server;
         let bus = &server.bus;
         let of = bus.replica_of.unwrap_or(bus.id);
-        let shares = (0..bus.owners.len()).filter(|share| bus.owners[*share] == Some(of)).collect();
+        let shares = bus.parts_of(of);
         Header {
             id: bus.id,
             epoch: bus.epoch,
@@ -113,7 +113,7 @@ impl Field {
     }
 
     /// Tells everybody that is linked.
-    pub(super) fn broadcast(&mut self, from: usize, body: &Body) {
+    pub(crate) fn broadcast(&mut self, from: usize, body: &Body) {
         let bus = &self.nodes[from].server.bus;
         let linked = bus.peers.values().filter(|peer| peer.linked() && !peer.handshake);
         for to in linked.map(|peer| peer.at).collect::<Vec<_>>() {

@@ -10,16 +10,35 @@ impl Field {
     pub(super) fn claimed(&mut self, node: usize, by: Id, epoch: u64, shares: &[usize]) {
         let bus = &mut self.nodes[node].server.bus;
         let ours = bus.replica_of.unwrap_or(bus.id);
-        let mut lost = false;
+        let mut lost = Vec::new();
         for share in shares {
             let owner = bus.owners[*share];
             if owner != Some(by) && owner.is_none_or(|owner| bus.epoch_of(owner) < epoch) {
-                lost |= owner == Some(ours);
+                lost.extend((owner == Some(ours)).then_some(*share));
                 bus.owners[*share] = Some(by);
             }
         }
-        if lost && bus.shares_of(ours) == 0 {
+        // Whoever has them all, and nothing besides, has taken over; anybody else has got them by a move
+        // (`cluster-allow-replica-migration no`).
+        let replaced = bus.shares_of(ours) == 0 && lost.len() == shares.len();
+        if !lost.is_empty() && replaced {
             self.follow(node, by);
+        } else if self.nodes[node].server.bus.is_primary() {
+            self.lose_parts(node, &lost);
+        }
+    }
+
+    /// A primary has lost parts of its slots to another: it removes what it has of them.
+    fn lose_parts(&mut self, node: usize, parts: &[usize]) {
+        if parts.is_empty() {
+            return;
+        }
+        for part in parts {
+            self.nodes[node].server.data.drop_part(*part);
+        }
+        self.note(|| format!("node {node} has lost parts {parts:?}"));
+        if !self.nodes[node].server.bus.owns() {
+            self.demoted(node);
         }
     }
 
@@ -81,9 +100,9 @@ impl Field {
         bus.owners.iter_mut().filter(|owner| **owner == Some(old)).for_each(|owner| *owner = Some(id));
         let epoch = bus.config_epoch;
         self.note(|| format!("node {node} takes over from server {old} with epoch {epoch}"));
-        let shard = usize::from(self.nodes[node].seat.shard);
+        let forked = self.histories.fork(&self.nodes[node].server.data);
         let server = &mut self.nodes[node].server;
-        server.data = self.histories[shard].fork(server.data);
+        server.data = forked;
         server.replication = ReplicaOf { linked_at: server.replication.linked_at, ..ReplicaOf::new(now) };
         server.replicas.clear();
         self.reconsider(node);
@@ -96,12 +115,7 @@ impl Field {
         if bus.is_primary() {
             return Err("You should send CLUSTER FAILOVER to a replica".to_owned());
         }
-        let known = bus.peers.values().map(|peer| peer.config_epoch);
-        let highest = known.chain([bus.config_epoch, bus.epoch]).max().unwrap_or(0);
-        if bus.config_epoch == 0 || bus.config_epoch != highest {
-            bus.epoch = highest + 1;
-            bus.config_epoch = bus.epoch;
-        }
+        bus.raise_epoch();
         self.replace_primary(node);
         Ok(())
     }

@@ -6,7 +6,7 @@ use justmanage_sim::shape::Shape;
 use justmanage_sim::world::{Counts, World};
 
 /// Where the slice begins. The long run (`cargo run --release -p justmanage-sim`) begins at 1.
-const SLICE: u64 = 1_000_000;
+const SLICE: u64 = 2_000_000;
 
 /// How many seeds are in the slice: some 20 s of one core, without optimisation.
 const SEEDS: u64 = 10;

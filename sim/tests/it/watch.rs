@@ -74,7 +74,7 @@ fn a_second_grant_is_seen() {
     let mut world = formed(Shape::of(3, 1));
     for node in [0, 1] {
         let given = world.store.record.generation.next();
-        let grant = Grant { operation: Operation::Restart, nodes: [node_id(node)].into(), given };
+        let grant = Grant { operation: Operation::Restart, nodes: [node_id(node)].into(), given, moves: Vec::new() };
         world.carry_out(&[Step::Record(RecordChange::Give(grant))]).unwrap();
     }
     assert!(seen(&world).contains("a grant is given while another is out"), "{}", seen(&world));
@@ -85,7 +85,8 @@ fn acknowledged_writes_that_are_gone_are_seen() {
     let mut world = formed(Shape::of(1, 1));
     // Both forget what clients were told, and nothing broke.
     for node in [0, 1] {
-        world.field.nodes[node].server.data = justmanage_sim::history::Position::EMPTY;
+        let parts = world.field.parts.len();
+        world.field.nodes[node].server.data = justmanage_sim::data::Data::none(parts);
     }
     world.field.account();
     assert!(seen(&world).contains("are lost without a reason"), "{}", seen(&world));
