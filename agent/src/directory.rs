@@ -28,6 +28,7 @@ use serde::de::DeserializeOwned;
 /// | `agent.voted` | the agent has voted, so an empty `record/` is a loss | the agent, once |
 /// | `last.json` | what the server was when it was last seen | the agent |
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
+/// | `operation.json` | the operation that goes on, and the report of the last one | the agent |
 /// | `limits.json` | which control groups were made for the node | the agent, before it makes them |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ impl Directory {
         record = "record";
         /// This agent has voted in the group that agrees on the Record.
         voted = "agent.voted";
+        /// The operation that goes on, and the report of the last one.
+        operation = "operation.json";
         /// What the server was when it was last seen.
         last_role = "last.json";
         /// Private keys and passwords.

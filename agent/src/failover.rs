@@ -120,7 +120,17 @@ mod tests {
     fn replica(link: PrimaryLink, promoted: Option<Timestamp>) -> NodeObservation {
         let role = Role::Replica { of: PRIMARY, link };
         let (id, view, slots) = (BusId::new([1; 20]), String::new(), SlotSet::default());
-        let bus = BusView { id, ok: true, epoch: 2, config_epoch: 2, slots, role, peers: Vec::new(), view };
+        let bus = BusView {
+            id,
+            ok: true,
+            epoch: 2,
+            config_epoch: 2,
+            slots,
+            astray: SlotSet::empty(),
+            role,
+            peers: Vec::new(),
+            view,
+        };
         let server = ServerObservation {
             release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
             started: None,
@@ -132,7 +142,10 @@ mod tests {
             config: Default::default(),
             users: String::new(),
             used_memory: Bytes::mib(1),
+            field_ttls: None,
+            passwords: None,
             certificate_expires: Timestamp::UNIX_EPOCH,
+            tls: None,
         };
         let server = ServerState::Running(Box::new(server));
         let agent_version = String::new();
@@ -147,7 +160,13 @@ mod tests {
             handover: None,
             severed,
             at: None,
+            program: None,
+            unfit: false,
+            trouble: None,
             limits,
+            probe: None,
+            moving: None,
+            weights: None,
         }
     }
 

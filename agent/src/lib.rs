@@ -14,10 +14,13 @@
 //! | [`node`] | the node's ports |
 //! | [`peers`] | the other agents of the cluster |
 //! | [`place`] | where the node is, when that may change |
+//! | [`moving`] | slots that move to other servers, and from them |
 //! | [`failover`] | taking over from a primary whose process is dead |
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
+//! | [`content`] | what is in a file, by its digest |
 //! | [`journal`] | what happened at the node |
+//! | `proof` | probes of the shards while nodes are disturbed, and the report of what that came to |
 //! | [`limits`] | limits of the server's process |
 //! | [`metrics`] | figures for Prometheus |
 //! | [`api`], [`status`] | what operators ask and are told |
@@ -26,16 +29,19 @@
 pub mod api;
 pub mod authority;
 pub mod commands;
+pub mod content;
 pub mod directory;
 pub mod failover;
 pub mod journal;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod moving;
 pub mod node;
 pub mod peers;
 pub mod place;
 pub mod process;
+mod proof;
 pub mod secrets;
 pub mod serve;
 pub mod server;

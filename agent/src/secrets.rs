@@ -4,9 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use justmanage_identity::seal::{self, SealError, SealingPair};
-use justmanage_model::{NodeId, PasswordHash, Record, SealingKey, Secret, Vault};
-use ring::digest;
+use justmanage_model::{Generation, NodeId, PasswordHash, Record, SealingKey, Secret, Vault};
 use ring::rand::{SecureRandom, SystemRandom};
+use ring::{digest, hmac};
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
@@ -19,17 +19,58 @@ const SEALING_KEY: &str = "sealing.key";
 /// The secrets of the cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterSecrets {
-    /// Private key of the cluster's authority, PEM.
-    pub authority_key: Secret<String>,
+    /// What certificates are issued with.
+    pub authority: AuthorityKey,
+    /// What they will be issued with, from an authority that is announced.
+    pub next_authority: Option<AuthorityKey>,
     /// With which replicas log in to their primary.
     pub replication_password: Secret<String>,
+    /// With which they are let in besides, while one follows another.
+    pub other_password: Option<Secret<String>>,
+}
+
+/// What an authority issues certificates with.
+#[derive(Clone, Debug)]
+pub struct AuthorityKey {
+    /// The generation in its name ([`crate::authority::found`]); the first one of a cluster has none.
+    pub named: Option<Generation>,
+    /// Its private key, PEM.
+    pub key: Secret<String>,
+}
+
+/// What the probe's password is derived for. Another text, another password.
+const PROBE: &[u8] = b"justmanage probe 1";
+
+impl ClusterSecrets {
+    /// With which the probe logs in to every server of the cluster: derived, so that no vault has to hold another secret.
+    pub fn probe_password(&self) -> Secret<String> {
+        probe_password(&self.replication_password)
+    }
+
+    /// Hashes of what replicas and the probe are let in with besides.
+    pub fn beside(&self) -> Option<(PasswordHash, PasswordHash)> {
+        self.other_password.as_ref().map(|other| (hash(other), hash(&probe_password(other))))
+    }
+}
+
+fn probe_password(replication: &Secret<String>) -> Secret<String> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, replication.expose().as_bytes());
+    Secret::new(hmac::sign(&key, PROBE).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// As it is sealed.
 #[derive(Deserialize, Serialize)]
 struct Content {
     authority_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authority_named: Option<Generation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_authority_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_authority_named: Option<Generation>,
     replication_password: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other_password: Option<String>,
 }
 
 /// What this agent can open. Clones share what was opened last.
@@ -71,9 +112,14 @@ impl Secrets {
         let text = seal::open(vault, self.node, &self.pair, &context(record))?;
         let content: Content =
             serde_json::from_slice(text.expose()).map_err(|_| SealError::Refused("they are of another release"))?;
+        let next_authority = content
+            .next_authority_key
+            .map(|key| AuthorityKey { named: content.next_authority_named, key: Secret::new(key) });
         let secrets = ClusterSecrets {
-            authority_key: Secret::new(content.authority_key),
+            authority: AuthorityKey { named: content.authority_named, key: Secret::new(content.authority_key) },
+            next_authority,
             replication_password: Secret::new(content.replication_password),
+            other_password: content.other_password.map(Secret::new),
         };
         *opened = Some((vault.clone(), secrets.clone()));
         Ok(secrets)
@@ -84,9 +130,14 @@ impl Secrets {
     /// # Errors
     /// A member's sealing key is not valid, or no randomness.
     pub fn seal(&self, record: &Record, secrets: &ClusterSecrets) -> Result<Vault, SealError> {
+        let ClusterSecrets { authority, next_authority, .. } = secrets;
         let content = Content {
-            authority_key: secrets.authority_key.expose().clone(),
+            authority_key: authority.key.expose().clone(),
+            authority_named: authority.named,
+            next_authority_key: next_authority.as_ref().map(|next| next.key.expose().clone()),
+            next_authority_named: next_authority.as_ref().and_then(|next| next.named),
             replication_password: secrets.replication_password.expose().clone(),
+            other_password: secrets.other_password.as_ref().map(|other| other.expose().clone()),
         };
         let text = serde_json::to_vec(&content).map_err(|_| SealError::Refused("they cannot be written"))?;
         seal::seal(&Secret::new(text), members(record), &context(record))

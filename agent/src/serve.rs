@@ -23,6 +23,7 @@ use crate::directory::Directory;
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::metrics::{self, Counts, Metrics};
+use crate::moving::Reception;
 use crate::node::Berth;
 use crate::peers::Peers;
 use crate::place::{self, Signals};
@@ -106,6 +107,7 @@ pub async fn serve(
     let contact = watch::Sender::new(Instant::now());
     let peers = Peers::new(key, order.peer_names.clone());
     let access = ServerAccess::new(info.client, login);
+    let reception = Arc::new(Reception::new(access.clone()));
     let api = Api::new(api::Tools {
         info: info.clone(),
         first_operators: order.operators.clone(),
@@ -115,6 +117,7 @@ pub async fn serve(
         contact: contact.clone(),
         peers: peers.clone(),
         access: access.clone(),
+        reception: reception.clone(),
         journal: journal.clone(),
         clock: Timestamp::now,
     });
@@ -138,6 +141,7 @@ pub async fn serve(
         store: group.clone(),
         supervisor,
         access,
+        reception,
         secrets,
         peers,
         journal,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use justmanage_model::{NodeId, NodeObservation, Observation, Record, Waiting};
+use justmanage_model::{NodeId, NodeObservation, Observation, OperationReport, Record, Waiting};
 use tokio::sync::watch;
 
 /// The node at one moment.
@@ -27,6 +27,8 @@ pub struct ClusterStatus {
     pub waiting: Vec<Waiting>,
     /// The agent that leads, and said this; `None` if nobody leads, and this is what one agent alone knows.
     pub leader: Option<NodeId>,
+    /// What the last operation that disturbed nodes came to.
+    pub last_operation: Option<Arc<OperationReport>>,
 }
 
 /// A value and its number, which rises with every change.

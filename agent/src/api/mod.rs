@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
 use justmanage_agent_proto::v1::{
     FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
-    ObserveRequest, ProposalReply, ProposeRequest, StatusReply, StatusRequest,
+    ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
@@ -23,6 +23,7 @@ use tracing::info;
 
 use crate::failover;
 use crate::journal::Journal;
+use crate::moving::{Reception, reception};
 use crate::peers::{MESSAGE_LIMIT, Peers};
 use crate::server::ServerAccess;
 use crate::status::{ClusterStatus, NodeStatus, Numbered};
@@ -52,6 +53,8 @@ pub struct Tools {
     pub peers: Peers,
     /// How to call the server.
     pub access: ServerAccess,
+    /// What other agents ask of it while slots move.
+    pub reception: Arc<Reception>,
     /// What happened here.
     pub journal: Arc<Journal>,
     /// What time it is.
@@ -199,6 +202,22 @@ impl Agent for Api {
         let answer = self.take_over(parse(&request.dead_bus_id)?).await;
         let why = answer.as_ref().err().cloned().unwrap_or_default();
         Ok(Response::new(FailoverReply { promoted: answer.is_ok(), why }))
+    }
+
+    async fn slots(&self, request: Request<SlotsRequest>) -> Result<Response<SlotsReply>, Status> {
+        let caller = self.caller(&request)?.member()?;
+        let request = request.into_inner();
+        if request.epoch.is_empty() {
+            return Err(Status::invalid_argument("it does not say which cluster is meant"));
+        }
+        self.check_epoch(&request.epoch)?;
+        let record = self.tools.group.get().ok_or_else(|| Status::failed_precondition("there is no cluster"))?;
+        let last = self.tools.node.borrow().clone();
+        let (own, status) = (self.tools.info.claim.node, last.as_ref().map(|(_, status)| &**status));
+        if let Some(why) = reception::why_not(&record, (own, caller), request.given, status) {
+            return Err(Status::failed_precondition(why));
+        }
+        Ok(Response::new(self.tools.reception.answer(&record, caller, &request).await))
     }
 
     async fn journal(&self, request: Request<JournalRequest>) -> Result<Response<JournalReply>, Status> {

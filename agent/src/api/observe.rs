@@ -65,6 +65,7 @@ impl Api {
             converged: status.converged && fresh,
             waiting: if fresh { encode(&status.waiting)? } else { b"[]".to_vec() },
             leader: status.leader.map(|leader| leader.to_string()).unwrap_or_default(),
+            last_operation: status.last_operation.as_deref().map(encode).transpose()?.unwrap_or_default(),
         })
     }
 }

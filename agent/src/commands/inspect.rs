@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use justmanage_model::node::ServerProgram;
-use ring::digest;
-use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 
 use super::CommandError;
+use crate::content::sha256;
 
 mod package;
 
@@ -38,17 +37,4 @@ async fn program(file: &Path) -> Option<ServerProgram> {
     let mut release = server.release;
     release.package = package.ok()?.filter(|package| package::is_of(package, release.version));
     Some(ServerProgram { path, release, tls: server.tls, sha256 })
-}
-
-async fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = tokio::fs::File::open(path).await?;
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let read = file.read(&mut buffer).await?;
-        if read == 0 {
-            return Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        context.update(&buffer[..read]);
-    }
 }

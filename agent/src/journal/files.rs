@@ -126,9 +126,10 @@ impl Files {
     }
 }
 
-/// Whether an entry must survive that the machine dies the next moment: what befell the cluster, and what lost data.
+/// Whether an entry must survive that the machine dies the next moment: what befell the cluster, what lost data, and the
+/// proof that nothing did.
 const fn to_be_sure_of(entry: &Entry) -> bool {
-    !entry.planned || matches!(entry.what, Event::StartedEmpty)
+    !entry.planned || matches!(entry.what, Event::StartedEmpty | Event::Operation(_))
 }
 
 /// Ends a torn last line. Says whether there was one.

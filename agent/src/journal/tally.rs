@@ -13,7 +13,7 @@ pub struct Tally {
 }
 
 /// Every kind, and whether it can fail.
-const KINDS: [(&str, bool); 9] = [
+const KINDS: [(&str, bool); 10] = [
     ("agent_started", false),
     ("up", false),
     ("down", false),
@@ -23,6 +23,7 @@ const KINDS: [(&str, bool); 9] = [
     ("step", true),
     ("started_empty", false),
     ("leader", false),
+    ("operation", true),
 ];
 
 impl Default for Tally {
@@ -74,5 +75,6 @@ const fn kind(event: &Event) -> &'static str {
         Event::Step(_) => "step",
         Event::StartedEmpty => "started_empty",
         Event::Leader(_) => "leader",
+        Event::Operation(_) => "operation",
     }
 }

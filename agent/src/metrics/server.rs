@@ -25,8 +25,7 @@ pub(super) async fn ask(access: &ServerAccess, record: &Record) -> Result<Answer
     let info = server.info_all().await?;
     let cluster = server.cluster_info().await.ok();
     let slow = server.slowlog_len().await.ok();
-    // Without TLS there is none.
-    let certificate_expires = server.certificate_expires().filter(|_| !record.spec.testing.plaintext);
+    let certificate_expires = server.certificate().map(|certificate| certificate.until);
     Ok(Answers { info, cluster, slow, certificate_expires })
 }
 

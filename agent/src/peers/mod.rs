@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use justmanage_agent_proto::v1::agent_client::AgentClient;
-use justmanage_agent_proto::v1::{FailoverRequest, ObserveReply, ObserveRequest, StatusReply, StatusRequest};
+use justmanage_agent_proto::v1::{
+    FailoverRequest, ObserveReply, ObserveRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
+};
 use justmanage_identity::{KeyPair, Target, connect};
 use justmanage_model::{BusId, Epoch, Member, NodeId, PeerNames, Pin};
 use tonic::transport::Channel;
@@ -110,6 +112,20 @@ impl Peers {
         };
         let wait = Duration::from_millis(question.wait_ms.into());
         self.limited(next, wait, client.observe(Request::new(request))).await
+    }
+
+    /// Asks the agent of a server that gets slots; `limit` is for what its server does.
+    ///
+    /// # Errors
+    /// It cannot be reached, does not answer in time, or knows of no such move.
+    pub async fn slots(
+        &self,
+        to: (NodeId, &Member),
+        request: SlotsRequest,
+        limit: Duration,
+    ) -> Result<SlotsReply, Status> {
+        let mut client = self.client(to)?;
+        self.limited(to, limit, client.slots(Request::new(request))).await
     }
 
     /// Asks a replica's agent to take over from our own server, which is dead.

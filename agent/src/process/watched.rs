@@ -37,6 +37,18 @@ pub enum Ending {
     Unknown,
 }
 
+impl Ending {
+    /// Whether it ended so by what it is, and not because somebody, or the kernel for want of memory, ended it.
+    pub const fn is_own_doing(self) -> bool {
+        match self {
+            Self::Exited(_) => true,
+            // SIGHUP, SIGINT, SIGKILL, SIGTERM; whatever else ends a server (SIGSEGV, SIGABRT, SIGILL) comes of its own code.
+            Self::Killed(signal) => !matches!(signal, 1 | 2 | 9 | 15),
+            Self::Unknown => false,
+        }
+    }
+}
+
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -35,14 +35,22 @@ impl ServerAccess {
     /// # Errors
     /// As every call.
     pub async fn connect(&self, record: &Record) -> Result<Connection, CallError> {
+        self.connect_as(record, &self.login).await
+    }
+
+    /// The same as somebody else.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn connect_as(&self, record: &Record, login: &Login) -> Result<Connection, CallError> {
         if record.spec.testing.plaintext {
-            return Connection::open_plaintext(self.address, &self.login, ANSWER_LIMIT).await;
+            return Connection::open_plaintext(self.address, login, ANSWER_LIMIT).await;
         }
         let authority = record.ca_certificate.as_deref().unwrap_or_default();
         let trust = Trust::from_pem(authority).map_err(|error: TrustError| CallError::Refused {
             call: "the connection".to_owned(),
             said: error.to_string(),
         })?;
-        Connection::open(self.address, &trust, &self.login, ANSWER_LIMIT).await
+        Connection::open(self.address, &trust, login, ANSWER_LIMIT).await
     }
 }

@@ -8,7 +8,7 @@ const FIRST: Duration = Duration::from_millis(200);
 pub const LONGEST: Duration = Duration::from_secs(30);
 /// A server that lived so long has worked: its end is a new story. Twice the longest rest, so that one that dies again and
 /// again after loading its data is not taken for healthy.
-const HEALTHY: Duration = Duration::from_secs(60);
+pub(super) const HEALTHY: Duration = Duration::from_secs(60);
 
 /// What an end means: the number of failures in a row, this one included, and how long to rest. `before` is that number
 /// until now, and `lived` the time since the server's start.

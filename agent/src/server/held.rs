@@ -16,6 +16,7 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::backoff::HEALTHY;
 use super::note::{Intent, Note};
 use super::supervisor::{KILL_LIMIT, Process, SupervisorError};
 use super::{after_end, rotate, running, tail, unnoted};
@@ -143,7 +144,7 @@ impl Inner {
             None => with_log("the server was about to be started when the agent ended", &self.directory),
         };
         // Nothing is known about how often: the first try is free.
-        Process::Down { since: now, failures: 0, retry_at: now, why }
+        Process::Down { since: now, failures: 0, retry_at: now, why, unfit: false }
     }
 
     /// Starts the server, unless it runs.
@@ -162,7 +163,7 @@ impl Inner {
         }
         let started = self.start_new(&mut state, program, arguments);
         if let Err(error) = &started {
-            self.down(&mut state, Duration::ZERO, error.to_string());
+            self.down(&mut state, Duration::ZERO, error.to_string(), true);
         }
         started
     }
@@ -267,17 +268,18 @@ impl Inner {
                 warn!(error = error.to_string(), "forks of the server may still run");
             }
         } else {
-            self.down(&mut state, lived, with_log(&format!("the server {ending}"), &self.directory));
+            let why = with_log(&format!("the server {ending}"), &self.directory);
+            self.down(&mut state, lived, why, ending.is_own_doing() && lived < HEALTHY);
         }
     }
 
-    fn down(&self, state: &mut State, lived: Duration, why: String) {
+    fn down(&self, state: &mut State, lived: Duration, why: String, unfit: bool) {
         let since = self.now();
         let (failures, rest) = after_end(state.failures, lived);
         state.failures = failures;
         warn!(failures, rest_ms = rest.as_millis(), why, "the server is down");
         let retry_at = since.checked_add(rest).unwrap_or(since);
-        self.process.send_replace(Process::Down { since, failures, retry_at, why });
+        self.process.send_replace(Process::Down { since, failures, retry_at, why, unfit });
     }
 }
 

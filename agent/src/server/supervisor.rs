@@ -43,6 +43,8 @@ pub enum Process {
         retry_at: Timestamp,
         /// How it ended, and the end of its log (at most 2 KiB).
         why: String,
+        /// Its program is to blame: it could not be started, or ended within a minute, and nobody had sent it a signal.
+        unfit: bool,
     },
 }
 

@@ -1,22 +1,25 @@
 //! The agent's hands: each step looks whether it is so already, does it, and is safe to do twice.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use justmanage_engine::acl::REPLICATION_USER;
 use justmanage_engine::{
-    BUS_FILE, CallError, Connection, NodeConfig, NodeFiles, RenderError, acl, config, mend_bus_file,
+    BUS_FILE, CallError, Connection, Login, NodeConfig, NodeFiles, RenderError, config, mend_bus_file,
 };
 use justmanage_identity::seal::SealError;
-use justmanage_model::{AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Record, SlotSet, Step};
+use justmanage_model::{
+    AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Phase, Record, Release, SlotSet, Step,
+};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 use tracing::warn;
 
 use super::{Started, Turn};
-use crate::authority::{self, Authority};
+use crate::authority;
 use crate::failover;
 use crate::limits::Wanted;
-use crate::secrets;
 use crate::server::{Process, SupervisorError};
 
 /// How long a server may take to save its data and end. An append-only file is synced within milliseconds; a snapshot of
@@ -44,6 +47,18 @@ pub(super) enum StepError {
     /// The Record.
     #[error("{0}")]
     Record(#[from] StoreError),
+    /// A program that the server is to go over to.
+    #[error("{0:?} cannot be started in place of the program that runs: {1}")]
+    Program(PathBuf, String),
+    /// The server took a new certificate, and shows another one.
+    #[error("the server does not show the certificate that was just issued")]
+    Certificate,
+    /// There is nothing to go over to: the vault holds no key of a new authority.
+    #[error("the sealed secrets hold no key of a new authority")]
+    NoAuthority,
+    /// There is nothing to go over to: the vault holds no new password.
+    #[error("the sealed secrets hold no new replication password")]
+    NoPassword,
     /// It is another node's to do.
     #[error("the step is for another node")]
     NotOurs,
@@ -67,8 +82,12 @@ impl Turn {
 
     async fn node(&mut self, record: &Record, step: &NodeStep) -> Result<(), StepError> {
         match step {
-            NodeStep::StartServer => self.start(record),
-            NodeStep::StopServer => self.stop(record).await,
+            NodeStep::StartServer => self.start(record, false),
+            NodeStep::StartEmpty => self.start(record, true),
+            NodeStep::StopServer => {
+                self.await_probe(record).await;
+                self.stop(record).await
+            }
             NodeStep::AssignSlots(slots) => self.assign(record, slots).await,
             NodeStep::SetConfigEpoch(epoch) => {
                 let mut server = self.server(record).await?;
@@ -78,7 +97,10 @@ impl Turn {
             NodeStep::Meet(nodes) => self.meet(record, nodes).await,
             NodeStep::Replicate(node) => self.replicate(record, *node).await,
             NodeStep::Forget(ids) => self.forget(record, ids).await,
-            NodeStep::TakeTurn => self.take_turn(record).await,
+            NodeStep::TakeTurn => {
+                self.await_probe(record).await;
+                self.take_turn(record).await
+            }
             NodeStep::AskFailover(replica) => self.ask_failover(record, *replica).await,
             NodeStep::Sever => self.sever(record).await,
             NodeStep::TakeOver => {
@@ -93,32 +115,36 @@ impl Turn {
             }
             NodeStep::ApplyConfig => self.apply_config(record).await,
             NodeStep::ApplyUsers => self.apply_users(record).await,
+            NodeStep::ApplyPasswords => self.apply_passwords(record).await,
+            NodeStep::ApplyAuthorities => self.apply_authorities(record).await,
             NodeStep::RenewCertificate => self.renew(record).await,
+            NodeStep::WeighSlots => self.weigh_slots(record).await,
+            NodeStep::MoveSlots => self.move_slots(record).await,
         }
     }
 
-    fn start(&mut self, record: &Record) -> Result<(), StepError> {
+    fn start(&mut self, record: &Record, empty: bool) -> Result<(), StepError> {
         if matches!(self.tools.supervisor.state(), Process::Running { .. }) {
             return Ok(());
         }
-        let directory = &self.tools.directory;
-        directory.make(&directory.data())?;
-        // A certificate is for an address: one for where the node was is no use where it is.
-        let fits = authority::server_files(directory).certificate.exists() && !self.is_elsewhere();
-        if !record.spec.testing.plaintext && !fits {
-            self.issue(record)?;
+        let program = self.program(record);
+        self.tools.directory.make(&self.tools.directory.data())?;
+        if empty {
+            self.empty()?;
         }
-        self.write_config(record)?;
-        self.write_users(record)?;
+        self.provide_certificate(record)?;
+        let directory = &self.tools.directory;
+        self.write_config(record, &program.release)?;
+        self.write_users(record, &program.release)?;
         self.mend_bus_file()?;
         self.memory.starts(self.has_data(), &self.tools.directory);
         let keys = record.spec.config.keys().cloned().collect();
         let address = Some(self.tools.info.client.ip());
-        let started = Started { generation: record.generation, keys, address };
+        let started = Started { generation: record.generation, keys, program: Some(program.clone()), address };
         directory.write(&directory.started(), &started)?;
         self.tools.supervisor.confine(self.tools.limits.confinement(Wanted::from(&record.spec)));
         let config = directory.server_config();
-        self.tools.supervisor.start(record.artefact.server(), &[config.as_os_str()])?;
+        self.tools.supervisor.start(program.artefact.server(), &[config.as_os_str()])?;
         Ok(())
     }
 
@@ -145,6 +171,9 @@ impl Turn {
     }
 
     async fn stop(&mut self, record: &Record) -> Result<(), StepError> {
+        if record.phase != Phase::Leaving {
+            self.check_program(record).await?;
+        }
         let Ok(mut connection) = self.server(record).await else {
             return Ok(self.tools.supervisor.stop(STOP_LIMIT).await?);
         };
@@ -231,95 +260,81 @@ impl Turn {
 
     /// First the file, then the server: a server that is started in between has the new values, too.
     async fn apply_config(&mut self, record: &Record) -> Result<(), StepError> {
-        self.write_config(record)?;
+        let running = self.running(record);
+        self.write_config(record, &running)?;
         let mut server = self.server(record).await?;
         let spec = &record.spec;
         let wanted = record.wanted_config(self.tools.info.claim.node);
         let keys: Vec<&str> = wanted.keys().map(String::as_str).chain(["maxmemory"]).collect();
         let now = server.config_get(&keys).await?;
-        let (engine, line) = (record.release.engine, record.release.version.line());
+        let (engine, line) = (running.engine, running.version.line());
         // What only a restart can change waits for the planner to grant one.
         server.config_set(&drift(engine, line, &wanted, spec.memory, &now).live).await?;
         self.put_back(server)
     }
 
-    async fn apply_users(&mut self, record: &Record) -> Result<(), StepError> {
-        let replication = self.write_users(record)?;
+    pub(super) async fn apply_users(&mut self, record: &Record) -> Result<(), StepError> {
+        let running = self.running(record);
+        let own = self.write_users(record, &running)?;
         let mut server = self.server(record).await?;
-        self.applied = Some(server.apply_users(&record.users, &record.release, &replication).await?);
+        self.applied = Some(server.apply_users(&record.users, &running, &own).await?);
         self.put_back(server)
     }
 
-    async fn renew(&mut self, record: &Record) -> Result<(), StepError> {
-        self.issue(record)?;
-        let files = authority::server_files(&self.tools.directory);
+    /// Who is let in before who logs in, and both in the files first. The server itself is asked whether it lets replicas in with what
+    /// they are to use.
+    async fn apply_passwords(&mut self, record: &Record) -> Result<(), StepError> {
+        self.apply_users(record).await?;
+        self.write_config(record, &self.running(record))?;
+        let password = self.tools.secrets.of(record)?.replication_password;
         let mut server = self.server(record).await?;
-        let (certificate, key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
-        server.reload_certificate(&certificate, &key).await?;
-        // The next turn connects anew, and so sees the certificate that is shown now.
+        server.set_replication_password(&password).await?;
+        self.put_back(server)?;
+        let login = Login { user: REPLICATION_USER.to_owned(), password };
+        self.tools.access.connect_as(record, &login).await?.ping().await?;
+        self.passwords = Some(record.generation);
         Ok(())
     }
 
     /// The connection to the server: the one that is there, or a new one. Whoever is done with it puts it back; after an
     /// error it is gone, and the next turn makes another.
-    async fn server(&mut self, record: &Record) -> Result<Connection, CallError> {
+    pub(super) async fn server(&mut self, record: &Record) -> Result<Connection, CallError> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
             None => self.tools.access.connect(record).await,
         }
     }
 
-    fn put_back(&mut self, server: Connection) -> Result<(), StepError> {
+    pub(super) fn put_back(&mut self, server: Connection) -> Result<(), StepError> {
         self.connection = Some(server);
         Ok(())
     }
 
-    fn issue(&self, record: &Record) -> Result<(), StepError> {
-        let secrets = self.tools.secrets.of(record)?;
-        let authority = Authority {
-            cluster: &record.cluster,
-            certificate: record.ca_certificate.as_deref().unwrap_or_default(),
-            key: &secrets.authority_key,
-        };
-        let (node, address) = (&self.tools.info.claim.node, self.tools.info.client.ip());
-        Ok(authority::issue(&self.tools.directory, &authority, node, address, (self.tools.clock)())?)
-    }
-
-    fn write_config(&self, record: &Record) -> Result<(), StepError> {
+    pub(super) fn write_config(&self, record: &Record, release: &Release) -> Result<(), StepError> {
         let (directory, info) = (&self.tools.directory, &self.tools.info);
-        let files = authority::server_files(directory);
+        let files = authority::server_files(directory, record);
         let files = NodeFiles {
             data: directory.data(),
             log: directory.server_log(),
             acl: directory.users(),
             certificate: files.certificate,
             key: files.key,
-            ca: files.authority,
+            ca: files.authorities,
         };
         let secrets = self.tools.secrets.of(record)?;
         let node = NodeConfig {
-            release: &record.release,
+            release,
             address: info.client.ip(),
             client_port: info.client.port(),
             bus_port: info.bus_port,
             memory: record.spec.memory,
-            config: &record.wanted_config(info.claim.node),
+            config: &self.config_for(record, release),
             replication_password: &secrets.replication_password,
             plaintext: record.spec.testing.plaintext,
             files: &files,
         };
         let text = config::render(&node)?;
         Ok(directory.write_bytes(&directory.server_config(), text.as_bytes())?)
-    }
-
-    /// Writes the file of users, and returns the hash of the replication user's password.
-    fn write_users(&self, record: &Record) -> Result<justmanage_model::PasswordHash, StepError> {
-        let replication = secrets::hash(&self.tools.secrets.of(record)?.replication_password);
-        let agent = secrets::hash(self.tools.access.password());
-        let text = acl::render(&record.users, &record.release, &agent, &replication);
-        let directory = &self.tools.directory;
-        directory.write_bytes(&directory.users(), text.as_bytes())?;
-        Ok(replication)
     }
 }
 

@@ -39,11 +39,52 @@ impl Turn {
     fn apply(&self, next: &mut Record, change: &RecordChange) -> Result<(), StepError> {
         match change {
             RecordChange::FoundAuthority => {
-                let (certificate, authority_key) = authority::found(&next.cluster, (self.tools.clock)())?;
-                let secrets = ClusterSecrets { authority_key, replication_password: new_password()? };
+                let made = authority::found(next.cluster, None, (self.tools.clock)())?;
+                let secrets = ClusterSecrets {
+                    authority: made.key,
+                    next_authority: None,
+                    replication_password: new_password()?,
+                    other_password: None,
+                };
                 next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
-                next.ca_certificate = Some(certificate);
+                next.found_authority(made.certificate, made.due);
             }
+            RecordChange::RenewCertificates => next.renew_certificates(),
+            RecordChange::AnnounceAuthority(_) if next.rotation.succession.is_some() => next.ask_for_authority(),
+            RecordChange::AnnounceAuthority(at) => {
+                let made = authority::found(next.cluster, Some(next.generation.next()), (self.tools.clock)())?;
+                let secrets = ClusterSecrets { next_authority: Some(made.key), ..self.tools.secrets.of(next)? };
+                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                next.announce_authority(&made.certificate, *at, made.due);
+            }
+            RecordChange::SucceedAuthority => {
+                let secrets = self.tools.secrets.of(next)?;
+                // The old key signs nothing any more, and is kept nowhere.
+                let authority = secrets.next_authority.clone().ok_or(StepError::NoAuthority)?;
+                let secrets = ClusterSecrets { authority, next_authority: None, ..secrets };
+                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                next.succeed_authority();
+            }
+            RecordChange::AcceptPassword => {
+                let secrets = self.tools.secrets.of(next)?;
+                let secrets = ClusterSecrets { other_password: Some(new_password()?), ..secrets };
+                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                next.accept_password();
+            }
+            RecordChange::UsePassword => {
+                let secrets = self.tools.secrets.of(next)?;
+                let new = secrets.other_password.clone().ok_or(StepError::NoPassword)?;
+                let old = secrets.replication_password.clone();
+                let secrets = ClusterSecrets { replication_password: new, other_password: Some(old), ..secrets };
+                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                next.use_password();
+            }
+            RecordChange::DropPassword => {
+                let secrets = ClusterSecrets { other_password: None, ..self.tools.secrets.of(next)? };
+                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                next.drop_password();
+            }
+            RecordChange::DropAuthority => next.drop_authority(),
             RecordChange::SealSecrets => next.vault = Some(self.tools.secrets.reseal(next)?),
             RecordChange::Introduce(ids) => know(next, ids),
             RecordChange::Formed(ids) => {
@@ -64,6 +105,9 @@ impl Turn {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
+            RecordChange::PutBack(node, halt) => next.put_back(*node, halt),
+            RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::EndPasswords(by) => next.end_passwords(*by),
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),
             RecordChange::TakeOver(shard, takeover) => drop(next.takeovers.insert(*shard, takeover.clone())),

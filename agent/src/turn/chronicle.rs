@@ -2,7 +2,7 @@
 
 use justmanage_model::journal::{Event, Outcome, Who};
 use justmanage_model::{
-    NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step, Timestamp, User,
+    MoveTally, NodeId, NodeObservation, NodeStep, Record, RecordChange, Role, ServerState, Step, Timestamp, User,
 };
 
 use super::Turn;
@@ -14,6 +14,7 @@ pub(super) struct Chronicle {
     server: Option<Being>,
     leader: Option<Option<NodeId>>,
     record: Option<Record>,
+    moving: Option<MoveTally>,
 }
 
 /// A server in one word.
@@ -35,6 +36,7 @@ impl Turn {
     /// Writes down what is different from the last look.
     pub(super) fn chronicle(&mut self, record: &Record, node: &NodeObservation, leader: Option<NodeId>) {
         self.chronicle_server(record, node);
+        self.chronicle_moves(record, node);
         if self.chronicle.leader != Some(leader) {
             let why = leader.map_or("no majority can be reached", |_| "");
             self.write(record, Who::Agent(self.tools.info.claim.node), Event::Leader(leader), why, true);
@@ -81,6 +83,19 @@ impl Turn {
         }
     }
 
+    /// Writes down what a move of slots came to. That it began is a step ([`Turn::chronicle_step`]).
+    fn chronicle_moves(&mut self, record: &Record, node: &NodeObservation) {
+        let before = std::mem::replace(&mut self.chronicle.moving, node.moving.clone());
+        let Some(tally) = node.moving.as_ref().filter(|tally| !tally.active && tally.slots > 0) else { return };
+        // One that the last look did not see began and ended since.
+        if before.is_none_or(|before| before.given != tally.given || before.active) {
+            let MoveTally { slots, keys, bytes, .. } = tally;
+            let keys = if *keys == 0 { String::new() } else { format!(" with {keys} keys ({} bytes)", bytes.get()) };
+            let who = Who::Agent(self.tools.info.claim.node);
+            self.write(record, who, Event::Step(format!("{slots} slots{keys} have moved to other shards")), "", true);
+        }
+    }
+
     /// Writes down that a primary whose data are gone is started: as a replica if another one is the primary, and otherwise empty.
     pub(super) fn chronicle_empty(&mut self, record: &Record) {
         let who = Who::Agent(self.tools.info.claim.node);
@@ -91,6 +106,7 @@ impl Turn {
     /// Writes down what our hands did, or could not do.
     pub(super) fn chronicle_step(&mut self, record: &Record, step: &Step, outcome: Result<(), String>) {
         let (text, planned) = match step {
+            Step::Node(node, NodeStep::MoveSlots) => (moves(record, *node), true),
             Step::Node(_, step) => (format!("{step:?}"), !heals(step)),
             Step::Record(RecordChange::Formed(_)) => ("the cluster is formed".to_owned(), true),
             Step::Record(RecordChange::EndPasswords(by)) => (ended(record, *by), true),
@@ -109,9 +125,20 @@ impl Turn {
         self.put(record, Draft { who, what, why, outcome: Outcome::Done, planned, ..Draft::default() });
     }
 
-    fn put(&mut self, record: &Record, draft: Draft) {
+    pub(super) fn put(&mut self, record: &Record, draft: Draft) {
         let draft = Draft { generation: Some(record.generation), ..draft };
         self.tools.journal.write((self.tools.clock)(), draft);
+    }
+}
+
+/// What a node is to give away: "MoveSlots 0-99 to shard 3".
+fn moves(record: &Record, node: NodeId) -> String {
+    let moves = record.grant.iter().flat_map(|grant| &grant.moves);
+    let ours = moves.filter(|one| Some(one.from) == record.shard_of(node));
+    let told: Vec<String> = ours.map(|one| format!("{} to shard {}", one.slots, one.to)).collect();
+    match told.is_empty() {
+        true => "MoveSlots: nothing but what was left half-way".to_owned(),
+        false => format!("MoveSlots {}", told.join("; ")),
     }
 }
 

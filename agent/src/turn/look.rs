@@ -8,6 +8,8 @@ use justmanage_model::{Record, ServerState, Timestamp};
 use tracing::{debug, warn};
 
 use super::Turn;
+use super::program::reach;
+use crate::moving;
 use crate::server::Process;
 
 /// How long a server may take until it accepts connections: it binds its ports before it reads its data. A minute covers a
@@ -21,7 +23,7 @@ impl Turn {
         let since = match process {
             Process::Running { since, .. } => since,
             Process::Stopped => return self.gone(ServerState::Stopped),
-            Process::Down { since, failures, retry_at, why } => {
+            Process::Down { since, failures, retry_at, why, .. } => {
                 return self.gone(ServerState::Down { since, failures, retry_at, why });
             }
         };
@@ -40,6 +42,7 @@ impl Turn {
     fn gone(&mut self, state: ServerState) -> ServerState {
         self.connection = None;
         self.applied = None;
+        self.passwords = None;
         self.silent = None;
         self.memory.gone();
         state
@@ -56,9 +59,15 @@ impl Turn {
         let before = started.iter().flat_map(|started| &started.keys);
         let wanted = record.wanted_config(self.tools.info.claim.node);
         let keys: BTreeSet<&str> = wanted.keys().chain(before).map(String::as_str).collect();
-        let mut seen = observe(&mut connection, keys, self.applied.as_ref()).await?;
-        seen.started = started.map(|started| started.generation);
-        self.memory.saw(&mut seen, directory, (self.tools.clock)());
+        // Those who reach further than they should, or not as far, are not as wanted.
+        let reach = reach(record, self.tools.info.claim.node);
+        let applied = self.applied.as_ref().filter(|applied| applied.reach() == reach);
+        let mut seen = observe(&mut connection, keys, applied).await?;
+        seen.started = started.as_ref().map(|started| started.generation);
+        seen.passwords = self.passwords;
+        let moves = moving::granted(record, self.tools.info.claim.node).is_some();
+        self.memory.saw(&mut seen, moves, directory, (self.tools.clock)());
+        self.learn_program(record, started, &seen.release);
         self.connection = Some(connection);
         Ok(ServerState::Running(Box::new(seen)))
     }

@@ -1,13 +1,18 @@
 //! What the agent remembers of its server from one look to the next; the part that must outlive the agent is on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use justmanage_model::{AskedFailover, BusView, Handover, LastRole, Role, ServerObservation, Timestamp};
+use jiff::SignedDuration;
+use justmanage_model::{AskedFailover, BusView, Handover, LastRole, Role, ServerObservation, Slot, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::directory::Directory;
+
+/// For how long a slot may be marked as on its way until it counts as left half-way. Whoever is at it has a slot open for seconds; a
+/// person at a terminal may take longer, and finds that it was put right.
+const ASTRAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// `last.json`, and what goes with the process.
 #[derive(Debug, Default)]
@@ -15,12 +20,16 @@ pub(super) struct Memory {
     kept: Kept,
     /// Since when the replica's link to its primary has not been up.
     link_down: Option<Timestamp>,
+    /// Since when slots have been marked as on their way.
+    marked: BTreeMap<Slot, Timestamp>,
     /// When it was cut by this agent.
     pub(super) severed: Option<Timestamp>,
     /// How far a handover to the server has come.
     pub(super) handover: Option<Handover>,
     /// Whom the agent asked to take over.
     pub(super) asked: Option<AskedFailover>,
+    /// It was a primary at the look before, and is a replica now; nobody else need have heard of that.
+    demoted: bool,
     /// This agent started the server that runs; otherwise it may have received anything before it was seen.
     started: bool,
 }
@@ -59,6 +68,7 @@ impl Memory {
     /// The server's process is gone: links are gone with it.
     pub(super) fn gone(&mut self) {
         self.link_down = None;
+        self.marked.clear();
     }
 
     /// The server is about to be started, with data to read or without. A replica without data has no copy, whatever it had before;
@@ -77,16 +87,19 @@ impl Memory {
         }
     }
 
-    /// The server was seen. Adds to the observation what only a memory knows.
-    pub(super) fn saw(&mut self, server: &mut ServerObservation, directory: &Directory, now: Timestamp) {
+    /// The server was seen. Adds to the observation what only a memory knows. `moves`: a move of slots is granted in which it takes
+    /// part.
+    pub(super) fn saw(&mut self, server: &mut ServerObservation, moves: bool, directory: &Directory, now: Timestamp) {
         self.asked = None;
         let Some(bus) = &mut server.bus else { return };
         self.link(bus, now);
+        self.astray(bus, moves, now);
         let primary = bus.is_primary() && !bus.slots.is_empty();
         let before = self.kept.clone();
         if primary && self.kept.last.as_ref().is_some_and(|last| !last.primary) {
             self.kept.promoted = Some(now);
         }
+        self.demoted |= !bus.is_primary() && self.kept.last.as_ref().is_some_and(|last| last.primary);
         let replicas = match &bus.role {
             Role::Primary { replicas } => replicas.clone(),
             Role::Replica { .. } => Vec::new(),
@@ -104,6 +117,11 @@ impl Memory {
         }
     }
 
+    /// Whether it has become a replica since this was asked last.
+    pub(super) fn take_demoted(&mut self) -> bool {
+        std::mem::take(&mut self.demoted)
+    }
+
     fn link(&mut self, bus: &mut BusView, now: Timestamp) {
         match &mut bus.role {
             Role::Replica { link, .. } if !link.up => {
@@ -111,6 +129,15 @@ impl Memory {
             }
             Role::Replica { .. } | Role::Primary { .. } => self.link_down = None,
         }
+    }
+
+    /// Of the slots that are marked, leaves those that somebody has left half-way.
+    fn astray(&mut self, bus: &mut BusView, moves: bool, now: Timestamp) {
+        let since = |slot: Slot| (slot, self.marked.get(&slot).copied().unwrap_or(now));
+        let marked = bus.astray.slots().filter(|_| !moves).map(since).collect();
+        self.marked = marked;
+        let long = self.marked.iter().filter(|(_, since)| now.duration_since(**since) > ASTRAY);
+        bus.astray = long.map(|(slot, _)| *slot).collect();
     }
 
     fn keep(&self, directory: &Directory) {
@@ -139,7 +166,17 @@ mod tests {
     fn seen(role: Role, offset: u64) -> ServerObservation {
         let slots = if matches!(role, Role::Primary { .. }) { SlotSet::all() } else { SlotSet::default() };
         let (id, view) = (BusId::new([1; 20]), String::new());
-        let bus = BusView { id, ok: true, epoch: 2, config_epoch: 2, slots, role, peers: Vec::new(), view };
+        let bus = BusView {
+            id,
+            ok: true,
+            epoch: 2,
+            config_epoch: 2,
+            slots,
+            astray: SlotSet::empty(),
+            role,
+            peers: Vec::new(),
+            view,
+        };
         ServerObservation {
             release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
             started: None,
@@ -151,7 +188,10 @@ mod tests {
             config: Default::default(),
             users: String::new(),
             used_memory: Bytes::mib(1),
+            field_ttls: None,
+            passwords: None,
             certificate_expires: Timestamp::UNIX_EPOCH,
+            tls: None,
         }
     }
 
@@ -169,7 +209,7 @@ mod tests {
         let mut memory = Memory::load(home);
         memory.starts(false, home);
         for look in looks {
-            memory.saw(&mut look.clone(), home, Timestamp::UNIX_EPOCH);
+            memory.saw(&mut look.clone(), false, home, Timestamp::UNIX_EPOCH);
         }
         memory
     }
@@ -212,7 +252,29 @@ mod tests {
         let home = Directory::new(home.path());
         drop(after(&[], &home));
         let mut memory = Memory::load(&home);
-        memory.saw(&mut replica(false, 90), &home, Timestamp::UNIX_EPOCH);
+        memory.saw(&mut replica(false, 90), false, &home, Timestamp::UNIX_EPOCH);
         assert!(memory.last().is_some());
+    }
+
+    #[test]
+    fn a_slot_is_left_half_way_when_it_was_marked_for_long_and_nobody_may_be_at_it() {
+        let home = tempfile::tempdir().expect("a directory");
+        let home = Directory::new(home.path());
+        let mut memory = Memory::load(&home);
+        let mut look = |second: i64, marked: &str, moves: bool| {
+            let mut server = primary();
+            let bus = server.bus.as_mut().expect("a view");
+            bus.astray = marked.parse().expect("slots");
+            memory.saw(&mut server, moves, &home, Timestamp::from_second(second).expect("a moment"));
+            server.bus.expect("a view").astray.to_string()
+        };
+        assert_eq!(look(0, "5 7", false), "");
+        assert_eq!(look(20, "5 8", false), "");
+        assert_eq!(look(30, "5 7-8", false), "");
+        assert_eq!(look(31, "5 7-8", false), "5", "the others were marked later, or again");
+        assert_eq!(look(51, "5 7-8", false), "5 8");
+        assert_eq!(look(52, "5 7-8", true), "", "somebody is at it");
+        assert_eq!(look(53, "5 7-8", false), "", "until a moment ago");
+        assert_eq!(look(84, "5 7", false), "5 7");
     }
 }

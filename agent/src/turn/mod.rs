@@ -5,12 +5,17 @@
 //! ([`crate::peers`]), and it alone changes the Record, except for what only the agent of a dead server can know.
 
 mod act;
+mod announce;
+mod certificates;
 mod change;
 mod chronicle;
 mod home;
 mod look;
 mod memory;
+mod program;
+mod proof;
 mod rest;
+mod slots;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -21,8 +26,8 @@ use std::time::Duration;
 use justmanage_engine::{AppliedUsers, BUS_FILE, Connection};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
-    Generation, LastRole, NodeId, NodeObservation, NodeStep, Observation, Phase, Plan, Record, RecordChange, Seen,
-    ServerState, Step, Timestamp, Waiting,
+    BusView, Generation, LastRole, NodeId, NodeObservation, NodeStep, Observation, Phase, Plan, Program, Record,
+    RecordChange, Seen, ServerState, SlotWeights, Step, Timestamp, Waiting,
 };
 use justmanage_record::{RecordStore, Standing};
 use justmanage_steps::step;
@@ -35,9 +40,11 @@ use crate::directory::Directory;
 use crate::journal::Journal;
 use crate::limits::{Limits, Wanted};
 use crate::metrics::Counts;
+use crate::moving::{self, Moving, Reception};
 use crate::peers::{Gathered, Gatherer, Peers};
+use crate::proof::Proving;
 use crate::secrets::Secrets;
-use crate::server::{ServerAccess, Supervisor};
+use crate::server::{Process, ServerAccess, Supervisor};
 use crate::status::{ClusterStatus, NodeStatus, Publisher};
 use chronicle::Chronicle;
 use memory::Memory;
@@ -57,6 +64,8 @@ pub struct Tools {
     pub supervisor: Supervisor,
     /// How to call the server.
     pub access: ServerAccess,
+    /// What other agents ask of it while slots move.
+    pub reception: Arc<Reception>,
     /// The cluster's secrets.
     pub secrets: Secrets,
     /// The other agents.
@@ -82,6 +91,8 @@ pub struct Turn {
     connection: Option<Connection>,
     /// What the server said of its users after they were applied by this process.
     applied: Option<AppliedUsers>,
+    /// By which Record it was told its passwords by this process.
+    passwords: Option<Generation>,
     /// Since when the server has not answered.
     silent: Option<Timestamp>,
     /// The server is where the node is, or stopped.
@@ -90,6 +101,10 @@ pub struct Turn {
     on_its_way: Option<JoinHandle<()>>,
     memory: Memory,
     chronicle: Chronicle,
+    proof: Proving,
+    moving: Moving,
+    /// What the server's slots weighed when they were last looked at.
+    weights: Option<SlotWeights>,
     trouble: Trouble,
     settled: Option<Generation>,
     last_said: String,
@@ -102,6 +117,9 @@ struct Started {
     generation: Generation,
     /// The configuration keys that it set.
     keys: Vec<String>,
+    /// The program; `None` in files of older agents, until the server was seen to run.
+    #[serde(default)]
+    program: Option<Program>,
     /// The address that it listens on; `None` in files of older agents, whose nodes never move.
     #[serde(default)]
     address: Option<IpAddr>,
@@ -115,6 +133,19 @@ enum Outcome {
     Rest(Duration),
 }
 
+impl Tools {
+    fn moving(&self) -> moving::Tools {
+        moving::Tools {
+            own: self.info.claim.node,
+            access: self.access.clone(),
+            peers: self.peers.clone(),
+            secrets: self.secrets.clone(),
+            store: self.store.clone(),
+            clock: self.clock,
+        }
+    }
+}
+
 impl Turn {
     /// The mind of a node's agent.
     pub fn new(tools: Tools, node: Publisher<NodeStatus>, cluster: Publisher<ClusterStatus>) -> Self {
@@ -123,11 +154,15 @@ impl Turn {
             gathered: gatherer.watch(),
             gatherer,
             memory: Memory::load(&tools.directory),
+            proof: Proving::open(&tools.directory, tools.clock),
+            moving: Moving::new(tools.moving()),
+            weights: None,
             tools,
             node,
             cluster,
             connection: None,
             applied: None,
+            passwords: None,
             silent: None,
             at_home: false,
             on_its_way: None,
@@ -144,12 +179,16 @@ impl Turn {
         let mut standings = self.tools.store.standing();
         let mut processes = self.tools.supervisor.watch();
         let mut gathered = self.gathered.clone();
+        let mut tallies = self.proof.tallies();
+        let mut moves = self.moving.tallies();
         loop {
             // Seen before the turn looks: what changes during the turn wakes the next one.
             records.mark_unchanged();
             standings.mark_unchanged();
             processes.mark_unchanged();
             gathered.mark_unchanged();
+            tallies.mark_unchanged();
+            moves.mark_unchanged();
             let rest = tokio::select! {
                 outcome = self.once() => match outcome {
                     Outcome::Acted => continue,
@@ -163,6 +202,8 @@ impl Turn {
                 _ = standings.changed() => {}
                 _ = processes.changed() => {}
                 _ = gathered.changed() => {}
+                _ = tallies.changed() => {}
+                _ = moves.changed() => {}
                 _ = end.wait_for(|end| *end) => return,
             }
         }
@@ -174,6 +215,10 @@ impl Turn {
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         let server = self.look(record.as_ref()).await;
+        self.follow_moves(record.as_ref(), &server).await;
+        if let Some(record) = &record {
+            self.announce(record).await;
+        }
         self.ask_others(record.as_ref(), leads, &server);
         let limits = match (&record, &server) {
             (Some(record), ServerState::Running(server)) => {
@@ -192,7 +237,13 @@ impl Turn {
             handover: self.memory.handover.clone(),
             severed: self.memory.severed,
             at: self.at(),
+            program: self.ran(),
+            unfit: matches!(self.tools.supervisor.state(), Process::Down { unfit: true, .. }),
+            trouble: self.trouble.said(),
             limits,
+            probe: self.proof.tally(),
+            moving: self.moving.tally(),
+            weights: self.weights.clone(),
         };
         let Some(record) = record else {
             self.node.publish(NodeStatus { record: None, node });
@@ -215,6 +266,9 @@ impl Turn {
             self.settled = Some(record.generation);
         }
         let converged = leads && steps.is_empty() && waiting.is_empty();
+        self.prove(&record, &observation, (converged, leads), now);
+        // Who waits for the end waits for the report, too.
+        let converged = converged && !self.proof.is_pending();
         self.node.publish(NodeStatus {
             record: Some(record.clone()),
             node: NodeObservation { settled: self.settled, ..node.clone() },
@@ -222,7 +276,7 @@ impl Turn {
         let ours: Vec<Step> = steps.into_iter().filter(|step| self.is_ours(step, leads)).collect();
         let rest = rest::after(&record, &node.server, &waiting, now, leads);
         let mut said = waiting;
-        said.extend(self.trouble.reasons());
+        said.extend(trouble::reasons(&observation));
         said.extend(self.no_majority());
         self.say(Some(record.clone()), observation, converged, said, leads);
         if ours.is_empty() {
@@ -230,6 +284,15 @@ impl Turn {
             return Outcome::Rest(rest);
         }
         self.act_on(record, &ours, now).await
+    }
+
+    /// Moves what is granted, and nothing else.
+    async fn follow_moves(&mut self, record: Option<&Record>, server: &ServerState) {
+        let bus = if let ServerState::Running(server) = server { server.bus.as_ref() } else { None };
+        self.moving.follow(record, bus.is_some_and(BusView::is_primary)).await;
+        if record.is_none_or(|record| moving::granted(record, self.tools.info.claim.node).is_none()) {
+            self.tools.reception.close();
+        }
     }
 
     /// Who leads looks at everybody. Whose own server does not run looks at its shard: whether another one is the primary
@@ -264,7 +327,7 @@ impl Turn {
             return Outcome::Rest(rest);
         }
         for step in steps {
-            if matches!(step, Step::Node(_, NodeStep::StartServer))
+            if matches!(step, Step::Node(_, NodeStep::StartServer | NodeStep::StartEmpty))
                 && self.last().is_some_and(|last| last.primary && !last.persistent)
             {
                 self.chronicle_empty(&record);
@@ -328,7 +391,8 @@ impl Turn {
             self.last_said = sentence;
         }
         let leader = leads.then_some(self.tools.info.claim.node);
-        self.cluster.publish(ClusterStatus { record, observation, converged, waiting, leader });
+        let last_operation = self.proof.last();
+        self.cluster.publish(ClusterStatus { record, observation, converged, waiting, leader, last_operation });
     }
 }
 

@@ -7,6 +7,8 @@ use justmanage_model::{Phase, Record, ServerState, Timestamp, Waiting};
 /// How often a node that is as it is wanted is looked at. A server's death, a change of the Record and an operator's call
 /// are noticed at once; this finds what nobody announces, such as a server that hangs or a link that broke.
 pub(super) const CALM: Duration = Duration::from_secs(2);
+/// How often while somebody has a grant.
+const GRANTED: Duration = Duration::from_millis(100);
 /// How often a node that waits for something is looked at.
 const WAITING: Duration = Duration::from_millis(500);
 /// How often while nodes get to know each other or one takes over: each step takes some milliseconds, and somebody waits.
@@ -29,7 +31,9 @@ pub(super) fn after(
         return BRISK;
     }
     let counts = |reason: &&Waiting| leads || !matches!(reason, Waiting::NodeUnknown { .. });
-    waiting.iter().filter(counts).map(|reason| patience(reason, now)).min().unwrap_or(CALM)
+    // What one node does under a grant shows at others, too, and whoever leads waits until they have seen it.
+    let calm = if record.grant.is_some() { GRANTED } else { CALM };
+    waiting.iter().filter(counts).map(|reason| patience(reason, now)).min().unwrap_or(calm).min(calm)
 }
 
 fn patience(reason: &Waiting, now: Timestamp) -> Duration {
@@ -39,12 +43,13 @@ fn patience(reason: &Waiting, now: Timestamp) -> Duration {
         }
         Waiting::TakingOver { .. }
         | Waiting::HandingOver { .. }
+        | Waiting::PuttingBack { .. }
         | Waiting::HeldBack { .. }
         | Waiting::Joining { .. }
         | Waiting::NotIntroduced { .. } => BRISK,
         Waiting::LinkMissing { .. } | Waiting::ReplicaNotInSync { .. } | Waiting::ViewsDiffer => WAITING / 5,
         // A person has to come; what they do is announced.
-        Waiting::Stuck { .. } | Waiting::MembersMissing { .. } => CALM,
+        Waiting::Stuck { .. } | Waiting::MembersMissing { .. } | Waiting::MembersSurplus { .. } => CALM,
         _ => WAITING,
     }
 }

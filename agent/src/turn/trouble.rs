@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use justmanage_model::{Step, Timestamp, Waiting};
+use justmanage_model::{NodeId, Observation, Step, Timestamp, Trouble as Said, Waiting};
 
 /// First rest after a step failed; doubled with each further failure up to the longest.
 const FIRST_REST: Duration = Duration::from_millis(200);
@@ -56,15 +56,27 @@ impl Trouble {
     }
 
     /// What to say about it.
-    pub(super) fn reasons(&self) -> Vec<Waiting> {
-        let hint = "It is tried again; the agent's log tells more.".to_owned();
-        let reason = |(since, what): &(Timestamp, String)| Waiting::Stuck { what: what.clone(), since: *since, hint };
-        self.failure.as_ref().map(reason).into_iter().collect()
+    pub(super) fn said(&self) -> Option<Said> {
+        self.failure.as_ref().map(|(since, what)| Said { what: what.clone(), since: *since })
     }
 
     fn rest(&mut self, now: Timestamp) {
         let doubled = FIRST_REST.saturating_mul(1 << self.tries.saturating_sub(1).min(10));
         self.rest_until = now.checked_add(doubled.min(LONGEST_REST)).ok();
+    }
+}
+
+/// What all agents that are seen could not do, each a reason for whoever waits.
+pub(super) fn reasons(observation: &Observation) -> impl Iterator<Item = Waiting> {
+    let told = observation.nodes.iter().filter_map(|(node, seen)| Some((*node, seen.known()?.trouble.as_ref()?)));
+    told.map(|(node, said)| reason(node, said))
+}
+
+fn reason(node: NodeId, said: &Said) -> Waiting {
+    Waiting::Stuck {
+        what: format!("Node {node}: {}", said.what),
+        since: said.since,
+        hint: "It is tried again; the agent's log tells more.".to_owned(),
     }
 }
 
@@ -100,9 +112,9 @@ mod tests {
         trouble.failed(&start()[0], "no such file", at(1));
         let second = trouble.must_rest(&start(), at(1)).expect("rest");
         assert!(second > first, "{second:?} after {first:?}");
-        let [Waiting::Stuck { what, since, .. }] = &trouble.reasons()[..] else { panic!("no reason") };
-        assert!(what.contains("no such file"));
-        assert_eq!(*since, at(0), "since the first failure");
+        let said = trouble.said().expect("a reason");
+        assert!(said.what.contains("no such file"));
+        assert_eq!(said.since, at(0), "since the first failure");
     }
 
     #[test]
@@ -121,11 +133,11 @@ mod tests {
         let mut trouble = Trouble::default();
         for _ in 0..TRIES {
             assert_eq!(trouble.must_rest(&start(), at(0)), None);
-            assert_eq!(trouble.reasons(), []);
+            assert_eq!(trouble.said(), None);
         }
         trouble.must_rest(&start(), at(0));
         assert!(trouble.must_rest(&start(), at(0)).is_some(), "it must not spin");
-        assert!(format!("{:?}", trouble.reasons()).contains("no effect"));
+        assert!(trouble.said().is_some_and(|said| said.what.contains("no effect")));
     }
 
     #[test]
@@ -135,6 +147,6 @@ mod tests {
         trouble.failed(&start()[0], "no", at(0));
         let other = vec![Step::Node(NodeId::from_entropy([1; 10]), NodeStep::ApplyUsers)];
         assert_eq!(trouble.must_rest(&other, at(60)), None);
-        assert_eq!(trouble.reasons(), []);
+        assert_eq!(trouble.said(), None);
     }
 }

@@ -97,7 +97,7 @@ impl Cluster {
     /// Whom clients trust; nothing where there is no TLS.
     pub(crate) fn authority(&self) -> Vec<u8> {
         match self.nodes[0].program.tls {
-            true => std::fs::read(self.nodes[0].file("tls/ca.crt")).expect("the authority"),
+            true => std::fs::read(self.nodes[0].authorities()).expect("the authority"),
             false => Vec::new(),
         }
     }

@@ -36,8 +36,8 @@ fn is_whole(said: &Said, shards: u16, replicas: u16) {
     let epochs: BTreeSet<u64> = views.iter().filter(|view| view.is_primary()).map(|view| view.config_epoch).collect();
     assert_eq!(epochs.len(), usize::from(shards), "each primary has an epoch of its own");
     assert!(servers.iter().all(|server| server.persistent), "an append-only file, and snapshots");
-    let delay = |key: &str| servers.iter().all(|server| server.config.get(key).is_some_and(|value| value == "5"));
-    assert!(delay("repl-diskless-sync-delay"), "the haste is over: {:#?}", servers[0].config);
+    let patience = |key: &str| servers.iter().all(|server| server.config.get(key).is_some_and(|value| value == "5000"));
+    assert!(patience("cluster-node-timeout"), "the haste is over: {:#?}", servers[0].config);
     let fenced = if shards < 3 && replicas > 0 { shards } else { 0 };
     assert_eq!(record.fences.values().filter(|fence| **fence == Fence::Closed).count(), usize::from(fenced));
 }

@@ -85,6 +85,13 @@ impl Node {
         self.path.join(name)
     }
 
+    /// The file of the authorities that its server trusts.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        let files = fs::read_dir(self.file("tls")).expect("a directory").map(|entry| entry.expect("a file").path());
+        let mut files = files.filter(|path| path.extension().is_some_and(|extension| extension == "crt"));
+        files.next().expect("a file of authorities")
+    }
+
     /// Runs a command of the program on the directory.
     pub(crate) fn command(&self, verb: &str) -> Output {
         let here = || Command::new(AGENT);
@@ -154,7 +161,7 @@ impl Node {
             serde_json::from_slice(&fs::read(self.file("agent.json")).expect("a file")).expect("JSON");
         let Output { stdout, stderr, .. } = Command::new(servers::client(&self.server))
             .args(["-h", "127.0.0.1", "-p", &info.client.port().to_string(), "--tls", "--cacert"])
-            .arg(self.file("tls/ca.crt"))
+            .arg(self.authorities())
             .args(["--user", user, "--no-auth-warning"])
             .env("REDISCLI_AUTH", password)
             .env("VALKEYCLI_AUTH", password)

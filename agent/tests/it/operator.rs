@@ -10,8 +10,8 @@ use justmanage_identity::{KeyPair, connect};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Bytes, ClusterSpec, Epoch, Generation, NodeId, NodeObservation, Observation, OnCrash, Phase, Place,
-    Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
+    Artefact, Bytes, ClusterSpec, Epoch, Generation, NodeId, NodeObservation, Observation, OnCrash, OperationReport,
+    Phase, Place, Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -36,6 +36,8 @@ pub(crate) struct Said {
     pub(crate) leader: Option<NodeId>,
     pub(crate) converged: bool,
     pub(crate) waiting: Vec<Waiting>,
+    /// What the last operation came to.
+    pub(crate) report: Option<OperationReport>,
 }
 
 impl Said {
@@ -85,9 +87,11 @@ impl Operator {
         let cluster = serde_json::from_slice(&reply.observation).expect("an observation");
         let waiting = serde_json::from_slice(&reply.waiting).expect("reasons");
         let leader = (!reply.leader.is_empty()).then(|| reply.leader.parse().expect("a node id"));
+        let report = (!reply.last_operation.is_empty())
+            .then(|| serde_json::from_slice(&reply.last_operation).expect("a report"));
         let own = self.client.status(StatusRequest::default()).await?.into_inner();
         let node = serde_json::from_slice(&own.node).expect("an observation");
-        Ok((reply.version, Said { record, node, cluster, leader, converged: reply.converged, waiting }))
+        Ok((reply.version, Said { record, node, cluster, leader, converged: reply.converged, waiting, report }))
     }
 
     /// Waits until the node is so, as an apply does: every change of the status is looked at.
@@ -216,8 +220,10 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
             on_crash: OnCrash::default(),
             cpus: None,
             metrics_readers: Default::default(),
+            operator_keys: Default::default(),
             maintenance_window: None,
             backup_policy: None,
+            rotate: Default::default(),
             testing: Default::default(),
         },
         release,
@@ -227,10 +233,15 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
         ca_certificate: None,
         grant: None,
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     }
 }
 

@@ -41,7 +41,7 @@ async fn down(supervisor: &Supervisor) -> (u32, Duration, String) {
     let mut states = supervisor.watch();
     let seen = tokio::time::timeout(PATIENCE, states.wait_for(|state| matches!(state, Process::Down { .. }))).await;
     match seen.expect("it goes down").unwrap().clone() {
-        Process::Down { since, failures, retry_at, why } => {
+        Process::Down { since, failures, retry_at, why, .. } => {
             (failures, Duration::try_from(retry_at.duration_since(since)).unwrap(), why)
         }
         other => panic!("{other:?}"),

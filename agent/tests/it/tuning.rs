@@ -77,7 +77,7 @@ async fn users_come_change_and_go() {
 /// A certificate of the cluster's authority with ten days left, as an agent that was away for long finds it.
 fn old_pair(node: &Node, record: &Record) -> String {
     let secrets = secrets::Secrets::open(&Directory::new(&node.path), node.order.claim.node).expect("the sealing key");
-    let authority = secrets.of(record).expect("sealed for this node").authority_key;
+    let authority = secrets.of(record).expect("sealed for this node").authority.key;
     let mut name = CertificateParams::new(Vec::new()).expect("parameters");
     name.distinguished_name.push(DnType::CommonName, format!("Just Manage cluster {}", node.order.claim.cluster));
     let issuer = Issuer::new(name, KeyPair::from_pem(authority.expose()).expect("a key"));

@@ -15,10 +15,10 @@ async fn plain() -> Record {
 
 fn node(shard: u16, ordinal: u16) -> NodeId {
     let mut entropy = [0; 10];
-    entropy[..2].copy_from_slice(&shard.to_be_bytes());
-    entropy[2..4].copy_from_slice(&ordinal.to_be_bytes());
     // In another order than the seats.
-    entropy.rotate_left(usize::from(ordinal % 4));
+    entropy[0] = ((7 * shard + 3 * ordinal) % 5) as u8;
+    entropy[1..3].copy_from_slice(&shard.to_be_bytes());
+    entropy[3..5].copy_from_slice(&ordinal.to_be_bytes());
     NodeId::from_entropy(entropy)
 }
 

@@ -1,0 +1,165 @@
+//! What the agents of servers that give slots away ask of our server.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use justmanage_agent_proto::v1::{SlotsCall, SlotsReply, SlotsRequest};
+use justmanage_engine::Connection;
+use justmanage_engine::migrate::{Target, TargetError};
+use justmanage_model::{Bytes, NodeId, Record, ServerState};
+
+use super::{convert, granted};
+use crate::server::ServerAccess;
+use crate::status::NodeStatus;
+
+/// The configuration key that says how soon what was written is on disk.
+const FSYNC: &str = "appendfsync";
+
+/// Puts the questions of other agents to our server; to each over a connection of its own, which is kept as long as slots move.
+pub struct Reception {
+    access: ServerAccess,
+    kept: Mutex<HashMap<NodeId, Connection>>,
+}
+
+impl Reception {
+    /// Before the server of a node.
+    pub fn new(access: ServerAccess) -> Self {
+        Self { access, kept: Mutex::default() }
+    }
+
+    /// Nobody asks any more.
+    pub fn close(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Puts a question to the server, for an agent that may ask.
+    pub async fn answer(&self, record: &Record, caller: NodeId, request: &SlotsRequest) -> SlotsReply {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&caller);
+        let server = match kept {
+            Some(server) => Ok(server),
+            None => self.access.connect(record).await.map_err(TargetError::from),
+        };
+        let answer = async {
+            let mut server = server?;
+            let reply = put(&mut server, request).await?;
+            // After an error nobody knows what comes next on it.
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(caller, server);
+            Ok(reply)
+        };
+        answer.await.unwrap_or_else(|error: TargetError| match error {
+            TargetError::NotNow { why } => SlotsReply { why, later: true, ..SlotsReply::default() },
+            TargetError::Refused { why } => SlotsReply { why, later: false, ..SlotsReply::default() },
+        })
+    }
+}
+
+/// Why an agent may not ask now, if it may not. `status` is what was last seen of our own node.
+///
+/// What is given to our server is gone where it was, so our server is first to keep it as the Record says.
+pub(crate) fn why_not(
+    record: &Record,
+    (own, caller): (NodeId, NodeId),
+    given: u64,
+    status: Option<&NodeStatus>,
+) -> Option<&'static str> {
+    let grant = granted(record, own).filter(|grant| grant.nodes.contains(&caller) && grant.given.get() == given);
+    if grant.is_none() {
+        return Some("no such move of slots is granted as far as is known here");
+    }
+    let server = match status.map(|status| &status.node.server) {
+        Some(ServerState::Running(server)) if !server.loading => server,
+        _ => return Some("its server does not answer yet"),
+    };
+    let wanted = record.wanted_config(own);
+    (server.config.get(FSYNC) != wanted.get(FSYNC)).then_some("its server is not set for it yet")
+}
+
+async fn put(server: &mut Connection, request: &SlotsRequest) -> Result<SlotsReply, TargetError> {
+    let (slots, nothing) = (convert::slots(&request.slots)?, SlotsReply::default());
+    Ok(match request.call() {
+        SlotsCall::Unspecified => return Err(TargetError::Refused { why: "this agent knows no such call".to_owned() }),
+        SlotsCall::Room => SlotsReply { room: Target::room(server).await?.map(Bytes::get), ..nothing },
+        SlotsCall::Import => done(Target::import(server, &slots, convert::id(&request.from)?).await?),
+        SlotsCall::Own => done(Target::own(server, &slots).await?),
+        SlotsCall::Release => done(Target::release(server, &slots).await?),
+        SlotsCall::Side => convert::put_side(&Target::side(server).await?),
+        SlotsCall::Holds => SlotsReply { slots: Target::holds(server, &slots).await?.to_string(), ..nothing },
+        SlotsCall::Way => SlotsReply { way: convert::put_way(Target::way(server).await?).into(), ..nothing },
+        SlotsCall::Pull => SlotsReply { id: Target::pull(server, &slots).await?, ..nothing },
+        SlotsCall::Pulls => {
+            SlotsReply { jobs: Target::pulls(server).await?.iter().map(convert::put_job).collect(), ..nothing }
+        }
+        SlotsCall::CancelPulls => done(Target::cancel_pulls(server).await?),
+    })
+}
+
+fn done((): ()) -> SlotsReply {
+    SlotsReply::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::Seat;
+
+    use super::*;
+
+    fn node(number: u8) -> NodeId {
+        NodeId::from_entropy([number; 10])
+    }
+
+    /// Three nodes, of which the first and the second take part in what is granted by generation 7.
+    fn record(operation: &str) -> Record {
+        let member = |number: u8| {
+            let member = serde_json::json!({
+                "seat": Seat { shard: number.into(), ordinal: 0 },
+                "pin": format!("sha256:{}", format!("{number:02x}").repeat(32)),
+                "sealing": format!("x25519:{}", format!("{number:02x}").repeat(32)),
+                "agent": format!("127.0.0.1:{}", 19000 + u16::from(number)),
+                "client": format!("127.0.0.1:{}", 20000 + u16::from(number)),
+                "bus_port": 30000 + u16::from(number),
+            });
+            (node(number).to_string(), member)
+        };
+        let text = serde_json::json!({
+            "layout": 5, "epoch": "00000000000000aa", "generation": 8, "cluster": "jmc0123456789abcdef", "name": "cache",
+            "phase": "formed", "unclaimed": false,
+            "spec": {
+                "engine": "redis", "version": "7.0", "shards": 3, "replicas_per_shard": 0, "memory": 67_108_864,
+                "config": {}, "place": "local", "testing": {},
+            },
+            "release": { "engine": "redis", "version": "7.0.15" },
+            "artefact": { "server": "/usr/bin/redis-server", "sha256": "00".repeat(32) },
+            "operators": [], "members": (0..3_u8).map(member).collect::<serde_json::Map<_, _>>(), "users": {},
+            "ca_certificate": null,
+            "grant": { "operation": operation, "nodes": [node(0), node(1)], "given": 7 },
+        });
+        serde_json::from_value(text).expect("a record")
+    }
+
+    /// What is seen of a server with this setting.
+    fn seen(fsync: &str) -> NodeStatus {
+        let server = serde_json::json!({
+            "release": { "engine": "redis", "version": "7.0.15" }, "pid": 1, "loading": false, "bus": null,
+            "persistent": true, "offset": 0, "config": { FSYNC: fsync }, "users": "", "used_memory": 1,
+            "certificate_expires": "2030-01-01T00:00:00Z",
+        });
+        let text = serde_json::json!({ "agent_version": "0.1.0", "settled": null, "server": { "running": server } });
+        NodeStatus { record: None, node: serde_json::from_value(text).expect("an observation") }
+    }
+
+    #[test]
+    fn only_who_takes_part_in_a_move_that_is_granted_now_may_ask() {
+        let (reshard, always) = (record("reshard"), seen("always"));
+        let asks = |record: &Record, caller, given, status: Option<&NodeStatus>| {
+            why_not(record, (node(0), node(caller)), given, status).is_none()
+        };
+        assert!(asks(&reshard, 1, 7, Some(&always)));
+        assert!(!asks(&reshard, 2, 7, Some(&always)), "it does not take part");
+        assert!(!asks(&reshard, 1, 6, Some(&always)), "by an earlier grant");
+        assert!(!asks(&record("restart"), 1, 7, Some(&always)), "something else is granted");
+        assert!(!asks(&Record { grant: None, ..reshard.clone() }, 1, 7, Some(&always)), "nothing is");
+        assert!(why_not(&reshard, (node(2), node(1)), 7, Some(&always)).is_some(), "we do not take part");
+        assert!(!asks(&reshard, 1, 7, Some(&seen("everysec"))), "what arrives would not be on disk");
+        assert!(!asks(&reshard, 1, 7, None), "nobody has looked at it yet");
+    }
+}

@@ -1,0 +1,165 @@
+//! From one release to another, with clients that write all the while.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use justmanage_model::record::Operation;
+use justmanage_model::{NodeId, Program, Record, ReleaseTarget};
+
+use crate::cluster::{Cluster, primary, server};
+use crate::node::inspect;
+use crate::operator::Said;
+use crate::servers;
+use crate::writer::Writer;
+
+fn program(server: &Path) -> Program {
+    let found = inspect(&servers::program(server));
+    let artefact = justmanage_model::Artefact::new(&found.path, &found.sha256).expect("an artefact");
+    Program { release: found.release, artefact }
+}
+
+/// As the core does it.
+fn go_over(record: &mut Record, to: &Program) {
+    record.spec.engine = to.release.engine;
+    record.spec.version = ReleaseTarget::Exactly(to.release.version);
+    record.halt = None;
+    record.go_over_to(to.clone());
+}
+
+fn release(said: &Said, node: NodeId) -> Option<String> {
+    Some(server(said, node)?.release.to_string())
+}
+
+async fn until_all_run(cluster: &Cluster, to: &Program, shards: u16) -> Said {
+    let wanted = to.release.to_string().split(" (").next().expect("a word").to_owned();
+    for shard in 0..shards {
+        let runs = |said: &Said| {
+            let record = said.record();
+            let mut members = record.members.iter().filter(|(_, member)| member.seat.shard == shard);
+            members.all(|(node, _)| release(said, *node).as_ref() == Some(&wanted))
+        };
+        cluster.operator(0).until(&format!("shard {shard} runs {wanted}"), runs).await;
+    }
+    cluster
+        .operator(0)
+        .until("where they came from is forgotten", |said| {
+            said.converged && said.record().grant.is_none() && said.record().previous.is_none()
+        })
+        .await
+}
+
+async fn go(from: &str, to: &str, shards: u16, replicas: u16) {
+    let to = program(&servers::find(to));
+    let cluster = Cluster::formed(&servers::find(from), shards, replicas, |_| {}).await;
+    let before = cluster.operator(0).converged().await;
+    let mut writers = Vec::new();
+    for shard in 0..shards {
+        writers.push(Writer::begin(&cluster, shard).await);
+    }
+    let began = std::time::Instant::now();
+    cluster.operator(0).change(|record| go_over(record, &to)).await;
+    let after = until_all_run(&cluster, &to, shards).await;
+    eprintln!("{} -> {}: {:?}", before.record().release, to.release, began.elapsed());
+    assert_eq!(after.record().halt, None);
+    let report = after.report.clone().expect("a report");
+    eprintln!("{report}");
+    assert!(report.is_proof() && report.what.ends_with(&to.release.to_string()), "{report}");
+    for (shard, writer) in (0..shards).zip(writers) {
+        writer.goes_on(20).await;
+        let (report, held) = writer.end().await;
+        eprintln!("shard {shard}: longest pause {:?}, {} acknowledged", report.gap, report.acknowledged);
+        assert!(held >= report.acknowledged, "lost {} of {}", report.acknowledged - held, report.acknowledged);
+        assert_ne!(primary(&after, shard), primary(&before, shard), "it has handed over");
+    }
+}
+
+#[tokio::test]
+async fn redis_to_the_next_line() {
+    go("redis-7.0.", "redis-7.2.", 3, 1).await;
+}
+
+#[tokio::test]
+async fn redis_to_valkey() {
+    go("redis-7.2.", "valkey-8.1.", 3, 1).await;
+}
+
+#[tokio::test]
+async fn valkey_down_again() {
+    go("valkey-9.1.2", "valkey-8.1.", 3, 1).await;
+}
+
+#[tokio::test]
+async fn one_shard_over_several_lines() {
+    go("redis-7.0.", "valkey-9.1.2", 1, 2).await;
+}
+
+/// What the file says that it is, it is, and it does not start.
+fn unfit(home: &Path) -> Program {
+    let path = home.join("redis-server");
+    let script = "#!/bin/sh\ncase \"$1\" in --version) echo 'Redis server v=7.2.99 sha=00000000:0 malloc=jemalloc bits=64 build=0';; \
+                  *) echo 'no such thing as a server'; exit 3;; esac\n";
+    std::fs::write(&path, script).expect("a script");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
+    let found = inspect(&path);
+    let artefact = justmanage_model::Artefact::new(&found.path, &found.sha256).expect("an artefact");
+    Program { release: found.release, artefact }
+}
+
+#[tokio::test]
+async fn a_release_that_does_not_start_ends_after_one_replica_and_all_is_as_before() {
+    let home = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::formed(&servers::redis(), 3, 1, |_| {}).await;
+    let before = cluster.operator(0).converged().await;
+    let old = before.record().program();
+    let writer = Writer::begin(&cluster, 0).await;
+    let bad = unfit(home.path());
+    cluster.operator(0).change(|record| go_over(record, &bad)).await;
+    let halted = |said: &Said| {
+        let record = said.record();
+        record.halt.is_some() && record.grant.is_none()
+    };
+    let after = cluster.operator(0).until("it is halted, and the replica is back", halted).await;
+    let what = after.record().halt.expect("a reason").what;
+    assert!(what.contains("redis 7.2.99 is not fit") && what.contains("no such thing as a server"), "{what}");
+    let halted = |said: &Said| said.report.as_ref().is_some_and(|report| report.halted.is_some());
+    let report = cluster.operator(0).until("it is told", halted).await.report.expect("a report");
+    let steps: Vec<_> = report.steps.iter().map(|step| step.operation).collect();
+    assert_eq!(steps, [Operation::Restart, Operation::PutBack], "{report}");
+    assert!(report.is_proof() && report.outcome().starts_with("halted: redis 7.2.99 is not fit"), "{report}");
+    let all = |said: &Said| {
+        let record = said.record();
+        record
+            .members
+            .keys()
+            .all(|node| server(said, *node).is_some_and(|server| old.release.agrees_with(&server.release)))
+    };
+    let after = cluster.operator(0).until("every server runs the old release", all).await;
+    for shard in 0..3 {
+        assert_eq!(primary(&after, shard), primary(&before, shard), "nobody was disturbed but one replica");
+    }
+    // Back, at an operator's word: nothing is left to do.
+    cluster.operator(0).change(|record| go_over(record, &old)).await;
+    let forgotten = |said: &Said| said.converged && said.record().previous.is_none() && said.record().halt.is_none();
+    cluster.operator(0).until("it is as if nothing had been", forgotten).await;
+    let (report, held) = writer.end().await;
+    assert!(held >= report.acknowledged, "lost {} of {}", report.acknowledged - held, report.acknowledged);
+}
+
+#[tokio::test]
+async fn a_program_with_another_content_than_was_agreed_on_is_never_started() {
+    let home = tempfile::tempdir().expect("a directory");
+    let cluster = Cluster::formed(&servers::redis(), 1, 1, |_| {}).await;
+    let before = cluster.operator(0).converged().await;
+    let path = home.path().join("redis-server");
+    std::fs::write(&path, "something else").expect("written");
+    let agreed = program(&servers::find("redis-7.2."));
+    let artefact = justmanage_model::Artefact::new(&path, agreed.artefact.sha256()).expect("an artefact");
+    let to = Program { artefact, ..agreed };
+    cluster.operator(0).change(|record| go_over(record, &to)).await;
+    let says = |said: &Said| said.waiting.iter().any(|why| why.to_string().contains("its SHA-256 is"));
+    let after = cluster.operator(0).until("it says why it does not go on", says).await;
+    let pids = |said: &Said| -> Vec<Option<u32>> {
+        said.record().members.keys().map(|node| Some(server(said, *node)?.pid)).collect()
+    };
+    assert_eq!(pids(&after), pids(&before), "nobody was stopped for it");
+}
