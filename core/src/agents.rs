@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, Record, Timestamp, Waiting};
+use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, OperationReport, Record, Timestamp, Waiting};
 
 pub use error::AgentError;
 pub use grpc::GrpcAgents;
@@ -39,6 +39,8 @@ pub struct ClusterStatus {
     pub waiting: Vec<Waiting>,
     /// Who leads, and says this; `None`: nobody does, and it is what one agent alone knows.
     pub leader: Option<NodeId>,
+    /// What the last operation that disturbed nodes came to; `None`: there was none, or whoever says this knows of none.
+    pub last_operation: Option<OperationReport>,
 }
 
 /// The outcome of a compare-and-set, an invitation or a founding.

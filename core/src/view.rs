@@ -5,7 +5,9 @@ mod nodes;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use justmanage_model::{NodeId, Observation, Phase, Record, Release, Seat, ServerState, SlotSet, Version, Waiting};
+use justmanage_model::{
+    NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, SlotSet, Version, Waiting,
+};
 use justmanage_platforms::{Machine, MachineState};
 
 use crate::Locator;
@@ -37,10 +39,12 @@ pub struct ClusterView {
     pub leader: Option<NodeId>,
     /// Members whose machines do not exist any more: an apply replaces them.
     pub missing: Vec<(NodeId, Seat)>,
-    /// Changes that wait for their window, in sentences.
+    /// Changes that wait for their time, in sentences.
     pub pending: Vec<String>,
     /// Known holes of what runs, which later patches close.
     pub known_vulnerabilities: Vec<String>,
+    /// What the last operation that disturbed nodes came to; `None`: there was none, or nobody who was asked knows of one.
+    pub last_operation: Option<OperationReport>,
 }
 
 impl ClusterView {
@@ -59,6 +63,7 @@ impl ClusterView {
             missing: Vec::new(),
             pending: Vec::new(),
             known_vulnerabilities: Vec::new(),
+            last_operation: None,
         }
     }
 
@@ -73,20 +78,27 @@ impl ClusterView {
         if !status.converged && waiting_on.is_empty() {
             waiting_on.push("Its agents are at work.".into());
         }
+        let retired = record
+            .retired
+            .iter()
+            .map(|node| format!("Node {node} is no member any more; an apply removes its machine."));
+        waiting_on.extend(retired);
+        let converged = status.converged && record.retired.is_empty();
         let nodes = nodes::of(record, &status.observation);
         let version_actual = nodes.iter().filter_map(|node| node.version).min().map(|version| version.to_string());
         Self {
             id,
-            converged: status.converged,
-            needs_apply: !status.converged && status.waiting.iter().any(needs_somebody),
-            waiting_on: if status.converged { Vec::new() } else { waiting_on },
+            converged,
+            needs_apply: !record.retired.is_empty() || !converged && status.waiting.iter().any(needs_somebody),
+            waiting_on: if converged { Vec::new() } else { waiting_on },
             version_actual,
             agent_version: nodes.iter().filter_map(|node| node.agent_version).min(),
             nodes,
             leader: status.leader,
             missing: Vec::new(),
-            pending: Vec::new(),
+            pending: pending(record),
             known_vulnerabilities: holes(record, &status.observation),
+            last_operation: status.last_operation.clone(),
             record: Some(record.clone()),
         }
     }
@@ -128,7 +140,9 @@ impl ClusterView {
     /// Which slots each shard serves, as its primary says; a shard whose primary is not seen serves none that is known.
     pub fn slots(&self) -> Vec<(u16, SlotSet)> {
         let Some(record) = &self.record else { return Vec::new() };
-        (0..record.spec.shards)
+        // While shards are taken away, those that go have some left.
+        let members = record.members.values().map(|member| member.seat.shard + 1).max().unwrap_or_default();
+        (0..record.spec.shards.max(members))
             .map(|shard| {
                 let primaries = self.nodes.iter().filter(|node| node.seat.shard == shard);
                 let slots = primaries.fold(SlotSet::default(), |slots, node| slots.union(&node.slots));
@@ -141,6 +155,17 @@ impl ClusterView {
     pub fn is_formed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
     }
+}
+
+/// What the agents do later, at its time.
+fn pending(record: &Record) -> Vec<String> {
+    let announced = record.authority_announced_until().map(|until| {
+        format!(
+            "From {until} on, servers show certificates of a new authority; clients are to trust both certificates in \
+             `ca_certificate` by then."
+        )
+    });
+    announced.into_iter().collect()
 }
 
 /// Known holes of everything that runs; of what would run, if nothing does. Servers do not know of which package they are, the
@@ -167,7 +192,7 @@ fn holes(record: &Record, observation: &Observation) -> Vec<String> {
 
 /// Whether this reason goes away only when somebody acts.
 fn needs_somebody(waiting: &Waiting) -> bool {
-    matches!(waiting, Waiting::Stuck { .. } | Waiting::MembersMissing { .. })
+    matches!(waiting, Waiting::Stuck { .. } | Waiting::MembersMissing { .. } | Waiting::MembersSurplus { .. })
 }
 
 #[cfg(test)]

@@ -38,8 +38,10 @@ fn spec() -> ClusterSpec {
         on_crash: OnCrash::default(),
         cpus: None,
         metrics_readers: std::collections::BTreeSet::new(),
+        operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        rotate: Default::default(),
         testing: Testing::default(),
     }
 }
@@ -80,10 +82,15 @@ fn record(phase: Phase, unclaimed: bool) -> Record {
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     }
 }
 

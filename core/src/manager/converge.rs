@@ -7,6 +7,7 @@ use justmanage_model::{Failure, Generation, NodeObservation, Role, Seen, ServerS
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::retire::Surplus;
 use super::{Manager, Unfinished};
 use crate::agents::{AgentError, ClusterStatus};
 use crate::{ClusterView, Locator};
@@ -89,18 +90,42 @@ impl<'a> Watch<'a> {
 }
 
 impl Manager {
-    /// Waits until the agents have made the Record of `generation`, or a later one, so.
+    /// Waits until the agents have made the Record of `generation`, or a later one, so; nodes that nobody needs any more are removed
+    /// as soon as they hold nothing.
     ///
     /// # Errors
     /// [`Unfinished`] with the cluster as it is: no progress for [`super::PATIENCE`], cancelled, or nobody answers any more.
     pub(super) async fn converge(
         &self,
         locator: &Locator,
-        generation: Generation,
-        agents: Vec<AgentInfo>,
+        mut generation: Generation,
+        mut agents: Vec<AgentInfo>,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
-        let mut watch = Watch::new(self, agents, cancel);
+        loop {
+            let (view, surplus) = self.watched(locator, generation, &agents, cancel).await?;
+            let retired = view.record.as_ref().filter(|record| !record.retired.is_empty());
+            let changed = match (&surplus, retired) {
+                (Some(surplus), _) => self.retire(&agents, surplus).await,
+                (None, Some(record)) => self.remove_retired(record, &agents).await,
+                (None, None) => return Ok(view),
+            };
+            let record = changed.map_err(|failure| Unfinished { failure, view: Some(view) })?;
+            agents.retain(|agent| !record.retired.contains(&agent.claim.node));
+            generation = record.generation;
+        }
+    }
+
+    /// Watches until all is as the Record of `generation`, or a later one, wants it; or nothing but nodes that hold nothing any more
+    /// stands in the way.
+    async fn watched(
+        &self,
+        locator: &Locator,
+        generation: Generation,
+        agents: &[AgentInfo],
+        cancel: &CancellationToken,
+    ) -> Result<(ClusterView, Option<Surplus>), Unfinished> {
+        let mut watch = Watch::new(self, agents.to_vec(), cancel);
         let mut said = String::new();
         loop {
             let status = match watch.next().await {
@@ -112,9 +137,17 @@ impl Manager {
                 }
             };
             let view = ClusterView::of(locator.clone(), &status);
-            if status.converged && status.record.is_some_and(|record| record.generation >= generation) {
+            let ours = status.record.as_ref().is_some_and(|record| record.generation >= generation);
+            if status.converged && ours {
                 info!(id = %locator, "converged");
-                return Ok(view);
+                return Ok((view, None));
+            }
+            if let Some(surplus) = Surplus::said(&status).filter(|_| ours) {
+                return Ok((view, Some(surplus)));
+            }
+            if let Some(failure) = halted(&status, generation) {
+                let view = told(&mut watch, locator, view).await;
+                return Err(Unfinished { failure, view: Some(view) });
             }
             let waiting_on = view.waiting_on.join(" ");
             if waiting_on != said {
@@ -123,6 +156,28 @@ impl Manager {
             }
         }
     }
+}
+
+/// The same with what the operation came to, which its leader may not have said yet: the Record is a moment ahead of who leads.
+async fn told(watch: &mut Watch<'_>, locator: &Locator, view: ClusterView) -> ClusterView {
+    if view.last_operation.as_ref().is_some_and(|report| report.halted.is_some()) {
+        return view;
+    }
+    watch.next().await.map_or(view, |status| ClusterView::of(locator.clone(), &status))
+}
+
+/// What the agents have stopped at, once all is at rest. Whoever applies has set them going again, so it is of this time.
+fn halted(status: &ClusterStatus, generation: Generation) -> Option<Failure> {
+    let record = status.record.as_ref().filter(|record| record.generation >= generation && record.grant.is_none())?;
+    let halt = record.halt.as_ref()?;
+    let next = match &record.previous {
+        Some(previous) => format!(
+            "The cluster serves, and no other node is disturbed. Apply again to go on, or set version = \"{}\" to go back.",
+            previous.release.version
+        ),
+        None => "The cluster serves, and no other node is disturbed. Apply again to go on.".to_owned(),
+    };
+    Some(Failure::new("Agents have stopped", halt.what.clone()).next(next))
 }
 
 /// Whether something moved from one status to the next. Figures that always move, such as memory in use, do not count, except
@@ -140,6 +195,11 @@ fn progress(before: &ClusterStatus, after: &ClusterStatus) -> bool {
 }
 
 fn node_progress(before: &NodeObservation, after: &NodeObservation) -> bool {
+    // Slots that are large are long on their way.
+    let moved = |seen: &NodeObservation| seen.moving.as_ref().map(|tally| (tally.given, tally.slots, tally.keys));
+    if moved(before) != moved(after) {
+        return true;
+    }
     match (&before.server, &after.server) {
         (ServerState::Running(before), ServerState::Running(after)) => {
             let role = after.bus.as_ref().map(|bus| &bus.role);

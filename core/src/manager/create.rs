@@ -149,7 +149,11 @@ fn first_record(
         spec: spec.clone(),
         release,
         artefact,
-        operators: [operator].into(),
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
+        operators: spec.operator_keys.iter().copied().chain([operator]).collect(),
         members: agents.iter().map(|agent| (agent.claim.node, agent.member())).collect(),
         users: BTreeMap::new(),
         ca_certificate: None,
@@ -158,5 +162,6 @@ fn first_record(
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     })
 }

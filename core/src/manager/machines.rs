@@ -1,7 +1,7 @@
 //! Machines for the seats of a cluster: many at once, each found again by its claim.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, ClusterSpec, Failure, NodeId, Pin, Seat};
+use justmanage_model::{Claim, ClusterSpec, Failure, NodeId, Pin, Seat, Shape};
 use justmanage_platforms::{MachineOrder, MachineRef, MachineState};
 use tokio_util::sync::CancellationToken;
 
@@ -49,8 +49,7 @@ impl Manager {
 
 /// Every place in the shape that the spec asks for.
 pub(super) fn seats(spec: &ClusterSpec) -> impl Iterator<Item = Seat> + use<> {
-    let (shards, nodes) = (spec.shards, spec.replicas_per_shard + 1);
-    (0..shards).flat_map(move |shard| (0..nodes).map(move |ordinal| Seat { shard, ordinal }))
+    Shape::of(spec).seats()
 }
 
 /// A new node's id.

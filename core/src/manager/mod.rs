@@ -5,13 +5,16 @@
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
 //! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
 //! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
-//! | `converge` | watching until it is so |
+//! | `release` | from one release to another |
+//! | `fit` | whether the data fit into fewer shards or less memory |
+//! | `converge`, `retire` | watching until it is so, and removing what nobody needs any more |
 
 mod ask;
 mod converge;
 mod create;
 mod credentials;
 mod destroy;
+mod fit;
 mod found;
 mod journal;
 mod look;
@@ -19,7 +22,9 @@ mod machines;
 #[cfg(debug_assertions)]
 mod marked;
 mod observe;
+mod release;
 mod replace;
+mod retire;
 mod update;
 mod upgrade;
 mod users;
@@ -38,7 +43,9 @@ use crate::artefacts::Artefacts;
 use crate::{ClusterView, OperatorKey};
 
 pub use credentials::Credentials;
+pub use fit::{Usage, evicts, mib, policy, refuse_fit, room};
 pub use observe::Observed;
+pub use release::{Standing, refuse_release, refuse_second_way};
 pub use update::refuse_change;
 pub(crate) use upgrade::version;
 pub use users::{UserOrder, hash_password};

@@ -1,4 +1,5 @@
-//! Members whose machines are gone get new ones, each in the seat of the old; and what an earlier try left finds its use.
+//! Members whose machines are gone get new ones, each in the seat of the old; seats that nobody has yet get theirs; and what an
+//! earlier try left finds its use.
 
 use std::collections::BTreeSet;
 
@@ -21,9 +22,10 @@ struct Vacancy {
 }
 
 impl Manager {
-    /// Replaces members whose machines the platform says do not exist: a machine in the same seat, then one compare-and-set for
-    /// each that takes the old member out and the new one in, then the new agents are invited. Answers with the Record and the
-    /// agents as they are then.
+    /// Replaces members whose machines the platform says do not exist: a machine in the same seat, then for each
+    /// one compare-and-set that takes the old member out and the new one in, and the new agent is invited. Seats of the shape that is asked for
+    /// which nobody ever had get machines in the same way; of those that have no place in it, whoever is lost is not replaced.
+    /// Answers with the Record and the agents as they are then.
     ///
     /// `looked` are all machines of the cluster whose agents run; those that could not be started are in it as well.
     ///
@@ -43,16 +45,19 @@ impl Manager {
         let used: BTreeSet<NodeId> = claims.iter().map(|claim| claim.node).collect();
         let operator = self.operator.existing()?.pin();
         let new = self.ensure(claims, operator, cancel).await?;
-        let mut record = record;
-        for (vacancy, info) in vacancies.iter().zip(&new) {
-            record = self.seat(&agents, *vacancy, info).await?;
+        let mut record = self.retire_lost(record, &there, &agents).await?;
+        let mut late = BTreeSet::new();
+        // One after the other: a member that knows of nothing yet counts for the majority, and answers to nobody.
+        for (vacancy, info) in vacancies.iter().zip(new) {
+            record = self.seat(&agents, *vacancy, &info).await?;
+            if record.members.contains_key(&info.claim.node) {
+                self.invite(std::iter::once(&info), &record).await?;
+                agents.push(info);
+            } else {
+                late.insert(info.claim.node);
+            }
         }
-        let (joined, late): (Vec<_>, Vec<_>) =
-            new.into_iter().partition(|info| record.members.contains_key(&info.claim.node));
-        self.invite(joined.iter(), &record).await?;
-        agents.extend(joined);
-        let late = late.into_iter().map(|info| info.claim.node);
-        self.clear(&record, looked, &used, late.collect()).await?;
+        self.clear(&record, looked, &used, late).await?;
         Ok((record, agents))
     }
 
@@ -94,6 +99,10 @@ impl Manager {
             if record.members.contains_key(&node) || (used.contains(&node) && !late.contains(&node)) {
                 continue;
             }
+            // It goes when all is at rest without it.
+            if record.retired.contains(&node) {
+                continue;
+            }
             match &one.answer {
                 Answer::Reply(reply) if !reply.1.founded || !knows_itself(reply.1.record.as_ref(), node) => {
                     useless.push(one.machine.reference.clone());
@@ -120,7 +129,8 @@ impl Manager {
     }
 }
 
-fn query(record: &Record) -> ClaimQuery {
+/// All machines of a cluster.
+pub(super) fn query(record: &Record) -> ClaimQuery {
     ClaimQuery { name: record.name.clone(), cluster: Some(record.cluster) }
 }
 

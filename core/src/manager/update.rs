@@ -1,12 +1,14 @@
 //! Making a cluster that exists as it is wanted: its agents run, its members have machines, its spec is the one asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Record, Release};
+use justmanage_model::spec::NODES_MAX;
+use justmanage_model::{BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Record, Seat, ServerState, Shape};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
+use super::fit::{Usage, refuse_fit, refuse_unseen};
 use super::look::{Answer, Looked};
 use super::upgrade::outdated;
 use super::{Manager, Unfinished, together};
@@ -68,35 +70,50 @@ impl Manager {
             let untold = one.reply().is_some_and(|(_, reply)| reply.record.is_none() && !reply.founded);
             untold && woken.contains(&one.machine.claim.node)
         };
-        if looked.iter().all(blank) && failed.is_none() {
+        if looked.iter().all(blank) && failed.is_empty() {
             self.remove(looked.into_iter().map(|one| one.machine.reference).collect()).await.map_err(unfinished)?;
             return Err(Unfinished::nothing(gone(locator)));
         }
-        let known = known(&looked).map_err(|failure| unfinished(failed.clone().unwrap_or(failure)))?;
+        let known = known(&looked).map_err(|failure| unfinished(failed.values().next().cloned().unwrap_or(failure)))?;
+        // Whoever is to go need not start before it does.
+        let failed = failed.into_iter().find(|(node, _)| !known.retired.contains(node)).map(|(_, failure)| failure);
+        let staying = |mut looked: Vec<Looked>| {
+            looked.retain(|one| !known.retired.contains(&one.machine.claim.node));
+            looked
+        };
+        let looked = staying(looked);
         let stay = |failure: Failure| {
             let waiting_on = vec![failure.detail.clone()];
             let view = ClusterView { record: Some(known.clone()), waiting_on, ..ClusterView::unseen(locator.clone()) };
             Unfinished { failure, view: Some(view) }
         };
-        if let Some(refusal) = refuse_change(&known.spec, wanted.spec, Some(&known.release)) {
+        if let Some(refusal) =
+            refuse_change(&known.spec, wanted.spec).or_else(|| refuse_shape(&known, wanted.spec, &looked))
+        {
             return Err(stay(refusal));
         }
+        let over = self.way(&known, wanted.spec, field_ttls(&looked), &looked).await.map_err(stay)?;
         self.invite_unaware(&known, &looked).await.map_err(stay)?;
         // First the agents: an older one would drop what it does not know of a newer configuration.
         let own = self.agent_version().await.map_err(stay)?;
         let looked = match (outdated(&looked, own).is_empty(), &failed) {
             (true, _) => looked,
             (false, Some(failure)) => return Err(stay(failure.clone())),
-            (false, None) => self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?,
+            (false, None) => staying(self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?),
         };
         let agents = by_use(&looked);
+        let operator = self.operator.existing().map_err(stay)?.pin();
         let record = self
             .change(&agents, &Note::new("The cluster's configuration was applied."), |record| {
                 if !wanted.is_from(&record.spec) {
                     return;
                 }
                 record.unclaimed &= !wanted.presented;
-                record.spec = wanted.spec.clone();
+                record.set_operators(operator, &wanted.spec.operator_keys);
+                record.set_spec(wanted.spec.clone());
+                if let Some(program) = &over {
+                    record.go_over_to(program.clone());
+                }
                 // Whoever applies has seen why the agents stopped, and says: go on.
                 record.halt = None;
             })
@@ -128,14 +145,20 @@ impl Manager {
         let (mut looked, asleep): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
         if asleep.is_empty() {
-            return Ok(Awake { looked, failed: None, woken: BTreeSet::new() });
+            return Ok(Awake { looked, failed: BTreeMap::new(), woken: BTreeSet::new() });
         }
         let operator = self.operator.existing()?.pin();
-        let nodes = asleep.iter().map(|one| one.machine.claim.node).collect();
+        let nodes: Vec<NodeId> = asleep.iter().map(|one| one.machine.claim.node).collect();
         let woken = self.wake(asleep.into_iter().map(|one| one.machine).collect(), operator).await;
-        let (machines, failed): (Vec<_>, Vec<_>) = woken.into_iter().partition(Result::is_ok);
-        looked.extend(together(machines.into_iter().flatten(), |machine| self.look_at(machine)).await);
-        Ok(Awake { looked, failed: failed.into_iter().find_map(Result::err), woken: nodes })
+        let (mut machines, mut failed) = (Vec::new(), BTreeMap::new());
+        for (node, woken) in nodes.iter().zip(woken) {
+            match woken {
+                Ok(machine) => machines.push(machine),
+                Err(failure) => drop(failed.insert(*node, failure)),
+            }
+        }
+        looked.extend(together(machines, |machine| self.look_at(machine)).await);
+        Ok(Awake { looked, failed, woken: nodes.into_iter().collect() })
     }
 }
 
@@ -158,8 +181,8 @@ fn changed_meanwhile() -> Failure {
 pub(super) struct Awake {
     /// The machines whose agents run, with their answers.
     pub(super) looked: Vec<Looked>,
-    /// Why one could not be started, if one could not.
-    pub(super) failed: Option<Failure>,
+    /// Why some could not be started, if some could not.
+    pub(super) failed: BTreeMap<NodeId, Failure>,
     /// The nodes whose agents did not run.
     pub(super) woken: BTreeSet<NodeId>,
 }
@@ -169,6 +192,16 @@ pub(super) fn by_use(looked: &[Looked]) -> Vec<AgentInfo> {
     let mut agents: Vec<_> = looked.iter().filter_map(Looked::reply).collect();
     agents.sort_by_key(|(info, reply)| (!reply.founded, info.claim.seat));
     agents.into_iter().map(|(info, _)| info.clone()).collect()
+}
+
+/// How many keys have fields that expire, as far as primaries were seen.
+fn field_ttls(looked: &[Looked]) -> Option<u64> {
+    let servers = looked.iter().filter_map(Looked::reply).filter_map(|(_, reply)| match &reply.node.server {
+        ServerState::Running(server) => Some(server),
+        _ => None,
+    });
+    let primaries = servers.filter(|server| server.bus.as_ref().is_some_and(BusView::is_primary));
+    primaries.filter_map(|server| server.field_ttls).reduce(|sum, keys| sum + keys)
 }
 
 /// The newest Record that anybody knows.
@@ -181,28 +214,20 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
     Err(looked.iter().find_map(Looked::failure).unwrap_or_else(unfounded))
 }
 
-/// Why a running cluster cannot be changed from one spec to another, if it cannot. `runs`: its release, if that is known; to say
-/// otherwise which one is wanted ("7.0" or "7.0.15") changes nothing as long as it is the one that runs.
-pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec, runs: Option<&Release>) -> Option<Failure> {
-    let field = |name: &str, from: String, to: String| {
-        Failure::at(
-            FieldPath::of(name),
-            "Change not possible in place",
-            format!("`{name}` of a running cluster cannot be changed from {from} to {to} in this version."),
-        )
-        .hint("Put the old value back; or make a second cluster under another name and move over to it.")
-        .next("Nothing was changed.")
-    };
-    let admitted = from.engine == to.engine && runs.is_some_and(|release| to.version.admits(release.version));
-    let version = if admitted { to.version } else { from.version };
-    let changes = [
-        ("engine", from.engine.to_string(), to.engine.to_string()),
-        ("version", version.to_string(), to.version.to_string()),
-        ("shards", from.shards.to_string(), to.shards.to_string()),
-        ("replicas_per_shard", from.replicas_per_shard.to_string(), to.replicas_per_shard.to_string()),
-    ];
-    if let Some((name, from, to)) = changes.into_iter().find(|(_, from, to)| from != to) {
-        return Some(field(name, from, to));
+/// Why a running cluster cannot be changed from one spec to another, if it cannot, whatever releases and data there are.
+pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
+    let meanwhile: BTreeSet<Seat> = Shape::of(from).seats().chain(Shape::of(to).seats()).collect();
+    if meanwhile.len() > NODES_MAX as usize {
+        let about = if from.shards < to.shards { "shards" } else { "replicas_per_shard" };
+        let detail = format!(
+            "Nodes are added before others go: meanwhile there would be {} of them, and {NODES_MAX} are possible.",
+            meanwhile.len()
+        );
+        return Some(
+            Failure::at(FieldPath::of(about), "Too many nodes on the way", detail)
+                .hint("Take away shards or replicas first, and add the others by another apply.")
+                .next("Nothing was changed."),
+        );
     }
     (from.testing != to.testing).then(|| {
         Failure::new(
@@ -212,6 +237,28 @@ pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec, runs: Option<&Release
         .hint("Set `testing` of the provider to what it was when the cluster was made.")
         .next("Nothing was changed.")
     })
+}
+
+/// Why a cluster cannot go over to another shape, or to less memory, as it is found, if it cannot. What was decided before is not
+/// asked again: a change that was begun is seen through.
+fn refuse_shape(record: &Record, to: &ClusterSpec, looked: &[Looked]) -> Option<Failure> {
+    let from = &record.spec;
+    if record.phase != Phase::Formed && Shape::of(from) != Shape::of(to) {
+        let about = if from.shards == to.shards { "replicas_per_shard" } else { "shards" };
+        let detail = "The cluster was never made to the end, and cannot be given another shape before it is.";
+        return Some(
+            Failure::at(FieldPath::of(about), "Cluster has not formed", detail)
+                .hint("Put the old value back and apply; or destroy it, which holds no data.")
+                .next("Nothing was changed."),
+        );
+    }
+    if (from.shards, from.memory) == (to.shards, to.memory) {
+        return None;
+    }
+    // Of a change that was begun, data may still be where they were.
+    let from = ClusterSpec { shards: record.most_shape().shards, ..from.clone() };
+    let usage = Usage::of_looked(record, looked);
+    refuse_unseen(&from, to, &usage).or_else(|| refuse_fit(&from, to, &usage))
 }
 
 pub(super) fn gone(locator: &Locator) -> Failure {

@@ -160,7 +160,7 @@ impl Manager {
         let agents = by_use(&looked);
         if agents.is_empty() {
             let silent = looked.iter().find_map(Looked::failure);
-            return Err(failed.or(silent).unwrap_or_else(|| super::update::gone(locator)));
+            return Err(failed.into_values().next().or(silent).unwrap_or_else(|| super::update::gone(locator)));
         }
         let clocks = Clocks::of(&looked);
         let enter = |record: &mut Record| {

@@ -29,6 +29,8 @@ pub struct NodeView {
     pub lag: Option<Bytes>,
     /// `used_memory` of the server.
     pub memory: Option<Bytes>,
+    /// How many of its keys have fields that expire; `None` where the server knows no such fields.
+    pub field_ttls: Option<u64>,
     /// The slots that it owns.
     pub slots: SlotSet,
     /// What limits the server's memory and processor time, or why nothing does: sentences.
@@ -150,6 +152,7 @@ fn one(
         agent_version: seen.and_then(|seen| crate::manager::version(&seen.agent_version)),
         lag,
         memory: server.map(|server| server.used_memory),
+        field_ttls: server.and_then(|server| server.field_ttls),
         slots: bus.map(|bus| bus.slots.clone()).unwrap_or_default(),
         limits: seen.map(|seen| seen.limits.clone()).unwrap_or_default(),
     }

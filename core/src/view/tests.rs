@@ -51,10 +51,15 @@ fn record() -> Record {
         users: BTreeMap::new(),
         ca_certificate: Some("certificate".into()),
         grant: None,
+        previous: None,
+        returning: false,
+        reshaping: None,
+        retired: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
         takeovers: BTreeMap::new(),
+        rotation: Default::default(),
     }
 }
 
@@ -74,6 +79,7 @@ fn running(number: u8, role: Role, slots: &str) -> ServerObservation {
             ok: true,
             epoch: 1,
             config_epoch: 1,
+            astray: SlotSet::empty(),
             slots: if slots.is_empty() { SlotSet::empty() } else { slots.parse().expect("slots") },
             role,
             peers: Vec::new(),
@@ -84,7 +90,10 @@ fn running(number: u8, role: Role, slots: &str) -> ServerObservation {
         config: BTreeMap::new(),
         users: String::new(),
         used_memory: Bytes::mib(2),
+        field_ttls: None,
+        passwords: None,
         certificate_expires: Timestamp::MAX,
+        tls: None,
     }
 }
 
@@ -122,6 +131,7 @@ fn status() -> ClusterStatus {
         converged: true,
         waiting: Vec::new(),
         leader: Some(of(2)),
+        last_operation: None,
     }
 }
 
@@ -234,10 +244,31 @@ fn only_what_nobody_else_does_needs_an_apply() {
         (Waiting::ReplicaNotInSync { node: of(1), syncing: true }, false),
         (Waiting::NodeUnknown { node: of(1), since, why: String::new() }, false),
         (Waiting::NoMajority { why: String::new() }, false),
+        (Waiting::MovingSlots { from: 0, to: 1, left: 7 }, false),
         (Waiting::MembersMissing { have: 3, want: 4 }, true),
+        (Waiting::MembersSurplus { nodes: vec![of(1)] }, true),
         (Waiting::Stuck { what: String::new(), since, hint: String::new() }, true),
     ] {
         let status = ClusterStatus { converged: false, waiting: vec![waiting.clone()], ..status() };
         assert_eq!(view(&status).needs_apply, needs, "{waiting:?}");
     }
+}
+
+#[test]
+fn a_machine_that_is_to_go_needs_an_apply() {
+    let mut status = status();
+    let gone = node(9);
+    status.record.as_mut().expect("a record").retired.insert(gone);
+    let view = view(&status);
+    assert!(!view.converged && view.needs_apply);
+    assert_eq!(view.waiting_on, [format!("Node {gone} is no member any more; an apply removes its machine.")]);
+    assert_eq!(view.nodes.len(), 4);
+}
+
+#[test]
+fn a_shard_that_goes_shows_its_slots_as_long_as_it_has_some() {
+    let mut status = status();
+    status.record.as_mut().expect("a record").spec.shards = 1;
+    let slots: Vec<String> = view(&status).slots().into_iter().map(|(_, slots)| slots.to_string()).collect();
+    assert_eq!(slots, ["0-8191", "8192-16383"]);
 }

@@ -55,9 +55,9 @@ async fn what_cannot_be_changed_in_place_is_refused_and_nothing_is_touched() {
     manager.observe(&view.id).await.expect("claim it");
     let before = world.record();
     let mut other = spec();
-    other.shards = 3;
+    other.testing.plaintext = true;
     let failed = manager.update(&view.id, &other, &CancellationToken::new()).await.expect_err("refused");
-    assert_eq!(failed.failure.about.to_string(), "shards");
+    assert_eq!(summary(&failed.failure), "Testing switches differ");
     assert_eq!(world.record(), before);
 }
 

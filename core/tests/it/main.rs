@@ -7,6 +7,7 @@ mod credentials;
 mod cut;
 mod many;
 mod replace;
+mod shape;
 mod upgrade;
 mod users;
 mod world;

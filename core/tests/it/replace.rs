@@ -93,14 +93,20 @@ async fn removing_a_member_ends_its_grant_and_no_other() {
             let mut inside = world.inside();
             let record = inside.groups.values_mut().next().expect("group");
             let given = record.generation;
-            record.grant = Some(Grant { operation: Operation::Restart, nodes: BTreeSet::from([granted]), given });
+            record.grant = Some(Grant {
+                operation: Operation::Restart,
+                nodes: BTreeSet::from([granted]),
+                given,
+                moves: Vec::new(),
+            });
         }
         world.lose(lost);
         if !stays {
             let mut inside = world.inside();
             let record = inside.groups.values_mut().next().expect("group");
             let given = record.generation;
-            record.grant = Some(Grant { operation: Operation::Restart, nodes: BTreeSet::from([lost]), given });
+            record.grant =
+                Some(Grant { operation: Operation::Restart, nodes: BTreeSet::from([lost]), given, moves: Vec::new() });
         }
         update(&manager, &view).await;
         assert_eq!(world.record().grant.is_some(), stays);

@@ -13,8 +13,8 @@ use justmanage_core::{Manager, OperatorKey};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
-    Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record, SealingKey,
-    ServerState, Timestamp, Version,
+    Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record,
+    SealingKey, ServerState, Timestamp, Version,
 };
 use justmanage_platforms::{Machine, MachineRef, MachineState};
 use tokio::sync::Notify;
@@ -57,6 +57,12 @@ pub(crate) struct Inside {
     pub(crate) stale: BTreeMap<NodeId, Record>,
     /// The Record of each group that was founded.
     pub(crate) groups: BTreeMap<ClusterId, Record>,
+    /// Over how many shards the slots of each group are spread; the first node of each is its primary.
+    pub(crate) spread: BTreeMap<ClusterId, u16>,
+    /// What servers use that hold more than a little.
+    pub(crate) used: BTreeMap<NodeId, Bytes>,
+    /// Slots do not get away from where they are.
+    pub(crate) slots_stay: bool,
     /// What all agents do.
     pub(crate) behaviour: Behaviour,
     /// What single agents do instead.
@@ -253,6 +259,18 @@ impl Inside {
         let Some(group) = self.groups.get_mut(&group.cluster) else { return };
         group.phase = Phase::Formed;
         group.ca_certificate = Some("certificate".into());
+        let spread = self.spread.entry(group.cluster).or_insert(group.spec.shards);
+        if group.reshaping.is_none() || group.vacant().next().is_some() {
+            return;
+        }
+        if *spread != group.spec.shards && self.slots_stay {
+            return;
+        }
+        *spread = group.spec.shards;
+        if group.surplus().next().is_none() {
+            group.end_reshaping();
+            group.generation = group.generation.next();
+        }
     }
 }
 
@@ -278,8 +296,10 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         on_crash: justmanage_model::OnCrash::default(),
         cpus: None,
         metrics_readers: BTreeSet::new(),
+        operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        rotate: Default::default(),
         testing: justmanage_model::Testing::default(),
     }
 }

@@ -24,6 +24,10 @@ pub(super) fn cluster(reply: ObserveReply) -> Result<ClusterStatus, AgentError> 
         converged: reply.converged,
         waiting: decode(&reply.waiting)?,
         leader,
+        last_operation: match reply.last_operation.as_slice() {
+            [] => None,
+            json => Some(decode(json)?),
+        },
     })
 }
 

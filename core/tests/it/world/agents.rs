@@ -8,8 +8,8 @@ use justmanage_core::agents::{AgentError, Agents, ClusterStatus, NodeReply, Note
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
-    Bytes, Epoch, NodeId, NodeObservation, Observation, Phase, Record, Seen, ServerObservation, ServerState, Timestamp,
-    Waiting, user,
+    BusId, BusView, Bytes, Epoch, NodeId, NodeObservation, Observation, Phase, Record, Role, Seen, ServerObservation,
+    ServerState, SlotSet, Timestamp, Waiting, user,
 };
 
 use super::{Behaviour, Inside, World};
@@ -25,7 +25,13 @@ fn node_observation(server: ServerState, agent_version: String) -> NodeObservati
         handover: None,
         severed: None,
         at: None,
+        program: None,
+        unfit: false,
+        trouble: None,
         limits: Vec::new(),
+        probe: None,
+        moving: None,
+        weights: None,
     }
 }
 
@@ -42,8 +48,25 @@ pub(crate) fn running(record: &Record) -> ServerState {
         config: BTreeMap::new(),
         users: user::fingerprint(&record.users),
         used_memory: Bytes::mib(2),
+        field_ttls: None,
+        passwords: None,
         certificate_expires: Timestamp::MAX,
+        tls: None,
     }))
+}
+
+fn bus(slots: SlotSet) -> BusView {
+    BusView {
+        id: BusId::new([1; 20]),
+        ok: true,
+        epoch: 1,
+        config_epoch: 1,
+        astray: SlotSet::empty(),
+        slots,
+        role: Role::Primary { replicas: Vec::new() },
+        peers: Vec::new(),
+        view: "0".repeat(16),
+    }
 }
 
 fn stuck() -> Waiting {
@@ -52,6 +75,22 @@ fn stuck() -> Waiting {
 }
 
 impl Inside {
+    /// A server as the Record wants it, and what it owns.
+    fn server(&self, group: &Record, node: NodeId) -> ServerState {
+        if let Some(odd) = self.servers.get(&node) {
+            return odd.clone();
+        }
+        let mut state = running(group);
+        if let (ServerState::Running(server), Some(member)) = (&mut state, group.members.get(&node)) {
+            let spread = self.spread.get(&group.cluster).copied().unwrap_or_default();
+            let owns = member.seat.ordinal == 0 && member.seat.shard < spread;
+            let slots = if owns { SlotSet::share(member.seat.shard, spread) } else { SlotSet::empty() };
+            server.bus = Some(bus(slots));
+            server.used_memory = self.used.get(&node).copied().unwrap_or(server.used_memory);
+        }
+        state
+    }
+
     /// What an agent answers to a look at the cluster.
     fn cluster(&self, node: NodeId) -> ClusterStatus {
         let Some(group) = self.group_of(node) else {
@@ -62,15 +101,13 @@ impl Inside {
                 converged: false,
                 waiting: Vec::new(),
                 leader: None,
+                last_operation: None,
             };
         };
         let leader = self.leader(group);
         let alive = self.alive(group);
         let seen = |member: &NodeId| match alive.contains(member) && (leader.is_some() || *member == node) {
-            true => Seen::Known(node_observation(
-                self.servers.get(member).cloned().unwrap_or_else(|| running(group)),
-                self.version_of(*member),
-            )),
+            true => Seen::Known(node_observation(self.server(group, *member), self.version_of(*member))),
             false => Seen::Unknown { since: Timestamp::UNIX_EPOCH, why: "connection refused".into() },
         };
         let nodes: BTreeMap<_, _> = group.members.keys().map(|member| (*member, seen(member))).collect();
@@ -81,6 +118,9 @@ impl Inside {
             why: "connection refused".into(),
         });
         let mut waiting: Vec<Waiting> = unseen.collect();
+        if group.reshaping.is_some() && behaviour == Behaviour::Converges {
+            waiting.extend(self.on_its_way(group));
+        }
         let done = group.phase == Phase::Formed && leader.is_some() && behaviour == Behaviour::Converges;
         match behaviour {
             _ if done => {}
@@ -88,7 +128,30 @@ impl Inside {
             _ => waiting.push(Waiting::ClusterNotOk { node }),
         }
         let converged = done && waiting.is_empty();
-        ClusterStatus { record: Some(group.clone()), observation: Observation { nodes }, converged, waiting, leader }
+        ClusterStatus {
+            record: Some(group.clone()),
+            observation: Observation { nodes },
+            converged,
+            waiting,
+            leader,
+            last_operation: None,
+        }
+    }
+}
+
+impl Inside {
+    /// What a cluster that changes its shape waits for.
+    fn on_its_way(&self, group: &Record) -> Option<Waiting> {
+        let (vacant, want) = (u32::try_from(group.vacant().count()).expect("few"), group.spec.nodes());
+        let nodes: Vec<NodeId> = group.surplus().collect();
+        match () {
+            () if vacant > 0 => Some(Waiting::MembersMissing { have: want - vacant, want }),
+            () if self.spread.get(&group.cluster) != Some(&group.spec.shards) => {
+                Some(Waiting::MovingSlots { from: 0, to: 1, left: 100 })
+            }
+            () if !nodes.is_empty() => Some(Waiting::MembersSurplus { nodes }),
+            () => None,
+        }
     }
 }
 
@@ -119,7 +182,10 @@ impl Agents for World {
         let group = inside.group_of(node).map(|group| inside.stale.get(&node).unwrap_or(group));
         Ok(NodeReply {
             record: group.or_else(|| inside.invitations.get(&node)).cloned(),
-            node: node_observation(ServerState::Stopped, inside.version_of(node)),
+            node: node_observation(
+                group.map_or(ServerState::Stopped, |group| inside.server(group, node)),
+                inside.version_of(node),
+            ),
             founded: group.is_some(),
             now: inside.clocks.get(&node).copied(),
         })
