@@ -5,6 +5,8 @@ pub(crate) mod list;
 mod model;
 mod plan;
 mod private;
+mod report;
+mod rotate;
 mod spec;
 mod state;
 
@@ -114,11 +116,12 @@ impl Resource for Clusters {
         step!("cluster.update: about to begin");
         let updated = client.manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
-        if let Ok(view) = &updated {
+        if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &updated {
             private::keep(cx, view);
+            report::tell(cx, &prior.last_operation, view);
         }
         match updated {
-            Ok(view) => Ok(plan.planned.updated(&view)),
+            Ok(view) => Ok(plan.planned.updated(&prior, &view)),
             Err(Unfinished { failure, view: Some(view) }) => {
                 // What is Terraform's alone is as it was asked for.
                 let Cluster { deletion_protection, timeouts, .. } = plan.planned;

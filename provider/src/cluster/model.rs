@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tfkit::{Attr, Model, Timeouts};
 
+use super::report::LastOperation;
+
 /// A Redis or Valkey cluster that runs itself. Its agents start it, keep it running and make every change that this
 /// configuration asks for; Terraform only says what is wanted.
 ///
@@ -19,22 +21,26 @@ pub(crate) struct Cluster {
     /// Name of the cluster, unique on its platform. It cannot be changed.
     #[tf(required, validate = super::spec::name, says = "1 to 40 lowercase letters, digits and hyphens")]
     pub(crate) name: String,
-    /// `redis` or `valkey`.
+    /// `redis` or `valkey`. It can be changed where the servers' releases allow it, as the version can.
     #[tf(required, validate = super::spec::engine, says = "`redis` or `valkey`")]
     pub(crate) engine: String,
     /// A line such as `7.0`, which means its newest patch that can be had, or an exact version such as `7.0.15`.
-    /// A line never shows a difference when a newer patch runs.
+    /// A line never shows a difference when a newer patch runs. Another version than the one that runs has the servers go over to it,
+    /// one at a time and without losing a write, up or down, where there is a way; the plan says how, or refuses with the reason.
     #[tf(required, validate = super::spec::version, says = "a line such as `7.0` or a version such as `7.0.15`")]
     pub(crate) version: String,
-    /// Number of shards. Each has one primary and holds its part of the keys. It cannot be changed in this release.
+    /// Number of shards, 1 to 100. Each has one primary and holds its part of the keys. With another number, nodes are added or
+    /// removed and slots move with their keys, while all of them are served and no write is lost; the plan says how many move, and
+    /// refuses fewer shards where the data would not fit.
     #[tf(default = 1)]
     pub(crate) shards: i64,
-    /// Replicas of each primary, 0 to 5. Without any, the death of a machine takes its part of the keys with it. It cannot be
-    /// changed in this release.
+    /// Replicas of each primary, 0 to 5. Without any, the death of a machine takes its part of the keys with it. It can be changed
+    /// at any time: a new replica copies its shard, and a primary that is to be removed hands over first.
     #[tf(default = 0)]
     pub(crate) replicas_per_shard: i64,
     /// Memory for data on each node (`maxmemory`), such as `256MiB` or `4GiB`. The process needs more than that for its
-    /// buffers and while it saves.
+    /// buffers and while it saves. It is changed live; less than the fullest node uses is refused, unless `maxmemory-policy` lets
+    /// servers remove any key (`allkeys-...`).
     #[tf(required, validate = super::spec::memory, says = "a size such as `256MiB`")]
     pub(crate) memory: String,
     /// Configuration of the servers by the names that Redis and Valkey give it, such as `maxmemory-policy`. Values are
@@ -54,6 +60,11 @@ pub(crate) struct Cluster {
     /// in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it.
     #[tf(optional)]
     pub(crate) metrics_readers: Option<BTreeSet<String>>,
+    /// Public keys of operators besides the one of whoever applies (`operator_key` of the provider), spelt as in `metrics_readers`: each of
+    /// them may do everything. The key in use always stays one. A change of this list takes all others away; as long as it stays as it is,
+    /// nobody loses access. To replace a key, list the new one, apply, use the new one in the provider, and remove it from the list.
+    #[tf(optional)]
+    pub(crate) operator_keys: Option<BTreeSet<String>>,
     /// When the cluster may be disturbed, and which upgrades it takes by itself: the `definition` of a
     /// `justmanage_maintenance_window`, or such a text written out (`Sun 02:00-03:00 Asia/Kolkata; upgrade patch`). In this release
     /// it is kept with the cluster, and nothing acts on it yet: changes are made when they are applied.
@@ -63,6 +74,11 @@ pub(crate) struct Cluster {
     /// written out. **In this release it is kept with the cluster, and nothing acts on it yet: no backup is made.**
     #[tf(optional, validate = super::spec::backup_policy, says = "a definition of a backup policy")]
     pub(crate) backup_policy: Option<String>,
+    /// What is to be replaced by something new, under connections that live on. Each word stands for one thing, and another word than
+    /// before has that replaced once; which word it is says nothing, so a date is a good one. Without a word nothing is asked for. The
+    /// guide on rotation says what happens, and in which order.
+    #[tf(optional)]
+    pub(crate) rotate: Option<Rotate>,
     /// Refuses to destroy the cluster once it has served, so that no destroy takes the data along by mistake. Set it to `false` and
     /// apply, then destroy. It never hinders replacing a cluster that was not made to the end.
     #[tf(default = true)]
@@ -80,7 +96,8 @@ pub(crate) struct Cluster {
     /// `justmanage_redis_cluster`.
     #[tf(computed, keep)]
     pub(crate) endpoints: Attr<Vec<String>>,
-    /// Certificate (PEM) of the cluster's own authority: what clients trust.
+    /// Certificate (PEM) of the cluster's own authority: what clients trust. While one authority follows another, the certificates of
+    /// both, the new one last.
     #[tf(computed, keep)]
     pub(crate) ca_certificate: Attr<String>,
     /// The lowest version that the servers run now.
@@ -96,15 +113,47 @@ pub(crate) struct Cluster {
     /// Why it is not converged, in sentences; empty when it is.
     #[tf(computed)]
     pub(crate) waiting_on: Attr<Vec<String>>,
-    /// Changes that wait for their window, in sentences. They are never a difference in a plan.
+    /// Changes that wait for their time, in sentences. They are never a difference in a plan.
     #[tf(computed)]
     pub(crate) pending: Attr<Vec<String>>,
+    /// What the last change did to servers that run, or what the planned one does: a sentence for each part of it, such as
+    /// `memory 64MiB -> 96MiB: live`, `shards 3 -> 4: data move (4096 slots)` or `config io-threads: rolling restart of 6 nodes, 3 handovers`. By the configuration alone; what
+    /// only the servers can tell is in the plan's warnings.
+    #[tf(computed, keep)]
+    pub(crate) impact: Attr<Vec<String>>,
     /// Known holes of what runs now, by their CVE ids, with the release that closes each. Of packages whose holes are not known,
     /// nothing is said.
     #[tf(computed)]
     pub(crate) known_vulnerabilities: Attr<Vec<String>>,
+    /// What the last operation that disturbed nodes came to, such as a rolling restart: whether a write was lost, for how long writes
+    /// stopped, how long each step took. Null as long as there was none.
+    #[tf(computed)]
+    pub(crate) last_operation: Attr<LastOperation>,
 }
 
 /// Processes of the machine that Terraform runs on.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct Local {}
+
+/// What is to be replaced by something new.
+#[derive(Clone, Debug, Default, Model)]
+pub(crate) struct Rotate {
+    /// The certificates of all servers, by new ones of the same authority. The agents also renew them by themselves, before two
+    /// thirds of their 90 days are over.
+    #[tf(optional, validate = super::rotate::word, says = "1 to 64 printable characters")]
+    pub(crate) certificates: Option<String>,
+    /// The certificate authority: `ca_certificate` has the old and the new certificate from the apply on, and clients are to trust both;
+    /// after `authority_grace` the servers show certificates of the new one, and then the old one is trusted no more. The agents
+    /// see it through with Terraform switched off. They also do it by themselves after two thirds of its ten years, with a year of
+    /// grace.
+    #[tf(optional, validate = super::rotate::word, says = "1 to 64 printable characters")]
+    pub(crate) authority: Option<String>,
+    /// The password by which replicas log in to their primaries, which nobody but the agents knows: all servers accept a new one, then
+    /// use it, then the old one is accepted no more. No link is cut.
+    #[tf(optional, validate = super::rotate::word, says = "1 to 64 printable characters")]
+    pub(crate) replication_password: Option<String>,
+    /// How long clients have to learn to trust a new authority, such as `24h` (the default), `90m` or `7d`; at most `90d`. With `0s`
+    /// a client that knows only the old one cannot connect anew from then on. It may be changed meanwhile.
+    #[tf(optional, validate = super::rotate::grace, says = "a span of time such as `24h`, at most `90d`")]
+    pub(crate) authority_grace: Option<String>,
+}

@@ -4,11 +4,14 @@
 mod agents;
 mod holes;
 mod idle;
+mod impact;
+mod release;
+mod shape;
 mod warnings;
 
-use justmanage_core::artefacts::Choice;
-use justmanage_core::manager::{Observed, refuse_change};
-use justmanage_model::{Bytes, ClusterName, ClusterSpec, Failure, FieldPath, Release, Testing};
+use justmanage_core::ClusterView;
+use justmanage_core::manager::{Observed, Usage, refuse_change, refuse_fit};
+use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Testing};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
@@ -24,37 +27,70 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         false => cx.client()?.testing,
     };
     let (name, to) = spec::wanted(&planned, testing)?;
-    let Some(prior) = &change.prior else { return create(cx, &to).await };
+    let Some(prior) = &change.prior else {
+        change.planned.impact = Attr::Known(Vec::new());
+        return create(cx, &to).await;
+    };
     let Some(prior) = known(prior) else { return Ok(()) };
     let (prior_name, from) = spec::wanted(&prior, testing)?;
     let running = private::release(cx);
-    refuse((&prior_name, &from), (&name, &to), running.as_ref())?;
+    refuse((&prior_name, &from), (&name, &to))?;
+    let reshapes = Shape::of(&from) != Shape::of(&to);
+    // What is there now is only asked for where it matters.
+    let seen = if reshapes || to.memory < from.memory { seen(cx, &prior).await } else { None };
+    let usage = seen.as_ref().map(Usage::of);
+    if let Some(failure) = usage.as_ref().and_then(|usage| refuse_fit(&from, &to, usage)) {
+        return Err(diagnostics::error(&failure).into());
+    }
+    let over = release::change(cx, &prior, running.as_ref(), (&from, &to)).await?;
     show_unfinished(change);
     if from == to {
         keep_what_is_seen(change);
+        if change.planned.impact.is_unknown() {
+            change.planned.impact = Attr::Known(Vec::new());
+        }
+    } else {
+        let said = impact::impact(&from, &to).into_iter().map(Attr::Known);
+        change.planned.impact = Attr::Known(said.collect());
+    }
+    if from.rotate.authority != to.rotate.authority || from.rotate.authority_grace != to.rotate.authority_grace {
+        change.planned.ca_certificate = Attr::unknown();
     }
     let missing = private::missing(cx);
     if !missing.is_empty() {
         cx.report(warnings::replaced(&missing, &to));
-        // A new machine may have another address.
+    }
+    // Nodes come, or go, or a new machine has another address. (As long as agents move slots, nobody has to do anything.)
+    let works = from != to || change.prior.as_ref().is_some_and(|prior| prior.converged.known() == Some(&false));
+    if reshapes || !missing.is_empty() || works && private::reshaping(cx) {
         change.planned.endpoints = Attr::unknown();
     }
     agents::show_upgrade(cx, change).await?;
-    report(cx, warnings::restarts(&from, &to));
-    if to.memory < from.memory {
-        report(cx, warnings::less_memory(&from, &to, used(cx, &prior).await));
+    match (&over, &running) {
+        (Some(over), Some(running)) => report(cx, [release::warning(running, over, &to)]),
+        _ => report(cx, warnings::restarts(&from, &to)),
     }
-    report(cx, running.and_then(|running| holes::of_running(&to, &running)));
+    if reshapes {
+        report(cx, warnings::new_shape(&from, &to));
+        report(cx, shape::warnings(&from, &to, seen.as_ref()));
+    }
+    if to.memory < from.memory {
+        report(cx, warnings::less_memory(&from, &to, usage.as_ref()));
+    }
+    match over {
+        Some(over) => report(cx, holes::of_new(&to, &over)),
+        None => report(cx, running.and_then(|running| holes::of_running(&to, &running))),
+    }
     Ok(())
 }
 
-/// Memory of the node that uses most of it, if it can be asked now.
-async fn used(cx: &Context, prior: &Cluster) -> Option<Bytes> {
+/// The cluster as it is, if it can be asked now.
+async fn seen(cx: &Context, prior: &Cluster) -> Option<ClusterView> {
     if cx.provider_config_unknown() {
         return None;
     }
     match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
-        Ok(Observed::Here(view)) => view.nodes.iter().filter_map(|node| node.memory).max(),
+        Ok(Observed::Here(view)) => Some(*view),
         _ => None,
     }
 }
@@ -69,16 +105,7 @@ async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
     if cx.provider_config_unknown() {
         return Ok(());
     }
-    let manager = &cx.client()?.manager;
-    if spec::is_old(spec.engine, spec.version) && !spec.testing.old_releases {
-        let offered = justmanage_releases::check_target(spec.engine, spec.version);
-        return Err(offered.map_or_else(Diagnostics::new, |failure| diagnostics::error(&failure).into()));
-    }
-    let choice = manager.artefacts().choose(manager.platform(), spec).await;
-    let release = match choice.map_err(|failure| diagnostics::error(&failure))? {
-        Choice::Present(program) => program.release,
-        Choice::Fetch { version, .. } => Release::new(spec.engine, version),
-    };
+    let release = release::chosen(cx, spec).await?;
     report(cx, holes::of_new(spec, &release));
     Ok(())
 }
@@ -96,6 +123,7 @@ fn show_unfinished(change: &mut PlanChange<Cluster>) {
         change.planned.version_actual = Attr::unknown();
         change.planned.pending = Attr::unknown();
         change.planned.known_vulnerabilities = Attr::unknown();
+        change.planned.last_operation = Attr::unknown();
         // What was never seen will be; what was seen stays.
         if !prior.endpoints.is_known() {
             change.planned.endpoints = Attr::unknown();
@@ -118,13 +146,13 @@ fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
     change.planned.waiting_on = prior.waiting_on.clone();
     change.planned.pending = prior.pending.clone();
     change.planned.known_vulnerabilities = prior.known_vulnerabilities.clone();
+    change.planned.last_operation = prior.last_operation.clone();
 }
 
 /// Changes that cannot be made are refused before anything is.
 fn refuse(
     (prior_name, from): (&ClusterName, &ClusterSpec),
     (name, to): (&ClusterName, &ClusterSpec),
-    running: Option<&Release>,
 ) -> Result<(), Diagnostics> {
     if prior_name != name {
         let failure = Failure::at(
@@ -138,7 +166,7 @@ fn refuse(
         ));
         return Err(diagnostics::error(&failure).into());
     }
-    match refuse_change(from, to, running) {
+    match refuse_change(from, to) {
         Some(failure) => Err(diagnostics::error(&failure).into()),
         None => Ok(()),
     }

@@ -9,6 +9,10 @@ use super::Context;
 const MISSING: &str = "missing";
 /// What runs, with the package that it is of: servers do not know that themselves.
 const RELEASE: &str = "release";
+/// What servers come from, as long as not all run what they go over to.
+const PREVIOUS: &str = "previous";
+/// It is on its way from one shape to another: nodes will come or go.
+const RESHAPING: &str = "reshaping";
 
 /// Keeps what was seen.
 pub(super) fn keep(cx: &Context, view: &ClusterView) {
@@ -17,9 +21,23 @@ pub(super) fn keep(cx: &Context, view: &ClusterView) {
         Ok(text) if !seats.is_empty() => cx.set_private(MISSING, text),
         _ => cx.remove_private(MISSING),
     }
-    if let Some(Ok(text)) = view.record.as_ref().map(|record| serde_json::to_vec(&record.release)) {
+    let Some(record) = &view.record else { return };
+    if let Ok(text) = serde_json::to_vec(&record.release) {
         cx.set_private(RELEASE, text);
     }
+    match record.previous.as_ref().map(|previous| serde_json::to_vec(&previous.release)) {
+        Some(Ok(text)) => cx.set_private(PREVIOUS, text),
+        _ => cx.remove_private(PREVIOUS),
+    }
+    match record.reshaping.is_some() || !record.retired.is_empty() {
+        true => cx.set_private(RESHAPING, b"true".to_vec()),
+        false => cx.remove_private(RESHAPING),
+    }
+}
+
+/// Whether nodes were about to come or go at the last look.
+pub(super) fn reshaping(cx: &Context) -> bool {
+    cx.private(RESHAPING).is_some()
 }
 
 /// Seats whose machines were gone at the last look.
@@ -27,7 +45,12 @@ pub(super) fn missing(cx: &Context) -> Vec<Seat> {
     cx.private(MISSING).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
-/// What runs, if it was seen.
+/// What runs, or is gone over to, if it was seen.
 pub(super) fn release(cx: &Context) -> Option<Release> {
     cx.private(RELEASE).and_then(|text| serde_json::from_slice(&text).ok())
+}
+
+/// What servers come from, if not all have gone over.
+pub(super) fn previous(cx: &Context) -> Option<Release> {
+    cx.private(PREVIOUS).and_then(|text| serde_json::from_slice(&text).ok())
 }

@@ -1,14 +1,16 @@
 //! From attributes to what the core understands, and the checks of everything that is known at plan time.
 
+use std::collections::BTreeSet;
+
 use justmanage_model::failure::Invalid;
 use justmanage_model::{
-    BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Line, MaintenanceWindow, MilliCpus,
-    OnCrash, Pin, Place, ReleaseTarget, Testing,
+    BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Interval, Line, MaintenanceWindow,
+    MilliCpus, OnCrash, Pin, Place, ReleaseTarget, Testing,
 };
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Path, Value};
 
-use super::Cluster;
+use super::{Cluster, rotate};
 use crate::diagnostics;
 use crate::meaning::same;
 
@@ -81,17 +83,21 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         place: Place::Local,
         on_crash: OnCrash::default(),
         cpus: None,
-        metrics_readers: std::collections::BTreeSet::new(),
+        metrics_readers: BTreeSet::new(),
+        operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        rotate: Default::default(),
         testing: Testing::default(),
     };
     for failure in spec.validate() {
         report.push(diagnostics::error(&failure));
     }
-    for reader in view.metrics_readers.known().into_iter().flatten().filter_map(tfkit::Attr::known) {
-        if let Err(invalid) = reader.parse::<Pin>() {
-            report.push(diagnostics::error(&invalid.at(FieldPath::of("metrics_readers"))));
+    for (name, keys) in [("metrics_readers", &view.metrics_readers), ("operator_keys", &view.operator_keys)] {
+        for key in keys.known().into_iter().flatten().filter_map(tfkit::Attr::known) {
+            if let Err(invalid) = key.parse::<Pin>() {
+                report.push(diagnostics::error(&invalid.at(FieldPath::of(name))));
+            }
         }
     }
 }
@@ -110,7 +116,9 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
     };
     let window = model.maintenance_window.as_deref().map(window_of).transpose();
     let backup = model.backup_policy.as_deref().map(str::parse::<BackupPolicy>).transpose();
-    let readers = model.metrics_readers.iter().flatten().map(|text| text.parse::<Pin>());
+    let pins = |keys: &Option<BTreeSet<String>>| {
+        keys.iter().flatten().map(|text| text.parse::<Pin>()).collect::<Result<BTreeSet<_>, _>>()
+    };
     let spec = ClusterSpec {
         engine: model.engine.parse().map_err(at("engine"))?,
         version: model.version.parse().map_err(at("version"))?,
@@ -121,9 +129,11 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         place: Place::Local,
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
         cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
-        metrics_readers: readers.collect::<Result<_, _>>().map_err(at("metrics_readers"))?,
+        metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
+        operator_keys: pins(&model.operator_keys).map_err(at("operator_keys"))?,
         maintenance_window: window.map_err(at("maintenance_window"))?,
         backup_policy: backup.map_err(at("backup_policy"))?,
+        rotate: rotate::wanted(model.rotate.as_ref())?,
         testing,
     };
     let name = model.name.parse().map_err(at("name"))?;
@@ -159,6 +169,7 @@ pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
     (is("memory") && same::<Bytes>(one, other))
         || (is("cpus") && same::<MilliCpus>(one, other))
         || (is("maintenance_window") && same::<MaintenanceWindow>(one, other))
+        || (*path == Path::attribute("rotate").attr("authority_grace") && same::<Interval>(one, other))
         || (is("backup_policy") && same::<BackupPolicy>(one, other))
 }
 

@@ -1,13 +1,14 @@
 //! From what the core sees to attributes.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use justmanage_core::{ClusterView, Locator};
-use justmanage_model::{Bytes, Record};
+use justmanage_model::{Bytes, Pin, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
-use super::{Cluster, spec};
+use super::{Cluster, report, rotate, spec};
 
 impl Cluster {
     /// Where it is found.
@@ -47,13 +48,23 @@ impl Cluster {
             self.pending = view.pending.clone().into();
             self.known_vulnerabilities = view.known_vulnerabilities.clone().into();
         }
+        if let Some(report) = report::newer(&self.last_operation, view) {
+            self.last_operation = report.into();
+        }
         self.settle();
         self
     }
 
     /// As [`Cluster::seen`], after an update as planned: what the plan promised stays as promised. A node that was lost between
     /// plan and apply may have a new address by now; the next refresh shows it.
-    pub(super) fn updated(self, view: &ClusterView) -> Self {
+    pub(super) fn updated(mut self, prior: &Self, view: &ClusterView) -> Self {
+        let report = match self.last_operation.is_unknown() {
+            true => {
+                self.last_operation = prior.last_operation.clone();
+                None
+            }
+            false => Some(self.last_operation.clone()),
+        };
         let promised = (self.endpoints.clone(), self.ca_certificate.clone());
         let agents = self.agent_version.clone();
         let mut cluster = self.seen(view);
@@ -65,6 +76,9 @@ impl Cluster {
         }
         if !agents.is_unknown() {
             cluster.agent_version = agents;
+        }
+        if let Some(report) = report {
+            cluster.last_operation = report;
         }
         cluster
     }
@@ -95,8 +109,10 @@ impl Cluster {
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
             cpus: None,
             metrics_readers: None,
+            operator_keys: None,
             maintenance_window: None,
             backup_policy: None,
+            rotate: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
             timeouts: None,
@@ -108,7 +124,9 @@ impl Cluster {
             converged: Attr::Null,
             waiting_on: Attr::Null,
             pending: Attr::Null,
+            impact: Vec::new().into(),
             known_vulnerabilities: Attr::Null,
+            last_operation: Attr::Null,
         };
         cluster.take(record);
         cluster
@@ -139,12 +157,11 @@ impl Cluster {
         }
         self.on_crash = spec::crash_text(spec.on_crash).to_owned();
         keep_or_take(&mut self.cpus, spec.cpus.as_ref());
-        let readers = spec.metrics_readers.iter().map(ToString::to_string).collect();
-        if self.metrics_readers.clone().unwrap_or_default() != readers {
-            self.metrics_readers = Some(readers);
-        }
+        keep_or_take_keys(&mut self.metrics_readers, &spec.metrics_readers);
+        keep_or_take_keys(&mut self.operator_keys, &spec.operator_keys);
         keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
         keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
+        rotate::keep_or_take(&mut self.rotate, &spec.rotate);
     }
 
     /// What is still unknown after all was said becomes null: a state is wholly known.
@@ -159,7 +176,12 @@ impl Cluster {
         null(&mut self.version_actual);
         null(&mut self.agent_version);
         null(&mut self.pending);
+        // Of a state that is older than this attribute, or of an import, no change is known.
+        if !self.impact.is_known() {
+            self.impact = Vec::new().into();
+        }
         null(&mut self.known_vulnerabilities);
+        null(&mut self.last_operation);
     }
 }
 
@@ -167,6 +189,14 @@ impl Cluster {
 fn keep_or_take<T: PartialEq + ToString + FromStr>(written: &mut Option<String>, kept: Option<&T>) {
     if written.as_deref().and_then(|text| text.parse().ok()).as_ref() != kept {
         *written = kept.map(ToString::to_string);
+    }
+}
+
+/// The same for a set of public keys; none are none, whether they are left out or an empty set is written.
+fn keep_or_take_keys(written: &mut Option<BTreeSet<String>>, kept: &BTreeSet<Pin>) {
+    let kept: BTreeSet<String> = kept.iter().map(ToString::to_string).collect();
+    if written.clone().unwrap_or_default() != kept {
+        *written = Some(kept);
     }
 }
 

@@ -162,5 +162,6 @@ fn what(event: &Event) -> String {
         Event::StartedEmpty => "the server came back empty".to_owned(),
         Event::Leader(Some(node)) => format!("the agent of {node} leads"),
         Event::Leader(None) => "no agent leads".to_owned(),
+        Event::Operation(report) => format!("an operation is over: {report}"),
     }
 }

@@ -12,6 +12,7 @@ mod policies;
 mod protection;
 mod releases;
 mod rows;
+mod shapes;
 mod timeouts;
 mod users;
 mod world;

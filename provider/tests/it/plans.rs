@@ -10,21 +10,17 @@ use crate::world::{World, cluster, one, refused};
 async fn what_cannot_be_changed_is_refused_by_the_plan() {
     let mut world = World::new().await;
     let state = world.made(&cluster(&[])).await;
-    for (attribute, value) in [
-        ("shards", Value::from(4)),
-        ("shards", 2.into()),
-        ("replicas_per_shard", 2.into()),
-        ("replicas_per_shard", 0.into()),
-        ("version", "7.2".into()),
-        ("version", "7.0.11".into()),
-        ("name", "other".into()),
-    ] {
-        let error = refused(world.plan(Some(&state), &cluster(&[(attribute, value.clone())])).await);
-        assert_eq!(error.summary, "Change not possible in place", "{attribute} = {value:?}");
-        assert_eq!(error.path, Path::attribute(attribute));
-    }
-    let engine = cluster(&[("engine", "valkey".into()), ("version", "8.0".into())]);
-    assert_eq!(refused(world.plan(Some(&state), &engine).await).path, Path::attribute("engine"));
+    let name = ("name", Value::from("other"));
+    let error = refused(world.plan(Some(&state), &cluster(std::slice::from_ref(&name))).await);
+    assert_eq!((error.summary.as_str(), error.path), ("Change not possible in place", Path::attribute("name")));
+    let many = cluster(&[("shards", 100.into()), ("replicas_per_shard", 0.into())]);
+    let error = refused(world.plan(Some(&state), &many).await);
+    assert_eq!((error.summary.as_str(), error.path), ("Too many nodes on the way", Path::attribute("shards")));
+    assert!(error.detail.contains("103 of them, and 100 are possible"), "{}", error.detail);
+    // Another version can be gone over to, where there is one.
+    let version = cluster(&[("version", "7.2".into())]);
+    let error = refused(world.plan(Some(&state), &version).await);
+    assert_eq!((error.summary.as_str(), &error.path), ("Server program not found", &Path::attribute("version")));
 }
 
 #[tokio::test]
@@ -84,13 +80,63 @@ async fn a_change_that_restarts_servers_or_may_not_hold_the_data_says_so() {
     assert_eq!(warning.summary, "Rolling restart");
     assert_eq!(warning.path, Path::attribute("config").key("io-threads"));
 
-    world.stage.uses(world.stage.nodes()[2], Bytes::mib(100));
+    let fullest = world.stage.nodes()[2];
+    world.stage.promote(fullest);
+    world.stage.uses(fullest, Bytes::mib(100));
     let fits = world.plan(Some(&state), &cluster(&[("memory", "128MiB".into())])).await.expect("plan");
     assert!(fits.warnings.is_empty(), "{:?}", fits.warnings);
-    let less = world.plan(Some(&state), &cluster(&[("memory", "64MiB".into())])).await.expect("plan");
-    let warning = one(&less.warnings, Severity::Warning);
+    let less = |policy: &str| {
+        cluster(&[("memory", "64MiB".into()), ("config", Value::map([("maxmemory-policy", policy.into())]))])
+    };
+    for policy in ["noeviction", "volatile-lru"] {
+        let error = refused(world.plan(Some(&state), &less(policy)).await);
+        assert_eq!(
+            (error.summary.as_str(), &error.path),
+            ("Data do not fit into less memory", &Path::attribute("memory"))
+        );
+        assert!(error.detail.contains("uses 100 MiB") && error.detail.contains("Set memory to 100MiB"), "{error:?}");
+    }
+    let evicts = world.plan(Some(&state), &less("allkeys-lru")).await.expect("plan");
+    let warning = one(&evicts.warnings, Severity::Warning);
     assert_eq!(warning.path, Path::attribute("memory"));
-    assert!(warning.detail.contains("uses 100MiB") && warning.detail.contains("refuses writes"), "{}", warning.detail);
+    assert!(warning.detail.contains("removes keys by that policy, at once: about 36 MiB"), "{}", warning.detail);
+}
+
+/// A new authority by this word, with this grace.
+fn rotate(word: &str, grace: &str) -> Value {
+    Value::object([
+        ("certificates", Value::Null),
+        ("authority", word.into()),
+        ("replication_password", Value::Null),
+        ("authority_grace", grace.into()),
+    ])
+}
+
+#[tokio::test]
+async fn a_rotation_is_asked_for_once_and_spelt_as_one_likes() {
+    let mut world = World::new().await;
+    let state = world.made(&cluster(&[])).await;
+    let asks = cluster(&[("rotate", rotate("2026-11", "24h"))]);
+    let plan = world.plan(Some(&state), &asks).await.expect("plan");
+    assert!(
+        crate::world::get(&plan.planned, "ca_certificate").is_unknown(),
+        "it may be another one: {:?}",
+        plan.planned
+    );
+    let done = world.apply(Some(&state), &asks).await;
+    assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
+    let asked = world.stage.record().spec.rotate;
+    assert_eq!(asked.authority.as_deref(), Some("2026-11"));
+    let state = world.refreshed(&done.state.expect("a state")).await;
+    let said = crate::world::texts(&state.value, "impact");
+    assert_eq!(said, ["rotate.authority: live", "rotate.authority_grace: live"]);
+    for same in [asks, cluster(&[("rotate", rotate("2026-11", "1d"))])] {
+        assert!(world.plan(Some(&state), &same).await.expect("plan").is_empty(), "it was asked for before");
+    }
+    // Nothing is asked for any more, and nothing is taken back.
+    let done = world.apply(Some(&state), &cluster(&[])).await;
+    assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
+    assert!(world.stage.record().spec.rotate.is_nothing());
 }
 
 #[tokio::test]
@@ -105,7 +151,11 @@ async fn what_is_not_valid_is_blamed_at_its_attribute() {
         ("cpus", "many".into()),
         ("cpus", "0".into()),
         ("metrics_readers", Value::set_of(["me"])),
+        ("operator_keys", Value::set_of(["me"])),
         ("memory", "1MiB".into()),
+        ("rotate", rotate("", "24h")),
+        ("rotate", rotate("2026-11", "91d")),
+        ("rotate", rotate("2026-11", "soon")),
     ] {
         let errors = world.host.validate(crate::world::CLUSTER, &cluster(&[(attribute, value.clone())])).await;
         let errors = errors.expect("an answer");

@@ -209,6 +209,15 @@ async fn an_import_of_a_matching_configuration_has_no_difference() {
         ("cpus", "1.5".into()),
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
         ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
+        (
+            "rotate",
+            Value::object([
+                ("certificates", Value::from("2026-11")),
+                ("authority", Value::Null),
+                ("replication_password", Value::from("2026-11")),
+                ("authority_grace", Value::from("90m")),
+            ]),
+        ),
     ]);
     let made = world.made(&config).await;
     let imported = world.host.import(CLUSTER, "local/cache").await.expect("import");

@@ -42,6 +42,22 @@ impl World {
         self.configure(more).await.expect("configure");
     }
 
+    /// The provider is killed when it passes this step for the first time.
+    pub(crate) async fn dies_at(&mut self, step: &str) {
+        let steps = self.home.path().join("steps");
+        std::fs::create_dir_all(&steps).expect("a directory");
+        std::fs::write(steps.join("kill"), format!("self 1 terraform-provider-justmanage: {step}")).expect("an order");
+        let _ = std::fs::remove_file(steps.join("killed"));
+        self.restart(&[]).await;
+    }
+
+    /// Whether it was, and another run of Terraform follows.
+    pub(crate) async fn has_died(&mut self) -> bool {
+        let killed = self.home.path().join("steps/killed").exists();
+        self.restart(&[]).await;
+        killed
+    }
+
     pub(crate) async fn configure(&mut self, more: &[(&str, Value)]) -> Result<Diagnostics, HostError> {
         let programs = self.stage.programs();
         let clusters = self.stage.clusters();
@@ -96,6 +112,8 @@ async fn start(stage: &Stage, home: &std::path::Path) -> Host {
         .env_remove("XDG_DATA_HOME")
         .env("JUSTMANAGE_AGENT", stage.agent())
         .env("JUSTMANAGE_OPERATOR_KEY", stage.operator_key());
+    let steps = home.join("steps");
+    let launch = if steps.exists() { launch.env("JUSTMANAGE_STEPS", steps) } else { launch };
     launch.start().await.expect("the provider starts")
 }
 

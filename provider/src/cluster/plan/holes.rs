@@ -29,8 +29,14 @@ pub(super) fn of_running(spec: &ClusterSpec, running: &Release) -> Option<Diagno
     let holes = known.certain();
     let remedies: Vec<Remedy> = remedies(running, holes).into_iter().filter(Remedy::in_line).collect();
     let cure = cure(running, holes, &remedies)?;
-    let now =
-        "This release does not change the version of a running cluster: a cluster that is made anew has it.".to_owned();
+    let patch = remedies.iter().find_map(|remedy| match remedy.what {
+        Cure::Patch(version) => Some(format!(
+            "Servers go over to it, one at a time, when version = \"{version}\" is applied; to what a newer package brings, at their \
+             next restart."
+        )),
+        Cure::Package(_) | Cure::Line(_) => None,
+    });
+    let now = patch.unwrap_or_else(|| "Servers take what a newer package brings at their next restart.".to_owned());
     let said = [Some(list(running, holes)), Some(cure), pinned(spec), Some(now)];
     Some(at_version(summary(spec), said.into_iter().flatten().collect::<Vec<_>>().join("\n\n")))
 }
@@ -175,7 +181,7 @@ mod tests {
             let said = of_running(&spec(engine, asked), &release(engine, runs, package));
             assert_eq!(said.is_some(), warned, "{engine} {asked} {runs} {package:?}: {said:?}");
             if let Some(said) = said {
-                assert!(said.detail.contains("CVE-2026-") && said.detail.contains("made anew"), "{}", said.detail);
+                assert!(said.detail.contains("CVE-2026-") && said.detail.contains("Servers "), "{}", said.detail);
                 assert_eq!(said.path, Path::attribute("version"));
             }
         }

@@ -1,9 +1,10 @@
 //! What the user should know before they say yes.
 
-use justmanage_model::{Bytes, ClusterSpec, Seat};
+use justmanage_core::manager::{Usage, evicts, mib, policy};
+use justmanage_model::{ClusterSpec, Seat};
 use tfkit::{Diagnostic, Path};
 
-/// What the shape of a new cluster can stand. (It cannot be changed afterwards, so it is said when it is chosen and not again.)
+/// What the shape of a cluster can stand; said when it is chosen and not again.
 pub(super) fn shape(spec: &ClusterSpec) -> Option<Diagnostic> {
     let at = |summary: &str, detail: &str| {
         Some(Diagnostic::warning(summary, detail).at(Path::attribute("replicas_per_shard")))
@@ -77,29 +78,46 @@ pub(super) fn restarts(from: &ClusterSpec, to: &ClusterSpec) -> Option<Diagnosti
     };
     detail.push_str(nodes);
     if to.replicas_per_shard > 0 {
-        let handovers = if to.shards == 1 { "1 handover".to_owned() } else { format!("{} handovers", to.shards) };
-        detail.push_str(&format!(" In all: {} restarts, {handovers}.", to.nodes()));
+        detail.push_str(&format!(" In all: {} restarts, {}.", to.nodes(), handovers(to)));
     }
     let at = Path::attribute("config");
     let at = if to.config.contains_key(first) { at.key(first.as_str()) } else { at };
     Some(Diagnostic::warning("Rolling restart", detail).at(at))
 }
 
-/// Less memory than before: what becomes of data that do not fit any more. `used`: of the node that uses most.
-pub(super) fn less_memory(from: &ClusterSpec, to: &ClusterSpec, used: Option<Bytes>) -> Option<Diagnostic> {
+/// How many handovers a roll takes: one for each shard.
+pub(super) fn handovers(spec: &ClusterSpec) -> String {
+    if spec.shards == 1 { "1 handover".to_owned() } else { format!("{} handovers", spec.shards) }
+}
+
+/// The same of a shape that a cluster is to take, if that was not so of the one before.
+pub(super) fn new_shape(from: &ClusterSpec, to: &ClusterSpec) -> Option<Diagnostic> {
+    let before = shape(from).map(|warning| warning.summary);
+    shape(to).filter(|warning| before.as_ref() != Some(&warning.summary))
+}
+
+/// Less memory than before: what becomes of data that do not fit any more. What surely does not fit where nothing makes room was
+/// refused before.
+pub(super) fn less_memory(from: &ClusterSpec, to: &ClusterSpec, usage: Option<&Usage>) -> Option<Diagnostic> {
+    let used = usage.and_then(Usage::fullest);
     if used.is_some_and(|used| used <= to.memory) {
         return None;
     }
-    let policy = to.config.get("maxmemory-policy").map_or("noeviction", String::as_str);
-    let then = match policy.to_ascii_lowercase().as_str() {
-        "noeviction" => {
-            "With maxmemory-policy = noeviction, a server that holds more refuses writes until keys are removed.".into()
+    let policy = policy(to);
+    let then = match (evicts(to), usage) {
+        (true, Some(usage)) => format!(
+            "With maxmemory-policy = {policy}, a server that holds more removes keys by that policy, at once: about {} MiB in all.",
+            mib(usage.above(to.memory))
+        ),
+        (true, None) => {
+            format!("With maxmemory-policy = {policy}, a server that holds more removes keys by that policy, at once.")
         }
-        other => {
-            format!("With maxmemory-policy = {other}, a server that holds more removes keys by that policy, at once.")
-        }
+        (false, _) => format!(
+            "With maxmemory-policy = {policy}, a server that holds more refuses writes when there is nothing that it may remove. \
+             What the servers use could not be seen now; it is looked at again when this is applied."
+        ),
     };
-    let used = used.map(|used| format!(" The fullest node uses {}MiB.", used.get().div_ceil(1 << 20)));
+    let used = used.map(|used| format!(" The fullest node uses {} MiB.", mib(used)));
     let detail =
         format!("Each node gets {} for data instead of {}.{} {then}", to.memory, from.memory, used.unwrap_or_default());
     Some(Diagnostic::warning("Data may not fit any more", detail).at(Path::attribute("memory")))
@@ -168,12 +186,18 @@ mod tests {
     #[test]
     fn less_memory_than_is_used_says_what_becomes_of_the_data() {
         let (from, to) = (spec(3, 1), ClusterSpec { memory: Bytes::mib(32), ..spec(3, 1) });
-        assert_eq!(less_memory(&from, &to, Some(Bytes::mib(20))), None, "it fits");
-        let full = less_memory(&from, &to, Some(Bytes::mib(40))).expect("it does not fit");
-        assert!(full.detail.contains("uses 40MiB") && full.detail.contains("refuses writes"), "{}", full.detail);
+        let unseen = less_memory(&from, &to, None).expect("it may not fit");
+        assert!(unseen.detail.contains("refuses writes") && !unseen.detail.contains("fullest"), "{}", unseen.detail);
         let evicting = with(to, &[("maxmemory-policy", "allkeys-lru")]);
         let unseen = less_memory(&from, &evicting, None).expect("it may not fit");
-        assert!(unseen.detail.contains("removes keys") && !unseen.detail.contains("uses"), "{}", unseen.detail);
+        assert!(unseen.detail.contains("removes keys") && !unseen.detail.contains("fullest"), "{}", unseen.detail);
+    }
+
+    #[test]
+    fn a_shape_that_stands_less_than_the_one_before_is_named_again() {
+        assert!(new_shape(&spec(3, 1), &spec(3, 0)).is_some_and(|warning| warning.summary.contains("No copy")));
+        assert_eq!(new_shape(&spec(3, 0), &spec(4, 0)), None, "it was said when that was chosen");
+        assert_eq!(new_shape(&spec(1, 1), &spec(1, 2)), None);
     }
 
     #[test]

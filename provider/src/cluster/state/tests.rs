@@ -15,8 +15,10 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         on_crash: "failover".into(),
         cpus: None,
         metrics_readers: None,
+        operator_keys: None,
         maintenance_window: None,
         backup_policy: None,
+        rotate: None,
         deletion_protection: true,
         timeouts: None,
         local: Some(Local {}),
@@ -27,7 +29,9 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         converged,
         waiting_on: Vec::new().into(),
         pending: Vec::new().into(),
+        impact: Vec::new().into(),
         known_vulnerabilities: Vec::new().into(),
+        last_operation: Attr::Null,
     }
 }
 
