@@ -15,6 +15,7 @@
 //! | [`sightings`] | what processes showed of themselves: arguments and environment, watched |
 //! | [`logs`] | agents' logs, followed; WARN and ERROR are failures unless expected |
 //! | [`redis_client`] | a client over TLS as an ACL user |
+//! | [`load`] | clients of a whole cluster that write all the time |
 //! | [`binaries`] | provider and agent as cargo built them |
 //! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
@@ -24,6 +25,7 @@
 
 pub mod attribute;
 pub mod binaries;
+pub mod load;
 pub mod logs;
 pub mod processes;
 pub mod redis_client;

@@ -27,14 +27,18 @@ impl Login {
     /// # Errors
     /// The client's, for a refused connection, certificate or password.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let endpoint = self.endpoint.trim_start_matches("rediss://");
-        let (user, password) = (encode(&self.user), encode(&self.password));
-        let url = format!("rediss://{user}:{password}@{endpoint}");
         let trusted = TlsCertificates { client_tls: None, root_cert: Some(self.ca.clone().into_bytes()) };
-        let connection = Client::build_with_tls(url, trusted)?.get_connection_with_timeout(ANSWER)?;
+        let connection = Client::build_with_tls(self.url(), trusted)?.get_connection_with_timeout(ANSWER)?;
         connection.set_read_timeout(Some(ANSWER))?;
         connection.set_write_timeout(Some(ANSWER))?;
         Ok(connection)
+    }
+
+    /// It as a URL.
+    pub fn url(&self) -> String {
+        let endpoint = self.endpoint.trim_start_matches("rediss://");
+        let (user, password) = (encode(&self.user), encode(&self.password));
+        format!("rediss://{user}:{password}@{endpoint}")
     }
 }
 

@@ -45,6 +45,17 @@ pub fn of_line(engine: &str, line: &str) -> Server {
     })
 }
 
+/// A further patch of a release line, beside the one that [`of_line`] finds: another version, or another package of the same.
+///
+/// # Panics
+/// As there.
+pub fn patch_of_line(engine: &str, line: &str) -> Server {
+    let folder = folder().with_file_name("patches");
+    newest_in(&folder, &format!("{engine}-{line}.")).unwrap_or_else(|| {
+        panic!("no {engine} {line} in {}: run `cargo xtask servers` (or `cargo xtask test`)", folder.display())
+    })
+}
+
 /// The folder of all servers: one folder below it for each, with its `bin`.
 pub fn folder() -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME").filter(|value| Path::new(value).is_absolute()).map(PathBuf::from);

@@ -3,7 +3,7 @@
 //! `shard-writer CA-FILE USER ENDPOINT...`, the password in `WRITER_PASSWORD`. It prints a line when its first writes are
 //! acknowledged. To a line on its input it answers, once writes have gone on after the longest gap since then, with
 //! `{"gap_s": ..., "acknowledged": ..., "lost": ...}`, and ends. The gap is one client's; the others make the load of which something
-//! can be lost.
+//! can be lost. With `WRITER_GOES_ON` it goes on until a second line, however many gaps there are, and tells of the longest.
 #![allow(clippy::print_stdout, reason = "its answers are for the program that started it")]
 
 use std::io::BufRead;
@@ -27,6 +27,7 @@ const BACK_OFF: Duration = Duration::from_millis(5);
 const OTHERS: usize = 8;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
+static TOLD: AtomicBool = AtomicBool::new(false);
 static OVER: AtomicBool = AtomicBool::new(false);
 
 fn main() {
@@ -41,14 +42,17 @@ fn main() {
         let mut line = String::new();
         let _ = std::io::stdin().lock().read_line(&mut line);
         ASKED.store(true, Ordering::SeqCst);
+        let _ = std::io::stdin().lock().read_line(&mut line);
+        TOLD.store(true, Ordering::SeqCst);
     });
+    let goes_on = std::env::var_os("WRITER_GOES_ON").is_some();
     let key = key(&logins);
     let (gap, acknowledged, lost) = std::thread::scope(|scope| {
         let others: Vec<_> = (0..OTHERS)
             .map(|number| (format!("{{{key}}}:{number}"), &logins))
             .map(|(key, logins)| scope.spawn(move || (write_on(logins, &key), key)))
             .collect();
-        let (gap, acknowledged) = write(&logins, &key);
+        let (gap, acknowledged) = write(&logins, &key, goes_on);
         OVER.store(true, Ordering::SeqCst);
         let (mut sum, mut lost) = (acknowledged, acknowledged.saturating_sub(held(&logins, &key)));
         for other in others {
@@ -103,11 +107,15 @@ fn write_on(logins: &[Login], key: &str) -> u64 {
     client.number
 }
 
-/// Writes until it was asked and has gone on after the longest gap.
-fn write(logins: &[Login], key: &str) -> (Duration, u64) {
+/// Writes until it was asked and has gone on after the longest gap; or until it is told to end.
+fn write(logins: &[Login], key: &str, goes_on: bool) -> (Duration, u64) {
     let mut client = Client::new(logins);
     let (mut last, mut gap, mut since_gap) = (Instant::now(), Duration::ZERO, 0);
-    while gap == Duration::ZERO || since_gap <= ENOUGH {
+    let over = |gap: Duration, since_gap: u64| match goes_on {
+        true => TOLD.load(Ordering::SeqCst),
+        false => gap != Duration::ZERO && since_gap > ENOUGH,
+    };
+    while !over(gap, since_gap) {
         if !client.write(key) {
             continue;
         }

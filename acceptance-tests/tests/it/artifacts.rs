@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
-use acceptance_tests::{Workspace, servers};
+use acceptance_tests::Workspace;
+use acceptance_tests::servers::{self, Server};
 
 use crate::world::{CLUSTER, cluster, text};
 
@@ -41,21 +43,9 @@ fn another_version_than_there_is_names_what_there_is() {
 
 #[test]
 fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
-    // The Debian build finds its libraries beside itself; a program that is fetched has to bring none.
     let server = servers::usual("redis");
     let workspace = Workspace::new();
-    let program = workspace.root().join("redis-server");
-    fs::copy(server.bin.join("redis-server"), &program).expect("a copy");
-    let libraries = server.bin.join("../lib").canonicalize().expect("its libraries");
-    let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status().expect("patchelf");
-    assert!(patched.success());
-    let archive = workspace.root().join("redis.tar.gz");
-    let packed =
-        Command::new("tar").arg("-C").arg(workspace.root()).arg("-czf").arg(&archive).arg("redis-server").status();
-    assert!(packed.expect("tar").success());
-    let bytes = fs::read(&archive).expect("the archive");
-    let digest = Command::new("sha256sum").arg(&archive).output().expect("sha256sum").stdout;
-    let digest = String::from_utf8(digest[..64].to_vec()).expect("hexadecimal");
+    let (bytes, digest) = packed(workspace.root(), "redis", &server);
 
     let address = serve(bytes);
     let entry = |digest: &str| {
@@ -86,8 +76,26 @@ fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
     workspace.assert_nothing_left();
 }
 
+/// The server of an engine as an archive, made in a directory; and its digest. The Debian build finds its libraries beside itself; a
+/// program that is fetched has to bring none.
+pub(crate) fn packed(directory: &Path, engine: &str, server: &Server) -> (Vec<u8>, String) {
+    let name = format!("{engine}-server");
+    let program = directory.join(&name);
+    fs::copy(server.bin.join(&name), &program).expect("a copy");
+    if let Ok(libraries) = server.bin.join("../lib").canonicalize() {
+        let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status();
+        assert!(patched.expect("patchelf").success());
+    }
+    let archive = directory.join(format!("{engine}.tar.gz"));
+    let packed = Command::new("tar").arg("-C").arg(directory).arg("-czf").arg(&archive).arg(&name).status();
+    assert!(packed.expect("tar").success());
+    let digest = Command::new("sha256sum").arg(&archive).output().expect("sha256sum").stdout;
+    let digest = String::from_utf8(digest[..64].to_vec()).expect("hexadecimal");
+    (fs::read(&archive).expect("the archive"), digest)
+}
+
 /// Serves these bytes to whoever asks, until the test ends.
-fn serve(bytes: Vec<u8>) -> std::net::SocketAddr {
+pub(crate) fn serve(bytes: Vec<u8>) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     std::thread::spawn(move || {

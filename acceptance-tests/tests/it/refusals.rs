@@ -120,18 +120,11 @@ fn changes_that_cannot_be_made_are_refused_by_the_plan_and_nothing_is_replaced()
     let workspace = applied("redis");
     let file = workspace.config().join("main.tf");
     let good = std::fs::read_to_string(&file).expect("configuration");
-    for (from, to, attribute) in [
-        ("name    = \"cache\"", "name = \"other\"", "name"),
-        ("engine  = \"redis\"\n  version = \"7.0\"", "engine = \"valkey\"\n  version = \"8.0\"", "engine"),
-        ("version = \"7.0\"", "version = \"7.2\"", "version"),
-        ("local   = {}", "shards = 3\n  local = {}", "shards"),
-        ("local   = {}", "replicas_per_shard = 1\n  local = {}", "replicas_per_shard"),
-    ] {
-        let changed = good.replace(from, to);
-        assert_ne!(changed, good);
-        workspace.write("main.tf", &changed);
-        workspace.plan().fails().error(attribute, "Change not possible in place");
-    }
+    let (from, to) = ("name    = \"cache\"", "name = \"other\"");
+    let changed = good.replace(from, to);
+    assert_ne!(changed, good);
+    workspace.write("main.tf", &changed);
+    workspace.plan().fails().error("name", "Change not possible in place");
     workspace.write("main.tf", &good);
     workspace.assert_no_changes();
     workspace.destroy().ok();
