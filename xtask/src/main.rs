@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask servers | deps | test | bench | demo | docs | dist`.
+//! The project's tasks: `cargo xtask servers | matrix | deps | test | bench | demo | docs | dist`.
 //!
 //! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
 //! Invariant: a task that fails says what to do about it and exits non-zero.
@@ -10,6 +10,7 @@ mod deps;
 mod dist;
 mod docs;
 mod house;
+mod matrix;
 mod nodes;
 mod procfs;
 mod servers;
@@ -47,6 +48,8 @@ enum Task {
     Deps,
     /// Unpack Redis and Valkey from Debian packages into the cache
     Servers(servers::Options),
+    /// Measure between which releases a cluster can go, and write it to core/releases/data/hops.json
+    Matrix(matrix::Options),
     /// (started by demo and bench) Wait until standard input ends, then clean up
     #[command(hide = true)]
     CleanUpAfter { folder: PathBuf },
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::run(&options),
         Task::CleanUpAfter { folder } => demo::clean_up_after(&folder),
         Task::Servers(options) => servers::run(&options),
+        Task::Matrix(options) => matrix::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,15 +25,15 @@ const DEATHS: usize = 5;
 /// How often a machine stands still: ten seconds each, and as long until everything is at rest.
 const FREEZES: usize = 3;
 /// The writer's program, of the package `acceptance-tests`.
-const WRITER: &str = "shard-writer";
+pub(super) const WRITER: &str = "shard-writer";
 /// The password of the writer, in a cluster that lives for a minute.
-const PASSWORD: &str = "bench-password-0123456789";
+pub(super) const PASSWORD: &str = "bench-password-0123456789";
 /// How long a primary that was started takes no writes, in seconds: the servers' own `CLUSTER_WRITABLE_DELAY`.
 const WRITABLE_DELAY: f64 = 2.0;
 /// What a plan of only `terraform_data` took on the machine for which the target was set, in seconds.
 const FLOOR_THERE: f64 = 0.034;
 
-const CLUSTER: &str = r#"
+pub(super) const CLUSTER: &str = r#"
 variable "app_password" {
   type      = string
   sensitive = true
@@ -170,7 +170,7 @@ fn redis_cli_creates(folder: &Path) -> Result<f64> {
 }
 
 /// A server of the peer's; it ends with this.
-struct Server(Child);
+pub(super) struct Server(pub(super) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -220,7 +220,7 @@ fn interruption(
 }
 
 /// The nodes, once every replica has its copy: what the agents do by themselves is no difference, so no apply waits for it.
-fn at_rest(ours: &Side, apply: &[&str]) -> Result<Vec<Value>> {
+pub(super) fn at_rest(ours: &Side, apply: &[&str]) -> Result<Vec<Value>> {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         ours.run(apply)?;

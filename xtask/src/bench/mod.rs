@@ -8,6 +8,7 @@ mod many;
 mod node;
 mod raft;
 mod refresh;
+mod rolling;
 mod start;
 mod table;
 
@@ -26,7 +27,7 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, many, refresh or raft; may be given several times
+    /// Measure only this: start, framework, node, cluster, rolling, many, refresh or raft; may be given several times
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -66,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 7] = ["start", "framework", "node", "cluster", "many", "refresh", "raft"];
+const SECTIONS: [&str; 8] = ["start", "framework", "node", "cluster", "rolling", "many", "refresh", "raft"];
 
 fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
     match section {
@@ -79,6 +80,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "framework" => framework::measure(binaries, runs),
         "node" => node::measure(binaries, runs),
         "cluster" => cluster::measure(binaries),
+        "rolling" => rolling::measure(binaries, runs),
         "many" => Ok(vec![many::measure(binaries, runs)?]),
         "refresh" => Ok(vec![refresh::measure(binaries)?]),
         _ => Ok(vec![raft::measure()?]),

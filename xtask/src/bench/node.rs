@@ -65,19 +65,26 @@ pub(super) struct Side(Terraform, Vec<(&'static str, &'static str)>);
 
 impl Side {
     pub(super) fn new(folder: &Path, binaries: &Path, text: &str) -> Result<Self> {
-        let terraform = Terraform::new(folder, binaries, Install::Override)?;
         let redis = servers::ensure(servers::Need::Usual)?
             .into_iter()
             .rfind(|server| server.engine == "redis")
             .context("no Redis")?;
         let line = redis.version.rsplit_once('.').map_or(&*redis.version, |(line, _)| line);
+        Self::of(folder, binaries, &text.replace("LINE", line), &[&redis])
+    }
+
+    /// The same with these servers to choose from.
+    pub(super) fn of(folder: &Path, binaries: &Path, text: &str, servers: &[&servers::Server]) -> Result<Self> {
+        let terraform = Terraform::new(folder, binaries, Install::Override)?;
+        let found: Vec<_> =
+            servers.iter().map(|server| format!("{{ directory = \"{}\" }}", server.bin().display())).collect();
         let provider = format!(
             "terraform {{\n  required_providers {{\n    justmanage = {{ source = \"{SOURCE}\" }}\n  }}\n}}\n\
-             provider \"justmanage\" {{\n  artifacts = [{{ directory = \"{}\" }}]\n}}\n",
-            redis.bin().display()
+             provider \"justmanage\" {{\n  artifacts = [{}]\n}}\n",
+            found.join(", ")
         );
         let needed = text.contains("justmanage_");
-        let text = if needed { provider + &text.replace("LINE", line) } else { text.to_owned() };
+        let text = if needed { provider + text } else { text.to_owned() };
         fs::write(terraform.config().join("main.tf"), text)?;
         Ok(Self(terraform, Vec::new()))
     }

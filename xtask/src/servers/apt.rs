@@ -44,8 +44,8 @@ impl Apt {
         fs::write(folder.join("preferences"), PREFERENCES)?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(folder))?;
-        let apt =
-            Self { folder: folder.to_path_buf(), config, foreign: codename != "bookworm" || suite != Suite::Bookworm };
+        let own = codename == "bookworm" && matches!(suite, Suite::Bookworm | Suite::BookwormAlone);
+        let apt = Self { folder: folder.to_path_buf(), config, foreign: !own };
         shell::output(apt.command("apt-get").arg("update")).context("cannot fetch Debian's package lists")?;
         Ok(apt)
     }
@@ -103,8 +103,10 @@ fn sources_from(listed: &str, codename: &str, suite: Suite, keyring: bool) -> Re
     let (debian, security) = (mirror(codename)?, mirror(&format!("{codename}-security"))?);
     let lines: &[(&str, &str)] = match suite {
         Suite::Bookworm => &[(debian, "bookworm"), (debian, "bookworm-backports"), (security, "bookworm-security")],
+        Suite::BookwormAlone => &[(debian, "bookworm")],
         Suite::Trixie => &[(debian, "trixie"), (security, "trixie-security")],
         Suite::Sid => &[(debian, "sid"), (debian, "experimental")],
+        Suite::SidAlone => &[(debian, "sid")],
         Suite::BullseyeSecurity => &[(security, "bullseye-security")],
     };
     let signed = if keyring { format!("[signed-by={KEYRING}] ") } else { String::new() };
@@ -153,6 +155,8 @@ mod tests {
              deb http://mirror.test/debian/ bookworm-backports main\n\
              deb http://mirror.test/security/ bookworm-security main\n"
         );
+        assert_eq!(lines(Suite::BookwormAlone), "deb http://mirror.test/debian/ bookworm main\n");
+        assert_eq!(lines(Suite::SidAlone), "deb http://mirror.test/debian/ sid main\n");
         assert_eq!(lines(Suite::BullseyeSecurity), "deb http://mirror.test/security/ bullseye-security main\n");
         let signed = sources_from(listed, "bookworm", Suite::Sid, true).unwrap();
         assert!(signed.lines().all(|line| line.starts_with("deb [signed-by=/usr/share/keyrings/")), "{signed}");

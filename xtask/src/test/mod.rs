@@ -11,7 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{deps, house, servers, shell, tools};
+use crate::servers::{Need, ensure};
+use crate::{deps, house, shell, tools};
 use counts::Counts;
 use stage::Stages;
 
@@ -22,7 +23,7 @@ pub(crate) fn run() -> bool {
         stages.report();
         return false;
     }
-    stages.run("servers", || one(servers::ensure(servers::Need::Every).map(drop)));
+    stages.run("servers", || one([Need::Every, Need::Patches].into_iter().try_for_each(|need| ensure(need).map(drop))));
     stages.run("fmt", || one(stream(cargo()?.args(["fmt", "--all", "--check", "--", "--color", "never"]))));
     stages.run("deps", || one(deps::run()));
     stages.run("deny", || one(deny()));

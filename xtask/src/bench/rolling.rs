@@ -1,0 +1,130 @@
+//! Another patch for six nodes under load, there and back: how long it takes, how long writers wait, and what is lost.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::cluster::{self, CLUSTER, PASSWORD, WRITER, at_rest};
+use super::median;
+use super::node::{APPLY, DESTROY, Side};
+use super::table::{Row, Unit};
+use crate::demo::Cleaner;
+use crate::procfs;
+use crate::servers::{self, Need, Server};
+
+/// The line of which two patches can be had.
+const LINE: &str = "8.0";
+/// Shards of the cluster.
+const SHARDS: u64 = 3;
+const FLOOR: &str = "resource \"terraform_data\" \"a\" {\n  input = \"b\"\n}\n";
+
+/// Measures with the release binaries in `binaries`: as often up as down, `runs` in all.
+pub(super) fn measure(binaries: &Path, runs: usize) -> Result<Vec<Row>> {
+    let folder = tempfile::Builder::new().prefix("jm-bench-").tempdir()?.keep();
+    let cleaner = Cleaner::watch(&folder)?;
+    let (old, new) = (patch(Need::Every)?, patch(Need::Patches)?);
+    let configuration = CLUSTER.replace("\"LINE\"", "var.release");
+    let configuration = format!("variable \"release\" {{ default = \"{}\" }}\n{configuration}", old.version);
+    let ours = Side::of(&folder.join("cluster"), binaries, &configuration, &[&old, &new])?;
+    let ours = ours.with("TF_VAR_app_password", PASSWORD);
+    let floor = Side::new(&folder.join("floor"), binaries, FLOOR)?;
+    ours.run(&APPLY)?;
+    let (mut up, mut down, mut floors, mut seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    eprintln!("{runs} rolls of six nodes between redis {} and {}", old.version, new.version);
+    for run in 0..runs {
+        let (from, to) = if run % 2 == 0 { (&old, &new) } else { (&new, &old) };
+        let [before, variable] = [from, to].map(|server| format!("-var=release={}", server.version));
+        let nodes = at_rest(&ours, &[&APPLY[..], &[&before]].concat())?;
+        let writers = (0..SHARDS).map(|shard| Writer::begin(&ours, &folder, binaries, &nodes, shard));
+        let writers = writers.collect::<Result<Vec<_>>>()?;
+        floors.push(floor.run(&APPLY)?);
+        let took = ours.run(&[&APPLY[..], &[&variable]].concat())?;
+        if run % 2 == 0 {
+            up.push(took)
+        } else {
+            down.push(took)
+        }
+        for writer in writers {
+            seen.push(writer.end()?);
+        }
+    }
+    ours.run(&DESTROY)?;
+    let left = procfs::inside(&folder);
+    ensure!(left.is_empty(), "destroy left {left:?}");
+    cleaner.finish()?;
+    rows(up, down, floors, &seen)
+}
+
+/// The patch of the line that is among these servers.
+fn patch(need: Need) -> Result<Server> {
+    let servers = servers::ensure(need)?.into_iter();
+    let mut of_line =
+        servers.filter(|server| server.engine == "redis" && server.version.starts_with(&format!("{LINE}.")));
+    of_line.next_back().with_context(|| format!("no redis {LINE} among these"))
+}
+
+fn rows(up: Vec<f64>, down: Vec<f64>, floors: Vec<f64>, seen: &[Seen]) -> Result<Vec<Row>> {
+    let mut gaps: Vec<f64> = seen.iter().map(|seen| seen.gap_s).collect();
+    gaps.sort_by(f64::total_cmp);
+    let nearly_all = gaps[(gaps.len() * 99).div_ceil(100) - 1];
+    let longest = gaps.last().copied().context("nothing was measured")?;
+    let peer = Some(("an apply of nothing", median(floors)));
+    let row = |what, target, measured, peer, unit| Row { what, target, measured, peer, unit, pace: None };
+    let sum = |of: fn(&Seen) -> f64| seen.iter().map(of).sum::<f64>();
+    let mut rows = vec![row("patch upgrade of 3 + 3 under load", Some(20.0), median(up), peer, Unit::Milliseconds)];
+    if !down.is_empty() {
+        rows.push(row("  and down again, each node emptied", Some(20.0), median(down), peer, Unit::Milliseconds));
+    }
+    let of = Some(("of writers", gaps.len() as f64));
+    rows.push(row("  a writer's longest pause, median", Some(0.06), median(gaps), None, Unit::Milliseconds));
+    rows.push(row("  p99", Some(0.25), nearly_all, None, Unit::Milliseconds));
+    rows.push(row("  the longest", Some(0.5), longest, None, Unit::Milliseconds));
+    rows.push(row("  writers that paused", None, seen.len() as f64, of, Unit::Count));
+    let acknowledged = Some(("of", sum(|seen| seen.acknowledged)));
+    rows.push(row("  acknowledged writes lost", Some(0.0), sum(|seen| seen.lost), acknowledged, Unit::Count));
+    Ok(rows)
+}
+
+/// Clients of one shard, at work.
+struct Writer {
+    process: cluster::Server,
+    input: ChildStdin,
+    says: Lines<BufReader<ChildStdout>>,
+}
+
+/// What they saw.
+struct Seen {
+    gap_s: f64,
+    acknowledged: f64,
+    lost: f64,
+}
+
+impl Writer {
+    fn begin(ours: &Side, folder: &Path, binaries: &Path, nodes: &[Value], shard: u64) -> Result<Self> {
+        let ca = folder.join("ca.pem");
+        fs::write(&ca, ours.output("ca")?.as_str().context("a certificate is text")?)?;
+        let of_shard = nodes.iter().filter(|node| node["shard"] == shard);
+        let endpoints: Vec<&str> = of_shard.filter_map(|node| node["endpoint"].as_str()).collect();
+        let mut writer = Command::new(binaries.join(WRITER));
+        writer.arg(&ca).arg("app").args(&endpoints).env("WRITER_PASSWORD", PASSWORD).env("WRITER_GOES_ON", "1");
+        let process = writer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context(WRITER)?;
+        let mut process = cluster::Server(process);
+        let mut says = BufReader::new(process.0.stdout.take().context("no output")?).lines();
+        says.next().context("the writer ended")??; // its first writes are acknowledged
+        let mut input = process.0.stdin.take().context("no input")?;
+        writeln!(input, "look")?;
+        Ok(Self { process, input, says })
+    }
+
+    fn end(mut self) -> Result<Seen> {
+        writeln!(self.input, "end")?;
+        let report: Value = serde_json::from_str(&self.says.next().context("the writer ended")??)?;
+        drop(self.process);
+        let number = |key: &str| report[key].as_f64().with_context(|| format!("{key} is no number in {report}"));
+        Ok(Seen { gap_s: number("gap_s")?, acknowledged: number("acknowledged")?, lost: number("lost")? })
+    }
+}
