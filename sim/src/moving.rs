@@ -1,6 +1,5 @@
 //! Parts of the slots on their way from server to server, and the agents that see to it.
 
-use justmanage_model::record::Operation;
 use justmanage_model::slots::balance::Move;
 use justmanage_model::{Bytes, Generation, MoveTally, Seat, Slot, SlotSet, SlotWeights};
 
@@ -143,11 +142,8 @@ impl World {
         let willing = target.bus.is_primary() && source.bus.parts_of(source.bus.id).iter().all(known);
         // It writes nothing while it is handing over, and a grant of the newest Record is what the other one goes by.
         let held = source.bus.held_for.is_some() || target.bus.held_for.is_some();
-        let granted = self.agents[to].copy.grant.as_ref().is_some_and(|grant| {
-            grant.operation == Operation::Reshard
-                && grant.nodes.contains(&node_id(node))
-                && grant.nodes.contains(&node_id(to))
-        });
+        let granted =
+            self.agents[to].copy.reshard_of(node_id(to)).is_some_and(|grant| grant.nodes.contains(&node_id(node)));
         if !reached || !willing || held || !granted {
             return false;
         }

@@ -23,7 +23,6 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use justmanage_model::record::Operation;
 use justmanage_model::{Generation, Grant, MoveTally, NodeId, Record, Timestamp};
 use justmanage_record::RecordStore;
 use tokio::sync::watch;
@@ -56,11 +55,6 @@ pub struct Tools {
     pub store: Arc<dyn RecordStore>,
     /// What time it is.
     pub clock: fn() -> Timestamp,
-}
-
-/// The grant to move slots, if one is out that names a node.
-pub(crate) fn granted(record: &Record, node: NodeId) -> Option<&Grant> {
-    record.grant.as_ref().filter(|grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node))
 }
 
 /// The move that goes on, if one does, and what the last one came to.
@@ -116,7 +110,7 @@ impl Moving {
     /// Ends a move that is granted no more, before anything else is begun; and takes one up again that was ended because the
     /// server was no primary, when it is one.
     pub(crate) async fn follow(&mut self, record: Option<&Record>, is_primary: bool) {
-        let grant = record.and_then(|record| granted(record, self.tools.own));
+        let grant = record.and_then(|record| record.reshard_of(self.tools.own));
         if let Some(running) = &mut self.running {
             let other = grant.map(|grant| grant.given) != Some(running.given);
             if other || running.task.is_finished() {

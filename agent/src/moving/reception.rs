@@ -8,7 +8,7 @@ use justmanage_engine::Connection;
 use justmanage_engine::migrate::{Target, TargetError};
 use justmanage_model::{Bytes, NodeId, Record, ServerState};
 
-use super::{convert, granted};
+use super::convert;
 use crate::server::ServerAccess;
 use crate::status::NodeStatus;
 
@@ -62,7 +62,7 @@ pub(crate) fn why_not(
     given: u64,
     status: Option<&NodeStatus>,
 ) -> Option<&'static str> {
-    let grant = granted(record, own).filter(|grant| grant.nodes.contains(&caller) && grant.given.get() == given);
+    let grant = record.reshard_of(own).filter(|grant| grant.nodes.contains(&caller) && grant.given.get() == given);
     if grant.is_none() {
         return Some("no such move of slots is granted as far as is known here");
     }

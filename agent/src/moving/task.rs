@@ -12,10 +12,10 @@ use justmanage_model::{BusId, Generation, Grant, Record, SlotSet};
 use tokio::sync::watch;
 use tracing::{debug, info};
 
+use super::Tools;
 use super::orders::{Head, heads, left, wanted};
 use super::remote::Remote;
 use super::tally::Teller;
-use super::{Tools, granted};
 
 /// How long a turn of the mover opens further slots. After each the Record is looked at, and who is the primary where.
 const TURN: Duration = Duration::from_millis(300);
@@ -102,7 +102,7 @@ impl Task {
         loop {
             let record = self.tools.store.get();
             let ours =
-                |record: &Record| granted(record, self.tools.own).filter(|grant| grant.given == self.given).cloned();
+                |record: &Record| record.reshard_of(self.tools.own).filter(|grant| grant.given == self.given).cloned();
             let Some((record, grant)) = record.and_then(|record| ours(&record).map(|grant| (record, grant))) else {
                 return End::Stopped;
             };

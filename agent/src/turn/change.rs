@@ -36,6 +36,17 @@ impl Turn {
         }
     }
 
+    /// Changes the cluster's secrets, and seals them anew.
+    fn keep(
+        &self,
+        next: &mut Record,
+        change: impl FnOnce(ClusterSecrets) -> Result<ClusterSecrets, StepError>,
+    ) -> Result<(), StepError> {
+        let secrets = change(self.tools.secrets.of(next)?)?;
+        next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+        Ok(())
+    }
+
     fn apply(&self, next: &mut Record, change: &RecordChange) -> Result<(), StepError> {
         match change {
             RecordChange::FoundAuthority => {
@@ -53,35 +64,32 @@ impl Turn {
             RecordChange::AnnounceAuthority(_) if next.rotation.succession.is_some() => next.ask_for_authority(),
             RecordChange::AnnounceAuthority(at) => {
                 let made = authority::found(next.cluster, Some(next.generation.next()), (self.tools.clock)())?;
-                let secrets = ClusterSecrets { next_authority: Some(made.key), ..self.tools.secrets.of(next)? };
-                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                self.keep(next, |secrets| Ok(ClusterSecrets { next_authority: Some(made.key), ..secrets }))?;
                 next.announce_authority(&made.certificate, *at, made.due);
             }
             RecordChange::SucceedAuthority => {
-                let secrets = self.tools.secrets.of(next)?;
                 // The old key signs nothing any more, and is kept nowhere.
-                let authority = secrets.next_authority.clone().ok_or(StepError::NoAuthority)?;
-                let secrets = ClusterSecrets { authority, next_authority: None, ..secrets };
-                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                self.keep(next, |secrets| {
+                    let authority = secrets.next_authority.clone().ok_or(StepError::NoAuthority)?;
+                    Ok(ClusterSecrets { authority, next_authority: None, ..secrets })
+                })?;
                 next.succeed_authority();
             }
             RecordChange::AcceptPassword => {
-                let secrets = self.tools.secrets.of(next)?;
-                let secrets = ClusterSecrets { other_password: Some(new_password()?), ..secrets };
-                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                let new = new_password()?;
+                self.keep(next, |secrets| Ok(ClusterSecrets { other_password: Some(new), ..secrets }))?;
                 next.accept_password();
             }
             RecordChange::UsePassword => {
-                let secrets = self.tools.secrets.of(next)?;
-                let new = secrets.other_password.clone().ok_or(StepError::NoPassword)?;
-                let old = secrets.replication_password.clone();
-                let secrets = ClusterSecrets { replication_password: new, other_password: Some(old), ..secrets };
-                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                self.keep(next, |secrets| {
+                    let new = secrets.other_password.clone().ok_or(StepError::NoPassword)?;
+                    let old = secrets.replication_password.clone();
+                    Ok(ClusterSecrets { replication_password: new, other_password: Some(old), ..secrets })
+                })?;
                 next.use_password();
             }
             RecordChange::DropPassword => {
-                let secrets = ClusterSecrets { other_password: None, ..self.tools.secrets.of(next)? };
-                next.vault = Some(self.tools.secrets.seal(next, &secrets)?);
+                self.keep(next, |secrets| Ok(ClusterSecrets { other_password: None, ..secrets }))?;
                 next.drop_password();
             }
             RecordChange::DropAuthority => next.drop_authority(),

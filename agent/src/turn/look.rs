@@ -9,7 +9,6 @@ use tracing::{debug, warn};
 
 use super::Turn;
 use super::program::reach;
-use crate::moving;
 use crate::server::Process;
 
 /// How long a server may take until it accepts connections: it binds its ports before it reads its data. A minute covers a
@@ -65,7 +64,7 @@ impl Turn {
         let mut seen = observe(&mut connection, keys, applied).await?;
         seen.started = started.as_ref().map(|started| started.generation);
         seen.passwords = self.passwords;
-        let moves = moving::granted(record, self.tools.info.claim.node).is_some();
+        let moves = record.reshard_of(self.tools.info.claim.node).is_some();
         self.memory.saw(&mut seen, moves, directory, (self.tools.clock)());
         self.learn_program(record, started, &seen.release);
         self.connection = Some(connection);

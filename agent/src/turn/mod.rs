@@ -290,7 +290,7 @@ impl Turn {
     async fn follow_moves(&mut self, record: Option<&Record>, server: &ServerState) {
         let bus = if let ServerState::Running(server) = server { server.bus.as_ref() } else { None };
         self.moving.follow(record, bus.is_some_and(BusView::is_primary)).await;
-        if record.is_none_or(|record| moving::granted(record, self.tools.info.claim.node).is_none()) {
+        if record.is_none_or(|record| record.reshard_of(self.tools.info.claim.node).is_none()) {
             self.tools.reception.close();
         }
     }

@@ -10,7 +10,6 @@ use tracing::warn;
 use super::act::StepError;
 use super::{Started, Turn};
 use crate::content::sha256;
-use crate::moving;
 use crate::secrets;
 
 impl Turn {
@@ -105,7 +104,7 @@ impl Turn {
 /// has the shape that is asked for nobody does either.
 pub(super) fn reach(record: &Record, node: NodeId) -> Reach {
     match record.reshaping {
-        _ if moving::granted(record, node).is_some() => Reach::Moving,
+        _ if record.reshard_of(node).is_some() => Reach::Moving,
         Some(_) => Reach::Weighing,
         None => Reach::Usual,
     }

@@ -6,7 +6,6 @@ use justmanage_model::Record;
 use super::Turn;
 use super::act::StepError;
 use super::program::reach;
-use crate::moving;
 
 impl Turn {
     /// Looks what the slots of our server weigh.
@@ -20,7 +19,7 @@ impl Turn {
 
     /// Begins to give away what the grant says, when the shard is probed. A shard without slots cannot be.
     pub(super) async fn move_slots(&mut self, record: &Record) -> Result<(), StepError> {
-        let Some(grant) = moving::granted(record, self.tools.info.claim.node) else { return Ok(()) };
+        let Some(grant) = record.reshard_of(self.tools.info.claim.node) else { return Ok(()) };
         self.reach_far_enough(record).await?;
         let mut server = self.server(record).await?;
         let gives = !server.myself().await?.slots.is_empty();

@@ -35,8 +35,7 @@ pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     if let Some(halted) = roll::halted(view) {
         return draft.wait(halted);
     }
-    let anybody = view.record.members.keys().next();
-    if let Some(reason) = anybody.and_then(|node| safety::why_not_restart(view, *node)) {
+    if let Some(reason) = safety::why_not_disturb(view) {
         return draft.wait(reason);
     }
     let moves = if reshaping { moves(view) } else { Vec::new() };

@@ -47,10 +47,11 @@ fn is_done(view: &View<'_>, draft: &mut Draft, grant: &Grant, one: Serving<'_>) 
     }
     // What is received is to be on disk before it is gone where it was, and the server is set so first.
     let ready = view.shard_heads().all(|other| view.drift(other).live.is_empty());
-    match safety::why_not_heard(view, one).filter(|_| !ready) {
-        Some(unheard) => draft.wait(unheard),
-        None if ready && draft.is_free(one.node) => draft.act(one.node, NodeStep::MoveSlots),
-        None => draft.wait(Waiting::ClosingSlots { node: one.node }),
+    if ready && draft.is_free(one.node) {
+        draft.act(one.node, NodeStep::MoveSlots);
+    } else {
+        let unheard = safety::why_not_heard(view, one).filter(|_| !ready);
+        draft.wait(unheard.unwrap_or(Waiting::ClosingSlots { node: one.node }));
     }
     false
 }

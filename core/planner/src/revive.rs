@@ -1,6 +1,5 @@
 //! What becomes of a server whose process is proven dead: it is started again, or a replica takes over first.
 
-use justmanage_model::record::Operation;
 use justmanage_model::{
     LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Role, Seen, ServerState, Takeover, Timestamp,
 };
@@ -65,11 +64,7 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
         return Revival::Start;
     }
     // What has just moved here is on its disk, and may be nowhere else yet.
-    let moving = view
-        .record
-        .grant
-        .as_ref()
-        .is_some_and(|grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node));
+    let moving = view.record.reshard_of(node).is_some();
     let wanted = view.record.spec.on_crash == OnCrash::Failover && !moving || !last.persistent;
     if wanted
         && asked.is_none()

@@ -6,10 +6,20 @@ use crate::view::{Serving, View};
 
 /// Why a node's server may not be restarted now, if it may not.
 ///
-/// Not while another node cannot be seen (it may be down already), not while the cluster is not at rest, and not while a grant
-/// is out. The data of a node without replicas is safe over a restart, because a planned stop saves it; it does not serve
-/// meanwhile, and whoever changed a key that needs a restart was told so by the plan.
+/// Not while anything speaks against disturbing anybody, and not while a grant is out. The data of a node without replicas is safe
+/// over a restart, because a planned stop saves it; it does not serve meanwhile, and whoever changed a key that needs a restart
+/// was told so by the plan.
 pub(crate) fn why_not_restart(view: &View<'_>, node: NodeId) -> Option<Waiting> {
+    if let Some(reason) = why_not_disturb(view) {
+        return Some(reason);
+    }
+    let grant = view.record.grant.as_ref()?;
+    let what = format!("Node {node} needs a restart, and the grant of generation {} is still out.", grant.given);
+    Some(view.stuck(view.now, what, "It ends when the nodes that it names are as they are wanted, or are removed."))
+}
+
+/// Why nobody may be disturbed now, if nobody may: a node cannot be seen (it may be down already), or the cluster is not at rest.
+pub(crate) fn why_not_disturb(view: &View<'_>) -> Option<Waiting> {
     if let Some(unseen) = view.unseen().into_iter().next() {
         return Some(unseen);
     }
@@ -18,12 +28,7 @@ pub(crate) fn why_not_restart(view: &View<'_>, node: NodeId) -> Option<Waiting> 
     }
     // What somebody saw before the last disturbance says nothing of how it is after that: their link to a server that was
     // restarted may have been open then, and be closed now. The end of its grant is heard of by everybody.
-    if let Some(unheard) = view.serving().find_map(|one| why_not_heard(view, one)) {
-        return Some(unheard);
-    }
-    let grant = view.record.grant.as_ref()?;
-    let what = format!("Node {node} needs a restart, and the grant of generation {} is still out.", grant.given);
-    Some(view.stuck(view.now, what, "It ends when the nodes that it names are as they are wanted, or are removed."))
+    view.serving().find_map(|one| why_not_heard(view, one))
 }
 
 /// Everything that is not at rest among the servers that are seen: the state, the links, the copies, the agreement. None if

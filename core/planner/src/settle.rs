@@ -129,7 +129,7 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
     }
     let count = u16::try_from(cut_off.len()).unwrap_or(u16::MAX);
     // Everybody that may feed the old primary, whatever shape is asked for.
-    let left = u16::try_from(view.shard(shard).count().saturating_sub(1)).unwrap_or(u16::MAX).saturating_sub(count);
+    let left = u16::try_from(view.record.replicas_of(shard)).unwrap_or(u16::MAX).saturating_sub(count);
     // Those that are cut off now are so many that one of them has whatever was acknowledged. Who that is may have been out of
     // sight when the takeover was begun.
     let best = cut_off.into_iter().filter(|one| one.has_copy()).max_by_key(|one| (one.server.offset, one.node));

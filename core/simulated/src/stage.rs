@@ -11,7 +11,7 @@ use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
     Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record,
-    Release, Seat, Version, Waiting,
+    Release, Seat, Shape, Version, Waiting,
 };
 use tokio::runtime::Runtime;
 
@@ -95,9 +95,7 @@ impl Stage {
         let (cluster, name) = (ClusterId::from_entropy(entropy(number, 0)), name.parse().map_err(io::Error::other)?);
         let mut record = first_record(cluster, &name, spec, release)?;
         record.operators.insert(self.shared.operator);
-        let shape = (0..spec.shards)
-            .flat_map(|shard| (0..=spec.replicas_per_shard).map(move |ordinal| Seat { shard, ordinal }));
-        for (seat, index) in shape.zip(1..) {
+        for (seat, index) in Shape::of(spec).seats().zip(1..) {
             let node = NodeId::from_entropy(entropy(number, index));
             let directory = self.clusters().join(name.as_str()).join(node.to_string());
             fs::create_dir_all(&directory)?;

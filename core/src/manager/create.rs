@@ -6,13 +6,14 @@ use justmanage_model::node::AgentInfo;
 use justmanage_model::record::LAYOUT;
 use justmanage_model::{
     Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Generation, Phase, Pin, Record, Release,
+    Shape,
 };
 use justmanage_platforms::{ClaimQuery, Machine};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::look::Looked;
-use super::machines::{entropy, new_node, seats};
+use super::machines::{entropy, new_node};
 use super::update::Wanted;
 use super::{Manager, Unfinished, from_platform};
 use crate::classify::{Existing, classify};
@@ -121,7 +122,8 @@ fn somebody_else(name: &ClusterName) -> Failure {
 /// The claims of all nodes: those that exist, and new ones for the seats that have none.
 fn claims(name: &ClusterName, cluster: ClusterId, spec: &ClusterSpec, there: &[Looked]) -> Result<Vec<Claim>, Failure> {
     let existing = |seat| there.iter().map(|one| &one.machine.claim).find(|c| c.cluster == cluster && c.seat == seat);
-    seats(spec)
+    Shape::of(spec)
+        .seats()
         .map(|seat| {
             let node = existing(seat).map_or_else(new_node, |claim| Ok(claim.node))?;
             Ok(Claim { cluster, name: name.clone(), node, seat })

@@ -1,7 +1,7 @@
 //! Machines for the seats of a cluster: many at once, each found again by its claim.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, ClusterSpec, Failure, NodeId, Pin, Seat, Shape};
+use justmanage_model::{Claim, Failure, NodeId, Pin};
 use justmanage_platforms::{MachineOrder, MachineRef, MachineState};
 use tokio_util::sync::CancellationToken;
 
@@ -45,11 +45,6 @@ impl Manager {
         let removed = together(machines, |machine| async move { self.platform.remove(&machine).await });
         removed.await.into_iter().collect::<Result<_, _>>().map_err(|error| from_platform(&error))
     }
-}
-
-/// Every place in the shape that the spec asks for.
-pub(super) fn seats(spec: &ClusterSpec) -> impl Iterator<Item = Seat> + use<> {
-    Shape::of(spec).seats()
 }
 
 /// A new node's id.

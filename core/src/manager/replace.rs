@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, Failure, NodeId, Record, Seat};
+use justmanage_model::{Claim, Failure, NodeId, Record, Seat, Shape};
 use justmanage_platforms::{ClaimQuery, MachineRef};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::look::{Answer, Looked};
-use super::machines::{new_node, seats};
+use super::machines::new_node;
 use super::{Manager, from_platform};
 use crate::agents::Note;
 
@@ -142,7 +142,8 @@ fn knows_itself(record: Option<&Record>, node: NodeId) -> bool {
 /// The seats whose machine is gone, or that nobody ever had, in their order.
 fn vacancies(record: &Record, there: &BTreeSet<NodeId>) -> Vec<Vacancy> {
     let holder = |seat| record.members.iter().find(|(_, member)| member.seat == seat).map(|(node, _)| *node);
-    seats(&record.spec)
+    Shape::of(&record.spec)
+        .seats()
         .map(|seat| Vacancy { seat, gone: holder(seat) })
         .filter(|vacancy| vacancy.gone.is_none_or(|node| !there.contains(&node)))
         .collect()

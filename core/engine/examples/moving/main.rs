@@ -3,7 +3,8 @@
 //!
 //! `cargo run --release -p justmanage-engine --example moving -- SERVERS [KEYS]`, where SERVERS is the directory of one server such
 //! as `~/.cache/justmanage/servers/redis-7.2.4`, or several with commas between, and `redis-cli` is taken from
-//! `~/.cache/justmanage/servers/redis-7.0.15`.
+//! `~/.cache/justmanage/servers/redis-7.0.15`. What `SERVER_ARGS` in the environment says is added to the servers' arguments
+//! (`--appendonly yes --appendfsync always`).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -9,7 +9,7 @@ use justmanage_engine::migrate::{Healed, MoveError, MoveOrder, Moved, Mover, hea
 use justmanage_engine::{CallError, Connection, Login, OwnUsers, Reach};
 use justmanage_model::{BusView, Generation, Secret, Slot, SlotSet};
 
-use crate::client::Client;
+use crate::client::{Client, Said};
 use crate::cluster::Cluster;
 use crate::node::{AGENT_PASSWORD, DEADLINE, REPLICATION_PASSWORD, own};
 use crate::servers::{find, on_servers};
@@ -192,7 +192,7 @@ async fn what_somebody_left_half_way_is_healed(path: PathBuf) {
     assert_eq!(moved.slots, 2);
     assert_eq!(heal(&mut source, &mut target, &SlotSet::empty()).await.unwrap(), Healed::default());
     for (key, value) in [("{bar}1", "one"), ("{bar}2", "two"), ("{key:1}", "three")] {
-        assert_eq!(client.ok(&["GET", key]), crate::client::Said::Text(value.as_bytes().to_vec()), "{key}");
+        assert_eq!(client.ok(&["GET", key]), Said::Text(value.as_bytes().to_vec()), "{key}");
     }
     let views = cluster.settled(|views| views[1].slots.len() == 8195).await;
     assert_eq!(views[1].slots, slots("103-104 5061 8192-16383"));
@@ -260,7 +260,9 @@ async fn slots_are_weighed_and_our_users_reach_as_far_as_they_are_let(path: Path
 async fn who_may_not_is_told_so() {
     let mut cluster = Cluster::moving(&find("redis_7_2"), 2).await;
     let mut client = Client::of(&cluster);
+    // Slots 5061 and 6657.
     client.ok(&["SET", "bar", "one"]);
+    client.ok(&["SET", "key:1", "two"]);
     let (mut source, mut target) = (agent(&cluster, 0).await.unwrap(), agent(&cluster, 1).await.unwrap());
     let (all, wrong) = (slots("5061"), login("wrong"));
     let order = MoveOrder { slots: &all, to: cluster.ids[1], at: cluster.nodes[1].address, login: &wrong };
@@ -270,12 +272,13 @@ async fn who_may_not_is_told_so() {
     // As with a server that an agent of an earlier release has started.
     let said = cluster.nodes[0].client(AGENT_USER, AGENT_PASSWORD, &["ACL", "SETUSER", AGENT_USER, "-cluster|setslot"]);
     assert_eq!(said, "OK");
-    let error = turn(&cluster, (0, 1), &all, &mut Mover::default(), Duration::from_secs(5)).await.unwrap_err();
+    let another = slots("6657");
+    let error = turn(&cluster, (0, 1), &another, &mut Mover::default(), Duration::from_secs(5)).await.unwrap_err();
     assert!(matches!(error, MoveError::Source(CallError::Denied { .. })), "{error:?}");
     let said = cluster.nodes[0].client(AGENT_USER, AGENT_PASSWORD, &["ACL", "SETUSER", AGENT_USER, "+cluster|setslot"]);
     assert_eq!(said, "OK");
-    assert_eq!(move_all(&cluster, (0, 1), &all).await.keys, 1);
-    cluster.settled(|views| views[1].slots.len() == 8193).await;
+    assert_eq!(move_all(&cluster, (0, 1), &all.union(&another)).await.keys, 2);
+    cluster.settled(|views| views[1].slots.len() == 8194).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Fence, Grant, Operation, Phase, Record};
+use super::{Fence, Phase, Record};
 
 /// The cluster's own patience (`cluster-node-timeout`): a server that is silent for this long counts as failing. The server's
 /// default (15 s) makes an automatic failover take 20 s (measured), and this one 7 to 9 s; below it, an ordinary pause (a fork,
@@ -33,12 +33,10 @@ impl Record {
         let replaced_by = self.takeovers.get(&shard).filter(|takeover| takeover.by != node);
         let mut config = self.settings(replaced_by.is_some() || self.fence(shard) != Fence::Open);
         if replaced_by.is_some_and(|takeover| takeover.cleared) && self.fenced() {
-            let replicas = self.members.values().filter(|member| member.seat.shard == shard).count().saturating_sub(1);
-            config.insert("min-replicas-to-write".to_owned(), replicas.to_string());
+            config.insert("min-replicas-to-write".to_owned(), self.replicas_of(shard).to_string());
         }
         // What has moved to a server is nowhere else: it is on disk before it is gone from where it was.
-        let moves = |grant: &Grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node);
-        let fsync = if self.grant.as_ref().is_some_and(moves) { "always" } else { "everysec" };
+        let fsync = if self.reshard_of(node).is_some() { "always" } else { "everysec" };
         config.insert("appendfsync".to_owned(), fsync.to_owned());
         config.extend(self.spec.config.clone());
         config

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fence, Operation, Phase, Record};
+use super::{Fence, Grant, Operation, Phase, Record};
 use crate::{ClusterSpec, NodeId, Seat};
 
 /// How many shards there are, and how many replicas each has.
@@ -103,6 +103,18 @@ impl Record {
     pub fn surplus(&self) -> impl Iterator<Item = NodeId> + '_ {
         let shape = Shape::of(&self.spec);
         self.members.iter().filter(move |(_, member)| !shape.has(member.seat)).map(|(node, _)| *node)
+    }
+
+    /// The grant to move slots, if one is out that names a node.
+    #[must_use]
+    pub fn reshard_of(&self, node: NodeId) -> Option<&Grant> {
+        self.grant.as_ref().filter(|grant| grant.operation == Operation::Reshard && grant.nodes.contains(&node))
+    }
+
+    /// How many members of a shard are not its primary, whatever shape is asked for.
+    #[must_use]
+    pub fn replicas_of(&self, shard: u16) -> usize {
+        self.members.values().filter(|member| member.seat.shard == shard).count().saturating_sub(1)
     }
 
     /// Takes members out that hold nothing any more; their machines are to go.
