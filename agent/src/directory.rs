@@ -133,10 +133,10 @@ impl Directory {
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(content)?;
         file.sync_all()?;
-        step!("file {}: written", path.file_name().unwrap_or_default().display());
+        step!("file {}: written", kind(path));
         fs::rename(&unfinished, path)?;
         File::open(directory)?.sync_all()?;
-        step!("file {}: in place", path.file_name().unwrap_or_default().display());
+        step!("file {}: in place", kind(path));
         Ok(())
     }
 
@@ -165,5 +165,15 @@ impl Directory {
     pub fn make(&self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+}
+
+/// What a file is called in the name of a step: its name without the fingerprint that some have, since that differs from run to run.
+#[cfg(debug_assertions)]
+fn kind(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (name.split_once('-'), path.extension()) {
+        (Some((kind, _)), Some(extension)) => format!("{kind}.{}", extension.display()),
+        _ => name,
     }
 }
