@@ -104,11 +104,12 @@ fn owns(view: &BusView) -> bool {
 #[cfg(test)]
 mod tests {
     use justmanage_engine::Login;
-    use justmanage_model::{Bytes, Engine, PrimaryLink, Release, Secret, ServerObservation, SlotSet, Version};
+    use justmanage_model::{PrimaryLink, Secret};
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::samples;
 
     const PRIMARY: BusId = BusId::new([2; 20]);
 
@@ -118,56 +119,8 @@ mod tests {
 
     /// A replica of [`PRIMARY`], as its agent last saw it.
     fn replica(link: PrimaryLink, promoted: Option<Timestamp>) -> NodeObservation {
-        let role = Role::Replica { of: PRIMARY, link };
-        let (id, view, slots) = (BusId::new([1; 20]), String::new(), SlotSet::default());
-        let bus = BusView {
-            id,
-            ok: true,
-            epoch: 2,
-            config_epoch: 2,
-            slots,
-            astray: SlotSet::empty(),
-            role,
-            peers: Vec::new(),
-            view,
-        };
-        let server = ServerObservation {
-            release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
-            started: None,
-            pid: 1,
-            loading: false,
-            bus: Some(bus),
-            persistent: true,
-            offset: 1,
-            config: Default::default(),
-            users: String::new(),
-            used_memory: Bytes::mib(1),
-            field_ttls: None,
-            passwords: None,
-            certificate_expires: Timestamp::UNIX_EPOCH,
-            tls: None,
-        };
-        let server = ServerState::Running(Box::new(server));
-        let agent_version = String::new();
-        let (settled, last, asked, severed, limits) = (None, None, None, None, Vec::new());
-        NodeObservation {
-            agent_version,
-            settled,
-            server,
-            last,
-            promoted,
-            asked,
-            handover: None,
-            severed,
-            at: None,
-            program: None,
-            unfit: false,
-            trouble: None,
-            limits,
-            probe: None,
-            moving: None,
-            weights: None,
-        }
+        let server = samples::server(Role::Replica { of: PRIMARY, link });
+        NodeObservation { promoted, ..samples::running(server) }
     }
 
     #[test]

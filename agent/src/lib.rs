@@ -42,6 +42,8 @@ pub mod peers;
 pub mod place;
 pub mod process;
 mod proof;
+#[cfg(test)]
+mod samples;
 pub mod secrets;
 pub mod serve;
 pub mod server;

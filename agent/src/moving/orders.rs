@@ -72,18 +72,15 @@ pub(super) fn left(
 
 #[cfg(test)]
 mod tests {
+    use justmanage_model::Generation;
     use justmanage_model::record::Operation;
     use justmanage_model::slots::balance::Move;
-    use justmanage_model::{Generation, Seat};
 
     use super::*;
+    use crate::samples::{self, node};
 
     fn slots(text: &str) -> SlotSet {
         text.parse().expect("slots")
-    }
-
-    fn node(number: u8) -> NodeId {
-        NodeId::from_entropy([number; 10])
     }
 
     fn grant(moves: &[(u16, u16, &str)]) -> Grant {
@@ -109,31 +106,10 @@ mod tests {
 
     #[test]
     fn who_owns_slots_gets_them_and_of_an_empty_shard_the_first() {
-        let member = |number: u8| {
-            let member = serde_json::json!({
-                "seat": Seat { shard: u16::from(number) / 2, ordinal: u16::from(number) % 2 },
-                "pin": format!("sha256:{}", format!("{number:02x}").repeat(32)),
-                "sealing": format!("x25519:{}", format!("{number:02x}").repeat(32)),
-                "agent": format!("127.0.0.1:{}", 19000 + u16::from(number)),
-                "client": format!("127.0.0.1:{}", 20000 + u16::from(number)),
-                "bus_port": 30000 + u16::from(number),
-                "bus_id": (number < 4).then(|| BusId::new([number; 20])),
-            });
-            (node(number).to_string(), member)
-        };
-        let text = serde_json::json!({
-            "layout": 5, "epoch": "00000000000000aa", "generation": 7, "cluster": "jmc0123456789abcdef", "name": "cache",
-            "phase": "formed", "unclaimed": false,
-            "spec": {
-                "engine": "redis", "version": "7.0", "shards": 3, "replicas_per_shard": 1, "memory": 67_108_864,
-                "config": {}, "place": "local", "testing": {},
-            },
-            "release": { "engine": "redis", "version": "7.0.15" },
-            "artefact": { "server": "/usr/bin/redis-server", "sha256": "00".repeat(32) },
-            "operators": [], "members": (0..6_u8).map(member).collect::<serde_json::Map<_, _>>(), "users": {},
-            "ca_certificate": null, "grant": null,
-        });
-        let record: Record = serde_json::from_value(text).expect("a record");
+        let mut record = samples::record(3, 1);
+        for number in 0..4 {
+            record.members.get_mut(&node(number)).expect("a member").bus_id = Some(BusId::new([number; 20]));
+        }
         let server = |number: u8, flags: &str, slots: &str| {
             let (id, port) = (BusId::new([number; 20]), 20000 + u16::from(number));
             format!("{id} 127.0.0.1:{port}@{} {flags} - 0 0 1 connected {slots}\n", port + 10000)

@@ -99,64 +99,36 @@ fn done((): ()) -> SlotsReply {
 
 #[cfg(test)]
 mod tests {
-    use justmanage_model::Seat;
+    use justmanage_model::record::Operation;
+    use justmanage_model::{Generation, Grant, Role, ServerObservation};
 
     use super::*;
-
-    fn node(number: u8) -> NodeId {
-        NodeId::from_entropy([number; 10])
-    }
+    use crate::samples::{self, node};
 
     /// Three nodes, of which the first and the second take part in what is granted by generation 7.
-    fn record(operation: &str) -> Record {
-        let member = |number: u8| {
-            let member = serde_json::json!({
-                "seat": Seat { shard: number.into(), ordinal: 0 },
-                "pin": format!("sha256:{}", format!("{number:02x}").repeat(32)),
-                "sealing": format!("x25519:{}", format!("{number:02x}").repeat(32)),
-                "agent": format!("127.0.0.1:{}", 19000 + u16::from(number)),
-                "client": format!("127.0.0.1:{}", 20000 + u16::from(number)),
-                "bus_port": 30000 + u16::from(number),
-            });
-            (node(number).to_string(), member)
-        };
-        let text = serde_json::json!({
-            "layout": 5, "epoch": "00000000000000aa", "generation": 8, "cluster": "jmc0123456789abcdef", "name": "cache",
-            "phase": "formed", "unclaimed": false,
-            "spec": {
-                "engine": "redis", "version": "7.0", "shards": 3, "replicas_per_shard": 0, "memory": 67_108_864,
-                "config": {}, "place": "local", "testing": {},
-            },
-            "release": { "engine": "redis", "version": "7.0.15" },
-            "artefact": { "server": "/usr/bin/redis-server", "sha256": "00".repeat(32) },
-            "operators": [], "members": (0..3_u8).map(member).collect::<serde_json::Map<_, _>>(), "users": {},
-            "ca_certificate": null,
-            "grant": { "operation": operation, "nodes": [node(0), node(1)], "given": 7 },
-        });
-        serde_json::from_value(text).expect("a record")
+    fn record(operation: Operation) -> Record {
+        let nodes = [node(0), node(1)].into();
+        let grant = Grant { operation, nodes, given: Generation::new(7), moves: Vec::new() };
+        Record { generation: Generation::new(8), grant: Some(grant), ..samples::record(3, 0) }
     }
 
     /// What is seen of a server with this setting.
     fn seen(fsync: &str) -> NodeStatus {
-        let server = serde_json::json!({
-            "release": { "engine": "redis", "version": "7.0.15" }, "pid": 1, "loading": false, "bus": null,
-            "persistent": true, "offset": 0, "config": { FSYNC: fsync }, "users": "", "used_memory": 1,
-            "certificate_expires": "2030-01-01T00:00:00Z",
-        });
-        let text = serde_json::json!({ "agent_version": "0.1.0", "settled": null, "server": { "running": server } });
-        NodeStatus { record: None, node: serde_json::from_value(text).expect("an observation") }
+        let config = [(FSYNC.to_owned(), fsync.to_owned())].into();
+        let server = ServerObservation { config, bus: None, ..samples::server(Role::Primary { replicas: Vec::new() }) };
+        NodeStatus { record: None, node: samples::running(server) }
     }
 
     #[test]
     fn only_who_takes_part_in_a_move_that_is_granted_now_may_ask() {
-        let (reshard, always) = (record("reshard"), seen("always"));
+        let (reshard, always) = (record(Operation::Reshard), seen("always"));
         let asks = |record: &Record, caller, given, status: Option<&NodeStatus>| {
             why_not(record, (node(0), node(caller)), given, status).is_none()
         };
         assert!(asks(&reshard, 1, 7, Some(&always)));
         assert!(!asks(&reshard, 2, 7, Some(&always)), "it does not take part");
         assert!(!asks(&reshard, 1, 6, Some(&always)), "by an earlier grant");
-        assert!(!asks(&record("restart"), 1, 7, Some(&always)), "something else is granted");
+        assert!(!asks(&record(Operation::Restart), 1, 7, Some(&always)), "something else is granted");
         assert!(!asks(&Record { grant: None, ..reshard.clone() }, 1, 7, Some(&always)), "nothing is");
         assert!(why_not(&reshard, (node(2), node(1)), 7, Some(&always)).is_some(), "we do not take part");
         assert!(!asks(&reshard, 1, 7, Some(&seen("everysec"))), "what arrives would not be on disk");

@@ -159,40 +159,13 @@ fn outline(kept: &Kept) -> impl PartialEq {
 
 #[cfg(test)]
 mod tests {
-    use justmanage_model::{BusId, Bytes, Engine, PrimaryLink, Release, SlotSet, Version};
+    use justmanage_model::{BusId, PrimaryLink};
 
     use super::*;
+    use crate::samples;
 
     fn seen(role: Role, offset: u64) -> ServerObservation {
-        let slots = if matches!(role, Role::Primary { .. }) { SlotSet::all() } else { SlotSet::default() };
-        let (id, view) = (BusId::new([1; 20]), String::new());
-        let bus = BusView {
-            id,
-            ok: true,
-            epoch: 2,
-            config_epoch: 2,
-            slots,
-            astray: SlotSet::empty(),
-            role,
-            peers: Vec::new(),
-            view,
-        };
-        ServerObservation {
-            release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
-            started: None,
-            pid: 1,
-            loading: false,
-            bus: Some(bus),
-            persistent: false,
-            offset,
-            config: Default::default(),
-            users: String::new(),
-            used_memory: Bytes::mib(1),
-            field_ttls: None,
-            passwords: None,
-            certificate_expires: Timestamp::UNIX_EPOCH,
-            tls: None,
-        }
+        ServerObservation { persistent: false, offset, ..samples::server(role) }
     }
 
     fn replica(up: bool, offset: u64) -> ServerObservation {

@@ -2,45 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use justmanage_model::{Grant, Halt, NodeId, Program, Release};
+use justmanage_model::{Grant, Halt, Program, Release};
 
 use super::*;
+use crate::samples::{self, node};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).expect("a moment")
 }
 
-fn node(number: u8) -> NodeId {
-    NodeId::from_entropy([number; 10])
-}
-
 /// A cluster of two shards with two nodes each.
 fn record() -> Record {
-    let members: serde_json::Map<_, _> = (0..4_u8)
-        .map(|number| {
-            let member = serde_json::json!({
-                "seat": { "shard": number / 2, "ordinal": number % 2 },
-                "pin": format!("sha256:{}", format!("{number:02x}").repeat(32)),
-                "sealing": format!("x25519:{}", format!("{number:02x}").repeat(32)),
-                "agent": format!("127.0.0.1:{}", 19000 + u16::from(number)),
-                "client": format!("127.0.0.1:{}", 20000 + u16::from(number)),
-                "bus_port": 30000 + u16::from(number),
-            });
-            (node(number).to_string(), member)
-        })
-        .collect();
-    let text = serde_json::json!({
-        "layout": 4, "epoch": "00000000000000aa", "generation": 5, "cluster": "jmc0123456789abcdef", "name": "cache",
-        "phase": "formed", "unclaimed": false,
-        "spec": {
-            "engine": "redis", "version": "7.0", "shards": 2, "replicas_per_shard": 1, "memory": 67_108_864, "config": {},
-            "place": "local", "testing": {},
-        },
-        "release": { "engine": "redis", "version": "7.0.15" },
-        "artefact": { "server": "/usr/bin/redis-server", "sha256": "00".repeat(32) },
-        "operators": [], "members": members, "users": {}, "ca_certificate": null, "grant": null,
-    });
-    serde_json::from_value(text).expect("a record")
+    samples::record(2, 1)
 }
 
 fn granted(record: &Record, operation: Operation, whom: u8, given: u64) -> Record {
