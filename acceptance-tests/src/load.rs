@@ -53,9 +53,11 @@ impl Load {
         let over = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicU64::new(0));
         let connection = runtime.block_on(connect(login, endpoints)).expect("the cluster");
+        // To each its own: over one that several share, what one of them is sent on with (`ASKING`) may be taken by another's call.
         let clients = (0..clients).map(|number| {
             let key = format!("{prefix}load-{number}");
-            runtime.spawn(work(connection.clone(), key, over.clone(), acknowledged.clone()))
+            let connection = runtime.block_on(connect(login, endpoints)).expect("the cluster");
+            runtime.spawn(work(connection, key, over.clone(), acknowledged.clone()))
         });
         let clients = clients.collect();
         let load = Self { runtime, over, acknowledged, clients, connection };
@@ -95,12 +97,13 @@ impl Load {
     }
 }
 
-/// The library as an application has it that means to live through a failover: a few more tries than its default, each soon given up.
+/// The library as an application has it that means to live through a failover: a few more tries than its default, each
+/// given up when the servers themselves would give one another up.
 async fn connect(login: &Login, endpoints: &[String]) -> RedisResult<ClusterConnection> {
     let urls = endpoints.iter().map(|endpoint| Login { endpoint: endpoint.clone(), ..login.clone() }.url());
     let trusted = TlsCertificates { client_tls: None, root_cert: Some(login.ca.clone().into_bytes()) };
     let client =
-        ClusterClient::builder(urls).certs(trusted).retries(16).response_timeout(Duration::from_secs(2)).build()?;
+        ClusterClient::builder(urls).certs(trusted).retries(16).response_timeout(Duration::from_secs(5)).build()?;
     client.get_async_connection().await
 }
 

@@ -4,7 +4,7 @@
 //! Many slots are open at once, so that empty ones cost next to nothing, and yet so few that none is open for long: a call that
 //! needs several keys of an open slot has to be tried again by the client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use justmanage_model::{BusId, Bytes, Slot, SlotSet};
@@ -18,10 +18,8 @@ use crate::calls::slots::{Key, Mail, Mark, Parcel};
 use crate::connection::Connection;
 use crate::info::Fields;
 
-/// Most slots that are open at once.
-const WINDOW_SLOTS: usize = 512;
-/// Most keys of the slots that are open at once: a tenth of a second's work.
-const WINDOW_KEYS: u64 = 4096;
+/// Most keys of the slots that are open at once, for each of them; of a single slot any number.
+const KEYS_PER_SLOT: u64 = 8;
 /// Most keys of one slot that are asked for at once.
 const LISTED: usize = 1024;
 /// How much longer a turn may take to finish the slots that are open.
@@ -46,7 +44,10 @@ pub(super) async fn turn<T: Target>(
     let (me, moved) = (myself.id, Moved::default());
     let marked = myself.leaving.iter().filter(|(_, to)| **to == order.to).map(|(slot, _)| *slot).collect();
     let mut work = Work { pacer, source, target, order, me, marked, room, until, moved, progress };
-    for window in windows(&open, &todo, &counts) {
+    // Those that are open already come first.
+    let mut rest: VecDeque<Slot> = open.slots().chain(todo.difference(&open).slots()).collect();
+    while !rest.is_empty() {
+        let window = next_window(&mut rest, &counts, work.pacer.slots());
         if Instant::now() >= until || !work.window(&window, &counts).await? {
             return Ok(work.moved);
         }
@@ -96,22 +97,17 @@ pub(super) fn average_key(info: &Fields) -> u64 {
     info.number("used_memory").unwrap_or_default().saturating_sub(other).checked_div(keys).unwrap_or_default()
 }
 
-/// The slots that are open at the same time, one set after the other; those that are open already come first.
-fn windows(open: &SlotSet, todo: &SlotSet, counts: &BTreeMap<Slot, u64>) -> Vec<SlotSet> {
-    let (mut windows, mut window, mut keys) = (Vec::new(), Vec::new(), 0_u64);
-    let rest = todo.difference(open);
-    for slot in open.slots().chain(rest.slots()) {
-        let more = counts.get(&slot).copied().unwrap_or_default();
-        if !window.is_empty() && (keys + more > WINDOW_KEYS || window.len() == WINDOW_SLOTS) {
-            windows.push(std::mem::take(&mut window).into_iter().collect());
-            keys = 0;
+/// Takes the slots that are open at the same time next, from the front: so many at most, and fewer where they hold many keys.
+fn next_window(rest: &mut VecDeque<Slot>, counts: &BTreeMap<Slot, u64>, most: usize) -> SlotSet {
+    let (mut window, mut keys) = (Vec::new(), 0_u64);
+    while let Some(slot) = rest.front() {
+        keys += counts.get(slot).copied().unwrap_or_default();
+        if !window.is_empty() && (keys > KEYS_PER_SLOT * most as u64 || window.len() == most) {
+            break;
         }
-        keys += more;
-        window.push(slot);
+        window.extend(rest.pop_front());
     }
-    windows.push(window.into_iter().collect());
-    windows.retain(|window: &SlotSet| !window.is_empty());
-    windows
+    window.into_iter().collect()
 }
 
 /// Keys that the source still holds, in the order of their slots.
@@ -144,14 +140,16 @@ impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
         // The target first: nobody is sent to it before it is ready.
         self.target.import(window, self.me).await?;
         self.source.set_slots(&window.difference(&self.marked), Mark::Migrating(self.order.to)).await?;
+        let opened = Instant::now();
         // To open them may have taken longer than the turn: whatever is open gets its time all the same.
-        self.until = self.until.max(Instant::now());
+        self.until = self.until.max(opened);
         let mut full: Vec<Slot> =
             window.slots().filter(|slot| counts.get(slot).is_some_and(|count| *count > 0)).collect();
         loop {
             while !full.is_empty() {
                 let listing = self.list(&full).await?;
                 if !self.send(&listing).await? {
+                    self.pacer.opened(window.len().into(), opened.elapsed());
                     return Ok(false);
                 }
                 // Of the others nothing is left: no key can appear in a slot that is on its way out.
@@ -173,6 +171,7 @@ impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
         // The target first again: in between both send clients to it. The other way round nobody would own the slot.
         self.target.own(window).await?;
         self.source.set_slots(window, Mark::Node(self.order.to)).await?;
+        self.pacer.opened(window.len().into(), opened.elapsed());
         self.moved.slots += u64::from(window.len());
         (self.progress)(&self.moved);
         Ok(true)
@@ -262,7 +261,11 @@ mod tests {
         let slot = |number| Slot::new(number).unwrap();
         let said = |open: &str, todo: &str, counts: &[(u16, u64)]| {
             let counts = counts.iter().map(|(number, keys)| (slot(*number), *keys)).collect();
-            windows(&slots(open), &slots(todo), &counts).iter().map(ToString::to_string).collect::<Vec<_>>()
+            let (open, todo) = (slots(open), slots(todo));
+            let mut rest = open.slots().chain(todo.difference(&open).slots()).collect();
+            std::iter::from_fn(|| Some(next_window(&mut rest, &counts, 512)).filter(|window| !window.is_empty()))
+                .map(|window| window.to_string())
+                .collect::<Vec<_>>()
         };
         assert_eq!(said("", "", &[]), [""; 0]);
         assert_eq!(said("", "0-1023", &[]), ["0-511", "512-1023"]);

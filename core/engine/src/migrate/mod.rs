@@ -73,13 +73,15 @@ pub struct Mover {
     pacer: Pacer,
     /// The server's job that was started last.
     job: Option<String>,
+    /// What was still to go when a turn looked last, of slots that servers move as a whole.
+    left: SlotSet,
 }
 
 impl Mover {
     /// With this pace.
     #[must_use]
     pub fn new(pace: Pace) -> Self {
-        Self { pacer: Pacer::new(pace), job: None }
+        Self { pacer: Pacer::new(pace), job: None, left: SlotSet::empty() }
     }
 
     /// Moves as much as fits until a moment, and says how far it came; `progress` hears of every parcel.

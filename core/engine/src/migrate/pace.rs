@@ -25,6 +25,13 @@ impl Default for Pace {
 const FEWEST: usize = 8;
 /// Most keys of a burst. A key takes 10 to 40 microseconds, so the usual pace ends up around a few hundred.
 const MOST: usize = 1024;
+/// Fewest slots that are open at once: a dozen calls is what opening and closing any number of them takes.
+const FEWEST_SLOTS: usize = 64;
+/// Most slots that are open at once.
+const MOST_SLOTS: usize = 512;
+/// How long slots may be open, as far as the server allows it. Some clients lose their way when they are sent on for longer, and a
+/// call that needs several keys of an open slot has to be tried again.
+const OPEN: Duration = Duration::from_millis(200);
 /// How many calls the latency is judged by.
 const SAMPLES: usize = 100;
 /// Longest pause: a server that hangs is not waited for, it is asked again.
@@ -35,6 +42,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Pacer {
     pace: Pace,
     keys: usize,
+    slots: usize,
     samples: VecDeque<Duration>,
 }
 
@@ -46,7 +54,7 @@ impl Default for Pacer {
 
 impl Pacer {
     pub(crate) const fn new(pace: Pace) -> Self {
-        Self { pace, keys: 64, samples: VecDeque::new() }
+        Self { pace, keys: 64, slots: 128, samples: VecDeque::new() }
     }
 
     /// How many keys the next burst may have.
@@ -60,6 +68,20 @@ impl Pacer {
             self.keys = (self.keys.min(keys) / 2).max(FEWEST);
         } else if took * 2 < self.pace.hold && keys * 2 > self.keys {
             self.keys = (self.keys * 2).min(MOST);
+        }
+    }
+
+    /// How many slots may be open at once.
+    pub(crate) const fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// So many slots were open for so long.
+    pub(crate) fn opened(&mut self, slots: usize, took: Duration) {
+        if took > OPEN {
+            self.slots = (self.slots.min(slots) / 2).max(FEWEST_SLOTS);
+        } else if took * 2 < OPEN && slots * 2 > self.slots {
+            self.slots = (self.slots * 2).min(MOST_SLOTS);
         }
     }
 
@@ -106,6 +128,25 @@ mod tests {
             pacer.held(pacer.keys(), ms(0));
         }
         assert_eq!(pacer.keys(), MOST);
+    }
+
+    #[test]
+    fn slots_are_not_open_for_longer_than_they_have_to_be() {
+        let mut pacer = Pacer::default();
+        for (slots, took, next) in [
+            (128, 50, 256),
+            (20, 1, 256), // A few say nothing of many.
+            (256, 150, 256),
+            (256, 90, 512),
+            (512, 1, MOST_SLOTS),
+            (512, 900, 256),
+            (256, 900, 128),
+            (128, 900, 64),
+            (64, 900, FEWEST_SLOTS),
+        ] {
+            pacer.opened(slots, ms(took));
+            assert_eq!(pacer.slots(), next, "{slots} slots in {took} ms");
+        }
     }
 
     #[test]

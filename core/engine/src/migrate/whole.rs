@@ -98,8 +98,10 @@ pub(super) async fn turn<T: Target>(
     loop {
         let myself = source.myself().await?;
         let todo = order.slots.intersection(&myself.slots);
-        let left = u64::from(todo.len());
-        let gone = *before.get_or_insert(left) - left;
+        // What was still there when the last turn ended, and is not any more, has gone over since.
+        let begun = *before.get_or_insert_with(|| mover.left.intersection(order.slots).union(&todo).len());
+        let gone = u64::from(begun - todo.len());
+        mover.left.clone_from(&todo);
         if gone != moved.slots {
             moved.slots = gone;
             progress(&moved);
