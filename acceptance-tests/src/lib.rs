@@ -16,6 +16,7 @@
 //! | [`logs`] | agents' logs, followed; WARN and ERROR are failures unless expected |
 //! | [`redis_client`] | a client over TLS as an ACL user |
 //! | [`load`] | clients of a whole cluster that write all the time |
+//! | [`clients`] | the same by redis-py and ioredis |
 //! | [`binaries`] | provider and agent as cargo built them |
 //! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
@@ -25,6 +26,7 @@
 
 pub mod attribute;
 pub mod binaries;
+pub mod clients;
 pub mod load;
 pub mod logs;
 pub mod processes;

@@ -25,9 +25,18 @@ pub struct Load {
 /// What one client did.
 struct Client {
     key: String,
-    acknowledged: u64,
+    /// Which writes were acknowledged, and when.
+    acknowledged: Vec<(usize, Instant)>,
     gap: Duration,
     errors: Vec<String>,
+}
+
+impl Client {
+    /// Of its acknowledged writes, when those were acknowledged that are not there.
+    fn missing(&self, held: &[u8]) -> impl Iterator<Item = Instant> {
+        let there = |number: usize| held.get(number / 8).is_some_and(|byte| byte & (0x80 >> (number % 8)) != 0);
+        self.acknowledged.iter().filter(move |(number, _)| !there(*number)).map(|(_, at)| *at)
+    }
 }
 
 /// What they saw.
@@ -37,6 +46,8 @@ pub struct Seen {
     pub acknowledged: u64,
     /// Of these, how many are not there.
     pub lost: u64,
+    /// When those were acknowledged, where that is known.
+    pub missing: Vec<Instant>,
     /// The longest time that a client had to wait.
     pub gap: Duration,
     /// What was more than the library's own patience.
@@ -52,14 +63,16 @@ impl Load {
         let runtime = Runtime::new().expect("a runtime");
         let over = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicU64::new(0));
-        let connection = runtime.block_on(connect(login, endpoints)).expect("the cluster");
-        // To each its own: over one that several share, what one of them is sent on with (`ASKING`) may be taken by another's call.
+        let mut connection = runtime.block_on(connect(login, endpoints)).expect("the cluster");
+        // To each its own (docs/guides/clients.md).
         let clients = (0..clients).map(|number| {
             let key = format!("{prefix}load-{number}");
-            let connection = runtime.block_on(connect(login, endpoints)).expect("the cluster");
-            runtime.spawn(work(connection, key, over.clone(), acknowledged.clone()))
+            // What others before have written is not to pass for what these will write.
+            runtime.block_on(redis::cmd("DEL").arg(&key).exec_async(&mut connection)).expect("the key is free");
+            let own = runtime.block_on(connect(login, endpoints)).expect("the cluster");
+            runtime.spawn(work(own, key, over.clone(), acknowledged.clone()))
         });
-        let clients = clients.collect();
+        let clients = clients.collect::<Vec<_>>();
         let load = Self { runtime, over, acknowledged, clients, connection };
         load.goes_on(100);
         load
@@ -84,49 +97,76 @@ impl Load {
             let mut seen = Seen::default();
             for client in clients {
                 let client = client.await.expect("a client");
-                let held: RedisResult<Option<u64>> =
+                let held: RedisResult<Option<Vec<u8>>> =
                     redis::cmd("GET").arg(&client.key).query_async(&mut connection).await;
-                seen.acknowledged += client.acknowledged;
-                // Whoever tries again may have counted twice, and never too little.
-                seen.lost += client.acknowledged.saturating_sub(held.expect("an answer").unwrap_or(0));
+                seen.acknowledged += client.acknowledged.len() as u64;
+                seen.missing.extend(client.missing(&held.expect("an answer").unwrap_or_default()));
                 seen.gap = seen.gap.max(client.gap);
                 seen.errors.extend(client.errors);
             }
+            seen.lost = seen.missing.len() as u64;
             seen
         })
     }
 }
 
-/// The library as an application has it that means to live through a failover: a few more tries than its default, each
-/// given up when the servers themselves would give one another up.
+/// Longest wait for an answer to one attempt.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Longest wait for a command with all its attempts. Unless it is said, this library takes [`ANSWER`] for that as well, and waits 1.28 s at
+/// least before it tries again: then most second attempts would come too late.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The library as an application has it that means to live through a failover (docs/guides/clients.md).
 async fn connect(login: &Login, endpoints: &[String]) -> RedisResult<ClusterConnection> {
     let urls = endpoints.iter().map(|endpoint| Login { endpoint: endpoint.clone(), ..login.clone() }.url());
     let trusted = TlsCertificates { client_tls: None, root_cert: Some(login.ca.clone().into_bytes()) };
-    let client =
-        ClusterClient::builder(urls).certs(trusted).retries(16).response_timeout(Duration::from_secs(5)).build()?;
+    let builder = ClusterClient::builder(urls).certs(trusted).response_timeout(ANSWER);
+    let client = builder.overall_response_timeout(Some(PATIENCE)).build()?;
     client.get_async_connection().await
 }
 
+/// Writes one number after the other, each to a bit of its own: a write that the library repeats changes nothing, and one that is lost
+/// is not made up for by another.
 async fn work(
     mut connection: ClusterConnection,
     key: String,
     over: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
 ) -> Client {
-    let mut client = Client { key, acknowledged: 0, gap: Duration::ZERO, errors: Vec::new() };
-    let mut last = Instant::now();
-    while !over.load(Ordering::SeqCst) {
-        match redis::cmd("INCR").arg(&client.key).query_async::<u64>(&mut connection).await {
+    let mut client = Client { key, acknowledged: Vec::new(), gap: Duration::ZERO, errors: Vec::new() };
+    let begun = Instant::now();
+    let mut last = begun;
+    for number in 0.. {
+        if over.load(Ordering::SeqCst) {
+            break;
+        }
+        match redis::cmd("SETBIT").arg(&client.key).arg(number).arg(1).query_async::<u8>(&mut connection).await {
             Ok(_) => {
-                client.acknowledged += 1;
                 acknowledged.fetch_add(1, Ordering::SeqCst);
                 client.gap = client.gap.max(last.elapsed());
                 last = Instant::now();
+                client.acknowledged.push((number, last));
             }
-            Err(error) => client.errors.push(error.to_string()),
+            Err(error) => client.errors.push(format!("after {:.1} s: {error}", begun.elapsed().as_secs_f32())),
         }
         // An application has something else to do, too; clients that never rest take a small machine for themselves.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_from_what_was_never_acknowledged() {
+        let at = Instant::now();
+        let acknowledged = [0, 2, 7, 8, 15].map(|number| (number, at)).into();
+        let client = Client { key: String::new(), acknowledged, gap: Duration::ZERO, errors: Vec::new() };
+        assert_eq!(client.missing(&[0b1010_0001, 0b1000_0001]).count(), 0);
+        assert_eq!(client.missing(&[0b1110_0001, 0b1000_0000]).count(), 1, "15, and 1 was not acknowledged");
+        assert_eq!(client.missing(&[0b0010_0000]).count(), 4);
+        assert_eq!(client.missing(&[]).count(), 5);
+    }
 }

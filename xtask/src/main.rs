@@ -1,10 +1,11 @@
-//! The project's tasks: `cargo xtask servers | matrix | deps | test | bench | demo | docs | dist`.
+//! The project's tasks: `cargo xtask servers | clients | matrix | deps | test | bench | demo | docs | dist`.
 //!
 //! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
 //! Invariant: a task that fails says what to do about it and exits non-zero.
 #![allow(clippy::print_stdout, reason = "tasks talk to the person who started them")]
 
 mod bench;
+mod clients;
 mod demo;
 mod deps;
 mod dist;
@@ -48,6 +49,8 @@ enum Task {
     Deps,
     /// Unpack Redis and Valkey from Debian packages into the cache
     Servers(servers::Options),
+    /// Fetch redis-py and ioredis into the cache, as tests use them
+    Clients,
     /// Measure between which releases a cluster can go, and write it to core/releases/data/hops.json
     Matrix(matrix::Options),
     /// (started by demo and bench) Wait until standard input ends, then clean up
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Dist(options) => dist::run(&options),
         Task::CleanUpAfter { folder } => demo::clean_up_after(&folder),
         Task::Servers(options) => servers::run(&options),
+        Task::Clients => clients::run(),
         Task::Matrix(options) => matrix::run(&options),
     };
     match done {

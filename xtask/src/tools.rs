@@ -1,5 +1,6 @@
 //! Programs that a task needs and a machine may lack: cargo-nextest and cargo-deny.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,4 +96,11 @@ impl Tool {
         cargo.args(["install", "--locked", "--quiet", self.name, "--version", self.version, "--root"]).arg(place);
         shell::output(cargo.env("CARGO_TARGET_DIR", house::cache()?.join("tools-target"))).map(drop)
     }
+}
+
+/// `PATH` with the folder of `program` at its end, so that cargo finds a subcommand that stands in the cache.
+pub(crate) fn path_with(program: &Path) -> Result<OsString> {
+    let folder = program.parent().context("a program stands in a folder")?.to_path_buf();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(std::env::split_paths(&path).chain([folder]))?)
 }

@@ -16,7 +16,7 @@ use redis::{Commands, Connection};
 
 /// A gap is over when so many writes in a row were acknowledged after it.
 const ENOUGH: u64 = 200;
-/// Shorter times without a write are not what is looked for.
+/// Shorter times without a write are not what is looked for, where one gap is waited for.
 const NOISE: Duration = Duration::from_millis(20);
 /// Longest wait for one answer: a server that stands still gives none.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -54,28 +54,31 @@ fn main() {
             .collect();
         let (gap, acknowledged) = write(&logins, &key, goes_on);
         OVER.store(true, Ordering::SeqCst);
-        let (mut sum, mut lost) = (acknowledged, acknowledged.saturating_sub(held(&logins, &key)));
+        let (mut sum, mut lost) = (acknowledged, acknowledged - held(&logins, &key, acknowledged));
         for other in others {
             let (acknowledged, key) = other.join().expect("a writer");
             sum += acknowledged;
-            lost += acknowledged.saturating_sub(held(&logins, &key));
+            lost += acknowledged - held(&logins, &key, acknowledged);
         }
         (gap, sum, lost)
     });
     println!("{{\"gap_s\": {}, \"acknowledged\": {acknowledged}, \"lost\": {lost}}}", gap.as_secs_f64());
 }
 
-/// The number that the shard holds.
-fn held(logins: &[Login], key: &str) -> u64 {
-    logins.iter().find_map(|login| connect(login)?.get(key).ok()).expect("the shard holds the key")
+/// How many of the first so many bits of the key are set in the shard.
+fn held(logins: &[Login], key: &str, bits: u64) -> u64 {
+    let held: Vec<u8> = logins.iter().find_map(|login| connect(login)?.get(key).ok()).expect("the shard holds the key");
+    (0..bits).filter(|bit| held.get((bit / 8) as usize).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0)).count()
+        as u64
 }
 
-/// One client: it writes rising numbers, and tries another server when one does not take them.
+/// One client: it sets one bit after the other, so that one that is lost is not made up for by the next, and tries another server when
+/// one does not take it.
 struct Client<'a> {
     logins: &'a [Login],
     at: usize,
     connection: Option<Connection>,
-    /// The last one that was acknowledged.
+    /// How many were acknowledged.
     number: u64,
 }
 
@@ -84,10 +87,11 @@ impl<'a> Client<'a> {
         Self { logins, at: 0, connection: None, number: 0 }
     }
 
-    /// Writes the next number; whether it was acknowledged.
+    /// Sets the next bit; whether it was acknowledged.
     fn write(&mut self, key: &str) -> bool {
         let open = self.connection.take().or_else(|| connect(&self.logins[self.at % self.logins.len()]));
-        self.connection = open.and_then(|mut open| open.set::<_, _, ()>(key, self.number + 1).is_ok().then_some(open));
+        self.connection =
+            open.and_then(|mut open| open.setbit::<_, ()>(key, self.number as usize, true).is_ok().then_some(open));
         if self.connection.is_none() {
             self.at += 1;
             std::thread::sleep(BACK_OFF);
@@ -98,7 +102,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Writes until all is over; the last number that was acknowledged.
+/// Writes until all is over; how many were acknowledged.
 fn write_on(logins: &[Login], key: &str) -> u64 {
     let mut client = Client::new(logins);
     while !OVER.load(Ordering::SeqCst) {
@@ -111,6 +115,7 @@ fn write_on(logins: &[Login], key: &str) -> u64 {
 fn write(logins: &[Login], key: &str, goes_on: bool) -> (Duration, u64) {
     let mut client = Client::new(logins);
     let (mut last, mut gap, mut since_gap) = (Instant::now(), Duration::ZERO, 0);
+    let noise = if goes_on { Duration::ZERO } else { NOISE };
     let over = |gap: Duration, since_gap: u64| match goes_on {
         true => TOLD.load(Ordering::SeqCst),
         false => gap != Duration::ZERO && since_gap > ENOUGH,
@@ -120,7 +125,7 @@ fn write(logins: &[Login], key: &str, goes_on: bool) -> (Duration, u64) {
             continue;
         }
         since_gap += 1;
-        if last.elapsed() > gap.max(NOISE) && ASKED.load(Ordering::SeqCst) {
+        if last.elapsed() > gap.max(noise) && ASKED.load(Ordering::SeqCst) {
             (gap, since_gap) = (last.elapsed(), 0);
         }
         last = Instant::now();
@@ -140,10 +145,9 @@ fn connect(login: &Login) -> Option<Connection> {
     Some(connection)
 }
 
-/// A key that the shard of these servers takes.
+/// A key that the shard of these servers takes, and that nobody has written to yet.
 fn key(logins: &[Login]) -> String {
-    let mut keys = (0..1000).map(|number| format!("counter-{number}"));
+    let mut keys = (0..1000).map(|number| format!("bits-{}-{number}", std::process::id()));
     let mut connections: Vec<Connection> = logins.iter().filter_map(connect).collect();
-    keys.find(|key| connections.iter_mut().any(|open| open.set::<_, _, ()>(key, 0).is_ok()))
-        .expect("a key of the shard")
+    keys.find(|key| connections.iter_mut().any(|open| open.del::<_, ()>(key).is_ok())).expect("a key of the shard")
 }

@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod changes;
+mod clients;
 mod clusters;
 mod credentials;
 mod cut_short;

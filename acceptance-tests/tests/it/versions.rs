@@ -31,10 +31,11 @@ pub(crate) fn prepared(
     workspace
 }
 
-/// Asks for another release or shape of it.
+/// Asks for another release or shape of it. Its user may do what clients of clusters ask for (docs/guides/clients.md).
 pub(crate) fn write(workspace: &Workspace, (engine, version): (&str, &str), (shards, replicas): (u16, u16)) {
     let shape = format!("  shards = {shards}\n  replicas_per_shard = {replicas}");
-    workspace.write("main.tf", &(cluster(engine, version, &shape) + &user("~app:* +@all -@dangerous +cluster", 1)));
+    workspace
+        .write("main.tf", &(cluster(engine, version, &shape) + &user("~app:* +@all -@dangerous +cluster +info", 1)));
 }
 
 /// Its entry of `artifacts`.

@@ -1,11 +1,15 @@
 //! Watching until everything is as it is wanted.
 
+mod progress;
+
 use std::time::{Duration, Instant};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, Generation, NodeObservation, Role, Seen, ServerState};
+use justmanage_model::{Failure, Generation};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+use progress::Progress;
 
 use super::retire::Surplus;
 use super::{Manager, Unfinished};
@@ -28,12 +32,14 @@ pub(super) struct Watch<'a> {
     pub(super) last: Option<ClusterStatus>,
     /// Why the last one who was asked did not answer.
     silence: Option<Failure>,
+    progress: Progress,
     progressed: Instant,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(manager: &'a Manager, agents: Vec<AgentInfo>, cancel: &'a CancellationToken) -> Self {
-        Self { manager, cancel, agents, at: 0, last: None, silence: None, progressed: Instant::now() }
+        let (progress, progressed) = (Progress::default(), Instant::now());
+        Self { manager, cancel, agents, at: 0, last: None, silence: None, progress, progressed }
     }
 
     /// Waits for news, or for a while. Another agent is asked when one does not answer, or knows of no leader.
@@ -54,7 +60,7 @@ impl<'a> Watch<'a> {
             match answer {
                 Ok(status) => {
                     let alone = status.leader.is_none() && count > 1;
-                    let moved = self.last.as_ref().is_none_or(|last| progress(last, &status));
+                    let moved = self.progress.made(&status);
                     if moved {
                         self.progressed = Instant::now();
                     }
@@ -178,37 +184,6 @@ fn halted(status: &ClusterStatus, generation: Generation) -> Option<Failure> {
         None => "The cluster serves, and no other node is disturbed. Apply again to go on.".to_owned(),
     };
     Some(Failure::new("Agents have stopped", halt.what.clone()).next(next))
-}
-
-/// Whether something moved from one status to the next. Figures that always move, such as memory in use, do not count, except
-/// while a server loads its data or receives a copy: then they are the progress.
-fn progress(before: &ClusterStatus, after: &ClusterStatus) -> bool {
-    let generation = |status: &ClusterStatus| status.record.as_ref().map(|record| record.generation);
-    generation(before) != generation(after)
-        || before.waiting != after.waiting
-        || before.leader != after.leader
-        || after.observation.nodes.iter().any(|(node, now)| match (before.observation.nodes.get(node), now) {
-            (Some(Seen::Known(before)), Seen::Known(now)) => node_progress(before, now),
-            (Some(Seen::Unknown { .. }), Seen::Unknown { .. }) => false,
-            _ => true,
-        })
-}
-
-fn node_progress(before: &NodeObservation, after: &NodeObservation) -> bool {
-    // Slots that are large are long on their way.
-    let moved = |seen: &NodeObservation| seen.moving.as_ref().map(|tally| (tally.given, tally.slots, tally.keys));
-    if moved(before) != moved(after) {
-        return true;
-    }
-    match (&before.server, &after.server) {
-        (ServerState::Running(before), ServerState::Running(after)) => {
-            let role = after.bus.as_ref().map(|bus| &bus.role);
-            let copying = matches!(role, Some(Role::Replica { link, .. }) if link.syncing);
-            let figures = before.used_memory != after.used_memory || before.offset != after.offset;
-            before.loading != after.loading || ((after.loading || copying) && figures)
-        }
-        (before, after) => std::mem::discriminant(before) != std::mem::discriminant(after),
-    }
 }
 
 pub(super) fn cancelled() -> Failure {

@@ -9,10 +9,10 @@ mod stage;
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::servers::{Need, ensure};
-use crate::{deps, house, shell, tools};
+use crate::{clients, deps, house, shell, tools};
 use counts::Counts;
 use stage::Stages;
 
@@ -24,6 +24,7 @@ pub(crate) fn run() -> bool {
         return false;
     }
     stages.run("servers", || one([Need::Every, Need::Patches].into_iter().try_for_each(|need| ensure(need).map(drop))));
+    stages.run("clients", || one(clients::run()));
     stages.run("fmt", || one(stream(cargo()?.args(["fmt", "--all", "--check", "--", "--color", "never"]))));
     stages.run("deps", || one(deps::run()));
     stages.run("deny", || one(deny()));
@@ -84,7 +85,7 @@ fn deny() -> Result<()> {
 
 fn nextest() -> Result<Counts> {
     let mut command = cargo()?;
-    command.env("PATH", path_with(&tools::NEXTEST.ensure()?)?);
+    command.env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
     // Chaos and power cuts: a minute each.
     command.env("JUSTMANAGE_CHAOS_SECONDS", "60");
     command.args(["nextest", "run", "--locked", "--workspace", "--color", "never"]);
@@ -97,11 +98,4 @@ fn doctests() -> Result<Counts> {
     command.args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--color", "never"]);
     let done = shell::stream_all(&mut command)?;
     counts::of_doctests(&done.text, done.success)
-}
-
-/// `PATH` with the folder of `program` at its end, so that cargo finds a subcommand that stands in the cache.
-fn path_with(program: &std::path::Path) -> Result<std::ffi::OsString> {
-    let folder = program.parent().context("a program stands in a folder")?.to_path_buf();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(std::env::split_paths(&path).chain([folder]))?)
 }

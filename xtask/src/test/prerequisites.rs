@@ -33,6 +33,17 @@ const NEEDS: &[Need] = &[
         package: Some("iproute2"),
         otherwise: "iproute2, for tests of clusters on hosts in network namespaces",
     },
+    Need {
+        programs: &["python3"],
+        package: Some("python3-pip"),
+        otherwise: "Python 3.11.3 or later with pip, for clients by redis-py, and for servers that PyPI has",
+    },
+    Need {
+        programs: &["node"],
+        package: None,
+        otherwise: "Node.js 20 or later (https://nodejs.org), for clients by ioredis",
+    },
+    Need { programs: &["npm"], package: None, otherwise: "npm, which comes with Node.js and fetches ioredis" },
     Need { programs: &["rustfmt"], package: None, otherwise: "rustup component add rustfmt" },
     Need { programs: &["cargo-clippy"], package: None, otherwise: "rustup component add clippy" },
 ];

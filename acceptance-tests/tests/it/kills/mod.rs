@@ -5,6 +5,7 @@
 //! is as many points.
 
 mod create;
+mod random;
 mod shards;
 mod update;
 mod upgrade;

@@ -1,0 +1,123 @@
+//! Whether a cluster that is watched comes any further.
+
+use std::collections::BTreeMap;
+use std::mem::{Discriminant, discriminant};
+
+use justmanage_model::{Generation, NodeId, NodeObservation, Role, Seen, ServerState, Waiting};
+
+use crate::agents::ClusterStatus;
+
+/// What was seen of a cluster since something last got done.
+///
+/// A cluster that goes to and fro between situations comes no further, however much happens in it. (A server whose agent is dead
+/// tells the others of nodes that they have just forgotten; they forget them again, for as long as nobody starts the agent.)
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    last: Option<ClusterStatus>,
+    seen: Vec<Situation>,
+}
+
+/// How things stand, without figures.
+#[derive(Debug, PartialEq)]
+struct Situation {
+    generation: Option<Generation>,
+    leader: Option<NodeId>,
+    waiting: Vec<Waiting>,
+    /// `None`: it cannot be seen.
+    servers: BTreeMap<NodeId, Option<Discriminant<ServerState>>>,
+}
+
+impl Progress {
+    /// Whether the cluster has come further than it was, by what is said of it now.
+    pub(super) fn made(&mut self, status: &ClusterStatus) -> bool {
+        let last = self.last.replace(status.clone());
+        let now = Situation::of(status);
+        let figures = last.as_ref().is_some_and(|last| figures(last, status));
+        if figures || self.seen.last().is_some_and(|before| before.generation != now.generation) {
+            self.seen.clear();
+        }
+        let anew = !self.seen.contains(&now);
+        if anew {
+            self.seen.push(now);
+        }
+        figures || anew
+    }
+}
+
+impl Situation {
+    fn of(status: &ClusterStatus) -> Self {
+        let server = |node: &Seen<NodeObservation>| match node {
+            Seen::Known(node) => Some(discriminant(&node.server)),
+            Seen::Unknown { .. } => None,
+        };
+        Self {
+            generation: status.record.as_ref().map(|record| record.generation),
+            leader: status.leader.clone(),
+            waiting: status.waiting.clone(),
+            servers: status.observation.nodes.iter().map(|(id, node)| (id.clone(), server(node))).collect(),
+        }
+    }
+}
+
+/// Whether a figure moved that counts. Those that always move, such as memory in use, do not, except while a server loads its data or
+/// receives a copy: then they are the progress.
+fn figures(before: &ClusterStatus, after: &ClusterStatus) -> bool {
+    after.observation.nodes.iter().any(|(node, now)| match (before.observation.nodes.get(node), now) {
+        (Some(Seen::Known(before)), Seen::Known(now)) => of_node(before, now),
+        _ => false,
+    })
+}
+
+fn of_node(before: &NodeObservation, after: &NodeObservation) -> bool {
+    // Slots that are large are long on their way.
+    let moved = |seen: &NodeObservation| seen.moving.as_ref().map(|tally| (tally.given, tally.slots, tally.keys));
+    if moved(before) != moved(after) {
+        return true;
+    }
+    let (ServerState::Running(before), ServerState::Running(after)) = (&before.server, &after.server) else {
+        return false;
+    };
+    let role = after.bus.as_ref().map(|bus| &bus.role);
+    let copying = matches!(role, Some(Role::Replica { link, .. }) if link.syncing);
+    let figures = before.used_memory != after.used_memory || before.offset != after.offset;
+    before.loading != after.loading || ((after.loading || copying) && figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::Observation;
+
+    use super::*;
+
+    fn status(leader: u8, waiting: &[Waiting]) -> ClusterStatus {
+        ClusterStatus {
+            record: None,
+            observation: Observation::default(),
+            converged: false,
+            waiting: waiting.to_vec(),
+            leader: Some(NodeId::from_entropy([leader; 10])),
+            last_operation: None,
+        }
+    }
+
+    #[test]
+    fn whoever_goes_to_and_fro_comes_no_further() {
+        let node = NodeId::from_entropy([7; 10]);
+        let not_ok = Waiting::ClusterNotOk { node };
+        let mut progress = Progress::default();
+        for (leader, waiting, expected) in [
+            (1, vec![not_ok.clone()], true),
+            (1, vec![not_ok.clone()], false),
+            (1, vec![not_ok.clone(), Waiting::ViewsDiffer], true),
+            (1, vec![not_ok.clone()], false),
+            (1, vec![not_ok.clone(), Waiting::ViewsDiffer], false),
+            (2, vec![not_ok.clone()], true),
+            (1, vec![not_ok.clone()], false),
+            (1, vec![Waiting::ViewsDiffer], true),
+            (1, vec![], true),
+            (2, vec![not_ok], false),
+        ] {
+            assert_eq!(progress.made(&status(leader, &waiting)), expected, "{leader} {waiting:?}");
+        }
+    }
+}
