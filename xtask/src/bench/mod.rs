@@ -4,10 +4,12 @@
 
 mod cluster;
 mod framework;
+mod kills;
 mod many;
 mod node;
 mod raft;
 mod refresh;
+mod resharding;
 mod rolling;
 mod start;
 mod table;
@@ -27,7 +29,8 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, rolling, many, refresh or raft; may be given several times
+    /// Measure only this: start, framework, node, cluster, rolling, resharding, many, refresh, raft or kills; may be given
+    /// several times. Kills take half an hour, and are left out unless they are named
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -57,8 +60,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bail!("there is no {name:?} to measure; there are {}", SECTIONS.join(", "));
     }
     let mut rows = Vec::new();
-    for section in SECTIONS.into_iter().filter(|name| options.only.is_empty() || options.only.iter().any(|o| o == name))
-    {
+    let wanted = |name: &&str| match options.only.as_slice() {
+        [] => *name != kills::SECTION,
+        only => only.iter().any(|one| one == name),
+    };
+    for section in SECTIONS.into_iter().filter(wanted) {
         rows.extend(measure(section, &binaries, options.runs)?);
     }
     println!("{}", table::render(&rows));
@@ -67,7 +73,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 8] = ["start", "framework", "node", "cluster", "rolling", "many", "refresh", "raft"];
+const SECTIONS: [&str; 10] =
+    ["start", "framework", "node", "cluster", "rolling", "resharding", "many", "refresh", "raft", kills::SECTION];
 
 fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
     match section {
@@ -81,6 +88,8 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "node" => node::measure(binaries, runs),
         "cluster" => cluster::measure(binaries),
         "rolling" => rolling::measure(binaries, runs),
+        "resharding" => resharding::measure(runs),
+        kills::SECTION => kills::measure(),
         "many" => Ok(vec![many::measure(binaries, runs)?]),
         "refresh" => Ok(vec![refresh::measure(binaries)?]),
         _ => Ok(vec![raft::measure()?]),
