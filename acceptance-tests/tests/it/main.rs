@@ -22,6 +22,7 @@ mod rivals;
 mod rotation;
 mod scale;
 mod secrets;
+mod surge;
 mod survival;
 mod timeouts;
 mod upgrades;

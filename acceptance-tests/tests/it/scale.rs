@@ -19,7 +19,7 @@ const KEYS: usize = 4000;
 /// Clients that write meanwhile, each to a key of its own: enough for some of the keys to move.
 const CLIENTS: usize = 12;
 
-fn endpoints(workspace: &Workspace) -> Vec<String> {
+pub(crate) fn endpoints(workspace: &Workspace) -> Vec<String> {
     let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
     endpoints.iter().map(text).collect()
 }
@@ -33,7 +33,7 @@ fn client(workspace: &Workspace) -> ClusterConnection {
     client.get_connection().expect("the cluster")
 }
 
-fn fill(workspace: &Workspace) {
+pub(crate) fn fill(workspace: &Workspace) {
     let mut client = client(workspace);
     for number in 0..KEYS {
         redis::cmd("SET").arg(format!("app:kept-{number}")).arg(number).exec(&mut client).expect("a write");
@@ -41,7 +41,7 @@ fn fill(workspace: &Workspace) {
 }
 
 /// All keys are there, as they were written.
-fn assert_kept(workspace: &Workspace, case: &str) {
+pub(crate) fn assert_kept(workspace: &Workspace, case: &str) {
     let mut client = client(workspace);
     let lost: Vec<usize> = (0..KEYS)
         .filter(|number| {
@@ -54,7 +54,7 @@ fn assert_kept(workspace: &Workspace, case: &str) {
 }
 
 /// What exists is what this shape needs, and nothing is left to do.
-fn assert_is(workspace: &Workspace, engine: &str, (shards, replicas): (u16, u16), case: &str) {
+pub(crate) fn assert_is(workspace: &Workspace, engine: &str, (shards, replicas): (u16, u16), case: &str) {
     let nodes = usize::from(shards) * (usize::from(replicas) + 1);
     assert_eq!(workspace.nodes().len(), nodes, "{case}: directories of nodes");
     assert_eq!(workspace.running(&format!("{engine}-server")).len(), nodes, "{case}: servers");
