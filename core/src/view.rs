@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use justmanage_model::{
-    NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, SlotSet, Version, Waiting,
+    NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, Shape, SlotSet, Version, Waiting,
 };
 use justmanage_platforms::{Machine, MachineState};
 
@@ -89,7 +89,9 @@ impl ClusterView {
         Self {
             id,
             converged,
-            needs_apply: !record.retired.is_empty() || !converged && status.waiting.iter().any(needs_somebody),
+            needs_apply: !record.retired.is_empty()
+                || record.has_temporary()
+                || !converged && status.waiting.iter().any(needs_somebody),
             waiting_on: if converged { Vec::new() } else { waiting_on },
             version_actual,
             agent_version: nodes.iter().filter_map(|node| node.agent_version).min(),
@@ -129,10 +131,12 @@ impl ClusterView {
         self
     }
 
-    /// Where clients reach the servers, in the order of the seats.
+    /// Where clients reach the servers, in the order of the seats: those that stay. Who comes for a while and goes again is found by
+    /// a client that has found another.
     pub fn endpoints(&self) -> Vec<SocketAddr> {
         let Some(record) = &self.record else { return Vec::new() };
-        let mut members: Vec<_> = record.members.values().collect();
+        let shape = Shape::of(&record.spec);
+        let mut members: Vec<_> = record.members.values().filter(|member| shape.has(member.seat)).collect();
         members.sort_by_key(|member| member.seat);
         members.iter().map(|member| member.client).collect()
     }

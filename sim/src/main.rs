@@ -4,17 +4,18 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use justmanage_sim::run::{run, tell};
+use justmanage_sim::run::{run, run_surging, tell};
 
 struct Arguments {
     steps: u64,
     seed: u64,
     one: bool,
+    surges: bool,
     lines: usize,
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut wanted = Arguments { steps: 1_000_000, seed: 1, one: false, lines: 200 };
+    let mut wanted = Arguments { steps: 1_000_000, seed: 1, one: false, surges: false, lines: 200 };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let mut number = || given.next().and_then(|text| text.parse().ok()).ok_or(format!("{name} needs a number"));
@@ -22,10 +23,12 @@ fn arguments() -> Result<Arguments, String> {
             "--steps" => wanted.steps = number()?,
             "--from" => wanted.seed = number()?,
             "--seed" => (wanted.seed, wanted.one) = (number()?, true),
+            "--surge" => wanted.surges = true,
             "--lines" => wanted.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
             _ => {
                 return Err(format!(
-                    "{name}: known are --steps N, --from SEED, --seed SEED (that one alone, with its trace), --lines N"
+                    "{name}: known are --steps N, --from SEED, --seed SEED (that one alone, with its trace), --lines N, \
+                     --surge (releases change with temporary replicas)"
                 ));
             }
         }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let run = if wanted.surges { run_surging } else { run };
     if wanted.one {
         let verdict = run(wanted.seed, true);
         println!("{}", tell(&verdict, wanted.lines));

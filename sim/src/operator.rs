@@ -71,15 +71,18 @@ impl World {
         };
         let version = release.version.line().patch(patch);
         let lower = version < release.version;
+        let alone = spec.replicas_per_shard == 0 && !self.surges;
         let wanted = match previous {
             // Whoever has gone over cannot go back without another copy.
-            Some(_) if spec.replicas_per_shard == 0 => return,
+            Some(_) if alone => return,
             Some(previous) => previous.clone(),
             // Without another copy, nobody is emptied, and nobody can try what may not run.
-            None if spec.replicas_per_shard == 0 && (lower || patch == UNFIT) => return,
+            None if alone && (lower || patch == UNFIT) => return,
             None => program(&Release::new(release.engine, version)),
         };
+        let surge = self.surges;
         self.operate(|record| {
+            record.spec.surge = surge && (record.spec.surge || record.previous.is_none());
             record.spec.version = ReleaseTarget::Exactly(wanted.release.version);
             record.go_over_to(wanted);
         });
@@ -197,6 +200,13 @@ impl World {
         }
         for reason in waiting {
             let Waiting::Stuck { what, .. } = reason else { continue };
+            // The temporary replica by which it went over is lost, and it is to come back: it stays what it is instead.
+            if let Some(previous) = self.store.record.previous.clone().filter(|_| what.contains("have to be emptied")) {
+                self.operate(|record| {
+                    record.spec.version = ReleaseTarget::Exactly(previous.release.version);
+                    record.go_over_to(previous);
+                });
+            }
             let about =
                 |node: &usize| what.starts_with(&format!("The server of node {} is not started", node_id(*node)));
             if let Some(node) = (0..self.field.nodes.len()).find(about).filter(|node| !self.field.nodes[*node].gone) {

@@ -35,11 +35,20 @@ pub struct Verdict {
 pub fn run(seed: u64, traced: bool) -> Verdict {
     let mut chance = Chance::new(seed);
     let shape = Shape::any(&mut chance);
-    run_shape(seed, shape, chance, traced)
+    run_shape(seed, shape, chance, traced, false)
 }
 
-fn run_shape(seed: u64, shape: Shape, mut chance: Chance, traced: bool) -> Verdict {
+/// Runs a seed in which every change of the release is made with temporary replicas. It tells another story than without.
+#[must_use]
+pub fn run_surging(seed: u64, traced: bool) -> Verdict {
+    let mut chance = Chance::new(seed);
+    let shape = Shape::any(&mut chance);
+    run_shape(seed, shape, chance, traced, true)
+}
+
+fn run_shape(seed: u64, shape: Shape, mut chance: Chance, traced: bool, surges: bool) -> Verdict {
     let mut world = World::new(shape.clone(), chance.draw());
+    world.surges = surges;
     world.field.trace = traced.then(Vec::new);
     let mut story = Story { kinds: weather(&mut chance), mending: Mending::default(), chance };
     story.tell(&mut world);

@@ -32,6 +32,8 @@ pub struct World {
     pub hidden: BTreeMap<usize, Ms>,
     /// Nodes whose agents a script keeps from news of the Record.
     pub behind: BTreeSet<usize>,
+    /// Whoever wants another release wants temporary replicas for it.
+    pub surges: bool,
 }
 
 /// What was done in a world.
@@ -99,6 +101,7 @@ impl World {
             stopped: BTreeSet::new(),
             hidden: BTreeMap::new(),
             behind: BTreeSet::new(),
+            surges: false,
         }
     }
 

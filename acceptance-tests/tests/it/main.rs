@@ -23,6 +23,7 @@ mod rivals;
 mod rotation;
 mod scale;
 mod secrets;
+mod surge;
 mod survival;
 mod timeouts;
 mod upgrades;

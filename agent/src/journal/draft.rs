@@ -97,6 +97,7 @@ pub fn sections(before: Option<&Record>, after: &Record) -> Vec<String> {
         ("retired", before.retired != after.retired),
         ("rotation", before.rotation != after.rotation),
         ("spec", before.spec != after.spec),
+        ("surge", before.surge != after.surge),
         ("takeovers", before.takeovers != after.takeovers),
         ("users", before.users != after.users),
     ];

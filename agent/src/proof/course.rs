@@ -262,6 +262,7 @@ fn reshaped(record: &Record) -> Option<String> {
 /// What is done, in some words.
 fn describe(record: &Record, config: Option<&BTreeMap<String, String>>) -> String {
     match (reshaped(record), record.previous.is_some()) {
+        _ if record.surge => format!("{}, with temporary replicas", restarted(record, config)),
         (Some(shape), true) => format!("{}, {shape}", restarted(record, config)),
         (Some(shape), false) => shape,
         (None, _) => restarted(record, config),

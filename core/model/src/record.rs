@@ -56,6 +56,10 @@ pub struct Record {
     /// `release` is what they ran before `previous`, and they go back to it. Writer: as of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub returning: bool,
+    /// Each shard has one replica more than the spec asks for, until all have gone over ([`ClusterSpec::surge`]). Writer: as of
+    /// `previous`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub surge: bool,
     /// Since when the cluster has not had the shape that is asked for: between which shapes it is. Writer: an operator, with `spec`;
     /// the agents take it away when they are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,9 +148,9 @@ pub struct Takeover {
 ///
 /// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
-/// follow one another ([`Rotation`]). A Record of an older layout is read as it is, and becomes a newer one when the first of these
+/// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]). A Record of an older layout is read as it is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 5;
+pub const LAYOUT: u32 = 6;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.

@@ -27,6 +27,9 @@ pub struct ClusterSpec {
     pub replicas_per_shard: u16,
     /// `maxmemory` of each node.
     pub memory: Bytes,
+    /// While servers go over to another release, each shard has one replica more, which is made before and removed after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub surge: bool,
     /// Configuration keys and values as the engine spells them.
     pub config: BTreeMap<String, String>,
     /// Where: exactly one.
@@ -131,6 +134,7 @@ impl ClusterSpec {
             shards,
             replicas_per_shard,
             memory,
+            surge: false,
             config: BTreeMap::new(),
             place: Place::Local,
             on_crash: OnCrash::Failover,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use justmanage_model::slots::SLOT_COUNT;
 use justmanage_model::{
-    BusId, Member, NodeId, NodeStep, Peer, Phase, RecordChange, Role, ServerState, Shape, SlotSet, Waiting,
+    BusId, Member, NodeId, NodeStep, Peer, Phase, RecordChange, Role, ServerState, SlotSet, Waiting,
 };
 
 use crate::draft::Draft;
@@ -26,7 +26,7 @@ pub(crate) fn form(view: &View<'_>, draft: &mut Draft) {
     start(view, draft);
     let free: Vec<Serving<'_>> = view.serving().filter(|one| draft.is_free(one.node)).collect();
     free.into_iter().for_each(|one| join(view, draft, one));
-    let (vacant, want) = (u32::try_from(view.record.vacant().count()).unwrap_or(u32::MAX), view.record.spec.nodes());
+    let (vacant, want) = (u32::try_from(view.record.vacant().count()).unwrap_or(u32::MAX), view.record.shape().nodes());
     if vacant > 0 {
         draft.wait(Waiting::MembersMissing { have: want.saturating_sub(vacant), want });
     }
@@ -101,9 +101,9 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
     steps.into_iter().for_each(|step| draft.act(node, step));
 }
 
-/// Whether the shape that is asked for has its place.
+/// Whether the shape that is to be has its place.
 fn has_place(view: &View<'_>, one: Serving<'_>) -> bool {
-    Shape::of(&view.record.spec).has(one.member.seat)
+    view.record.shape().has(one.member.seat)
 }
 
 /// Whether it is to be the first primary of a shard that has no slots yet: it has the first place of it.

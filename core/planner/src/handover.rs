@@ -5,7 +5,7 @@
 //! data, and all servers agree.
 
 use justmanage_model::record::NODE_TIMEOUT;
-use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Seat, Timestamp, Waiting};
+use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Seat, Shape, Timestamp, Waiting};
 
 use crate::draft::Draft;
 use crate::fence;
@@ -30,7 +30,8 @@ pub(crate) enum Heir<'a> {
     Later(Waiting),
 }
 
-/// The replica to hand over to, when all are at rest: one in such a place, and of these the one that has come furthest.
+/// The replica to hand over to, when all are at rest: one in such a place, and of these one that stays rather than one that goes, so
+/// that it need not hand over itself, and then the one that has come furthest.
 pub(crate) fn heir<'a>(view: &View<'a>, one: Serving<'a>, place: impl Fn(Seat) -> bool) -> Heir<'a> {
     let shard = one.member.seat.shard;
     if !one.owns() || !view.has_others(shard) {
@@ -39,7 +40,8 @@ pub(crate) fn heir<'a>(view: &View<'a>, one: Serving<'a>, place: impl Fn(Seat) -
     let fit = |other: &Serving<'_>| other.member.seat.shard == shard && other.has_copy() && place(other.member.seat);
     let heirs: Vec<Serving<'a>> = fence::followers(view, one).filter(fit).collect();
     let fresh = heirs.iter().filter(|heir| stale_until(view, **heir).is_none());
-    let best = fresh.max_by_key(|heir| (heir.server.offset, std::cmp::Reverse(heir.member.seat)));
+    let stays = |heir: &Serving<'_>| Shape::of(&view.record.spec).has(heir.member.seat);
+    let best = fresh.max_by_key(|heir| (stays(heir), heir.server.offset, std::cmp::Reverse(heir.member.seat)));
     if let Some(best) = best {
         return Heir::Ready(*best);
     }

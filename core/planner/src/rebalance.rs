@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::record::Operation;
 use justmanage_model::slots::balance::{Move, Weights, balance};
-use justmanage_model::{Grant, NodeStep, Phase, RecordChange, Shape, SlotSet, Waiting};
+use justmanage_model::{Grant, NodeStep, Phase, RecordChange, Reshaping, SlotSet, Waiting};
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
@@ -15,10 +15,12 @@ use crate::{handover, roll, safety};
 pub const UNEVEN_PERCENT: u64 = 10;
 
 /// Gives leave to move slots, when all nodes are there and nothing else goes on. What somebody has left half-way is put right in
-/// any case; slots are spread anew only when another shape was asked for, so whoever has moved slots by hand finds them there.
+/// any case; slots are spread anew only when another number of shards was asked for, so whoever has moved slots by hand finds them
+/// there.
 pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     let astray = view.serving().any(|one| !one.bus.astray.is_empty());
     let reshaping = view.record.reshaping.is_some();
+    let spreads = view.record.reshaping.is_some_and(Reshaping::spreads);
     if !view.is(Phase::Formed) || !(reshaping || astray) {
         return;
     }
@@ -26,7 +28,7 @@ pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     if view.record.previous.is_some() || view.record.grant.is_some() {
         return;
     }
-    if reshaping {
+    if spreads {
         weigh(view, draft);
     }
     if !draft.is_calm() {
@@ -38,7 +40,7 @@ pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     if let Some(reason) = safety::why_not_disturb(view) {
         return draft.wait(reason);
     }
-    let moves = if reshaping { moves(view) } else { Vec::new() };
+    let moves = if spreads { moves(view) } else { Vec::new() };
     match moves.is_empty() && !astray {
         true => shrink(view, draft),
         false => give(view, draft, moves, astray),
@@ -102,7 +104,7 @@ fn give(view: &View<'_>, draft: &mut Draft, moves: Vec<Move>, astray: bool) {
 
 /// Slots are where they are to be: a primary in a place that nobody needs hands over, and then whoever has such a place may go.
 fn shrink(view: &View<'_>, draft: &mut Draft) {
-    let shape = Shape::of(&view.record.spec);
+    let shape = view.record.shape();
     let mut outside = view.serving().filter(|one| !shape.has(one.member.seat));
     if let Some(one) = outside.find(|one| one.owns()) {
         return match handover::heir(view, one, |seat| shape.has(seat)) {

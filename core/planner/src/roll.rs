@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::record::Operation;
-use justmanage_model::{Grant, Phase, RecordChange, Waiting};
+use justmanage_model::{Grant, Phase, RecordChange, Shape, Waiting};
 use justmanage_releases::hop;
 
 use crate::draft::Draft;
@@ -13,8 +13,9 @@ use crate::view::{Serving, View};
 
 /// Gives leave for the next restart when nothing else is going on.
 ///
-/// Shard by shard, and in each the replicas before the primary, whoever lags most first. A primary is not stopped while a replica
-/// can take its place: that replica takes over first, and is not asked to give it back.
+/// Shard by shard, and in each the replicas before the primary, whoever is there for this alone first, so that what is not fit shows
+/// where nobody misses it, and then whoever lags most. A primary is not stopped while a replica can take its place: that replica
+/// takes over first, and is not asked to give it back, unless it is one that goes.
 pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     if view.is(Phase::Leaving) || !draft.is_calm() {
         return;
@@ -23,7 +24,8 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     if let Some(halted) = halted(view) {
         return draft.wait(halted);
     }
-    if let Some(reason) = safety::why_not_restart(view, one.node).or_else(|| why_not_go_over(view)) {
+    let reason = safety::why_not_restart(view, one.node).or_else(|| why_not_go_over(view));
+    if let Some(reason) = reason.or_else(|| why_not_emptied(view, one)) {
         return draft.wait(reason);
     }
     match handover::heir(view, one, |_| true) {
@@ -43,7 +45,8 @@ pub(crate) fn halted(view: &View<'_>) -> Option<Waiting> {
 /// Who is restarted next.
 fn next<'a>(view: &View<'a>) -> Option<Serving<'a>> {
     let needs = view.serving().filter(|one| view.needs_restart(*one));
-    needs.min_by_key(|one| (one.member.seat.shard, one.owns(), one.server.offset, one.node))
+    let stays = |one: &Serving<'_>| Shape::of(&view.record.spec).has(one.member.seat);
+    needs.min_by_key(|one| (one.member.seat.shard, one.owns(), stays(one), one.server.offset, one.node))
 }
 
 /// Every server runs the new release: where they came from is of the past.
@@ -70,6 +73,18 @@ fn why_not_go_over(view: &View<'_>) -> Option<Waiting> {
         from.release
     );
     (keys > 0).then(|| view.stuck(view.now, what, hint))
+}
+
+/// Nobody else has the data of a node that would have to be emptied: the replica that was there for this is lost.
+fn why_not_emptied(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
+    let (previous, to) = (view.record.previous.as_ref()?, &view.record.release);
+    let ran = one.seen.program.as_ref().map_or(&previous.release, |program| &program.release);
+    if view.has_others(one.member.seat.shard) || ran == to || hop(ran, to).is_ok_and(|hop| !hop.empties) {
+        return None;
+    }
+    let what = format!("Node {} would have to be emptied to run {to}, and no other node has its data.", one.node);
+    let hint = format!("Apply the version that it runs: {}.", ran.version);
+    Some(view.stuck(view.now, what, hint))
 }
 
 pub(crate) fn give(view: &View<'_>, draft: &mut Draft, operation: Operation, to: Serving<'_>) {

@@ -195,6 +195,11 @@ impl Stage {
         self.shared.change(|world| world.no_further_than = phase);
     }
 
+    /// From now on servers stay what they are, whatever they are to go over to; or go over.
+    pub fn hold_servers(&self, stay: bool) {
+        self.shared.change(|world| world.servers_stay = stay);
+    }
+
     /// From now on slots stay where they are, whatever is asked for; or go where they are to be.
     pub fn hold_slots(&self, stay: bool) {
         self.shared.change(|world| world.slots_stay = stay);
@@ -286,6 +291,7 @@ fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, rele
         grant: None,
         previous: None,
         returning: false,
+        surge: false,
         reshaping: None,
         retired: Default::default(),
         halt: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
-    BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Seat, Shape, SlotSet, Timestamp, Version, Waiting,
+    BusId, Bytes, ClusterId, NodeId, Phase, Pin, Record, Seat, SlotSet, Timestamp, Version, Waiting,
 };
 
 /// An agent.
@@ -41,12 +41,15 @@ impl Group {
         Self { record, primaries: BTreeMap::new(), versions: BTreeMap::new(), used: BTreeMap::new(), spread }
     }
 
-    /// What a group that changes its shape waits for, if it does.
+    /// What a group that changes its shape or its release waits for, if it does.
     pub(crate) fn on_its_way(&self) -> Option<Waiting> {
-        let record = self.record.reshaping.map(|_| &self.record)?;
-        let (vacant, want) = (u32::try_from(record.vacant().count()).unwrap_or(u32::MAX), record.spec.nodes());
+        let record = Some(&self.record).filter(|record| record.reshaping.is_some() || record.previous.is_some())?;
+        let (vacant, want) = (u32::try_from(record.vacant().count()).unwrap_or(u32::MAX), record.shape().nodes());
         if vacant > 0 {
             return Some(Waiting::MembersMissing { have: want.saturating_sub(vacant), want });
+        }
+        if record.previous.is_some() {
+            return record.members.keys().next().map(|node| Waiting::ReplicaNotInSync { node: *node, syncing: true });
         }
         let (from, to) = if self.spread < record.spec.shards { (0, self.spread) } else { (record.spec.shards, 0) };
         if self.spread != record.spec.shards {
@@ -59,7 +62,7 @@ impl Group {
     /// Whoever is the primary of a shard and has no place in the shape that is asked for hands over; and who is none any more is
     /// followed by another.
     fn choose_primaries(&mut self) {
-        let shape = Shape::of(&self.record.spec);
+        let shape = self.record.shape();
         let members = &self.record.members;
         self.primaries.retain(|_, node| members.contains_key(node));
         for (node, member) in members {
@@ -82,6 +85,8 @@ pub(crate) struct World {
     pub(crate) waiting: Vec<Waiting>,
     /// New clusters do not get any further than this.
     pub(crate) no_further_than: Option<Phase>,
+    /// Servers stay what they are, whatever they are to go over to.
+    pub(crate) servers_stay: bool,
     /// Slots stay where they are, whatever is asked for.
     pub(crate) slots_stay: bool,
 }
@@ -123,7 +128,8 @@ impl World {
         seen.first().copied().filter(|_| seen.len() * 2 > record.members.len())
     }
 
-    /// What the agents of a group do by themselves, as far as they get: form, let members join, spread slots anew, and end passwords.
+    /// What the agents of a group do by themselves, as far as they get: form, let members join, go over to
+    /// another release, spread slots anew, and end passwords.
     pub(crate) fn work(&mut self, cluster: ClusterId) {
         let Some(group) = self.groups.get(&cluster) else { return };
         let before = group.record.clone();
@@ -143,9 +149,14 @@ impl World {
             record.phase = Phase::Formed;
             record.ca_certificate.get_or_insert_with(|| CERTIFICATE.to_owned());
         }
-        let (whole, slots_stay) = (seen.len() == before.members.len() && everybody, self.slots_stay);
+        let (whole, slots_stay, halted) =
+            (seen.len() == before.members.len() && everybody, self.slots_stay, record.halt.is_some());
         let Some(group) = self.groups.get_mut(&cluster) else { return };
-        if record.reshaping.is_some() && whole && record.vacant().next().is_none() {
+        let filled = whole && record.vacant().next().is_none();
+        if filled && !halted && !self.servers_stay {
+            record.forget_previous();
+        }
+        if record.reshaping.is_some() && record.previous.is_none() && filled {
             if !slots_stay {
                 group.spread = record.spec.shards;
             }

@@ -153,6 +153,7 @@ fn first_record(
         artefact,
         previous: None,
         returning: false,
+        surge: false,
         reshaping: None,
         retired: Default::default(),
         operators: spec.operator_keys.iter().copied().chain([operator]).collect(),

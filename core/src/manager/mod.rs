@@ -45,7 +45,7 @@ use crate::{ClusterView, OperatorKey};
 pub use credentials::Credentials;
 pub use fit::{Usage, evicts, mib, policy, refuse_fit, room};
 pub use observe::Observed;
-pub use release::{Standing, refuse_release, refuse_second_way};
+pub use release::{Standing, refuse_release, refuse_second_way, temporary};
 pub use update::refuse_change;
 pub(crate) use upgrade::version;
 pub use users::{UserOrder, hash_password};

@@ -1,6 +1,9 @@
 //! From one release to another: whether there is a way, and with which program.
 
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Program, Record, Release, ServerState, Shape};
+use std::collections::BTreeSet;
+
+use justmanage_model::spec::NODES_MAX;
+use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Program, Record, Release, ServerState, Shape};
 use justmanage_releases::{NoHop, hop};
 
 use super::Manager;
@@ -57,12 +60,13 @@ pub fn refuse_release(
     }
     match hop(release, to) {
         Err(NoHop { why, instead }) => refuse(why, instead),
-        Ok(hop) if hop.empties && spec.replicas_per_shard == 0 => refuse(
+        Ok(hop) if hop.empties && spec.replicas_per_shard == 0 && !spec.surge => refuse(
             format!(
                 "What {release} has written cannot be read by {to}: a node has to be emptied and copy everything from another one \
                  of its shard, and there is no other."
             ),
-            "Set replicas_per_shard = 1 in a cluster that is made anew; or make a second cluster and write the data over.".into(),
+            "Set surge = true: then there is another one for that time. Or set replicas_per_shard = 1, apply, and change the version then."
+                .into(),
         ),
         Ok(hop) if hop.refuses_field_ttls && field_ttls.is_some_and(|keys| keys > 0) => refuse(
             format!(
@@ -71,8 +75,27 @@ pub fn refuse_release(
             ),
             "Remove the times of these fields (HPERSIST), or the keys; or stay.".into(),
         ),
-        Ok(_) => None,
+        Ok(_) => refuse_surge(spec),
     }
+}
+
+/// Why each shard cannot get a replica more for the time of a roll, if that is asked for.
+fn refuse_surge(spec: &ClusterSpec) -> Option<Failure> {
+    let nodes = spec.nodes() + temporary(spec);
+    (nodes > NODES_MAX).then(|| {
+        let detail = format!(
+            "A temporary replica for each of {} shards makes {nodes} nodes, and {NODES_MAX} are possible.",
+            spec.shards
+        );
+        Failure::at(FieldPath::of("surge"), "Too many nodes on the way", detail)
+            .hint("Set surge = false for this change.")
+            .next("Nothing was changed.")
+    })
+}
+
+/// How many temporary replicas a version change makes.
+pub fn temporary(spec: &ClusterSpec) -> u32 {
+    if spec.surge { spec.shards.into() } else { 0 }
 }
 
 /// Why a cluster cannot go another way besides the one that it is on, if it is: a node is emptied only where another has its data,
@@ -91,32 +114,45 @@ pub fn refuse_second_way(
                 .next("Nothing was changed."),
         )
     };
-    if let Some(previous) = previous
-        && Shape::of(from) != Shape::of(to)
-    {
-        let field = if from.shards == to.shards { "replicas_per_shard" } else { "shards" };
-        return refuse(
-            field,
+    let field = if from.shards == to.shards { "replicas_per_shard" } else { "shards" };
+    let reshapes = Shape::of(from) != Shape::of(to);
+    let new = !standing.stays(to) && !standing.goes_back(to);
+    match previous {
+        Some(previous) if reshapes || from.surge != to.surge && !standing.goes_back(to) => refuse(
+            if reshapes { field } else { "surge" },
             format!("The servers are on their way from {previous} to {release}, and not all have arrived."),
-        );
+        ),
+        _ if new && reshaping => refuse(
+            "version",
+            "The cluster has not got the shards and replicas yet that were asked for last, or has temporary ones left.".into(),
+        ),
+        _ if new && reshapes && to.surge => refuse(
+            field,
+            "With surge = true each shard gets a temporary replica while the version changes, and the cluster cannot take another \
+             shape at the same time."
+                .into(),
+        ),
+        _ => None,
     }
-    (reshaping && !standing.stays(to) && !standing.goes_back(to))
-        .then(|| {
-            refuse("version", "The cluster has not got the shards and replicas yet that were asked for last.".into())
-        })
-        .flatten()
 }
 
 /// Why servers cannot go back to where they come from, if they cannot: whoever has gone over would have to be emptied, and nobody has
 /// its data.
 fn refuse_back(record: &Record, previous: &Release, looked: &[Looked]) -> Option<Failure> {
     let release = &record.release;
-    let has_gone_over = |one: &Looked| match one.reply().map(|(_, reply)| &reply.node.server) {
-        Some(ServerState::Running(server)) => server.release.agrees_with(release),
-        _ => false,
-    };
+    let running: Vec<(NodeId, &Release)> = looked
+        .iter()
+        .filter_map(|one| match &one.reply()?.1.node.server {
+            ServerState::Running(server) => Some((one.machine.claim.node, &server.release)),
+            _ => None,
+        })
+        .collect();
+    let gone_over = running.iter().filter(|(_, runs)| runs.agrees_with(release));
+    let shards: BTreeSet<u16> = gone_over.filter_map(|(node, _)| record.shard_of(*node)).collect();
+    // Temporary replicas have their data.
+    let alone = |shard: &u16| running.iter().filter(|(node, _)| record.shard_of(*node) == Some(*shard)).count() < 2;
     let empties = hop(release, previous).is_ok_and(|hop| hop.empties);
-    if record.spec.replicas_per_shard > 0 || !empties || !looked.iter().any(has_gone_over) {
+    if record.spec.replicas_per_shard > 0 || !empties || !shards.iter().any(alone) {
         return None;
     }
     let detail = format!(

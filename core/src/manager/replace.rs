@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, Failure, NodeId, Record, Seat, Shape};
+use justmanage_model::{Claim, Failure, NodeId, Record, Seat};
 use justmanage_platforms::{ClaimQuery, MachineRef};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,7 +23,7 @@ struct Vacancy {
 
 impl Manager {
     /// Replaces members whose machines the platform says do not exist: a machine in the same seat, then for each
-    /// one compare-and-set that takes the old member out and the new one in, and the new agent is invited. Seats of the shape that is asked for
+    /// one compare-and-set that takes the old member out and the new one in, and the new agent is invited. Seats of the shape that is to be
     /// which nobody ever had get machines in the same way; of those that have no place in it, whoever is lost is not replaced.
     /// Answers with the Record and the agents as they are then.
     ///
@@ -142,7 +142,8 @@ fn knows_itself(record: Option<&Record>, node: NodeId) -> bool {
 /// The seats whose machine is gone, or that nobody ever had, in their order.
 fn vacancies(record: &Record, there: &BTreeSet<NodeId>) -> Vec<Vacancy> {
     let holder = |seat| record.members.iter().find(|(_, member)| member.seat == seat).map(|(node, _)| *node);
-    Shape::of(&record.spec)
+    record
+        .shape()
         .seats()
         .map(|seat| Vacancy { seat, gone: holder(seat) })
         .filter(|vacancy| vacancy.gone.is_none_or(|node| !there.contains(&node)))

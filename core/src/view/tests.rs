@@ -53,6 +53,7 @@ fn record() -> Record {
         grant: None,
         previous: None,
         returning: false,
+        surge: false,
         reshaping: None,
         retired: Default::default(),
         halt: None,
@@ -263,6 +264,24 @@ fn a_machine_that_is_to_go_needs_an_apply() {
     assert!(!view.converged && view.needs_apply);
     assert_eq!(view.waiting_on, [format!("Node {gone} is no member any more; an apply removes its machine.")]);
     assert_eq!(view.nodes.len(), 4);
+}
+
+#[test]
+fn temporary_replicas_need_an_apply_and_are_no_endpoints() {
+    let mut status = status();
+    let record = status.record.as_mut().expect("a record");
+    record.spec.surge = true;
+    let artefact = Artefact::new("/usr/bin/redis-server", "1".repeat(64)).expect("an artefact");
+    let release = Release { version: "7.0.16".parse().expect("a version"), ..record.release.clone() };
+    record.go_over_to(justmanage_model::Program { release, artefact });
+    for number in [4, 5] {
+        let seat = Seat { shard: u16::from(number) - 4, ordinal: 2 };
+        record.members.insert(node(number), Member { seat, ..member(number) });
+    }
+    status.converged = false;
+    let view = view(&status);
+    assert!(view.needs_apply, "agents do not remove machines");
+    assert_eq!((view.nodes.len(), view.endpoints().len()), (6, 4));
 }
 
 #[test]

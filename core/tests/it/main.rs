@@ -8,6 +8,7 @@ mod cut;
 mod many;
 mod replace;
 mod shape;
+mod surge;
 mod upgrade;
 mod users;
 mod world;

@@ -11,7 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{Behaviour, Cut, World, name, shape, summary};
 
-async fn made(world: &World, home: &tempfile::TempDir, shards: u16, replicas: u16) -> (Manager, ClusterView) {
+pub(crate) async fn made(
+    world: &World,
+    home: &tempfile::TempDir,
+    shards: u16,
+    replicas: u16,
+) -> (Manager, ClusterView) {
     let manager = world.manager(home);
     let made = manager.create(&name(), &shape(shards, replicas), &CancellationToken::new()).await.expect("create");
     manager.observe(&made.id).await.expect("claim it");
@@ -19,7 +24,7 @@ async fn made(world: &World, home: &tempfile::TempDir, shards: u16, replicas: u1
     (manager, made)
 }
 
-async fn seen(manager: &Manager, view: &ClusterView) -> ClusterView {
+pub(crate) async fn seen(manager: &Manager, view: &ClusterView) -> ClusterView {
     match manager.observe(&view.id).await.expect("observe") {
         Observed::Here(view) => *view,
         other => panic!("not here: {other:?}"),
@@ -27,7 +32,7 @@ async fn seen(manager: &Manager, view: &ClusterView) -> ClusterView {
 }
 
 /// The cluster has exactly this shape, every machine is a member, and nothing is left to do.
-async fn assert_is(world: &World, (shards, replicas): (u16, u16), case: &str) {
+pub(crate) async fn assert_is(world: &World, (shards, replicas): (u16, u16), case: &str) {
     let record = world.record();
     let seats: BTreeSet<Seat> = record.members.values().map(|member| member.seat).collect();
     let wanted: BTreeSet<Seat> = Shape { shards, replicas_per_shard: replicas }.seats().collect();

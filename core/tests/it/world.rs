@@ -61,6 +61,8 @@ pub(crate) struct Inside {
     pub(crate) spread: BTreeMap<ClusterId, u16>,
     /// What servers use that hold more than a little.
     pub(crate) used: BTreeMap<NodeId, Bytes>,
+    /// Servers do not go over to another release.
+    pub(crate) servers_stay: bool,
     /// Slots do not get away from where they are.
     pub(crate) slots_stay: bool,
     /// What all agents do.
@@ -260,7 +262,11 @@ impl Inside {
         group.phase = Phase::Formed;
         group.ca_certificate = Some("certificate".into());
         let spread = self.spread.entry(group.cluster).or_insert(group.spec.shards);
-        if group.reshaping.is_none() || group.vacant().next().is_some() {
+        if group.previous.is_some() && group.vacant().next().is_none() && !self.servers_stay {
+            group.forget_previous();
+            group.generation = group.generation.next();
+        }
+        if group.reshaping.is_none() || group.previous.is_some() || group.vacant().next().is_some() {
             return;
         }
         if *spread != group.spec.shards && self.slots_stay {
@@ -291,6 +297,7 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         shards,
         replicas_per_shard,
         memory: "64MiB".parse().expect("memory"),
+        surge: false,
         config: BTreeMap::new(),
         place: Place::Local,
         on_crash: justmanage_model::OnCrash::default(),

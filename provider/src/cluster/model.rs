@@ -38,6 +38,12 @@ pub(crate) struct Cluster {
     /// at any time: a new replica copies its shard, and a primary that is to be removed hands over first.
     #[tf(default = 0)]
     pub(crate) replicas_per_shard: i64,
+    /// Whether each shard gets a temporary replica for the time of a version change: made before the first node is restarted, and removed
+    /// when all have gone over. So no shard is ever left with one copy less than it has at rest, and without replicas each primary
+    /// hands over instead of being away. The plan says how many nodes that takes. Rolling restarts for `config` go without. By default
+    /// there is none.
+    #[tf(optional)]
+    pub(crate) surge: Option<bool>,
     /// Memory for data on each node (`maxmemory`), such as `256MiB` or `4GiB`. The process needs more than that for its
     /// buffers and while it saves. It is changed live; less than the fullest node uses is refused, unless `maxmemory-policy` lets
     /// servers remove any key (`allkeys-...`).

@@ -104,6 +104,7 @@ impl Cluster {
             version: record.spec.version.to_string(),
             shards: record.spec.shards.into(),
             replicas_per_shard: record.spec.replicas_per_shard.into(),
+            surge: None,
             memory: record.spec.memory.to_string(),
             config: None,
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
@@ -149,6 +150,9 @@ impl Cluster {
         self.version = spec.version.to_string();
         self.shards = spec.shards.into();
         self.replicas_per_shard = spec.replicas_per_shard.into();
+        if self.surge.unwrap_or_default() != spec.surge {
+            self.surge = Some(spec.surge);
+        }
         if self.memory.parse::<Bytes>() != Ok(spec.memory) {
             self.memory = spec.memory.to_string();
         }

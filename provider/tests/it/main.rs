@@ -13,6 +13,7 @@ mod protection;
 mod releases;
 mod rows;
 mod shapes;
+mod surge;
 mod timeouts;
 mod users;
 mod world;

@@ -1,7 +1,7 @@
 //! Seeds: those that found something once, and a slice of others.
 
 use justmanage_sim::faults::{KINDS, Mending};
-use justmanage_sim::run::{run, tell};
+use justmanage_sim::run::{Verdict, run, run_surging, tell};
 use justmanage_sim::shape::Shape;
 use justmanage_sim::world::{Counts, World};
 
@@ -11,7 +11,7 @@ const SLICE: u64 = 2_000_000;
 /// How many seeds are in the slice: some 20 s of one core, without optimisation.
 const SEEDS: u64 = 10;
 
-fn hold(seeds: impl Iterator<Item = u64>) -> Counts {
+fn hold(seeds: impl Iterator<Item = u64>, run: fn(u64, bool) -> Verdict) -> Counts {
     let mut total = Counts::default();
     let mut broken = Vec::new();
     for seed in seeds {
@@ -29,14 +29,20 @@ fn kept_seeds_hold() {
     let lines = kept.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let seeds: Vec<u64> = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
     assert!(!seeds.is_empty());
-    hold(seeds.into_iter());
+    hold(seeds.into_iter(), run);
 }
 
 #[test]
 fn a_slice_of_seeds_holds() {
-    let counts = hold(SLICE..SLICE + SEEDS);
+    let counts = hold(SLICE..SLICE + SEEDS, run);
     // Something happened, and not always the same.
     assert!(counts.faults > 100 && counts.stops > 20 && counts.takeovers > 0, "{counts:?}");
+}
+
+#[test]
+fn a_slice_of_seeds_holds_where_releases_change_with_temporary_replicas() {
+    let counts = hold(SLICE..SLICE + SEEDS, run_surging);
+    assert!(counts.faults > 100 && counts.stops > 20, "{counts:?}");
 }
 
 #[test]

@@ -103,6 +103,14 @@ fn what_servers_go_over_to_is_said() {
     }
 }
 
+#[test]
+fn temporary_replicas_are_part_of_what_they_are_for() {
+    let mut record = record();
+    record.spec.surge = true;
+    record.go_over_to(program("7.0.16"));
+    assert_eq!(describe(&record, None), "upgrade redis 7.0.15 -> redis 7.0.16, with temporary replicas");
+}
+
 /// Three shards are to become so many, of the shape that the record has.
 fn reshaping(shards: u16, replicas_per_shard: u16) -> Record {
     let mut record = record();

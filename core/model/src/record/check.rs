@@ -52,6 +52,9 @@ pub enum RecordFault {
     /// A member whose machine is to go.
     #[error("the record says of a member that its machine is to go")]
     RetiredMember,
+    /// Temporary replicas without anything that they are for.
+    #[error("the record asks for temporary replicas, and no server goes over to another release")]
+    SurgeAtRest,
     /// A grant that could not have been given.
     #[error("the record's grant is not valid: {0}")]
     Grant(&'static str),
@@ -96,6 +99,9 @@ impl Record {
         self.check_members()?;
         if self.retired.iter().any(|node| self.members.contains_key(node)) {
             return Err(RecordFault::RetiredMember);
+        }
+        if self.surge && self.previous.is_none() {
+            return Err(RecordFault::SurgeAtRest);
         }
         self.check_grant()?;
         self.check_size()

@@ -81,7 +81,7 @@ impl Record {
     /// one or two shards, with replicas, and no setting of the user's that says how many replicas a write needs.
     #[must_use]
     pub fn fenced(&self) -> bool {
-        self.least_shape().shards < 3 && self.spec.replicas_per_shard > 0 && !self.has_own_fence()
+        self.least_shape().shards < 3 && self.shape().replicas_per_shard > 0 && !self.has_own_fence()
     }
 
     /// Whether the user says how many replicas a write needs.

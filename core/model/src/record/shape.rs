@@ -1,7 +1,7 @@
 //! From one shape to another: more or fewer shards and replicas, while the cluster serves.
 //!
 //! A cluster on its way has nodes of both shapes. What is decided meanwhile (who may take over, what a write needs) is decided
-//! by the shape that is the safer one for it.
+//! by the shape that is the safer one for it. A surge is such a way, too: to one replica more, and back when the servers have gone over.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,12 @@ impl Shape {
         seat.shard < self.shards && seat.ordinal <= self.replicas_per_shard
     }
 
+    /// How many nodes it has.
+    #[must_use]
+    pub fn nodes(self) -> u32 {
+        u32::from(self.shards) * (1 + u32::from(self.replicas_per_shard))
+    }
+
     /// Every place in it, shard by shard.
     pub fn seats(self) -> impl Iterator<Item = Seat> {
         (0..self.shards)
@@ -56,12 +62,33 @@ impl Shape {
     }
 }
 
+impl Reshaping {
+    /// Whether the number of shards was to change: only then slots are spread anew.
+    #[must_use]
+    pub const fn spreads(self) -> bool {
+        self.least.shards != self.most.shards
+    }
+}
+
 impl Record {
+    /// The shape that it is to have now: the one that the spec asks for, and as long as a surge is on, one replica more.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let Shape { shards, replicas_per_shard } = Shape::of(&self.spec);
+        Shape { shards, replicas_per_shard: replicas_per_shard + u16::from(self.surge) }
+    }
+
     /// Asks for another configuration. Where that has another shape, the cluster is on its way from now on, and slots that are
     /// on theirs to another one go no further: what is open of them is put right by whoever is given leave next.
     pub fn set_spec(&mut self, spec: ClusterSpec) {
-        let (now, next) = (Shape::of(&self.spec), Shape::of(&spec));
-        self.spec = spec;
+        self.reshape(|record| record.spec = spec);
+    }
+
+    /// Makes a change by which it may be to have another shape.
+    pub(super) fn reshape(&mut self, change: impl FnOnce(&mut Self)) {
+        let now = self.shape();
+        change(self);
+        let next = self.shape();
         if self.phase == Phase::Formed && now != next {
             let Reshaping { least, most } = self.reshaping.unwrap_or(Reshaping { least: now, most: now });
             self.reshaping = Some(Reshaping { least: least.least(next), most: most.most(next) });
@@ -85,24 +112,30 @@ impl Record {
     /// The least that the cluster may have of each number now.
     #[must_use]
     pub fn least_shape(&self) -> Shape {
-        self.reshaping.map_or(Shape::of(&self.spec), |reshaping| reshaping.least)
+        self.reshaping.map_or_else(|| self.shape(), |reshaping| reshaping.least)
     }
 
     /// The most that the cluster may have of each number now.
     #[must_use]
     pub fn most_shape(&self) -> Shape {
-        self.reshaping.map_or(Shape::of(&self.spec), |reshaping| reshaping.most)
+        self.reshaping.map_or_else(|| self.shape(), |reshaping| reshaping.most)
     }
 
-    /// The places in the shape that is asked for that nobody has.
+    /// The places in the shape that it is to have that nobody has.
     pub fn vacant(&self) -> impl Iterator<Item = Seat> + '_ {
-        Shape::of(&self.spec).seats().filter(|seat| !self.members.values().any(|member| member.seat == *seat))
+        self.shape().seats().filter(|seat| !self.members.values().any(|member| member.seat == *seat))
     }
 
-    /// The members that have no place in the shape that is asked for.
+    /// The members that have no place in the shape that it is to have.
     pub fn surplus(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let shape = Shape::of(&self.spec);
+        let shape = self.shape();
         self.members.iter().filter(move |(_, member)| !shape.has(member.seat)).map(|(node, _)| *node)
+    }
+
+    /// Whether replicas are there, or are to be made, that go when all servers have gone over.
+    #[must_use]
+    pub fn has_temporary(&self) -> bool {
+        self.surge || self.previous.is_some() && self.surplus().next().is_some()
     }
 
     /// The grant to move slots, if one is out that names a node.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Grant, Halt, Operation, Record};
+use super::{Grant, Halt, Operation, Phase, Record};
 use crate::{NodeId, Program};
 
 impl Record {
@@ -12,7 +12,8 @@ impl Record {
         Program { release: self.release.clone(), artefact: self.artefact.clone() }
     }
 
-    /// Has the servers go over to another program, one by one. To the one that they come from: back again.
+    /// Has the servers go over to another program, one by one. To the one that they come from: back again. To be called when the
+    /// spec is as it is to be: it says whether each shard gets a replica more for that.
     pub fn go_over_to(&mut self, program: Program) {
         let now = self.program();
         if now == program {
@@ -22,10 +23,15 @@ impl Record {
         if let Some(grant) = self.grant.as_mut().filter(|grant| grant.operation == Operation::PutBack) {
             grant.operation = Operation::Restart;
         }
-        self.returning = self.previous.is_some() && !self.returning;
-        self.previous = Some(now);
-        self.release = program.release;
-        self.artefact = program.artefact;
+        // Who turns back needs nobody who is not there yet: as long as places were vacant, nobody has gone over.
+        let surge = self.spec.surge && self.previous.is_none() && self.phase == Phase::Formed;
+        self.reshape(|record| {
+            record.surge = surge;
+            record.returning = record.previous.is_some() && !record.returning;
+            record.previous = Some(now);
+            record.release = program.release;
+            record.artefact = program.artefact;
+        });
     }
 
     /// A node goes back, in the next generation, and nothing else is begun. Why it was halted first is what is kept.
@@ -35,10 +41,13 @@ impl Record {
         self.halt.get_or_insert_with(|| halt.clone());
     }
 
-    /// All have gone over.
+    /// All have gone over: temporary replicas have had their time.
     pub fn forget_previous(&mut self) {
-        self.previous = None;
-        self.returning = false;
+        self.reshape(|record| {
+            record.previous = None;
+            record.returning = false;
+            record.surge = false;
+        });
     }
 
     /// The program that a node's server may be started with, if it last ran `ran`: another one than that only by a grant. Whoever

@@ -14,6 +14,7 @@ mod rotation;
 mod shapes;
 mod slots;
 mod specs;
+mod surge;
 mod units;
 mod upgrades;
 mod windows;

@@ -16,7 +16,7 @@ pub(crate) fn node(number: u8) -> NodeId {
     NodeId::from_entropy([number; 10])
 }
 
-fn member(number: u8) -> Member {
+pub(crate) fn member(number: u8) -> Member {
     let port = |base: u16| ([127, 0, 0, 1], base + u16::from(number)).into();
     Member {
         seat: Seat { shard: 0, ordinal: number.into() },
@@ -48,6 +48,7 @@ pub(crate) fn record() -> Record {
         grant: None,
         previous: None,
         returning: false,
+        surge: false,
         reshaping: None,
         retired: Default::default(),
         halt: None,

@@ -7,12 +7,12 @@ use justmanage_model::{Artefact, Engine, Generation, Grant, Program, Record, Rel
 
 use crate::records::record;
 
-fn program(patch: u16) -> Program {
+pub(crate) fn program(patch: u16) -> Program {
     let artefact = Artefact::new("/usr/bin/server", format!("{patch:064x}")).expect("an artefact");
     Program { release: Release::new(Engine::Redis, Version::new(8, 0, patch)), artefact }
 }
 
-fn from_8_0_2() -> Record {
+pub(crate) fn from_8_0_2() -> Record {
     let Program { release, artefact } = program(2);
     Record { release, artefact, ..record() }
 }

@@ -11,6 +11,7 @@
 //! | `waiting REASON` | this is among the reasons that it gives, beside whatever it does |
 //! | `step` | what it says is done |
 //! | `until PLAN` | time passes, at most a minute, until it says this |
+//! | `drive PLAN` | on and on until it says this, at most ten minutes |
 //! | `converge` | on and on until nothing is left to do, at most ten minutes |
 //!
 //! Every script ends with `expect converged`.
@@ -75,6 +76,7 @@ fn obey(stage: &mut Option<Stage>, command: &str) -> Result<(), String> {
         }
         ("step", "") => step(stage)?,
         ("until", expected) => until(stage, expected)?,
+        ("drive", expected) => drive(stage, |_, said| said == expected)?,
         ("converge", "") => converge(stage)?,
         _ => return Err("no such command".to_owned()),
     }
@@ -110,12 +112,18 @@ fn until(stage: &mut Stage, expected: &str) -> Result<(), String> {
 }
 
 pub(crate) fn converge(stage: &mut Stage) -> Result<(), String> {
+    drive(stage, |plan, _| *plan == Plan::Converged)
+}
+
+fn drive(stage: &mut Stage, ends: impl Fn(&Plan, &str) -> bool) -> Result<(), String> {
     for _ in 0..6000 {
-        match stage.world.plan() {
-            Plan::Converged => return Ok(()),
-            // A step that cannot be done yet is tried again.
-            Plan::Act(steps, _) => drop(stage.world.carry_out(&steps)),
-            Plan::Wait(_) => {}
+        let plan = stage.world.plan();
+        if ends(&plan, &show(&stage.world, &plan).0) {
+            return Ok(());
+        }
+        // A step that cannot be done yet is tried again.
+        if let Plan::Act(steps, _) = plan {
+            drop(stage.world.carry_out(&steps));
         }
         stage.world.pass(100);
     }

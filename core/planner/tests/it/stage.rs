@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use justmanage_model::{Engine, OnCrash, Phase, Record, Release, ReleaseTarget, Seat, User, Version};
+use justmanage_model::{
+    Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version, Waiting,
+};
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
 use justmanage_sim::data::Data;
@@ -182,6 +184,10 @@ impl Stage {
             self.world.store.record.spec.memory = value.parse().map_err(|_| "how much?")?;
             return Ok(());
         }
+        if what == "apply" {
+            self.apply();
+            return Ok(());
+        }
         let seconds = |text: &str| text.parse::<u64>().map_err(|_| "for how many seconds?");
         match (what, value.split_once(' ')) {
             ("rotate", Some((user, grace))) => {
@@ -201,12 +207,45 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// What an apply does besides changing what is wanted: machines for places that nobody has; and who is not needed goes.
+    fn apply(&mut self) {
+        for seat in self.world.store.record.vacant().collect::<Vec<_>>() {
+            let new = self.world.add(seat);
+            self.world.operate(|record| {
+                record.members.insert(node_id(new), member(new, seat));
+            });
+        }
+        if let Plan::Wait(waiting) = self.world.plan()
+            && let [Waiting::MembersSurplus { nodes }] = &waiting[..]
+        {
+            let numbers: Vec<usize> = nodes.iter().filter_map(|node| self.world.field.number(*node)).collect();
+            for node in numbers {
+                self.world.agent_dies(node);
+                self.world.field.lose(node);
+            }
+            self.world.operate(|record| {
+                record.retire(nodes.clone());
+                record.retired.clear();
+            });
+        }
+    }
+}
+
 fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result<(), String> {
     match (what, value) {
         ("config", pair) => {
             let (key, value) = pair.split_once('=').ok_or("key=value")?;
             record.spec.config.insert(key.to_owned(), value.to_owned());
         }
+        ("retire", seat) => {
+            let of = |node: &NodeId| record.members[node].seat;
+            let named = |node: &NodeId| format!("{}.{}", of(node).shard, of(node).ordinal) == seat;
+            let node = record.members.keys().copied().find(named).ok_or("nobody has that seat")?;
+            record.retire([node]);
+            record.retired.clear();
+        }
+        ("surge", "") => record.spec.surge = true,
         ("release", version) => {
             let version: Version = version.parse().map_err(|_| "which version?")?;
             record.spec.version = ReleaseTarget::Exactly(version);

@@ -118,7 +118,7 @@ impl Inside {
             why: "connection refused".into(),
         });
         let mut waiting: Vec<Waiting> = unseen.collect();
-        if group.reshaping.is_some() && behaviour == Behaviour::Converges {
+        if (group.reshaping.is_some() || group.previous.is_some()) && behaviour == Behaviour::Converges {
             waiting.extend(self.on_its_way(group));
         }
         let done = group.phase == Phase::Formed && leader.is_some() && behaviour == Behaviour::Converges;
@@ -140,12 +140,16 @@ impl Inside {
 }
 
 impl Inside {
-    /// What a cluster that changes its shape waits for.
+    /// What a cluster that changes its shape or its release waits for.
     fn on_its_way(&self, group: &Record) -> Option<Waiting> {
-        let (vacant, want) = (u32::try_from(group.vacant().count()).expect("few"), group.spec.nodes());
+        let (vacant, want) = (u32::try_from(group.vacant().count()).expect("few"), group.shape().nodes());
         let nodes: Vec<NodeId> = group.surplus().collect();
         match () {
             () if vacant > 0 => Some(Waiting::MembersMissing { have: want - vacant, want }),
+            () if group.previous.is_some() => {
+                let node = *group.members.keys().next().expect("a member");
+                Some(Waiting::ReplicaNotInSync { node, syncing: true })
+            }
             () if self.spread.get(&group.cluster) != Some(&group.spec.shards) => {
                 Some(Waiting::MovingSlots { from: 0, to: 1, left: 100 })
             }

@@ -1,6 +1,7 @@
 //! What a change does to servers that run, by the configuration before and after alone: a plan is made twice, and says the same
 //! both times.
 
+use justmanage_core::manager::temporary;
 use justmanage_model::{ClusterSpec, ReleaseTarget};
 
 use super::shape;
@@ -10,7 +11,7 @@ use super::warnings::handovers;
 pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
     let mut said = Vec::new();
     if goes_over(from, to) {
-        said.push(format!("{} {} -> {} {}: {}", from.engine, from.version, to.engine, to.version, roll(to)));
+        said.push(format!("{} {} -> {} {}: {}", from.engine, from.version, to.engine, to.version, change(to)));
     }
     if from.shards != to.shards {
         let slots = shape::count(&shape::moves(from, to, None));
@@ -29,6 +30,7 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
         said.push(format!("config {key}: {how}"));
     }
     let live = [
+        ("surge", from.surge != to.surge),
         ("on_crash", from.on_crash != to.on_crash),
         ("cpus", from.cpus != to.cpus),
         ("metrics_readers", from.metrics_readers != to.metrics_readers),
@@ -52,6 +54,18 @@ fn goes_over(from: &ClusterSpec, to: &ClusterSpec) -> bool {
             (ReleaseTarget::Exactly(from), ReleaseTarget::Exactly(to)) => from != to,
             (from, to) => from.line() != to.line(),
         }
+}
+
+/// How servers go over to another release.
+fn change(spec: &ClusterSpec) -> String {
+    match temporary(spec) {
+        0 => roll(spec),
+        temporary => format!(
+            "rolling restart of {} nodes, {temporary} of them temporary, {}",
+            spec.nodes() + temporary,
+            handovers(spec)
+        ),
+    }
 }
 
 /// How servers are restarted.
@@ -101,6 +115,15 @@ mod tests {
         ] {
             assert_eq!(impact(&from, &to), said);
         }
+        let surging = |spec| ClusterSpec { surge: true, ..spec };
+        assert_eq!(
+            impact(&three("8.0.2"), &surging(three("8.0.6"))),
+            ["redis 8.0.2 -> redis 8.0.6: rolling restart of 9 nodes, 3 of them temporary, 3 handovers", "surge: live"]
+        );
+        assert_eq!(
+            impact(&surging(spec(Engine::Redis, "7.0", 1, 0)), &surging(spec(Engine::Redis, "7.2", 1, 0))),
+            ["redis 7.0 -> redis 7.2: rolling restart of 2 nodes, 1 of them temporary, 2 handovers"]
+        );
         let with = |key: &str| {
             let config = [(key.to_owned(), "2".to_owned())].into();
             ClusterSpec { config, ..three("7.2") }

@@ -1,8 +1,8 @@
 //! From one release to another: refused where there is no way, and told how it goes where there is one.
 
 use justmanage_core::artefacts::Choice;
-use justmanage_core::manager::{Observed, Standing, refuse_release, refuse_second_way};
-use justmanage_model::{ClusterSpec, Failure, FieldPath, Release};
+use justmanage_core::manager::{Observed, Standing, refuse_release, refuse_second_way, temporary};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release};
 use justmanage_releases::hop;
 use tfkit::{Diagnostic, Diagnostics, Path};
 
@@ -82,9 +82,10 @@ fn never_seen() -> Failure {
 /// What happens on the way.
 pub(super) fn warning(from: &Release, over: &Release, spec: &ClusterSpec) -> Diagnostic {
     let empties = hop(from, over).is_ok_and(|hop| hop.empties);
-    let nodes = spec.nodes();
+    let nodes = spec.nodes() + temporary(spec);
     let mut detail = format!("The servers go over from {from} to {over}. ");
-    if spec.replicas_per_shard == 0 {
+    detail.push_str(&surge(spec));
+    if spec.replicas_per_shard == 0 && !spec.surge {
         detail.push_str(if nodes == 1 {
             "The only node is restarted: it saves its data first, and cannot be reached for that moment. There is no copy to fall \
              back on: take a backup first."
@@ -104,7 +105,7 @@ pub(super) fn warning(from: &Release, over: &Release, spec: &ClusterSpec) -> Dia
              writers wait some tens of milliseconds, and follows. {each}. In all: {nodes} restarts, {}.",
             handovers(spec)
         ));
-        if spec.replicas_per_shard == 1 {
+        if spec.replicas_per_shard == 1 && !spec.surge {
             detail.push_str(" While one node of a shard is restarted, the other has its data alone.");
         }
         detail.push_str(
@@ -115,6 +116,21 @@ pub(super) fn warning(from: &Release, over: &Release, spec: &ClusterSpec) -> Dia
     let summary = if empties { "Rolling downgrade" } else { "Rolling upgrade" };
     let at = if from.engine == over.engine { "version" } else { "engine" };
     Diagnostic::warning(summary, detail).at(Path::attribute(at))
+}
+
+/// What is made for the roll and removed after it.
+fn surge(spec: &ClusterSpec) -> String {
+    let count = temporary(spec);
+    if count == 0 {
+        return String::new();
+    }
+    let (replicas, each) =
+        if count == 1 { ("replica is", "the shard") } else { ("replicas are", "each of the shards") };
+    let memory = Bytes::new(spec.memory.get().saturating_mul(count.into()));
+    format!(
+        "{count} temporary {replicas} made for the roll and removed after it, one for {each}: up to {memory} of memory for data on top, \
+         and a full copy of each shard before its first node is restarted. "
+    )
 }
 
 #[cfg(test)]
@@ -142,6 +158,23 @@ mod tests {
             let text = format!("{} {}", warning.summary, warning.detail);
             assert!(says.iter().all(|words| text.contains(words)), "{text}");
             assert_eq!(warning.path, Path::attribute("version"));
+            assert!(!text.contains("temporary"), "{text}");
+        }
+    }
+
+    #[test]
+    fn temporary_replicas_are_counted_with_what_they_take() {
+        for (shards, replicas, says) in [
+            (3, 1, &["3 temporary replicas are made", "up to 192MiB", "9 restarts, 3 handovers"][..]),
+            (1, 1, &["1 temporary replica is made", "up to 64MiB", "3 restarts, 1 handover."]),
+            (3, 0, &["3 temporary replicas are made", "hands its shard over", "6 restarts, 6 handovers"]),
+        ] {
+            let target = "8.0.6".parse().expect("a version");
+            let spec = ClusterSpec::new(Engine::Redis, target, shards, replicas, Bytes::mib(64));
+            let spec = ClusterSpec { surge: true, ..spec };
+            let text = warning(&release("8.0.2"), &release("8.0.6"), &spec).detail;
+            assert!(says.iter().all(|words| text.contains(words)), "{text}");
+            assert!(!text.contains("alone") && !text.contains("backup"), "{text}");
         }
     }
 }

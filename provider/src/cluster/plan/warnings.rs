@@ -85,9 +85,13 @@ pub(super) fn restarts(from: &ClusterSpec, to: &ClusterSpec) -> Option<Diagnosti
     Some(Diagnostic::warning("Rolling restart", detail).at(at))
 }
 
-/// How many handovers a roll takes: one for each shard.
+/// How many handovers a roll takes: one for each shard; and one back, where all that there is to hand over to is a temporary replica.
 pub(super) fn handovers(spec: &ClusterSpec) -> String {
-    if spec.shards == 1 { "1 handover".to_owned() } else { format!("{} handovers", spec.shards) }
+    let there_and_back = spec.replicas_per_shard == 0 && spec.surge;
+    match u32::from(spec.shards) * if there_and_back { 2 } else { 1 } {
+        1 => "1 handover".to_owned(),
+        count => format!("{count} handovers"),
+    }
 }
 
 /// The same of a shape that a cluster is to take, if that was not so of the one before.

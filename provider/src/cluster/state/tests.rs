@@ -10,6 +10,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         version: "7.0".into(),
         shards: 1,
         replicas_per_shard: 0,
+        surge: None,
         memory: "64MiB".into(),
         config: None,
         on_crash: "failover".into(),
