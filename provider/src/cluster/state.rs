@@ -104,6 +104,8 @@ impl Cluster {
             version: record.spec.version.to_string(),
             shards: record.spec.shards.into(),
             replicas_per_shard: record.spec.replicas_per_shard.into(),
+            spares: None,
+            spare_after: None,
             memory: record.spec.memory.to_string(),
             config: None,
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
@@ -149,6 +151,10 @@ impl Cluster {
         self.version = spec.version.to_string();
         self.shards = spec.shards.into();
         self.replicas_per_shard = spec.replicas_per_shard.into();
+        if self.spares.unwrap_or_default() != i64::from(spec.spares) {
+            self.spares = Some(spec.spares.into());
+        }
+        keep_or_take(&mut self.spare_after, spec.spare_after.as_ref());
         if self.memory.parse::<Bytes>() != Ok(spec.memory) {
             self.memory = spec.memory.to_string();
         }

@@ -13,6 +13,7 @@ mod protection;
 mod releases;
 mod rows;
 mod shapes;
+mod spares;
 mod timeouts;
 mod users;
 mod world;

@@ -10,6 +10,8 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         version: "7.0".into(),
         shards: 1,
         replicas_per_shard: 0,
+        spares: None,
+        spare_after: None,
         memory: "64MiB".into(),
         config: None,
         on_crash: "failover".into(),
