@@ -22,6 +22,7 @@ mod rivals;
 mod rotation;
 mod scale;
 mod secrets;
+mod spares;
 mod survival;
 mod timeouts;
 mod upgrades;
