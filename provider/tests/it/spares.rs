@@ -2,7 +2,7 @@
 
 use tfkit::{Path, Severity, Value};
 
-use crate::world::{CLUSTER, World, cluster, get, one, refused, text, texts};
+use crate::world::{CLUSTER, World, cluster, get, one, text, texts};
 
 fn with(spares: i64) -> Value {
     cluster(&[("spares", spares.into())])
@@ -75,12 +75,12 @@ async fn how_long_a_node_is_to_be_lost_is_a_span_of_time() {
     let change = world.plan(Some(&state), &after("2m")).await.expect("plan");
     assert_eq!(texts(&change.planned, "impact"), ["spare_after: live"]);
     for wrong in ["5s", "8d", "soon"] {
-        let error = refused(world.host.validate(CLUSTER, &after(wrong)).await);
+        let error = one(&world.host.validate(CLUSTER, &after(wrong)).await.expect("diagnostics"), Severity::Error);
         assert_eq!(error.path, Path::attribute("spare_after"), "{wrong}: {error:?}");
     }
-    let error = refused(world.host.validate(CLUSTER, &with(-1)).await);
+    let error = one(&world.host.validate(CLUSTER, &with(-1)).await.expect("diagnostics"), Severity::Error);
     assert_eq!(error.path, Path::attribute("spares"));
-    let error = refused(world.host.validate(CLUSTER, &with(95)).await);
+    let error = one(&world.host.validate(CLUSTER, &with(95)).await.expect("diagnostics"), Severity::Error);
     assert_eq!((error.path, error.summary.as_str()), (Path::attribute("spares"), "Too many nodes"));
 }
 
