@@ -55,16 +55,18 @@ impl Shape {
             (Engine::Valkey, Version::new(8, 0, 1)),
             (Engine::Valkey, Version::new(8, 1, 8)),
         ]);
-        Self {
+        let mut shape = Self {
             shards,
             replicas: u16::try_from(chance.between(0, most).max(u64::from(chance.per_mille(800)))).unwrap_or(1),
             release: Release::new(release.0, release.1),
             persistent: chance.per_mille(600),
             on_crash: if chance.per_mille(650) { OnCrash::Failover } else { OnCrash::Restart },
             write_bytes: chance.pick(&[100, 10_000, 200_000]),
-            // Last, and of what was drawn: seeds that were kept go on telling what they told, but for this.
-            spares: u16::from(chance.per_mille(300)),
-        }
+            spares: 0,
+        };
+        // Of what was drawn already: seeds that were kept go on telling what they told.
+        shape.spares = u16::from(shape.write_bytes == 10_000);
+        shape
     }
 
     /// See [`Release::votes_go_stale`].
