@@ -125,7 +125,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// Seals new secrets for all members.
+    /// Seals new secrets for all members and spares.
     ///
     /// # Errors
     /// A member's sealing key is not valid, or no randomness.
@@ -140,24 +140,25 @@ impl Secrets {
             other_password: secrets.other_password.as_ref().map(|other| other.expose().clone()),
         };
         let text = serde_json::to_vec(&content).map_err(|_| SealError::Refused("they cannot be written"))?;
-        seal::seal(&Secret::new(text), members(record), &context(record))
+        seal::seal(&Secret::new(text), agents(record), &context(record))
     }
 
-    /// The same secrets, sealed for members that came later, too.
+    /// The same secrets, sealed for those that came later, too.
     ///
     /// # Errors
     /// This agent cannot open them itself, or a member's sealing key is not valid.
     pub fn reseal(&self, record: &Record) -> Result<Vault, SealError> {
         let vault = record.vault.as_ref().ok_or(SealError::NotFor(self.node))?;
-        let missing = members(record).filter(|(node, _)| !vault.keys.contains_key(node));
+        let missing = agents(record).filter(|(node, _)| !vault.keys.contains_key(node));
         let mut sealed = seal::reseal(vault, self.node, &self.pair, &context(record), missing)?;
-        sealed.keys.retain(|node, _| record.members.contains_key(node));
+        sealed.keys.retain(|node, _| record.belongs(*node));
         Ok(sealed)
     }
 }
 
-fn members(record: &Record) -> impl Iterator<Item = (NodeId, SealingKey)> {
-    record.members.iter().map(|(node, member)| (*node, member.sealing))
+/// Spares, too: one of them may lead.
+fn agents(record: &Record) -> impl Iterator<Item = (NodeId, SealingKey)> {
+    record.agents().map(|(node, agent)| (node, agent.sealing))
 }
 
 fn context(record: &Record) -> Vec<u8> {

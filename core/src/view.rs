@@ -2,6 +2,7 @@
 
 mod nodes;
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -33,12 +34,14 @@ pub struct ClusterView {
     pub version_actual: Option<String>,
     /// The lowest version of its agents; `None` when none could be asked.
     pub agent_version: Option<Version>,
-    /// Its nodes in the order of their seats.
+    /// Its nodes in the order of their seats, then its spares.
     pub nodes: Vec<NodeView>,
     /// Whose agent leads; `None` when nobody does.
     pub leader: Option<NodeId>,
     /// Members whose machines do not exist any more: an apply replaces them.
     pub missing: Vec<(NodeId, Seat)>,
+    /// How many spares there are less than are asked for: they have taken places, or their machines are gone.
+    pub spares_missing: usize,
     /// Changes that wait for their time, in sentences.
     pub pending: Vec<String>,
     /// Known holes of what runs, which later patches close.
@@ -61,6 +64,7 @@ impl ClusterView {
             nodes: Vec::new(),
             leader: None,
             missing: Vec::new(),
+            spares_missing: 0,
             pending: Vec::new(),
             known_vulnerabilities: Vec::new(),
             last_operation: None,
@@ -83,21 +87,22 @@ impl ClusterView {
             .iter()
             .map(|node| format!("Node {node} is no member any more; an apply removes its machine."));
         waiting_on.extend(retired);
-        let converged = status.converged && record.retired.is_empty();
+        waiting_on.extend(spares(record));
+        let as_asked = record.retired.is_empty() && record.spares.len() == usize::from(record.spec.spares);
+        let converged = status.converged && as_asked;
         let nodes = nodes::of(record, &status.observation);
         let version_actual = nodes.iter().filter_map(|node| node.version).min().map(|version| version.to_string());
         Self {
             id,
             converged,
-            needs_apply: !record.retired.is_empty()
-                || record.has_temporary()
-                || !converged && status.waiting.iter().any(needs_somebody),
+            needs_apply: !as_asked || record.has_temporary() || !converged && status.waiting.iter().any(needs_somebody),
             waiting_on: if converged { Vec::new() } else { waiting_on },
             version_actual,
             agent_version: nodes.iter().filter_map(|node| node.agent_version).min(),
             nodes,
             leader: status.leader,
             missing: Vec::new(),
+            spares_missing: record.spares_missing(),
             pending: pending(record),
             known_vulnerabilities: holes(record, &status.observation),
             last_operation: status.last_operation.clone(),
@@ -115,12 +120,17 @@ impl ClusterView {
                 Some(MachineState::Stopped) => (NodeState::AgentStopped, "its agent does not run; an apply starts it"),
                 None => (NodeState::Missing, "its machine does not exist any more; an apply replaces it"),
             };
-            if state == NodeState::Missing {
-                self.missing.push((node.node, node.seat));
+            match node.seat {
+                Some(seat) if state == NodeState::Missing => self.missing.push((node.node, seat)),
+                None if state == NodeState::Missing => self.spares_missing += 1,
+                _ => {}
             }
             node.state = state;
-            let Seat { shard, ordinal } = node.seat;
-            lacking.push(format!("Node {} (shard {shard}, node {ordinal}): {what}.", node.node));
+            let place = match node.seat {
+                Some(Seat { shard, ordinal }) => format!("shard {shard}, node {ordinal}"),
+                None => "a spare".to_owned(),
+            };
+            lacking.push(format!("Node {} ({place}): {what}.", node.node));
         }
         if !lacking.is_empty() {
             lacking.append(&mut self.waiting_on);
@@ -148,7 +158,7 @@ impl ClusterView {
         let members = record.members.values().map(|member| member.seat.shard + 1).max().unwrap_or_default();
         (0..record.spec.shards.max(members))
             .map(|shard| {
-                let primaries = self.nodes.iter().filter(|node| node.seat.shard == shard);
+                let primaries = self.nodes.iter().filter(|node| node.seat.is_some_and(|seat| seat.shard == shard));
                 let slots = primaries.fold(SlotSet::default(), |slots, node| slots.union(&node.slots));
                 (shard, slots)
             })
@@ -158,6 +168,23 @@ impl ClusterView {
     /// Whether the cluster has served, so that it holds data.
     pub fn is_formed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
+    }
+}
+
+/// Why there are not as many spares as are asked for, if there are not.
+fn spares(record: &Record) -> Option<String> {
+    let (have, want) = (record.spares.len(), usize::from(record.spec.spares));
+    match have.cmp(&want) {
+        Ordering::Less => Some(format!(
+            "{} of {want} {} used; an apply makes {}.",
+            want - have,
+            if want == 1 { "spare is" } else { "spares are" },
+            if want - have == 1 { "another" } else { "others" }
+        )),
+        Ordering::Equal => None,
+        Ordering::Greater => {
+            Some(format!("There are {have} spares, and {want} are asked for; an apply removes the others."))
+        }
     }
 }
 

@@ -290,7 +290,7 @@ impl World {
         let record = self.agents[node].copy.clone();
         let mut nodes = if self.gathers(node) { self.gathered(node) } else { BTreeMap::new() };
         nodes.insert(own, Seen::Known(seen.clone()));
-        let plan = plan(&record, &Observation { nodes }, clock);
+        let plan = self.removed(node).unwrap_or_else(|| plan(&record, &Observation { nodes }, clock));
         self.counts.plans += 1;
         self.scrutinise(node, &record, &plan);
         let (steps, waiting) = match &plan {
@@ -404,7 +404,7 @@ impl World {
         let mut changes = 0;
         for step in steps {
             match step {
-                Step::Node(other, _) if !record.members.contains_key(other) => {
+                Step::Node(other, _) if !record.members.contains_key(other) && *other != node_id(node) => {
                     self.field.violation(format!("node {node} plans a step for {other}, who is no member"));
                 }
                 Step::Node(..) => {}

@@ -87,8 +87,7 @@ impl World {
     /// One thing breaks.
     pub fn break_something(&mut self, kind: Kind, mending: &mut Mending) {
         let now = self.field.now;
-        let members: Vec<usize> =
-            self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
+        let members: Vec<usize> = self.store.record.agents().filter_map(|(node, _)| self.field.number(node)).collect();
         let node = self.field.chance.pick(&members);
         let other = self.field.chance.pick(&members);
         let long = self.field.chance.pick(&[300, 1000, 3000, 8000, 15_000, 30_000]);

@@ -62,7 +62,7 @@ impl Field {
             ids: 0,
             shape,
         };
-        for number in 0..field.shape.nodes() {
+        for number in 0..field.shape.nodes() + usize::from(field.shape.spares) {
             field.add(field.shape.seat(number));
         }
         field

@@ -26,7 +26,7 @@ impl World {
     pub(crate) fn gather(&mut self, leader: usize) {
         let now = self.field.now;
         let members: Vec<usize> =
-            self.agents[leader].copy.members.keys().filter_map(|node| self.field.number(*node)).collect();
+            self.agents[leader].copy.agents().filter_map(|(node, _)| self.field.number(node)).collect();
         for node in members.into_iter().filter(|node| *node != leader) {
             let there = self.field.network.both(leader, node);
             let speaks = there && self.agent_runs(node) && !self.field.chance.per_mille(self.field.network.loss * 2);

@@ -120,7 +120,8 @@ impl World {
     fn stop_server(&mut self, node: usize, record: &Record) -> Result<(), String> {
         let own = node_id(node);
         let granted = |record: &Record| record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&own));
-        let leaving = record.phase == Phase::Leaving;
+        // Whoever has no place any more serves nobody.
+        let leaving = record.phase == Phase::Leaving || !record.belongs(own);
         if !leaving && !granted(record) {
             self.field.violation(format!("node {node} is stopped without a grant"));
         }
@@ -241,7 +242,7 @@ impl World {
     pub(crate) fn changed(&mut self, record: &Record, change: &RecordChange, by: NodeId) -> Option<Record> {
         let mut next = record.clone();
         let sealed = |record: &Record| {
-            let keys = record.members.keys().map(|node| (*node, "a key".to_owned())).collect();
+            let keys = record.agents().map(|(node, _)| (node, "a key".to_owned())).collect();
             Some(Vault { content: "secrets".to_owned(), keys })
         };
         match change {
@@ -292,6 +293,7 @@ impl World {
                 next.put_back(*node, halt);
             }
             RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::EndPasswords(by) => {
                 next.end_passwords(*by);

@@ -35,6 +35,7 @@ pub mod replication;
 pub mod run;
 pub mod server;
 pub mod shape;
+mod spares;
 pub mod store;
 pub mod world;
 

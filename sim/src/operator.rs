@@ -113,6 +113,7 @@ impl World {
         if !self.can_operate() || self.store.record.phase != Phase::Formed {
             return;
         }
+        self.an_apply_counts_spares();
         for seat in self.store.record.vacant().collect::<Vec<_>>() {
             let new = self.add(seat);
             self.operate(|record| {

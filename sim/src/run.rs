@@ -199,6 +199,7 @@ fn at_rest(world: &mut World) {
     if let Some(grant) = world.store.record.grant.clone() {
         world.field.violation(format!("the cluster converged, and a grant is out: {grant:?}"));
     }
+    world.spares_at_rest();
     passwords_at_rest(world);
     world.field.account();
 }

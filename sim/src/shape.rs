@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use justmanage_model::{
-    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Generation, Member, NodeId, OnCrash, Phase, Pin, Place,
-    Program, Record, Release, ReleaseTarget, SealingKey, Seat, Testing, Version,
+    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Generation, Interval, Member, NodeId, OnCrash, Phase, Pin,
+    Place, Program, Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
 };
 
 use crate::chance::Chance;
@@ -18,6 +18,8 @@ pub struct Shape {
     pub shards: u16,
     /// Replicas of each.
     pub replicas: u16,
+    /// Nodes that wait for a place.
+    pub spares: u16,
     /// What runs.
     pub release: Release,
     /// Whether data are kept on disk.
@@ -35,6 +37,7 @@ impl Shape {
         Self {
             shards,
             replicas,
+            spares: 0,
             release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
             persistent: true,
             on_crash: OnCrash::Failover,
@@ -52,14 +55,18 @@ impl Shape {
             (Engine::Valkey, Version::new(8, 0, 1)),
             (Engine::Valkey, Version::new(8, 1, 8)),
         ]);
-        Self {
+        let mut shape = Self {
             shards,
             replicas: u16::try_from(chance.between(0, most).max(u64::from(chance.per_mille(800)))).unwrap_or(1),
             release: Release::new(release.0, release.1),
             persistent: chance.per_mille(600),
             on_crash: if chance.per_mille(650) { OnCrash::Failover } else { OnCrash::Restart },
             write_bytes: chance.pick(&[100, 10_000, 200_000]),
-        }
+            spares: 0,
+        };
+        // Of what was drawn already: seeds that were kept go on telling what they told.
+        shape.spares = u16::from(shape.write_bytes == 10_000);
+        shape
     }
 
     /// See [`Release::votes_go_stale`].
@@ -74,9 +81,12 @@ impl Shape {
         usize::from(self.shards) * (1 + usize::from(self.replicas))
     }
 
-    /// The place of the node with this number.
+    /// The place of the node with this number; behind the last one come the spares.
     #[must_use]
     pub fn seat(&self, number: usize) -> Seat {
+        if number >= self.nodes() {
+            return NO_SEAT;
+        }
         let number = u16::try_from(number).unwrap_or_default();
         Seat { shard: number % self.shards, ordinal: number / self.shards }
     }
@@ -101,6 +111,8 @@ impl Shape {
             maintenance_window: None,
             backup_policy: None,
             rotate: Default::default(),
+            spares: self.spares,
+            spare_after: (self.spares > 0).then_some(SPARE_AFTER),
             testing: Testing::default(),
         }
     }
@@ -124,6 +136,9 @@ impl Shape {
             surge: false,
             reshaping: None,
             retired: Default::default(),
+            spares: (self.nodes()..self.nodes() + usize::from(self.spares))
+                .map(|node| (node_id(node), spare(node)))
+                .collect(),
             operators: BTreeSet::from([Pin::from_digest([2; 32])]),
             members: (0..self.nodes()).map(|node| (node_id(node), member(node, self.seat(node)))).collect(),
             users: BTreeMap::new(),
@@ -140,11 +155,20 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shards, replicas, release, on_crash, write_bytes, .. } = self;
+        let Self { shards, replicas, spares, release, on_crash, write_bytes, .. } = self;
         let disk = if self.persistent { "append-only file" } else { "nothing on disk" };
-        write!(f, "{shards} x (1 + {replicas}), {release}, {disk}, {on_crash:?} on crash, {write_bytes} bytes a write")
+        write!(
+            f,
+            "{shards} x (1 + {replicas}), {spares} spares, {release}, {disk}, {on_crash:?} on crash, {write_bytes} bytes a write"
+        )
     }
 }
+
+/// How long a node is to be lost here until a spare takes its place.
+pub const SPARE_AFTER: Interval = Interval::seconds(15);
+
+/// Where spares are: in no shard.
+pub const NO_SEAT: Seat = Seat { shard: u16::MAX, ordinal: 0 };
 
 /// The patch of any line that does not run.
 pub const UNFIT: u16 = 999;
@@ -176,16 +200,20 @@ pub fn client_at(number: usize) -> SocketAddr {
 /// A node as the Record names it.
 #[must_use]
 pub fn member(number: usize, seat: Seat) -> Member {
+    spare(number).seated(seat)
+}
+
+/// A node as the Record names it that has no place.
+#[must_use]
+pub fn spare(number: usize) -> Spare {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
     let client = client_at(number);
-    Member {
-        seat,
+    Spare {
         pin: Pin::from_digest(digest),
         sealing: SealingKey::new(digest),
         agent: (client.ip(), 7000).into(),
         client,
         bus_port: 16379,
-        bus_id: None,
     }
 }

@@ -42,9 +42,10 @@ impl World {
     /// Whose agents vote: an odd number, at most five.
     #[must_use]
     pub fn voters(&self) -> Vec<usize> {
-        let members = &self.store.record.members;
-        let mut seats: Vec<_> =
-            members.iter().map(|(node, member)| (member.seat.ordinal, member.seat.shard, *node)).collect();
+        let members = self.store.record.members.iter();
+        let mut seats: Vec<_> = members.map(|(node, member)| (member.seat.ordinal, member.seat.shard, *node)).collect();
+        // Spares come last.
+        seats.extend(self.store.record.spares.keys().map(|node| (u16::MAX, u16::MAX, *node)));
         seats.sort_unstable();
         let count = match seats.len() {
             0..=2 => 1,
@@ -164,6 +165,7 @@ impl World {
         self.field.note(|| format!("generation {}: {}", next.generation, changes(before, &next)));
         self.counts.changes += 1;
         self.store.record = next;
+        self.seat_spares();
         let now = self.field.now;
         for agent in &mut self.agents {
             let slow = !self.field.promises.calm && self.field.chance.per_mille(40);
@@ -183,6 +185,7 @@ fn changes(before: &Record, after: &Record) -> String {
     word(before.phase != after.phase, format!("phase {:?}", after.phase));
     word(before.spec != after.spec, "spec".to_owned());
     word(before.members != after.members, "members".to_owned());
+    word(before.spares != after.spares, format!("spares {}", after.spares.len()));
     word(before.users != after.users, "users".to_owned());
     word(before.ca_certificate != after.ca_certificate, "authority".to_owned());
     word(before.vault != after.vault, "vault".to_owned());

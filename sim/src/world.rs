@@ -196,8 +196,7 @@ impl World {
 
     /// What is seen of all nodes.
     pub fn observation(&mut self) -> Observation {
-        let members: Vec<usize> =
-            self.store.record.members.keys().filter_map(|node| self.field.number(*node)).collect();
+        let members: Vec<usize> = self.store.record.agents().filter_map(|(node, _)| self.field.number(node)).collect();
         let mut nodes = BTreeMap::new();
         for node in members {
             let hidden = self.hidden.get(&node).copied().or((!self.agent_runs(node)).then_some(self.field.now));

@@ -23,6 +23,7 @@ mod rivals;
 mod rotation;
 mod scale;
 mod secrets;
+mod spares;
 mod surge;
 mod survival;
 mod timeouts;

@@ -11,7 +11,8 @@ use justmanage_agent_proto::v1::group_client::GroupClient;
 use justmanage_agent_proto::v1::refusal::Kind;
 use justmanage_agent_proto::v1::{PingRequest, Refusal};
 use justmanage_identity::{KeyPair, Target, connect};
-use justmanage_model::{Epoch, Member, NodeId, PeerNames, Pin, Record};
+use justmanage_model::record::Agent;
+use justmanage_model::{Epoch, NodeId, PeerNames, Pin, Record};
 use prost::Message;
 use tokio::sync::watch;
 use tonic::transport::Channel;
@@ -194,14 +195,13 @@ impl Calls {
         let agreed = member.as_ref().map_or(to.agent, |member| member.agent);
         let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         let known = moved.get(&to.node).filter(|(from, _)| *from == agreed).map_or(agreed, |(_, place)| *place);
-        let name = self.names.as_ref().zip(member).map(|(names, member)| names.of(to.node, member.seat));
+        let name = self.names.as_ref().zip(member).and_then(|(names, member)| names.of(to.node, member.seat));
         Target::new(name, known)
     }
 
-    fn agreed(&self, pin: &Pin) -> Option<Member> {
+    fn agreed(&self, pin: &Pin) -> Option<Agent> {
         let record = self.record.borrow();
-        let mut members = record.iter().flat_map(|record| record.members.values());
-        members.find(|member| member.pin == *pin).cloned()
+        record.iter().flat_map(|record| record.agents()).map(|(_, agent)| agent).find(|agent| agent.pin == *pin)
     }
 
     /// Takes somebody's word for where agents are, until the Record says something new.
@@ -209,7 +209,7 @@ impl Calls {
         let record = self.record.borrow();
         let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         for (node, place) in places {
-            if let Some(member) = record.iter().find_map(|record| record.members.get(node)) {
+            if let Some(member) = record.iter().find_map(|record| record.agent(*node)) {
                 moved.insert(*node, (member.agent, *place));
             }
         }

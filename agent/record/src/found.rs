@@ -36,9 +36,9 @@ impl Group {
     pub async fn invite(&self, record: Record) -> Result<(), StoreError> {
         let invalid = |why: &str| Err(StoreError::Invalid(why.to_owned()));
         record.check().map_err(|fault| StoreError::Invalid(fault.to_string()))?;
-        match record.members.get(&self.node) {
+        match record.agent(self.node) {
             None => return invalid("it does not name this agent's node"),
-            Some(member) if member.pin != self.pin => return invalid("it names this agent's node with another key"),
+            Some(agent) if agent.pin != self.pin => return invalid("it names this agent's node with another key"),
             Some(_) => {}
         }
         let _one = self.inviting.lock().await;
@@ -147,7 +147,7 @@ impl Group {
 
     /// What somebody is to the group, by this Record.
     pub(crate) fn what_is(&self, pin: &Pin, record: Option<&Record>) -> AskReply {
-        let member = record.is_some_and(|record| record.members.values().any(|member| member.pin == *pin));
+        let member = record.is_some_and(|record| record.agents().any(|(_, agent)| agent.pin == *pin));
         let id = raft_id(pin);
         let raft = self.raft.borrow().clone();
         let membership = raft.map(|raft| raft.server_metrics().borrow().membership_config.clone());

@@ -139,7 +139,7 @@ impl Group {
     /// The standing of one who does not vote.
     fn looking_on(&self) -> Standing {
         match self.record.borrow().as_ref() {
-            Some(record) if !record.members.contains_key(&self.node) => Standing::Removed,
+            Some(record) if !record.belongs(self.node) => Standing::Removed,
             record if *lock(&self.removed_at) == Some(record.map(|record| record.generation)) => Standing::Removed,
             Some(_) => Standing::Observer { from: *lock(&self.source) },
             None if self.invitation.borrow().is_some() => Standing::Invited,

@@ -67,8 +67,8 @@ impl State {
 
     fn take(&mut self, next: Record, nonce: u64) -> Verdict {
         if let Some(before) = &self.record {
-            let here = |pin: &Pin| next.members.values().any(|member| member.pin == *pin);
-            self.former.extend(before.members.values().map(|member| member.pin).filter(|pin| !here(pin)));
+            let here = |pin: &Pin| next.agents().any(|(_, agent)| agent.pin == *pin);
+            self.former.extend(before.agents().map(|(_, agent)| agent.pin).filter(|pin| !here(pin)));
             self.former.retain(|pin| !here(pin));
             self.former.drain(..self.former.len().saturating_sub(FORMER_KEPT));
         }

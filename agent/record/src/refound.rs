@@ -34,7 +34,7 @@ impl Group {
         let invalid = |why: &str| Err(StoreError::Invalid(why.to_owned()));
         match self.get() {
             Some(record) if record.epoch == epoch => return Ok(()),
-            Some(record) if record.members.contains_key(&self.node) => {}
+            Some(record) if record.belongs(self.node) => {}
             Some(_) => return invalid("this agent was removed from the cluster"),
             None => return invalid("this agent has never seen a Record"),
         }

@@ -17,7 +17,7 @@ use crate::types::{Metrics, Raft, RaftId, StoredMembership, Voter};
 /// What somebody is to this agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// A member, or one who still votes; before there is a Record, one with whom this agent was invited.
+    /// A member, a spare, or one who still votes; before there is a Record, one with whom this agent was invited.
     Known,
     /// Removed of late.
     Former,
@@ -31,8 +31,8 @@ pub(crate) fn node_of(metrics: &Metrics, id: RaftId) -> Option<NodeId> {
 }
 
 /// Everybody in a Record.
-fn members(record: &Record) -> impl Iterator<Item = Voter> {
-    record.members.iter().map(|(node, member)| Voter { node: *node, pin: member.pin, agent: member.agent })
+fn agents(record: &Record) -> impl Iterator<Item = Voter> {
+    record.agents().map(|(node, agent)| Voter { node, pin: agent.pin, agent: agent.agent })
 }
 
 impl Group {
@@ -51,7 +51,7 @@ impl Group {
     pub(crate) fn acquaintances(&self) -> Vec<Voter> {
         let mut known: Vec<Voter> = self.voters_now().into_iter().collect();
         if let Some(record) = self.trusted() {
-            known.extend(members(&record));
+            known.extend(agents(&record));
         }
         known.retain(|other| other.pin != self.pin);
         known.sort_by_key(Voter::id);
@@ -76,7 +76,7 @@ impl Group {
 
     /// What somebody is to this agent.
     pub(crate) fn caller(&self, pin: &Pin) -> Caller {
-        let has = |record: &Record| record.members.values().any(|member| member.pin == *pin);
+        let has = |record: &Record| record.agents().any(|(_, agent)| agent.pin == *pin);
         let in_record = self.record.borrow().as_ref().map(has);
         let member = in_record.unwrap_or_else(|| self.invitation.borrow().as_ref().is_some_and(has));
         if member || self.voters_now().iter().any(|voter| voter.pin == *pin) {

@@ -85,7 +85,7 @@ impl Group {
             // The library's own wait for it to catch up is over at once, also if it is dead: see `proven`.
             return self.step_done(raft.add_learner(*id, voter.clone(), false)).await;
         }
-        let members = record.members.values().map(|member| raft_id(&member.pin)).collect();
+        let members = record.agents().map(|(_, agent)| raft_id(&agent.pin)).collect();
         match next_voters(&current, &wanted.keys().copied().collect(), &members, &proven.caught_up) {
             Some(next) => self.vote_with(raft, next).await,
             None => {

@@ -66,10 +66,10 @@ impl Default for Voter {
     }
 }
 
-/// A member of a Record as a voter.
+/// A member or spare of a Record as a voter.
 pub(crate) fn voter(record: &Record, node: NodeId) -> Option<Voter> {
-    let member = record.members.get(&node)?;
-    Some(Voter { node, pin: member.pin, agent: member.agent })
+    let agent = record.agent(node)?;
+    Some(Voter { node, pin: agent.pin, agent: agent.agent })
 }
 
 /// The voters that a Record wants, by their numbers.

@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 pub(super) enum Caller {
     /// One who may tell the cluster what to be.
     Operator(Pin),
-    /// The agent of a member.
+    /// The agent of a member or a spare.
     Member(NodeId),
 }
 
@@ -29,8 +29,8 @@ pub(super) fn of<T>(
     if record.operators.contains(&pin) {
         return Ok(Caller::Operator(pin));
     }
-    let member = record.members.iter().find(|(_, member)| member.pin == pin);
-    member.map(|(node, _)| Caller::Member(*node)).ok_or_else(denied)
+    let agent = record.agents().find(|(_, agent)| agent.pin == pin);
+    agent.map(|(node, _)| Caller::Member(node)).ok_or_else(denied)
 }
 
 impl Caller {

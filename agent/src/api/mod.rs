@@ -114,10 +114,12 @@ impl Api {
         if record.cluster != claim.cluster || record.name != claim.name {
             return Err(Status::invalid_argument("the Record is of another cluster than this node's claim"));
         }
-        match record.members.get(&claim.node) {
-            Some(member) if member.pin == self.tools.info.pin && member.client == self.tools.info.client => Ok(()),
+        let member = record.members.get(&claim.node).map(|member| (member.pin, member.client));
+        let spare = || record.spares.get(&claim.node).map(|spare| (spare.pin, spare.client));
+        match member.or_else(spare) {
+            Some(ours) if ours == (self.tools.info.pin, self.tools.info.client) => Ok(()),
             Some(_) => Err(Status::invalid_argument("the Record has another key or address for this node")),
-            None => Err(Status::invalid_argument("the Record does not have this node among its members")),
+            None => Err(Status::invalid_argument("the Record does not have this node among its members and spares")),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use justmanage_agent_proto::v1::{ObserveReply, ObserveRequest};
-use justmanage_model::{Epoch, Member, NodeId};
+use justmanage_model::record::Agent;
+use justmanage_model::{Epoch, NodeId};
 use justmanage_record::{RecordStore, Standing};
 use tokio::sync::watch;
 use tonic::Status;
@@ -33,8 +34,8 @@ const PASSES: u32 = 2;
 impl Api {
     /// How the cluster is: as we see it if we lead, and otherwise as the leader does.
     pub(super) async fn cluster(&self, request: ObserveRequest) -> Result<ObserveReply, Status> {
-        if let Some((node, member, epoch)) = self.next_to_ask().filter(|_| request.passed_on < PASSES)
-            && let Ok(reply) = self.tools.peers.observe((node, &member), epoch, &request).await
+        if let Some((node, agent, epoch)) = self.next_to_ask().filter(|_| request.passed_on < PASSES)
+            && let Ok(reply) = self.tools.peers.observe((node, agent), epoch, &request).await
         {
             return Ok(reply);
         }
@@ -43,15 +44,15 @@ impl Api {
     }
 
     /// The agent that leads, or one that is nearer to it, if that is another one and known.
-    fn next_to_ask(&self) -> Option<(NodeId, Member, Epoch)> {
+    fn next_to_ask(&self) -> Option<(NodeId, Agent, Epoch)> {
         let next = match &*self.tools.group.standing().borrow() {
             Standing::Follower { leader } => *leader,
             Standing::Observer { from } => *from,
             _ => None,
         }?;
         let record = self.tools.group.get()?;
-        let member = record.members.get(&next).filter(|_| next != self.tools.info.claim.node)?;
-        Some((next, member.clone(), record.epoch))
+        let agent = record.agent(next).filter(|_| next != self.tools.info.claim.node)?;
+        Some((next, agent, record.epoch))
     }
 
     fn reply(&self, version: u64, status: &ClusterStatus) -> Result<ObserveReply, Status> {

@@ -45,8 +45,12 @@ fn cluster(page: &mut Page, sources: &Sources) {
     }
     let converged = "Whether everything is as the Record wants it; only the leader says so.";
     page.gauge("justmanage_cluster_converged", converged, Some(status.converged));
+    if let Some(record) = &status.record {
+        let help = "Spares that wait for a place; only the leader says so.";
+        page.gauge("justmanage_cluster_spares", help, Some(record.spares.len() as u64));
+    }
     let unseen = status.observation.nodes.values().filter(|node| matches!(node, Seen::Unknown { .. })).count();
-    let help = "Members that the leader cannot see; only the leader says so.";
+    let help = "Members and spares that the leader cannot see; only the leader says so.";
     page.gauge("justmanage_cluster_unseen_members", help, Some(unseen as u64));
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     for waiting in &status.waiting {

@@ -137,7 +137,8 @@ impl Metrics {
         let (disk, server_process) = local.unwrap_or_default();
 
         let claim = &sources.info.claim;
-        let shard = claim.seat.shard.to_string();
+        let shard = record.as_ref().and_then(|record| record.shard_of(claim.node));
+        let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
         let labels = [("cluster", claim.name.as_str()), ("node", &claim.node.to_string()), ("shard", &shard)];
         let mut page = Page::new(&labels);
         agent::put(&mut page, sources, record.as_ref());

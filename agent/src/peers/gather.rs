@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use justmanage_model::{Epoch, Member, NodeId, NodeObservation, Record, Seen, Timestamp};
+use justmanage_model::record::Agent;
+use justmanage_model::{Epoch, NodeId, NodeObservation, Record, Seen, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::debug;
@@ -16,16 +17,16 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Rest after a member could not be asked.
 const REST: Duration = Duration::from_millis(200);
 
-/// What is known of the other members.
+/// What is known of the others: members and spares.
 pub type Gathered = BTreeMap<NodeId, Seen<NodeObservation>>;
 
-/// Asks the other members as long as the agent leads.
+/// Asks the others as long as the agent leads.
 pub struct Gatherer {
     peers: Peers,
     own: NodeId,
     clock: fn() -> Timestamp,
     known: watch::Sender<Gathered>,
-    tasks: BTreeMap<NodeId, (Member, Epoch, Asking)>,
+    tasks: BTreeMap<NodeId, (Agent, Epoch, Asking)>,
 }
 
 /// A task that ends with its handle.
@@ -48,32 +49,28 @@ impl Gatherer {
         self.known.subscribe()
     }
 
-    /// Asks those of the other members of this Record who are wanted, and nobody else; without a Record, nobody.
-    pub fn ask(&mut self, record: Option<&Record>, wanted: impl Fn(&Member) -> bool) {
-        let members = record.map(|record| (&record.members, record.epoch));
-        let wanted = |node: &NodeId| {
-            members.and_then(|(members, epoch)| Some((members.get(node).filter(|member| wanted(member))?, epoch)))
+    /// Asks those of the other members and spares of this Record who are wanted, and nobody else; without a Record, nobody.
+    pub fn ask(&mut self, record: Option<&Record>, wanted: impl Fn(&Agent) -> bool) {
+        let wanted = |node: NodeId| {
+            let record = record?;
+            Some((record.agent(node).filter(|agent| wanted(agent))?, record.epoch))
         };
-        let stays = |node: &NodeId, member: &Member, epoch: Epoch| {
-            wanted(node).is_some_and(|(now, of)| of == epoch && now.agent == member.agent && now.pin == member.pin)
-        };
-        self.tasks.retain(|node, (member, epoch, _)| stays(node, member, *epoch));
+        let stays = |node: NodeId, agent: &Agent, epoch: Epoch| wanted(node) == Some((*agent, epoch));
+        self.tasks.retain(|node, (agent, epoch, _)| stays(*node, agent, *epoch));
         let tasks = &self.tasks;
         self.known.send_if_modified(|known| {
             let before = known.len();
             known.retain(|node, _| tasks.contains_key(node));
             before != known.len()
         });
-        let Some((members, epoch)) = members else { return };
-        let others = members.iter().filter(|(node, _)| **node != self.own && wanted(node).is_some());
-        for (node, member) in others {
-            if !self.tasks.contains_key(node) {
-                let since = (self.clock)();
-                let unknown = Seen::Unknown { since, why: "its agent has not been asked yet".to_owned() };
-                self.known.send_modify(|known| drop(known.insert(*node, unknown)));
-                let asking = ask(self.peers.clone(), *node, member.clone(), epoch, self.known.clone(), self.clock);
-                self.tasks.insert(*node, (member.clone(), epoch, Asking(tokio::spawn(asking))));
-            }
+        let others = record.into_iter().flat_map(Record::agents).map(|(node, _)| node).filter(|node| *node != self.own);
+        for node in others.collect::<Vec<_>>() {
+            let Some((agent, epoch)) = wanted(node).filter(|_| !self.tasks.contains_key(&node)) else { continue };
+            let since = (self.clock)();
+            let unknown = Seen::Unknown { since, why: "its agent has not been asked yet".to_owned() };
+            self.known.send_modify(|known| drop(known.insert(node, unknown)));
+            let asking = ask(self.peers.clone(), node, agent, epoch, self.known.clone(), self.clock);
+            self.tasks.insert(node, (agent, epoch, Asking(tokio::spawn(asking))));
         }
     }
 }
@@ -82,7 +79,7 @@ impl Gatherer {
 async fn ask(
     peers: Peers,
     node: NodeId,
-    member: Member,
+    agent: Agent,
     epoch: Epoch,
     known: watch::Sender<Gathered>,
     clock: fn() -> Timestamp,
@@ -90,8 +87,7 @@ async fn ask(
     let mut seen = 0;
     loop {
         let asked = clock();
-        let answer =
-            peers.status((node, &member), epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
+        let answer = peers.status((node, agent), epoch, seen, WAIT).await.map_err(|status| status.message().to_owned());
         let answer = answer.and_then(|reply| {
             let read = serde_json::from_slice::<NodeObservation>(&reply.node);
             // Its clock and ours may be apart; what counts is how long ago something was.

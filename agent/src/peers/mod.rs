@@ -11,7 +11,8 @@ use justmanage_agent_proto::v1::{
     FailoverRequest, ObserveReply, ObserveRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_identity::{KeyPair, Target, connect};
-use justmanage_model::{BusId, Epoch, Member, NodeId, PeerNames, Pin};
+use justmanage_model::record::Agent;
+use justmanage_model::{BusId, Epoch, NodeId, PeerNames, Pin};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
@@ -40,13 +41,13 @@ impl Peers {
         Self { inner: Arc::new(Inner { key, names, channels: Mutex::default() }) }
     }
 
-    /// Where a member is looked for, and whom we expect there.
-    fn place(&self, (node, member): (NodeId, &Member)) -> (Target, Pin) {
-        let name = self.inner.names.as_ref().map(|names| names.of(node, member.seat));
-        (Target::new(name, member.agent), member.pin)
+    /// Where an agent is looked for, and whom we expect there.
+    fn place(&self, (node, agent): (NodeId, Agent)) -> (Target, Pin) {
+        let name = self.inner.names.as_ref().and_then(|names| names.of(node, agent.seat));
+        (Target::new(name, agent.agent), agent.pin)
     }
 
-    fn client(&self, to: (NodeId, &Member)) -> Result<AgentClient<Channel>, Status> {
+    fn client(&self, to: (NodeId, Agent)) -> Result<AgentClient<Channel>, Status> {
         let mut channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let place = self.place(to);
         let channel = match channels.get(&place) {
@@ -65,7 +66,7 @@ impl Peers {
     /// vanished, or has another address now, is one that TCP believes in for a quarter of an hour.
     async fn limited<T>(
         &self,
-        to: (NodeId, &Member),
+        to: (NodeId, Agent),
         wait: Duration,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Status> {
@@ -84,11 +85,12 @@ impl Peers {
     /// It cannot be reached, or does not answer in time.
     pub async fn status(
         &self,
-        member: (NodeId, &Member),
+        member: (NodeId, impl Into<Agent>),
         epoch: Epoch,
         seen: u64,
         wait: Duration,
     ) -> Result<StatusReply, Status> {
+        let member = (member.0, member.1.into());
         let mut client = self.client(member)?;
         let request = StatusRequest { seen, wait_ms: millis(wait), epoch: epoch.to_string() };
         self.limited(member, wait, client.status(Request::new(request))).await
@@ -100,10 +102,11 @@ impl Peers {
     /// It cannot be reached, or does not answer in time.
     pub async fn observe(
         &self,
-        next: (NodeId, &Member),
+        next: (NodeId, impl Into<Agent>),
         epoch: Epoch,
         question: &ObserveRequest,
     ) -> Result<ObserveReply, Status> {
+        let next = (next.0, next.1.into());
         let mut client = self.client(next)?;
         let request = ObserveRequest {
             epoch: epoch.to_string(),
@@ -120,10 +123,11 @@ impl Peers {
     /// It cannot be reached, does not answer in time, or knows of no such move.
     pub async fn slots(
         &self,
-        to: (NodeId, &Member),
+        to: (NodeId, impl Into<Agent>),
         request: SlotsRequest,
         limit: Duration,
     ) -> Result<SlotsReply, Status> {
+        let to = (to.0, to.1.into());
         let mut client = self.client(to)?;
         self.limited(to, limit, client.slots(Request::new(request))).await
     }
@@ -134,11 +138,12 @@ impl Peers {
     /// Why it did not, in a sentence.
     pub async fn ask_failover(
         &self,
-        replica: (NodeId, &Member),
+        replica: (NodeId, impl Into<Agent>),
         epoch: Epoch,
         dead: NodeId,
         dead_bus_id: BusId,
     ) -> Result<(), String> {
+        let replica = (replica.0, replica.1.into());
         let ask = async {
             let mut client = self.client(replica)?;
             let request = FailoverRequest {

@@ -253,8 +253,8 @@ impl Turn {
         let mut server = self.server(record).await?;
         server.sever_primary_link().await?;
         // The takeover's own moment, not ours: it says for which one the link was cut, whatever the clocks say.
-        let shard = self.tools.info.claim.seat.shard;
-        self.memory.severed = record.takeovers.get(&shard).map(|takeover| takeover.at);
+        let shard = record.shard_of(self.tools.info.claim.node);
+        self.memory.severed = shard.and_then(|shard| record.takeovers.get(&shard)).map(|takeover| takeover.at);
         self.put_back(server)
     }
 

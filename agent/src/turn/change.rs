@@ -104,6 +104,8 @@ impl Turn {
                 for (node, at) in places {
                     if let Some(member) = next.members.get_mut(node) {
                         member.move_to(*at);
+                    } else if let Some(spare) = next.spares.get_mut(node) {
+                        spare.move_to(*at);
                     }
                 }
             }
@@ -115,6 +117,7 @@ impl Turn {
             }
             RecordChange::PutBack(node, halt) => next.put_back(*node, halt),
             RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::Replace { lost, by } => next.replace(*lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::EndPasswords(by) => next.end_passwords(*by),
             RecordChange::SetFence(shard, fence) => drop(next.fences.insert(*shard, *fence)),

@@ -14,6 +14,7 @@ mod look;
 mod memory;
 mod program;
 mod proof;
+mod removed;
 mod rest;
 mod slots;
 mod trouble;
@@ -256,7 +257,11 @@ impl Turn {
         let own = self.tools.info.claim.node;
         nodes.insert(own, Seen::Known(node.clone()));
         let observation = Observation { nodes };
-        let plan = justmanage_planner::plan(&record, &observation, now);
+        let removed = matches!(&*self.tools.store.standing().borrow(), Standing::Removed);
+        let plan = match removed {
+            true => removed::plan(own, &node.server),
+            false => justmanage_planner::plan(&record, &observation, now),
+        };
         let (steps, waiting) = match plan {
             Plan::Converged => (Vec::new(), Vec::new()),
             Plan::Wait(waiting) => (Vec::new(), waiting),
@@ -298,10 +303,10 @@ impl Turn {
     /// Who leads looks at everybody. Whose own server does not run looks at its shard: whether another one is the primary
     /// decides what becomes of it.
     fn ask_others(&mut self, record: Option<&Record>, leads: bool, server: &ServerState) {
-        let shard = self.tools.info.claim.seat.shard;
+        let shard = record.and_then(|record| record.shard_of(self.tools.info.claim.node));
         let dead = matches!(server, ServerState::Down { .. } | ServerState::Stopped);
         let record = record.filter(|record| leads || dead && record.phase == Phase::Formed);
-        self.gatherer.ask(record, |member| leads || member.seat.shard == shard);
+        self.gatherer.ask(record, |agent| leads || shard.is_some() && agent.seat.map(|seat| seat.shard) == shard);
     }
 
     /// What the server was when it was last seen. A data directory that is gone keeps nothing, whatever was seen of it.
@@ -379,7 +384,9 @@ impl Turn {
         leads: bool,
     ) {
         let generation = record.as_ref().map_or_else(|| "none".to_owned(), |record| record.generation.to_string());
+        let removed = matches!(&*self.tools.store.standing().borrow(), Standing::Removed);
         let sentence = match (converged, waiting.is_empty()) {
+            _ if removed => "this node is not the cluster's any more".to_owned(),
             (true, _) => format!("generation {generation}: converged"),
             (false, true) if record.is_none() => "waiting for an operator to found the cluster".to_owned(),
             _ if !leads => format!("generation {generation}: another agent leads"),

@@ -36,7 +36,7 @@ impl Cluster {
             let node = match (nodes.first(), host(seat)) {
                 (None, None) => Node::new(server),
                 (None, Some(host)) => Node::on(host, server),
-                (Some(first), host) => first.beside(seat, host),
+                (Some(first), host) => first.beside(Some(seat), host),
             };
             nodes.push(node);
         }
@@ -46,6 +46,15 @@ impl Cluster {
         });
         let agents = starts.into_iter().map(|agent| (agent.claim.node, agent)).collect();
         Self { nodes, agents }
+    }
+
+    /// The same with another agent, which is to be a spare.
+    pub(crate) fn and_spare(mut self) -> Self {
+        let spare = self.nodes[0].beside(None, None);
+        let agent = spare.start();
+        self.agents.insert(agent.claim.node, agent);
+        self.nodes.push(spare);
+        self
     }
 
     /// A cluster that serves, from a first Record that was changed so.
@@ -84,7 +93,7 @@ impl Cluster {
 
     /// Where the nodes of a shard take clients: the user of the tests.
     pub(crate) fn endpoints(&self, shard: u16) -> Vec<String> {
-        let agents = self.agents.values().filter(|agent| agent.claim.seat.shard == shard);
+        let agents = self.agents.values().filter(|agent| agent.claim.seat.is_some_and(|seat| seat.shard == shard));
         agents.map(|agent| self.endpoint(agent.claim.node)).collect()
     }
 

@@ -261,7 +261,7 @@ async fn a_node_that_lost_its_data_gets_them_from_another() {
     let cluster = Cluster::formed(&valkey(), 3, 1, |_| {}).await;
     let writer = Writer::begin(&cluster, 0).await;
     let (first, position, _) = first_primary(&cluster).await;
-    let replica = (position + 1..cluster.nodes.len()).find(|at| cluster.nodes[*at].order.claim.seat.shard == 0);
+    let replica = (position + 1..cluster.nodes.len()).find(|at| cluster.nodes[*at].seat().shard == 0);
     for position in [replica.expect("its replica"), position] {
         let node = &cluster.nodes[position];
         let before = node.noted_server().expect("a server");

@@ -29,6 +29,7 @@ mod reshaping;
 mod rolling;
 mod rotation;
 mod servers;
+mod spares;
 mod strangers;
 mod tuning;
 mod users;

@@ -60,7 +60,7 @@ async fn move_everybody(network: &Network, cluster: &mut Cluster, range: u8) {
     let mut places = Vec::new();
     for node in &cluster.nodes {
         let host = node.host.as_ref().expect("a host");
-        places.push((node.order.claim.seat, host.take_address(range)));
+        places.push((node.seat(), host.take_address(range)));
     }
     network.enter(&places);
     let begun = Instant::now();

@@ -128,7 +128,8 @@ impl Network {
 }
 
 fn name(seat: Seat) -> String {
-    Network::names().of(justmanage_model::NodeId::from_entropy([0; 10]), seat)
+    let name = Network::names().of(justmanage_model::NodeId::from_entropy([0; 10]), Some(seat));
+    name.expect("a name for each seat")
 }
 
 impl Host {

@@ -42,19 +42,25 @@ impl Node {
     pub(crate) fn new(server: &Path) -> Self {
         let home = Arc::new(tempfile::tempdir().expect("a directory"));
         let operator = Arc::new(KeyPair::generate().expect("a key"));
-        Self::make(home, (operator, ClusterId::from_entropy(random())), Seat { shard: 0, ordinal: 0 }, server, None)
+        let seat = Some(Seat { shard: 0, ordinal: 0 });
+        Self::make(home, (operator, ClusterId::from_entropy(random())), seat, server, None)
     }
 
     /// As [`Node::new`], on a host.
     pub(crate) fn on(host: Arc<Host>, server: &Path) -> Self {
         let home = Arc::new(tempfile::tempdir().expect("a directory"));
         let operator = Arc::new(KeyPair::generate().expect("a key"));
-        let seat = Seat { shard: 0, ordinal: 0 };
+        let seat = Some(Seat { shard: 0, ordinal: 0 });
         Self::make(home, (operator, ClusterId::from_entropy(random())), seat, server, Some(host))
     }
 
-    /// Another node of the same cluster, in another seat.
-    pub(crate) fn beside(&self, seat: Seat, host: Option<Arc<Host>>) -> Self {
+    /// The seat that it was made for.
+    pub(crate) fn seat(&self) -> Seat {
+        self.order.claim.seat.expect("a node with a seat")
+    }
+
+    /// Another node of the same cluster, in another seat, or a spare.
+    pub(crate) fn beside(&self, seat: Option<Seat>, host: Option<Arc<Host>>) -> Self {
         let whose = (self.operator.clone(), self.order.claim.cluster);
         Self::make(self.home.clone(), whose, seat, &self.server, host)
     }
@@ -62,7 +68,7 @@ impl Node {
     fn make(
         home: Arc<TempDir>,
         (operator, cluster): (Arc<KeyPair>, ClusterId),
-        seat: Seat,
+        seat: Option<Seat>,
         server: &Path,
         host: Option<Arc<Host>>,
     ) -> Self {

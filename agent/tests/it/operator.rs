@@ -225,12 +225,17 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
             maintenance_window: None,
             backup_policy: None,
             rotate: Default::default(),
+            spares: u16::try_from(nodes.iter().filter(|(_, agent)| agent.claim.seat.is_none()).count()).expect("few"),
+            spare_after: None,
             testing: Default::default(),
         },
         release,
         artefact: Artefact::new(&node.program.path, &node.program.sha256).expect("an artefact"),
         operators: node.order.operators.clone(),
-        members: nodes.iter().map(|(node, agent)| (node.order.claim.node, agent.member())).collect(),
+        members: nodes
+            .iter()
+            .filter_map(|(_, agent)| Some((agent.claim.node, agent.member(agent.claim.seat?))))
+            .collect(),
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
         ca_certificate: None,
         grant: None,
@@ -239,6 +244,11 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: nodes
+            .iter()
+            .filter(|(_, agent)| agent.claim.seat.is_none())
+            .map(|(_, agent)| (agent.claim.node, agent.spare()))
+            .collect(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),

@@ -46,7 +46,7 @@ impl World {
                 cluster: ClusterId::from_entropy([1; 10]),
                 name: cluster.parse().unwrap(),
                 node,
-                seat: Seat { shard: 0, ordinal: 0 },
+                seat: Some(Seat { shard: 0, ordinal: 0 }),
             },
             operators: BTreeSet::from([format!("sha256:{:064x}", 7).parse().unwrap()]),
             address: address.parse::<IpAddr>().unwrap(),

@@ -36,15 +36,20 @@ async fn ask_for(cluster: &Cluster, shards: u16) -> Record {
         .operator(0)
         .change(|record| {
             record.set_spec(ClusterSpec { shards, ..record.spec.clone() });
-            for agent in cluster.agents.values().filter(|agent| agent.claim.seat.shard < shards) {
-                record.members.entry(agent.claim.node).or_insert_with(|| agent.member());
+            for agent in
+                cluster.agents.values().filter(|agent| agent.claim.seat.is_some_and(|seat| seat.shard < shards))
+            {
+                record
+                    .members
+                    .entry(agent.claim.node)
+                    .or_insert_with(|| agent.member(agent.claim.seat.expect("a seat")));
             }
             record.raise_layout();
         })
         .await;
     let new = cluster.nodes.iter().enumerate();
-    for (position, _) in new.filter(|(_, node)| node.order.claim.seat.shard >= record.least_shape().shards) {
-        if cluster.nodes[position].order.claim.seat.shard < shards {
+    for (position, _) in new.filter(|(_, node)| node.seat().shard >= record.least_shape().shards) {
+        if cluster.nodes[position].seat().shard < shards {
             cluster.operator(position).invite(&record).await.expect("an invitation");
         }
     }

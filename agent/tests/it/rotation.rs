@@ -160,7 +160,7 @@ async fn an_authority_follows_another_and_no_connection_ends(program: &Path) {
         assert_eq!(files, 2, "the pair, and one file of authorities");
     }
     // Servers that link anew do so with the new one alone.
-    let replica = cluster.nodes.iter().find(|node| node.order.claim.seat.ordinal == 1).expect("a replica");
+    let replica = cluster.nodes.iter().find(|node| node.seat().ordinal == 1).expect("a replica");
     let (node, killed) = (replica.order.claim.node, replica.noted_server().expect("a note"));
     crate::node::kill(&killed);
     let back = |said: &Said| said.converged && server(said, node).is_some_and(|server| server.pid != killed.pid);
@@ -233,7 +233,7 @@ async fn a_replication_password_follows_another_and_no_link_is_cut(program: &Pat
     assert_eq!((report.servers, number), (1, report.acknowledged), "{report:?}");
 
     // A replica that links anew does so with the new one.
-    let replica = cluster.nodes.iter().find(|node| node.order.claim.seat.ordinal == 1).expect("a replica");
+    let replica = cluster.nodes.iter().find(|node| node.seat().ordinal == 1).expect("a replica");
     let (node, killed) = (replica.order.claim.node, replica.noted_server().expect("a note"));
     crate::node::kill(&killed);
     let back = |said: &Said| said.converged && server(said, node).is_some_and(|server| server.pid != killed.pid);

@@ -13,8 +13,10 @@ pub struct Claim {
     pub name: ClusterName,
     /// The node.
     pub node: NodeId,
-    /// Its place in the cluster's shape.
-    pub seat: Seat,
+    /// The place in the cluster's shape that the machine was made for; none for a spare. Where the Record says otherwise, the
+    /// Record is right: a spare that has taken a place keeps the claim that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Seat>,
 }
 
 /// A place in the shape of a cluster.

@@ -26,6 +26,13 @@ impl Interval {
         Self(if seconds < INTERVAL_MAX { seconds } else { INTERVAL_MAX })
     }
 
+    /// In seconds, for who reckons with moments.
+    #[must_use]
+    pub const fn whole_seconds(self) -> i64 {
+        // It is at most `INTERVAL_MAX`.
+        self.0.cast_signed()
+    }
+
     /// The same for a clock.
     #[must_use]
     pub const fn duration(self) -> Duration {

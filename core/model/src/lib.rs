@@ -70,7 +70,7 @@ pub use observation::{
 };
 pub use plan::{NodeStep, Plan, RecordChange, Step, Waiting};
 pub use record::{
-    Fence, Grant, Halt, Member, PasswordChange, Phase, Record, Reshaping, Rotation, Shape, Succession, Takeover,
+    Fence, Grant, Halt, Member, PasswordChange, Phase, Record, Reshaping, Rotation, Shape, Spare, Succession, Takeover,
 };
 pub use release::{Artefact, Engine, Line, PackageRevision, Program, Release, ReleaseTarget, Version};
 pub use report::{MovedSlots, OperationReport, ProbeTally, Proof, ReportStep, ShardMove};

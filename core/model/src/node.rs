@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, Member, PeerNames, Pin, Release};
+use crate::{Claim, Member, PeerNames, Pin, Release, Seat, Spare};
 
 /// `order.json` in a node's directory: what the agent is born with. No secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +23,10 @@ pub struct NodeOrder {
 }
 
 impl NodeOrder {
-    /// The node's own name.
+    /// The node's own name, if it has one: a spare has none where names are made of places.
     #[must_use]
     pub fn own_name(&self) -> Option<String> {
-        self.peer_names.as_ref().map(|names| names.of(self.claim.node, self.claim.seat))
+        self.peer_names.as_ref()?.of(self.claim.node, self.claim.seat)
     }
 }
 
@@ -52,18 +52,17 @@ pub struct AgentInfo {
 }
 
 impl AgentInfo {
-    /// It as a member of its cluster that has not joined yet.
+    /// It as a member of its cluster in a place, which has not joined yet.
     #[must_use]
-    pub const fn member(&self) -> Member {
-        Member {
-            seat: self.claim.seat,
-            pin: self.pin,
-            sealing: self.sealing,
-            agent: self.agent,
-            client: self.client,
-            bus_port: self.bus_port,
-            bus_id: None,
-        }
+    pub const fn member(&self, seat: Seat) -> Member {
+        self.spare().seated(seat)
+    }
+
+    /// It as a spare.
+    #[must_use]
+    pub const fn spare(&self) -> Spare {
+        let Self { pin, sealing, agent, client, bus_port, .. } = *self;
+        Spare { pin, sealing, agent, client, bus_port }
     }
 }
 

@@ -121,6 +121,13 @@ pub enum RecordChange {
     PutBack(NodeId, Halt),
     /// Every server has gone over to the new release.
     ForgetPrevious,
+    /// A spare takes the place of a member that is lost, whose machine is to go.
+    Replace {
+        /// The member.
+        lost: NodeId,
+        /// The spare.
+        by: NodeId,
+    },
     /// The cluster has the shape that is asked for.
     EndReshaping,
     /// The time of the passwords that end at this moment or before is over.
@@ -276,6 +283,15 @@ pub enum Waiting {
         /// Which.
         nodes: Vec<NodeId>,
     },
+    /// A member is lost, and a spare takes its place unless it comes back.
+    SpareStandsBy {
+        /// The spare.
+        spare: NodeId,
+        /// The member.
+        node: NodeId,
+        /// When.
+        at: Timestamp,
+    },
     /// No progress for longer than this step ever takes.
     Stuck {
         /// What.
@@ -335,6 +351,9 @@ impl fmt::Display for Waiting {
             Self::MembersSurplus { nodes } => {
                 let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
                 write!(f, "Nobody needs these nodes any more, and an apply removes them: {}.", nodes.join(", "))
+            }
+            Self::SpareStandsBy { spare, node, at } => {
+                write!(f, "Node {node} is lost. Spare {spare} takes its place at {at}, unless it comes back before.")
             }
             Self::Stuck { what, since, hint } => write!(f, "No progress since {since}: {what} {hint}"),
         }

@@ -16,6 +16,7 @@ mod operators;
 mod rotation;
 mod settings;
 mod shape;
+mod spares;
 mod upgrade;
 mod users;
 
@@ -23,6 +24,7 @@ pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 pub use rotation::{AUTHORITY_NOTICE, PasswordChange, Rotation, Succession};
 pub use settings::{FENCE_LAG_S, FORMING_NODE_TIMEOUT, NODE_TIMEOUT};
 pub use shape::{Reshaping, Shape};
+pub use spares::{Agent, Spare};
 
 /// What is wanted, who belongs, how far it is, and who may be disturbed now.
 ///
@@ -64,13 +66,17 @@ pub struct Record {
     /// the agents take it away when they are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reshaping: Option<Reshaping>,
-    /// Nodes that were members, hold nothing any more, and whose machines are to go. Writer: an operator.
+    /// Nodes that were members or spares, are not needed any more, and whose machines are to go. Writer: an operator; the agents,
+    /// of a member whose place a spare has taken.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub retired: BTreeSet<NodeId>,
     /// Public keys of operators. Writer: an operator.
     pub operators: BTreeSet<Pin>,
-    /// The nodes. Writer: an operator.
+    /// The nodes. Writer: an operator; the agents, when a spare takes the place of one that is lost.
     pub members: BTreeMap<NodeId, Member>,
+    /// Nodes that wait for a place. Writer: an operator; the agents, when one takes the place of a member that is lost.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spares: BTreeMap<NodeId, Spare>,
     /// Database users. Writer: an operator (the user resources, one entry each); the agents take out what has ended.
     pub users: BTreeMap<UserName, User>,
     /// Certificate of the cluster's own authority, PEM, or those of two, while one follows another; absent until the first agent
@@ -148,7 +154,8 @@ pub struct Takeover {
 ///
 /// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
-/// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]). A Record of an older layout is read as it is, and becomes a newer one when the first of these
+/// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), and [`Spare`]s. A Record of an older layout is read as it
+/// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
 pub const LAYOUT: u32 = 6;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, MaintenanceWindow, Pin, ReleaseTarget};
+use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, MaintenanceWindow, Pin, ReleaseTarget};
 
 mod cpus;
 mod policies;
@@ -25,6 +25,12 @@ pub struct ClusterSpec {
     pub shards: u16,
     /// Replicas of each primary.
     pub replicas_per_shard: u16,
+    /// Nodes that wait for a place, besides those that have one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spares: u16,
+    /// How long a node is to be lost until a spare takes its place; [`SPARE_AFTER`] if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spare_after: Option<Interval>,
     /// `maxmemory` of each node.
     pub memory: Bytes,
     /// While servers go over to another release, each shard has one replica more, which is made before and removed after.
@@ -112,6 +118,13 @@ pub const SHARDS_MAX: u16 = 100;
 pub const REPLICAS_MAX: u16 = 5;
 /// Most nodes of a cluster: what one Record has room for (ARCHITECTURE, decision 15).
 pub const NODES_MAX: u32 = 100;
+/// How long a node is to be lost until a spare takes its place, if nothing is said: a machine that is restarted is back within that,
+/// and what a shard risks with a copy less is small in so short a time.
+pub const SPARE_AFTER: Interval = Interval::seconds(300);
+/// Least that it can be: twice what the servers take to call one of them failed.
+pub const SPARE_AFTER_MIN: Interval = Interval::seconds(10);
+/// Most that it can be. Who wants to wait longer wants to decide, and needs no spare.
+pub const SPARE_AFTER_MAX: Interval = Interval::seconds(7 * 86_400);
 /// Most further operators: each takes 80 of the Record's bytes, and every one of them may do everything.
 pub const OPERATOR_KEYS_MAX: usize = 32;
 /// Longest value of a configuration key, in bytes. The longest real ones (`client-output-buffer-limit`) have about 100.
@@ -133,6 +146,8 @@ impl ClusterSpec {
             version,
             shards,
             replicas_per_shard,
+            spares: 0,
+            spare_after: None,
             memory,
             surge: false,
             config: BTreeMap::new(),
@@ -148,10 +163,22 @@ impl ClusterSpec {
         }
     }
 
-    /// How many nodes it asks for.
+    /// How many nodes with a place it asks for.
     #[must_use]
     pub fn nodes(&self) -> u32 {
         u32::from(self.shards) * (1 + u32::from(self.replicas_per_shard))
+    }
+
+    /// How many machines it asks for.
+    #[must_use]
+    pub fn machines(&self) -> u32 {
+        self.nodes() + u32::from(self.spares)
+    }
+
+    /// How long a node is to be lost until a spare takes its place.
+    #[must_use]
+    pub fn spare_patience(&self) -> Interval {
+        self.spare_after.unwrap_or(SPARE_AFTER)
     }
 
     /// Every fault of its shape; none if it is valid.
@@ -186,6 +213,20 @@ impl ClusterSpec {
             let hint = format!("A cluster has at most {NODES_MAX} nodes.");
             faults.push(Failure::at(FieldPath::of("shards"), "Too many nodes", detail).hint(hint));
         }
+        if faults.is_empty() && self.machines() > NODES_MAX {
+            let detail = format!("{} nodes and {} spares are {} machines.", self.nodes(), self.spares, self.machines());
+            let hint = format!("A cluster has at most {NODES_MAX} of them.");
+            faults.push(Failure::at(FieldPath::of("spares"), "Too many nodes", detail).hint(hint));
+        }
+        if self.spare_patience() < SPARE_AFTER_MIN || self.spare_patience() > SPARE_AFTER_MAX {
+            let detail = format!(
+                "{} is shorter than {SPARE_AFTER_MIN}, or longer than {SPARE_AFTER_MAX}.",
+                self.spare_patience()
+            );
+            let hint = "A node that is only restarted is back within a minute or two, and is not lost.";
+            let about = FieldPath::of("spare_after");
+            faults.push(Failure::at(about, "Span of time out of range", detail).hint(hint));
+        }
         faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
         if self.operator_keys.len() > OPERATOR_KEYS_MAX {
             let detail = format!("{} keys are listed.", self.operator_keys.len());
@@ -196,6 +237,10 @@ impl ClusterSpec {
         faults.extend(self.rotate.faults());
         faults
     }
+}
+
+const fn is_zero(number: &u16) -> bool {
+    *number == 0
 }
 
 /// The shape of one line of configuration: nothing that could end the line and begin another.

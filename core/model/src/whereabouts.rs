@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
-use crate::{Member, NodeId, Seat};
+use crate::{Member, NodeId, Seat, Spare};
 
 /// Where a node can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,19 @@ impl Member {
     }
 }
 
+impl Spare {
+    /// Where the Record says that it is.
+    #[must_use]
+    pub const fn addresses(&self) -> NodeAddresses {
+        NodeAddresses { agent: self.agent, client: self.client, bus_port: self.bus_port }
+    }
+
+    /// From now on it is there.
+    pub const fn move_to(&mut self, at: NodeAddresses) {
+        (self.agent, self.client, self.bus_port) = (at.agent, at.client, at.bus_port);
+    }
+}
+
 /// Host names of a cluster's members: one name with places to fill in, such as `cache-{shard}-{ordinal}.cache.internal`.
 ///
 /// A name only says where to look for a member. Who answers there still has to prove that member's key.
@@ -46,11 +59,16 @@ const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
 impl PeerNames {
-    /// The host name of a member.
+    /// The host name of a node; none of one without a place, where names are made of places.
     #[must_use]
-    pub fn of(&self, node: NodeId, seat: Seat) -> String {
+    pub fn of(&self, node: NodeId, seat: Option<Seat>) -> Option<String> {
         let name = self.0.replace("{node}", &node.to_string());
-        name.replace("{shard}", &seat.shard.to_string()).replace("{ordinal}", &seat.ordinal.to_string())
+        match seat {
+            Some(Seat { shard, ordinal }) => {
+                Some(name.replace("{shard}", &shard.to_string()).replace("{ordinal}", &ordinal.to_string()))
+            }
+            None => (!name.contains('{')).then_some(name),
+        }
     }
 
     /// What stands against it, if anything does.
@@ -65,7 +83,8 @@ impl PeerNames {
             return Some(format!("{text:?} does not keep shard and ordinal apart."));
         }
         // The longest that it ever becomes.
-        let longest = self.of(NodeId::from_entropy([0xff; 10]), Seat { shard: u16::MAX, ordinal: u16::MAX });
+        let most = Seat { shard: u16::MAX, ordinal: u16::MAX };
+        let longest = self.of(NodeId::from_entropy([0xff; 10]), Some(most)).unwrap_or_default();
         let wrong = |label: &str| {
             let hyphen = label.starts_with('-') || label.ends_with('-');
             let letters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -118,9 +137,11 @@ mod tests {
     fn a_member_has_the_name_of_its_seat_or_of_its_node() {
         let (node, seat) = (NodeId::from_entropy([7; 10]), Seat { shard: 2, ordinal: 1 });
         let names: PeerNames = "cache-{shard}-{ordinal}.cache.internal".parse().unwrap();
-        assert_eq!(names.of(node, seat), "cache-2-1.cache.internal");
+        assert_eq!(names.of(node, Some(seat)).as_deref(), Some("cache-2-1.cache.internal"));
+        assert_eq!(names.of(node, None), None, "a spare has no place to be named by");
         let names: PeerNames = "{node}.internal".parse().unwrap();
-        assert_eq!(names.of(node, seat), format!("{node}.internal"));
+        assert_eq!(names.of(node, Some(seat)), Some(format!("{node}.internal")));
+        assert_eq!(names.of(node, None), Some(format!("{node}.internal")));
     }
 
     #[test]

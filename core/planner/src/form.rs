@@ -30,7 +30,7 @@ pub(crate) fn form(view: &View<'_>, draft: &mut Draft) {
     if vacant > 0 {
         draft.wait(Waiting::MembersMissing { have: want.saturating_sub(vacant), want });
     }
-    if view.record.members.keys().any(|node| !sealed_for(view, *node)) {
+    if view.record.agents().any(|(node, _)| !sealed_for(view, node)) {
         draft.change(RecordChange::SealSecrets);
     }
     match view.record.phase {

@@ -18,6 +18,7 @@
 //! | [`heal`] | bringing back what has died; never needs a grant |
 //! | [`fence`] | who may decide on a primary where there is no majority of primaries |
 //! | [`form`] | making a cluster out of members |
+//! | [`replace`] | whether a spare takes the place of a node that is lost |
 //! | [`leave`] | taking it down at the user's word |
 //! | [`rebalance`] | which slots move, and who is not needed any more, when another shape is asked for |
 //! | [`expire`] | passwords and temporary users whose time is over |
@@ -37,6 +38,7 @@ mod heal;
 mod leave;
 mod locate;
 mod rebalance;
+mod replace;
 mod reshard;
 mod restart;
 mod revive;
@@ -65,7 +67,7 @@ use view::View;
 /// What is to happen next.
 ///
 /// Run the steps, each of which is safe to run twice, then observe and ask again. `Converged` is said only of a cluster of
-/// which every member was seen.
+/// which every member and every spare was seen.
 #[must_use]
 pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan {
     let view = View::new(record, observation, now);
@@ -77,6 +79,7 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
         heal::heal,
         fence::fence,
         form::form,
+        replace::replace,
         leave::leave,
         rebalance::rebalance,
         expire::expire,
@@ -90,5 +93,5 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
             break;
         }
     }
-    draft.finish(view.unseen())
+    draft.finish(view.unseen_with_spares())
 }

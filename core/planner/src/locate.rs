@@ -46,15 +46,19 @@ fn calls_in_vain(view: &View<'_>, one: Serving<'_>) -> bool {
 /// which one has the other's old address, the other has to be seen at its new one first: until then nobody knows whether it
 /// still is where it was, and no two members can have one address.
 fn moved(view: &View<'_>) -> BTreeMap<NodeId, NodeAddresses> {
-    let members = &view.record.members;
+    let members = view.record.members.iter().map(|(node, member)| (*node, member.addresses()));
+    let spares = view.record.spares.iter().map(|(node, spare)| (*node, spare.addresses()));
+    let places: BTreeMap<NodeId, NodeAddresses> = members.chain(spares).collect();
     let mut taken = BTreeSet::new();
-    let elsewhere = view.known().filter_map(|(node, seen)| Some((node, seen.at?)));
-    let elsewhere = elsewhere.filter(|(node, at)| members.get(node).is_some_and(|member| member.addresses() != *at));
+    let elsewhere = places.iter().filter_map(|(node, was)| {
+        let at = view.observation.known(*node)?.at?;
+        (at != *was).then_some((*node, at))
+    });
     let mut moved: BTreeMap<NodeId, NodeAddresses> =
         elsewhere.filter(|(_, at)| taken.insert(at.agent) && taken.insert(at.client)).collect();
     loop {
-        let stays = members.iter().filter(|(node, _)| !moved.contains_key(node)).map(|(_, member)| member);
-        let held: BTreeSet<_> = stays.flat_map(|member| [member.agent, member.client]).collect();
+        let stays = places.iter().filter(|(node, _)| !moved.contains_key(node)).map(|(_, at)| at);
+        let held: BTreeSet<_> = stays.flat_map(|at| [at.agent, at.client]).collect();
         let before = moved.len();
         moved.retain(|_, at| !held.contains(&at.agent) && !held.contains(&at.client));
         if moved.len() == before {

@@ -34,10 +34,15 @@ pub(crate) fn why_not_disturb(view: &View<'_>) -> Option<Waiting> {
 /// Everything that is not at rest among the servers that are seen: the state, the links, the copies, the agreement. None if
 /// whatever one does to one node finds the others whole.
 pub(crate) fn unrest(view: &View<'_>) -> Vec<Waiting> {
+    unrest_beside(view, None)
+}
+
+/// The same, whatever there is between the others and one that is lost.
+pub(crate) fn unrest_beside(view: &View<'_>, lost: Option<NodeId>) -> Vec<Waiting> {
     let mut reasons: Vec<Waiting> =
         view.serving().filter(|one| !one.bus.ok).map(|one| Waiting::ClusterNotOk { node: one.node }).collect();
     // Each server's own direction: together both.
-    reasons.extend(view.serving().filter_map(|one| why_not_linked(view, one)));
+    reasons.extend(view.serving().filter_map(|one| why_not_linked_beside(view, one, lost)));
     reasons.extend(view.serving().filter_map(why_not_in_sync));
     let mut views = view.serving().map(|one| &one.bus.view);
     let first = views.next();
@@ -53,7 +58,12 @@ pub(crate) fn unrest(view: &View<'_>) -> Vec<Waiting> {
 /// A server that came back a moment ago shows the right roles, which it had on disk, before its links are open again; a
 /// handover at that moment finds no voters.
 pub(crate) fn why_not_linked(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
-    let others = view.record.members.iter().filter(|(other, _)| **other != one.node);
+    why_not_linked_beside(view, one, None)
+}
+
+fn why_not_linked_beside(view: &View<'_>, one: Serving<'_>, lost: Option<NodeId>) -> Option<Waiting> {
+    let counts = |other: NodeId| other != one.node && Some(other) != lost;
+    let others = view.record.members.iter().filter(|(other, _)| counts(**other));
     others.into_iter().find_map(|(other, member)| {
         let back = || view.serving_at(*other).and_then(|other| why_no_link(view, other, one.node, one.member));
         why_no_link(view, one, *other, member).or_else(back)

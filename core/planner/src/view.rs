@@ -58,6 +58,11 @@ impl<'a> View<'a> {
         self.record.members.keys().filter_map(|node| self.why_unseen(*node)).collect()
     }
 
+    /// The same with the spares. Who works is not hindered by one that is not there.
+    pub(crate) fn unseen_with_spares(&self) -> Vec<Waiting> {
+        self.record.agents().filter_map(|(node, _)| self.why_unseen(node)).collect()
+    }
+
     /// Why a member is not known, if it is not.
     pub(crate) fn why_unseen(&self, node: NodeId) -> Option<Waiting> {
         match self.observation.nodes.get(&node) {

@@ -61,8 +61,12 @@ impl Agent for Play {
     async fn status(&self, _request: Request<StatusRequest>) -> Result<Response<StatusReply>, Status> {
         let (version, world) = self.shared.look();
         let group = world.group_of(self.node);
-        let node =
-            group.map_or_else(|| observation::nothing(None), |group| observation::node_of(&world, group, self.node));
+        let node = match group {
+            Some(group) if group.record.members.contains_key(&self.node) => {
+                observation::node_of(&world, group, self.node)
+            }
+            group => observation::nothing(group),
+        };
         let record = world.record_of(self.node).map(encode).transpose()?.unwrap_or_default();
         Ok(Response::new(StatusReply {
             version,
@@ -88,7 +92,7 @@ impl Agent for Play {
     async fn invite(&self, request: Request<InviteRequest>) -> Result<Response<ProposalReply>, Status> {
         let record = read(&request.into_inner().record)?;
         record.check().map_err(|fault| Status::invalid_argument(fault.to_string()))?;
-        if !record.members.contains_key(&self.node) {
+        if !record.belongs(self.node) {
             return Err(Status::invalid_argument("the Record does not have this node among its members"));
         }
         let founded = self.shared.look().1.group_of(self.node).map(|group| group.record.clone());

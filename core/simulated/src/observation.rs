@@ -23,6 +23,9 @@ pub(crate) fn of(world: &World, group: &Group) -> (Observation, Vec<Waiting>) {
         waiting.push(Waiting::NodeUnknown { node: *node, since, why: why.clone() });
         nodes.insert(*node, Seen::Unknown { since, why });
     }
+    for node in group.record.spares.keys().filter(|node| seen.contains(node)) {
+        nodes.insert(*node, Seen::Known(nothing(Some(group))));
+    }
     (Observation { nodes }, waiting)
 }
 

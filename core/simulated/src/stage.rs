@@ -95,7 +95,8 @@ impl Stage {
         let (cluster, name) = (ClusterId::from_entropy(entropy(number, 0)), name.parse().map_err(io::Error::other)?);
         let mut record = first_record(cluster, &name, spec, release)?;
         record.operators.insert(self.shared.operator);
-        for (seat, index) in Shape::of(spec).seats().zip(1..) {
+        let spares = std::iter::repeat_n(None, spec.spares.into());
+        for (seat, index) in Shape::of(spec).seats().map(Some).chain(spares).zip(1..) {
             let node = NodeId::from_entropy(entropy(number, index));
             let directory = self.clusters().join(name.as_str()).join(node.to_string());
             fs::create_dir_all(&directory)?;
@@ -103,10 +104,14 @@ impl Stage {
             let operators = record.operators.clone();
             let order = NodeOrder { claim, operators, address: IpAddr::V4(Ipv4Addr::LOCALHOST), peer_names: None };
             fs::write(directory.join("order.json"), serde_json::to_vec(&order)?)?;
-            record.members.insert(node, self.shared.start(&directory)?.member());
+            let info = self.shared.start(&directory)?;
+            match seat {
+                Some(seat) => drop(record.members.insert(node, info.member(seat))),
+                None => drop(record.spares.insert(node, info.spare())),
+            }
         }
         self.shared.change(|world| {
-            for (_, actor) in world.actors.iter_mut().filter(|(node, _)| record.members.contains_key(node)) {
+            for (_, actor) in world.actors.iter_mut().filter(|(node, _)| record.belongs(**node)) {
                 actor.invitation = Some(record.clone());
             }
             world.groups.insert(cluster, Group::new(record.clone()));
@@ -149,6 +154,20 @@ impl Stage {
                 group.record.generation = group.record.generation.next();
             }
         });
+    }
+
+    /// A node is lost for good, and its agents have given its place to a spare; the machine is still there.
+    ///
+    /// # Errors
+    /// Its files cannot be written.
+    pub fn replace_by_spare(&self, lost: NodeId) -> io::Result<()> {
+        self.stop(lost)?;
+        self.change(|record| {
+            if let Some(by) = record.spares.keys().next().copied() {
+                record.replace(lost, by);
+            }
+        });
+        Ok(())
     }
 
     /// From now on all servers of the only cluster run this version: a window was open.
@@ -294,6 +313,7 @@ fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, rele
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),

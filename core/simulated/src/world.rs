@@ -113,19 +113,19 @@ impl World {
         }
     }
 
-    /// The members that can be asked and belong to the group.
+    /// The members and spares that can be asked and belong to the group.
     pub(crate) fn seen(&self, record: &Record) -> BTreeSet<NodeId> {
         let speaks = |node: &NodeId| {
             let actor = self.actors.get(node).filter(|actor| actor.speaks);
             actor.and_then(|actor| actor.invitation.as_ref()).is_some_and(|invited| invited.epoch == record.epoch)
         };
-        record.members.keys().copied().filter(speaks).collect()
+        record.agents().map(|(node, _)| node).filter(speaks).collect()
     }
 
     /// Who leads a group; nobody without a majority.
     pub(crate) fn leader(&self, record: &Record) -> Option<NodeId> {
         let seen = self.seen(record);
-        seen.first().copied().filter(|_| seen.len() * 2 > record.members.len())
+        seen.first().copied().filter(|_| seen.len() * 2 > record.agents().count())
     }
 
     /// What the agents of a group do by themselves, as far as they get: form, let members join, go over to
@@ -149,8 +149,8 @@ impl World {
             record.phase = Phase::Formed;
             record.ca_certificate.get_or_insert_with(|| CERTIFICATE.to_owned());
         }
-        let (whole, slots_stay, halted) =
-            (seen.len() == before.members.len() && everybody, self.slots_stay, record.halt.is_some());
+        let all = before.members.keys().all(|node| seen.contains(node));
+        let (whole, slots_stay, halted) = (all && everybody, self.slots_stay, record.halt.is_some());
         let Some(group) = self.groups.get_mut(&cluster) else { return };
         let filled = whole && record.vacant().next().is_none();
         if filled && !halted && !self.servers_stay {

@@ -18,8 +18,8 @@ pub struct Found {
     pub cluster: ClusterId,
     /// Its node, as its claim says.
     pub node: NodeId,
-    /// Its seat, as its claim says.
-    pub seat: Seat,
+    /// Its seat, as its claim says; none of a spare.
+    pub seat: Option<Seat>,
     /// What its agent answered.
     pub agent: FoundAgent,
 }

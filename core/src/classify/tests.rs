@@ -43,6 +43,8 @@ fn spec() -> ClusterSpec {
         maintenance_window: None,
         backup_policy: None,
         rotate: Default::default(),
+        spares: 0,
+        spare_after: None,
         testing: Testing::default(),
     }
 }
@@ -88,6 +90,7 @@ fn record(phase: Phase, unclaimed: bool) -> Record {
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
@@ -105,7 +108,7 @@ fn otherwise(phase: Phase, unclaimed: bool) -> Record {
 
 /// A machine of cluster 1.
 fn found(number: u8, agent: FoundAgent) -> Found {
-    Found { machine: machine(number), cluster: cluster(1), node: node(number), seat: seat(number), agent }
+    Found { machine: machine(number), cluster: cluster(1), node: node(number), seat: Some(seat(number)), agent }
 }
 
 /// A machine of cluster 2.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use justmanage_model::{ClusterId, ClusterSpec, NodeId, Phase, Pin, Record, Seat};
+use justmanage_model::{ClusterId, ClusterSpec, NodeId, Phase, Pin, Record, Seat, Shape};
 use justmanage_platforms::MachineRef;
 
 use super::{Found, FoundAgent, newest};
@@ -133,9 +133,16 @@ fn never_founded<'a>(wanted: &ClusterSpec, found: &[&'a Found]) -> (Kind, Vec<&'
         return (Kind::Useless, Vec::new());
     }
     let mut taken: BTreeSet<Seat> = BTreeSet::new();
-    let within = |seat: Seat| seat.shard < wanted.shards && seat.ordinal <= wanted.replicas_per_shard;
-    let (used, surplus): (Vec<&Found>, Vec<&Found>) =
-        found.iter().copied().partition(|one| within(one.seat) && taken.insert(one.seat));
+    let mut spares = wanted.spares;
+    let mut fits = |one: &Found| match one.seat {
+        Some(seat) => Shape::of(wanted).has(seat) && taken.insert(seat),
+        None => {
+            let fits = spares > 0;
+            spares = spares.saturating_sub(1);
+            fits
+        }
+    };
+    let (used, surplus): (Vec<&Found>, Vec<&Found>) = found.iter().copied().partition(|one| fits(one));
     match used.first() {
         Some(one) => (Kind::Resume(one.cluster), surplus),
         None => (Kind::Useless, Vec::new()),
@@ -150,7 +157,7 @@ fn by_record<'a>(wanted: &ClusterSpec, operator: Pin, found: &[&'a Found], recor
     let kind = match record.phase {
         // A forming cluster one of whose machines is gone is cheaper made anew than mended.
         Phase::Forming if record.spec == *wanted && record.members.keys().all(there) => {
-            let stranger = |one: &&Found| !record.members.contains_key(&one.node) && is_new(one);
+            let stranger = |one: &&Found| !record.belongs(one.node) && is_new(one);
             let strangers = found.iter().copied().filter(stranger).collect();
             return (Kind::GoOn(record.cluster), strangers);
         }

@@ -119,13 +119,18 @@ fn somebody_else(name: &ClusterName) -> Failure {
     Failure::new("Cluster is being changed by somebody else", detail)
 }
 
-/// The claims of all nodes: those that exist, and new ones for the seats that have none.
+/// The claims of all nodes, those with a seat first: those that exist, and new ones for the seats that have none, and for spares.
 fn claims(name: &ClusterName, cluster: ClusterId, spec: &ClusterSpec, there: &[Looked]) -> Result<Vec<Claim>, Failure> {
-    let existing = |seat| there.iter().map(|one| &one.machine.claim).find(|c| c.cluster == cluster && c.seat == seat);
+    let mut existing: Vec<&Claim> =
+        there.iter().map(|one| &one.machine.claim).filter(|claim| claim.cluster == cluster).collect();
+    let spares = std::iter::repeat_n(None, spec.spares.into());
     Shape::of(spec)
         .seats()
+        .map(Some)
+        .chain(spares)
         .map(|seat| {
-            let node = existing(seat).map_or_else(new_node, |claim| Ok(claim.node))?;
+            let found = existing.iter().position(|claim| claim.seat == seat).map(|at| existing.swap_remove(at).node);
+            let node = found.map_or_else(new_node, Ok)?;
             Ok(Claim { cluster, name: name.clone(), node, seat })
         })
         .collect()
@@ -156,8 +161,9 @@ fn first_record(
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: agents.iter().filter(|one| one.claim.seat.is_none()).map(|one| (one.claim.node, one.spare())).collect(),
         operators: spec.operator_keys.iter().copied().chain([operator]).collect(),
-        members: agents.iter().map(|agent| (agent.claim.node, agent.member())).collect(),
+        members: agents.iter().filter_map(|one| Some((one.claim.node, one.member(one.claim.seat?)))).collect(),
         users: BTreeMap::new(),
         ca_certificate: None,
         grant: None,

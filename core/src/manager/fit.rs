@@ -30,7 +30,9 @@ impl Usage {
     pub fn of(view: &ClusterView) -> Self {
         let mut usage = Self::default();
         for node in &view.nodes {
-            usage.add(node.seat.shard, &node.slots, node.memory);
+            if let Some(seat) = node.seat {
+                usage.add(seat.shard, &node.slots, node.memory);
+            }
         }
         usage
     }

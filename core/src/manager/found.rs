@@ -81,7 +81,7 @@ impl Manager {
     pub(super) async fn invite_unaware(&self, record: &Record, looked: &[Looked]) -> Result<(), Failure> {
         let unaware = looked.iter().filter_map(Looked::reply).filter(|(info, reply)| {
             let invited = reply.record.as_ref().is_some_and(|theirs| theirs.epoch == record.epoch);
-            record.members.contains_key(&info.claim.node) && !reply.founded && !invited
+            record.belongs(info.claim.node) && !reply.founded && !invited
         });
         let agents: Vec<&AgentInfo> = unaware.map(|(info, _)| info).collect();
         debug!(agents = agents.len(), "inviting members that do not know of their group");

@@ -101,7 +101,7 @@ impl Manager {
         {
             return Err(ambiguous(locator, [machines[0].claim.cluster, other]));
         }
-        machines.sort_by_key(|machine| (machine.claim.seat, machine.claim.node));
+        machines.sort_by_key(|machine| (machine.claim.seat.is_none(), machine.claim.seat, machine.claim.node));
         let mut agents = Vec::new();
         for machine in &machines {
             if let Some(Ok(info)) = self.door(machine).await {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `look`, `ask` | what exists, and what its agents say: each of itself, or all of them of the cluster |
 //! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
+//! | `spares` | machines without a place |
 //! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
 //! | `release` | from one release to another |
 //! | `fit` | whether the data fit into fewer shards or less memory |
@@ -25,6 +26,7 @@ mod observe;
 mod release;
 mod replace;
 mod retire;
+mod spares;
 mod update;
 mod upgrade;
 mod users;

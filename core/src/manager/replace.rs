@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::look::{Answer, Looked};
 use super::machines::new_node;
-use super::{Manager, from_platform};
+use super::{Manager, from_platform, spares};
 use crate::agents::Note;
 
 /// A seat that needs a machine, and the member that had it, if one did.
@@ -25,7 +25,7 @@ impl Manager {
     /// Replaces members whose machines the platform says do not exist: a machine in the same seat, then for each
     /// one compare-and-set that takes the old member out and the new one in, and the new agent is invited. Seats of the shape that is to be
     /// which nobody ever had get machines in the same way; of those that have no place in it, whoever is lost is not replaced.
-    /// Answers with the Record and the agents as they are then.
+    /// Spares that are missing are made, and those that are too many taken out. Answers with the Record and the agents as they are then.
     ///
     /// `looked` are all machines of the cluster whose agents run; those that could not be started are in it as well.
     ///
@@ -40,17 +40,24 @@ impl Manager {
     ) -> Result<(Record, Vec<AgentInfo>), Failure> {
         let there: BTreeSet<NodeId> = self.still_there(&record).await?;
         let vacancies = vacancies(&record, &there);
-        let claims =
+        let mut claims =
             vacancies.iter().map(|vacancy| claim(&record, vacancy.seat, looked)).collect::<Result<Vec<_>, _>>()?;
+        claims.extend(spares::claims(&record, &there, looked)?);
         let used: BTreeSet<NodeId> = claims.iter().map(|claim| claim.node).collect();
         let operator = self.operator.existing()?.pin();
         let new = self.ensure(claims, operator, cancel).await?;
-        let mut record = self.retire_lost(record, &there, &agents).await?;
+        let record = self.retire_lost(record, &there, &agents).await?;
+        let mut record = self.drop_spares(record, &there, &agents).await?;
+        agents.retain(|agent| !record.retired.contains(&agent.claim.node));
         let mut late = BTreeSet::new();
         // One after the other: a member that knows of nothing yet counts for the majority, and answers to nobody.
-        for (vacancy, info) in vacancies.iter().zip(new) {
-            record = self.seat(&agents, *vacancy, &info).await?;
-            if record.members.contains_key(&info.claim.node) {
+        let places = vacancies.iter().map(Some).chain(std::iter::repeat(None));
+        for (vacancy, info) in places.zip(new) {
+            record = match vacancy {
+                Some(vacancy) => self.seat(&agents, *vacancy, &info).await?,
+                None => self.enter_spare(&agents, &info).await?,
+            };
+            if record.belongs(info.claim.node) {
                 self.invite(std::iter::once(&info), &record).await?;
                 agents.push(info);
             } else {
@@ -79,7 +86,7 @@ impl Manager {
                 // A node that died with its grant keeps it until it is removed; that is now.
                 record.grant.take_if(|grant| grant.nodes.contains(&old));
             }
-            record.members.insert(node, new.member());
+            record.members.insert(node, new.member(vacancy.seat));
         })
         .await
     }
@@ -96,7 +103,7 @@ impl Manager {
         let mut useless: Vec<MachineRef> = Vec::new();
         for one in looked {
             let node = one.machine.claim.node;
-            if record.members.contains_key(&node) || (used.contains(&node) && !late.contains(&node)) {
+            if record.belongs(node) || (used.contains(&node) && !late.contains(&node)) {
                 continue;
             }
             // It goes when all is at rest without it.
@@ -136,7 +143,7 @@ pub(super) fn query(record: &Record) -> ClaimQuery {
 
 /// Whether a node counts itself among the members.
 fn knows_itself(record: Option<&Record>, node: NodeId) -> bool {
-    record.is_some_and(|record| record.members.contains_key(&node))
+    record.is_some_and(|record| record.belongs(node))
 }
 
 /// The seats whose machine is gone, or that nobody ever had, in their order.
@@ -154,10 +161,10 @@ fn vacancies(record: &Record, there: &BTreeSet<NodeId>) -> Vec<Vacancy> {
 fn claim(record: &Record, seat: Seat, looked: &[Looked]) -> Result<Claim, Failure> {
     let left = looked.iter().find(|one| {
         let unused = matches!(&one.answer, Answer::Reply(reply) if !reply.1.founded);
-        one.machine.claim.seat == seat && unused && !record.members.contains_key(&one.machine.claim.node)
+        one.machine.claim.seat == Some(seat) && unused && !record.belongs(one.machine.claim.node)
     });
     match left {
         Some(one) => Ok(one.machine.claim.clone()),
-        None => Ok(Claim { cluster: record.cluster, name: record.name.clone(), node: new_node()?, seat }),
+        None => Ok(Claim { cluster: record.cluster, name: record.name.clone(), node: new_node()?, seat: Some(seat) }),
     }
 }

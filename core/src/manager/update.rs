@@ -142,8 +142,12 @@ impl Manager {
     /// The machines could not be looked at. An agent that could not be started is no error here.
     pub(super) async fn awake(&self, locator: &Locator) -> Result<Awake, Failure> {
         let all = self.look(&locator.query()).await?;
-        let (mut looked, asleep): (Vec<_>, Vec<_>) =
+        let (mut looked, mut asleep): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
+        // Whoever is to go is not started any more: it may think that it still has a place.
+        if let Ok(record) = known(&looked) {
+            asleep.retain(|one| !record.retired.contains(&one.machine.claim.node));
+        }
         if asleep.is_empty() {
             return Ok(Awake { looked, failed: BTreeMap::new(), woken: BTreeSet::new() });
         }
@@ -190,7 +194,7 @@ pub(super) struct Awake {
 /// The agents that answer, those that belong to the group first: a machine that an earlier apply left may know of none.
 pub(super) fn by_use(looked: &[Looked]) -> Vec<AgentInfo> {
     let mut agents: Vec<_> = looked.iter().filter_map(Looked::reply).collect();
-    agents.sort_by_key(|(info, reply)| (!reply.founded, info.claim.seat));
+    agents.sort_by_key(|(info, reply)| (!reply.founded, info.claim.seat.is_none(), info.claim.seat));
     agents.into_iter().map(|(info, _)| info.clone()).collect()
 }
 
@@ -217,11 +221,11 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
 /// Why a running cluster cannot be changed from one spec to another, if it cannot, whatever releases and data there are.
 pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
     let meanwhile: BTreeSet<Seat> = Shape::of(from).seats().chain(Shape::of(to).seats()).collect();
-    if meanwhile.len() > NODES_MAX as usize {
+    let meanwhile = meanwhile.len() + usize::from(from.spares.max(to.spares));
+    if meanwhile > NODES_MAX as usize {
         let about = if from.shards < to.shards { "shards" } else { "replicas_per_shard" };
         let detail = format!(
-            "Nodes are added before others go: meanwhile there would be {} of them, and {NODES_MAX} are possible.",
-            meanwhile.len()
+            "Nodes are added before others go: meanwhile there would be {meanwhile} of them, and {NODES_MAX} are possible."
         );
         return Some(
             Failure::at(FieldPath::of(about), "Too many nodes on the way", detail)

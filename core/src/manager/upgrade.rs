@@ -95,7 +95,7 @@ impl Manager {
 pub(super) fn outdated(looked: &[Looked], own: Version) -> Vec<Machine> {
     let older = |one: &&Looked| one.reply().is_some_and(|(info, _)| version(&info.version).is_some_and(|v| v < own));
     let mut machines: Vec<Machine> = looked.iter().filter(older).map(|one| one.machine.clone()).collect();
-    machines.sort_by_key(|machine| machine.claim.seat);
+    machines.sort_by_key(|machine| (machine.claim.seat.is_none(), machine.claim.seat));
     machines
 }
 
@@ -105,8 +105,8 @@ pub(crate) fn version(text: &str) -> Option<Version> {
 }
 
 fn everybody_is_seen(status: &ClusterStatus) -> bool {
-    let known = |node: &NodeId| matches!(status.observation.nodes.get(node), Some(Seen::Known(_)));
-    status.record.as_ref().is_some_and(|record: &Record| record.members.keys().all(known))
+    let known = |node: NodeId| matches!(status.observation.nodes.get(&node), Some(Seen::Known(_)));
+    status.record.as_ref().is_some_and(|record: &Record| record.agents().all(|(node, _)| known(node)))
 }
 
 fn has(status: &ClusterStatus, node: NodeId, own: Version) -> bool {

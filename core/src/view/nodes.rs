@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use justmanage_model::{
     BusId, Bytes, Member, NodeId, NodeObservation, Observation, Record, Role, Seat, ServerObservation, ServerState,
-    SlotSet, Version,
+    SlotSet, Spare, Version,
 };
 
 /// One node of a cluster.
@@ -13,8 +13,8 @@ use justmanage_model::{
 pub struct NodeView {
     /// Which.
     pub node: NodeId,
-    /// Its place in the cluster's shape, for life.
-    pub seat: Seat,
+    /// Its place in the cluster's shape; a spare has none.
+    pub seat: Option<Seat>,
     /// What it is in its shard at this moment.
     pub role: RoleView,
     /// Where clients reach it.
@@ -47,6 +47,8 @@ pub enum RoleView {
         /// The primary.
         of: Option<NodeId>,
     },
+    /// It runs no server, and waits for a place.
+    Spare,
     /// Nobody could see.
     Unknown,
 }
@@ -64,6 +66,8 @@ pub enum NodeState {
     Unlinked,
     /// It is not part of the cluster yet.
     Joining,
+    /// A spare that can take a place.
+    StandingBy,
     /// Its server does not run, and is not meant to yet.
     Stopped,
     /// Its server ended by itself.
@@ -87,6 +91,7 @@ impl NodeState {
             Self::Copying => "copying",
             Self::Unlinked => "unlinked",
             Self::Joining => "joining",
+            Self::StandingBy => "standing-by",
             Self::Stopped => "stopped",
             Self::Down => "down",
             Self::Hung => "hung",
@@ -97,7 +102,7 @@ impl NodeState {
     }
 }
 
-/// Every member in the order of the seats, with what is seen of it.
+/// Every member in the order of the seats with what is seen of it, and then every spare.
 pub(super) fn of(record: &Record, observation: &Observation) -> Vec<NodeView> {
     let ids = bus_ids(record, observation);
     let mut nodes: Vec<NodeView> = record
@@ -106,7 +111,25 @@ pub(super) fn of(record: &Record, observation: &Observation) -> Vec<NodeView> {
         .map(|(node, member)| one(*node, member, observation.known(*node), observation, &ids))
         .collect();
     nodes.sort_by_key(|node| node.seat);
+    nodes.extend(record.spares.iter().map(|(node, spare)| spare_view(*node, spare, observation.known(*node))));
     nodes
+}
+
+fn spare_view(node: NodeId, spare: &Spare, seen: Option<&NodeObservation>) -> NodeView {
+    NodeView {
+        node,
+        seat: None,
+        role: RoleView::Spare,
+        client: spare.client,
+        state: if seen.is_some() { NodeState::StandingBy } else { NodeState::Unknown },
+        version: None,
+        agent_version: seen.and_then(|seen| crate::manager::version(&seen.agent_version)),
+        lag: None,
+        memory: None,
+        field_ttls: None,
+        slots: SlotSet::empty(),
+        limits: Vec::new(),
+    }
 }
 
 /// Whose server has which id on the bus: as the server says itself, else as the Record remembers.
@@ -140,11 +163,11 @@ fn one(
     };
     let lag = match role {
         RoleView::Replica { of } => of.and_then(|primary| lag(observation.known(primary)?, member.client)),
-        RoleView::Primary | RoleView::Unknown => None,
+        RoleView::Primary | RoleView::Spare | RoleView::Unknown => None,
     };
     NodeView {
         node,
-        seat: member.seat,
+        seat: Some(member.seat),
         role,
         client: member.client,
         state: state(member, seen),

@@ -56,6 +56,7 @@ fn record() -> Record {
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
@@ -215,7 +216,7 @@ fn machines_that_lack_an_agent_or_do_not_exist_need_an_apply() {
         cluster: record().cluster,
         name: record().name,
         node: of(number),
-        seat: member(number).seat,
+        seat: Some(member(number).seat),
     };
     let machine =
         |number: u8, state| Machine { reference: MachineRef(number.to_string()), claim: claim(number), state };

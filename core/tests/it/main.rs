@@ -8,6 +8,7 @@ mod cut;
 mod many;
 mod replace;
 mod shape;
+mod spares;
 mod surge;
 mod upgrade;
 mod users;

@@ -51,7 +51,8 @@ async fn the_nodes_and_endpoints_come_in_the_order_of_their_seats() {
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
     let (manager, view) = made(&world, &home).await;
     let view = seen(&manager, &view).await;
-    let seats: Vec<(u16, u16)> = view.nodes.iter().map(|node| (node.seat.shard, node.seat.ordinal)).collect();
+    let seats: Vec<(u16, u16)> =
+        view.nodes.iter().filter_map(|node| node.seat.map(|seat| (seat.shard, seat.ordinal))).collect();
     assert_eq!(seats, [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]);
     let clients: Vec<_> = view.nodes.iter().map(|node| node.client).collect();
     assert_eq!(view.endpoints(), clients);
@@ -149,7 +150,7 @@ async fn of_two_who_make_the_same_name_at_once_whoever_sees_the_other_gives_way(
         cluster: ClusterId::from_entropy([7; 10]),
         name: name(),
         node: NodeId::from_entropy([7; 10]),
-        seat: Seat { shard: 0, ordinal: 0 },
+        seat: Some(Seat { shard: 0, ordinal: 0 }),
     };
     world.inside().rival = Some(rival.clone());
     let failed =

@@ -124,7 +124,7 @@ async fn a_machine_that_a_killed_update_left_takes_its_seat_or_goes() {
         cluster: view.id.cluster.expect("id"),
         name: name(),
         node: NodeId::from_entropy([number; 10]),
-        seat,
+        seat: Some(seat),
     };
     let (fits, surplus) = (claim(1, seat), claim(2, Seat { shard: 0, ordinal: 0 }));
     for claim in [&fits, &surplus] {

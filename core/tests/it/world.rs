@@ -207,13 +207,13 @@ impl Inside {
             running && !matches!(self.behaviour_of(*node), Behaviour::Silent | Behaviour::Hangs)
         };
         let invited = |node: &NodeId| self.invitations.get(node).is_some_and(|record| record.epoch == group.epoch);
-        group.members.keys().copied().filter(|node| runs(node) && invited(node)).collect()
+        group.agents().map(|(node, _)| node).filter(|node| runs(node) && invited(node)).collect()
     }
 
     /// Who leads a group; nobody without a majority.
     pub(crate) fn leader(&self, group: &Record) -> Option<NodeId> {
         let alive = self.alive(group);
-        (alive.len() * 2 > group.members.len()).then(|| alive[0])
+        (alive.len() * 2 > group.agents().count()).then(|| alive[0])
     }
 
     /// The version of the agents that come with the build that asks.
@@ -307,6 +307,8 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         maintenance_window: None,
         backup_policy: None,
         rotate: Default::default(),
+        spares: 0,
+        spare_after: None,
         testing: justmanage_model::Testing::default(),
     }
 }

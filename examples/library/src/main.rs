@@ -31,7 +31,9 @@ async fn main() -> Result<(), Failure> {
     if let Observed::Here(view) = manager.observe(&made.id).await? {
         for node in &view.nodes {
             let role = format!("{:?}", node.role);
-            eprintln!("shard {} {} {role} {}", node.seat.shard, node.client, node.state.as_str());
+            // A spare has no seat; this cluster has none.
+            let Some(seat) = node.seat else { continue };
+            eprintln!("shard {} {} {role} {}", seat.shard, node.client, node.state.as_str());
         }
     }
     manager.destroy(&made.id).await

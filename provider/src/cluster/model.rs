@@ -44,6 +44,15 @@ pub(crate) struct Cluster {
     /// there is none.
     #[tf(optional)]
     pub(crate) surge: Option<bool>,
+    /// Machines that wait for a place, with an agent and without a server; none without it. When a node is lost and another one serves its
+    /// shard, the agents give its place to a spare by themselves, with Terraform switched off; the next plan shows it, and an
+    /// apply removes the lost machine and makes another spare. Without spares, replacing a machine needs an apply. It can be changed at any
+    /// time. `endpoints` does not list them.
+    #[tf(optional)]
+    pub(crate) spares: Option<i64>,
+    /// How long a node is to be lost until a spare takes its place, such as `5m` (the default), `90s` or `1h`; at least `10s`, at most `7d`.
+    #[tf(optional, validate = super::spec::spare_after, says = "a span of time such as `5m`, from `10s` to `7d`")]
+    pub(crate) spare_after: Option<String>,
     /// Memory for data on each node (`maxmemory`), such as `256MiB` or `4GiB`. The process needs more than that for its
     /// buffers and while it saves. It is changed live; less than the fullest node uses is refused, unless `maxmemory-policy` lets
     /// servers remove any key (`allkeys-...`).

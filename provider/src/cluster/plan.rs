@@ -7,6 +7,7 @@ mod idle;
 mod impact;
 mod release;
 mod shape;
+mod spares;
 mod warnings;
 
 use justmanage_core::ClusterView;
@@ -60,6 +61,10 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if !missing.is_empty() {
         cx.report(warnings::replaced(&missing, &to));
     }
+    report(cx, spares::used(private::spares_missing(cx), private::retired(cx), &to));
+    if spares::idle(&from).is_none() {
+        report(cx, spares::idle(&to));
+    }
     // Nodes come, or go, or a new machine has another address. (As long as agents move slots, nobody has to do anything.)
     let works = from != to || change.prior.as_ref().is_some_and(|prior| prior.converged.known() == Some(&false));
     if reshapes || !missing.is_empty() || works && private::reshaping(cx) {
@@ -70,8 +75,8 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         (Some(over), Some(running)) => report(cx, [release::warning(running, over, &to)]),
         _ => report(cx, warnings::restarts(&from, &to)),
     }
+    report(cx, warnings::new_shape(&from, &to));
     if reshapes {
-        report(cx, warnings::new_shape(&from, &to));
         report(cx, shape::warnings(&from, &to, seen.as_ref()));
     }
     if to.memory < from.memory {
@@ -102,6 +107,7 @@ fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
 /// A cluster that is to be made: can it be had, and does the user know what it can stand?
 async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
     report(cx, warnings::shape(spec));
+    report(cx, spares::idle(spec));
     if cx.provider_config_unknown() {
         return Ok(());
     }

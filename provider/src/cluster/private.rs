@@ -7,6 +7,10 @@ use super::Context;
 
 /// Seats whose machines were gone at the last look.
 const MISSING: &str = "missing";
+/// How many spares there were less than are asked for.
+const SPARES: &str = "spares_missing";
+/// How many machines were to go.
+const RETIRED: &str = "retired";
 /// What runs, with the package that it is of: servers do not know that themselves.
 const RELEASE: &str = "release";
 /// What servers come from, as long as not all run what they go over to.
@@ -22,6 +26,12 @@ pub(super) fn keep(cx: &Context, view: &ClusterView) {
         _ => cx.remove_private(MISSING),
     }
     let Some(record) = &view.record else { return };
+    for (name, count) in [(SPARES, view.spares_missing), (RETIRED, record.retired.len())] {
+        match count {
+            0 => cx.remove_private(name),
+            _ => cx.set_private(name, count.to_string().into_bytes()),
+        }
+    }
     if let Ok(text) = serde_json::to_vec(&record.release) {
         cx.set_private(RELEASE, text);
     }
@@ -38,6 +48,20 @@ pub(super) fn keep(cx: &Context, view: &ClusterView) {
 /// Whether nodes were about to come or go at the last look.
 pub(super) fn reshaping(cx: &Context) -> bool {
     cx.private(RESHAPING).is_some()
+}
+
+/// How many spares there were less than are asked for at the last look.
+pub(super) fn spares_missing(cx: &Context) -> usize {
+    number(cx, SPARES)
+}
+
+/// How many machines were to go at the last look.
+pub(super) fn retired(cx: &Context) -> usize {
+    number(cx, RETIRED)
+}
+
+fn number(cx: &Context, name: &str) -> usize {
+    cx.private(name).and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 /// Seats whose machines were gone at the last look.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::failure::Invalid;
+use justmanage_model::spec::{SPARE_AFTER_MAX, SPARE_AFTER_MIN};
 use justmanage_model::{
     BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Interval, Line, MaintenanceWindow,
     MilliCpus, OnCrash, Pin, Place, ReleaseTarget, Testing,
 };
 use tfkit::model::View;
-use tfkit::{Diagnostic, Diagnostics, Path, Value};
+use tfkit::{Attr, Diagnostic, Diagnostics, Path, Value};
 
 use super::{Cluster, rotate};
 use crate::diagnostics;
@@ -61,7 +62,10 @@ fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
 
 /// Sizes and numbers, as far as they are known.
 fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
-    for (name, value) in [("shards", &view.shards), ("replicas_per_shard", &view.replicas_per_shard)] {
+    let spares = view.spares.known().copied().map_or(Attr::Null, Attr::Known);
+    for (name, value) in
+        [("shards", &view.shards), ("replicas_per_shard", &view.replicas_per_shard), ("spares", &spares)]
+    {
         if let Some(value) = value.known().filter(|value| **value < 0) {
             let detail = format!("{name} = {value} is not possible.");
             report.push(diagnostics::error(&Failure::at(FieldPath::of(name), "Number out of range", detail)));
@@ -89,13 +93,16 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         maintenance_window: None,
         backup_policy: None,
         rotate: Default::default(),
+        spares: number(spares.known(), 0),
+        // The attribute says itself what is wrong with it.
+        spare_after: None,
         testing: Testing::default(),
     };
     for failure in spec.validate() {
         report.push(diagnostics::error(&failure));
     }
     for (name, keys) in [("metrics_readers", &view.metrics_readers), ("operator_keys", &view.operator_keys)] {
-        for key in keys.known().into_iter().flatten().filter_map(tfkit::Attr::known) {
+        for key in keys.known().into_iter().flatten().filter_map(Attr::known) {
             if let Err(invalid) = key.parse::<Pin>() {
                 report.push(diagnostics::error(&invalid.at(FieldPath::of(name))));
             }
@@ -126,6 +133,8 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         shards: count("shards", model.shards)?,
         replicas_per_shard: count("replicas_per_shard", model.replicas_per_shard)?,
         surge: model.surge.unwrap_or_default(),
+        spares: count("spares", model.spares.unwrap_or_default())?,
+        spare_after: model.spare_after.as_deref().map(str::parse::<Interval>).transpose().map_err(at("spare_after"))?,
         memory: model.memory.parse().map_err(at("memory"))?,
         config: model.config.clone().unwrap_or_default(),
         place: Place::Local,
@@ -171,6 +180,7 @@ pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
     (is("memory") && same::<Bytes>(one, other))
         || (is("cpus") && same::<MilliCpus>(one, other))
         || (is("maintenance_window") && same::<MaintenanceWindow>(one, other))
+        || (is("spare_after") && same::<Interval>(one, other))
         || (*path == Path::attribute("rotate").attr("authority_grace") && same::<Interval>(one, other))
         || (is("backup_policy") && same::<BackupPolicy>(one, other))
 }
@@ -197,6 +207,14 @@ pub(super) fn on_crash(text: &str) -> Result<(), String> {
 
 pub(super) fn cpus(text: &str) -> Result<(), String> {
     text.parse::<MilliCpus>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn spare_after(text: &str) -> Result<(), String> {
+    let after = text.parse::<Interval>().map_err(|error| error.to_string())?;
+    if after < SPARE_AFTER_MIN || after > SPARE_AFTER_MAX {
+        return Err(format!("{after} is shorter than {SPARE_AFTER_MIN}, or longer than {SPARE_AFTER_MAX}."));
+    }
+    Ok(())
 }
 
 pub(super) fn maintenance_window(text: &str) -> Result<(), String> {

@@ -105,6 +105,8 @@ impl Cluster {
             shards: record.spec.shards.into(),
             replicas_per_shard: record.spec.replicas_per_shard.into(),
             surge: None,
+            spares: None,
+            spare_after: None,
             memory: record.spec.memory.to_string(),
             config: None,
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
@@ -153,6 +155,10 @@ impl Cluster {
         if self.surge.unwrap_or_default() != spec.surge {
             self.surge = Some(spec.surge);
         }
+        if self.spares.unwrap_or_default() != i64::from(spec.spares) {
+            self.spares = Some(spec.spares.into());
+        }
+        keep_or_take(&mut self.spare_after, spec.spare_after.as_ref());
         if self.memory.parse::<Bytes>() != Ok(spec.memory) {
             self.memory = spec.memory.to_string();
         }

@@ -80,6 +80,7 @@ impl ClusterData {
         self.version_actual = view.version_actual.clone().into();
         self.shards = record.map(|record| record.spec.shards).into();
         self.replicas_per_shard = record.map(|record| record.spec.replicas_per_shard).into();
+        self.spares = record.map(|record| record.spec.spares).into();
         self.phase = record.map(|record| phase(record.phase).to_owned()).into();
         self.generation = record.map(|record| record.generation.get()).into();
         self.leader = view.leader.map(|leader| leader.to_string()).into();
@@ -112,12 +113,13 @@ fn node(node: &NodeView) -> Node {
     let (role, replica_of) = match node.role {
         RoleView::Primary => (Some("primary".to_owned()), None),
         RoleView::Replica { of } => (Some("replica".to_owned()), of.map(|of| of.to_string())),
+        RoleView::Spare => (Some("spare".to_owned()), None),
         RoleView::Unknown => (None, None),
     };
     Node {
         id: node.node.to_string().into(),
-        shard: node.seat.shard.into(),
-        ordinal: node.seat.ordinal.into(),
+        shard: node.seat.map(|seat| seat.shard).into(),
+        ordinal: node.seat.map(|seat| seat.ordinal).into(),
         role: role.into(),
         replica_of: replica_of.into(),
         endpoint: node.client.to_string().into(),

@@ -37,6 +37,9 @@ pub(crate) struct ClusterData {
     /// Replicas of each primary.
     #[tf(computed)]
     pub(super) replicas_per_shard: Attr<u16>,
+    /// How many spares are asked for; those that there are stand at the end of `nodes`.
+    #[tf(computed)]
+    pub(super) spares: Attr<u16>,
     /// How far the cluster is: `forming`, `formed` or `leaving`.
     #[tf(computed)]
     pub(super) phase: Attr<String>,
@@ -73,7 +76,7 @@ pub(crate) struct ClusterData {
     /// The hash slots of each shard, in the order of the shards, such as `0-5460`; empty where its primary is not seen.
     #[tf(computed)]
     pub(super) slots: Attr<Vec<String>>,
-    /// The nodes, in the order of shards and the nodes in them.
+    /// The nodes, in the order of shards and the nodes in them, and then the spares.
     #[tf(computed)]
     pub(super) nodes: Attr<Vec<Node>>,
     /// The last things that happened, oldest first; as many as `journal_entries` asks for.
@@ -87,23 +90,23 @@ pub(crate) struct Node {
     /// Its id.
     #[tf(computed)]
     pub(super) id: Attr<String>,
-    /// Its shard, from 0.
+    /// Its shard, from 0; a spare has none.
     #[tf(computed)]
     pub(super) shard: Attr<u16>,
-    /// Its number in the shard, from 0. Not a role: roles change.
+    /// Its number in the shard, from 0. Not a role: roles change. A spare has none.
     #[tf(computed)]
     pub(super) ordinal: Attr<u16>,
-    /// `primary` or `replica`; null when nobody could see.
+    /// `primary`, `replica` or `spare`; null when nobody could see.
     #[tf(computed)]
     pub(super) role: Attr<String>,
     /// Of a replica: the id of the node that it copies.
     #[tf(computed)]
     pub(super) replica_of: Attr<String>,
-    /// Where clients reach it.
+    /// Where clients reach it; of a spare, where they would.
     #[tf(computed)]
     pub(super) endpoint: Attr<String>,
     /// How it is: `running`; `starting`, `copying` (its first copy), `joining`, `unlinked` (from its primary), `stopped`, `down`,
-    /// `hung`; `agent-stopped`, `missing` (its machine is gone); `unknown` when nobody could see.
+    /// `hung`; `standing-by` (a spare); `agent-stopped`, `missing` (its machine is gone); `unknown` when nobody could see.
     #[tf(computed)]
     pub(super) state: Attr<String>,
     /// What runs.

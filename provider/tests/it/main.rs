@@ -13,6 +13,7 @@ mod protection;
 mod releases;
 mod rows;
 mod shapes;
+mod spares;
 mod surge;
 mod timeouts;
 mod users;

@@ -1,6 +1,7 @@
 //! Whether the simulation sees what must not happen: each time, somebody does what the planner never plans.
 
 use justmanage_model::{Fence, Grant, NodeStep, RecordChange, Step, Takeover, record::Operation};
+use justmanage_sim::server::Process;
 use justmanage_sim::shape::{Shape, node_id};
 use justmanage_sim::timestamp;
 use justmanage_sim::world::World;
@@ -153,4 +154,66 @@ fn passwords_and_guests_end_by_themselves_in_their_time() {
     until(&mut world, World::converged);
     assert_eq!(world.store.record.users.values().next().unwrap().passwords.len(), 1);
     assert_eq!(seen(&world), "");
+}
+
+/// A spare takes the place of a machine that is lost for good, be it a primary's, and nobody has to do anything.
+#[test]
+fn a_spare_takes_the_place_of_a_machine_that_is_lost() {
+    for (shards, replicas) in [(1, 1), (1, 2), (2, 1), (3, 1)] {
+        let mut world = formed(Shape { spares: 1, ..Shape::of(shards, replicas) });
+        let spare = world.field.nodes.len() - 1;
+        world.agent_dies(0);
+        world.field.lose(0);
+        until(&mut world, |world| world.store.record.members.contains_key(&node_id(spare)));
+        until(&mut world, World::converged);
+        let record = &world.store.record;
+        assert!(!record.belongs(node_id(0)) && record.retired.contains(&node_id(0)));
+        assert_eq!(world.field.nodes[spare].seat, world.field.nodes[0].seat);
+        world.field.account();
+        assert_eq!(seen(&world), "", "{shards} x {replicas}");
+    }
+}
+
+/// It was only away: when it comes back, its place is another's, and its server does not stay up.
+#[test]
+fn a_node_that_comes_back_after_a_spare_has_its_place_does_not_serve() {
+    for (shards, replicas) in [(1, 2), (3, 1)] {
+        let mut world = formed(Shape { spares: 1, ..Shape::of(shards, replicas) });
+        world.field.power_cut(0);
+        world.agent_dies(0);
+        until(&mut world, |world| world.store.record.retired.contains(&node_id(0)));
+        until(&mut world, World::converged);
+        world.field.nodes[0].on = true;
+        world.agent_begins(0);
+        until(&mut world, |world| world.agents[0].copy.generation == world.store.record.generation);
+        until(&mut world, |world| world.field.nodes[0].server.process == Process::Off);
+        until(&mut world, World::converged);
+        world.field.account();
+        assert_eq!(seen(&world), "", "{shards} x {replicas}");
+    }
+}
+
+/// Nodes that are cut off are not lost: whoever sees too little decides nothing, and who sees two missing waits.
+#[test]
+fn a_network_that_is_cut_uses_no_spare() {
+    for cut in [vec![0, 1], vec![3, 4, 5, 6], vec![0, 1, 2, 3, 4, 5]] {
+        let mut world = formed(Shape { spares: 1, ..Shape::of(3, 1) });
+        let others: Vec<usize> = (0..world.field.nodes.len()).filter(|node| !cut.contains(node)).collect();
+        world.field.network.part(&cut, &others, u64::MAX);
+        for _ in 0..900 {
+            world.tick();
+        }
+        assert_eq!((world.store.record.spares.len(), world.store.record.retired.len()), (1, 0), "{cut:?}");
+        world.field.network.mend();
+        until(&mut world, World::converged);
+        assert_eq!(seen(&world), "", "{cut:?}");
+    }
+}
+
+#[test]
+fn a_spare_in_the_place_of_who_serves_is_seen() {
+    let mut world = formed(Shape { spares: 1, ..Shape::of(3, 1) });
+    let by = node_id(world.field.nodes.len() - 1);
+    world.carry_out(&[Step::Record(RecordChange::Replace { lost: node_id(0), by })]).unwrap();
+    assert!(seen(&world).contains("which takes writes"), "{}", seen(&world));
 }

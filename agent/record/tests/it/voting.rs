@@ -87,3 +87,27 @@ fn a_change_elsewhere_moves_few_voters() {
         prop_assert!(moved <= 1 + grown, "{} of {:?} moved", moved, other);
     });
 }
+
+/// How many members and spares of a cluster vote, by how many of each there are.
+#[tokio::test]
+async fn spares_vote_where_there_are_fewer_than_five_members() {
+    let plain = plain().await;
+    let member = plain.members.values().next().expect("one").clone();
+    let justmanage_model::Member { pin, sealing, agent, client, bus_port, .. } = member;
+    let spare = justmanage_model::Spare { pin, sealing, agent, client, bus_port };
+    for (members, spares, expected) in
+        [(1, 1, (1, 0)), (2, 1, (2, 1)), (2, 2, (2, 1)), (3, 1, (3, 0)), (3, 2, (3, 2)), (4, 1, (4, 1)), (6, 2, (5, 0))]
+    {
+        let seats: Vec<(u16, u16)> = (0..members).map(|number| (number % 3, number / 3)).collect();
+        let spares = (0..spares).map(|number| (NodeId::from_entropy([100 + number; 10]), spare.clone())).collect();
+        let record = Record { spares, ..with_seats(&plain, &seats) };
+        let voters = voters(&record);
+        let of_members = voters.iter().filter(|node| record.members.contains_key(node)).count();
+        assert_eq!(
+            (of_members, voters.len() - of_members),
+            expected,
+            "{members} members, {} spares",
+            record.spares.len()
+        );
+    }
+}

@@ -46,11 +46,11 @@ pub enum RecordFault {
         /// How many are possible.
         most: usize,
     },
-    /// A member has something that another member has too.
-    #[error("two members have the same {0}")]
+    /// A member or spare has something that another one has too.
+    #[error("two nodes have the same {0}")]
     SharedByTwo(&'static str),
-    /// A member whose machine is to go.
-    #[error("the record says of a member that its machine is to go")]
+    /// A member or spare whose machine is to go.
+    #[error("the record says of a node that it belongs to the cluster and that its machine is to go")]
     RetiredMember,
     /// Temporary replicas without anything that they are for.
     #[error("the record asks for temporary replicas, and no server goes over to another release")]
@@ -97,7 +97,7 @@ impl Record {
             return Err(RecordFault::FormedWithoutAuthority);
         }
         self.check_members()?;
-        if self.retired.iter().any(|node| self.members.contains_key(node)) {
+        if self.retired.iter().any(|node| self.belongs(*node)) {
             return Err(RecordFault::RetiredMember);
         }
         if self.surge && self.previous.is_none() {
@@ -139,17 +139,21 @@ impl Record {
         fn distinct<T: Ord>(items: impl Iterator<Item = T>, count: usize) -> bool {
             items.collect::<BTreeSet<T>>().len() == count
         }
-        let count = self.members.len();
+        let (seats, count) = (self.members.len(), self.members.len() + self.spares.len());
         let most = NODES_MAX as usize;
         if count > most {
-            return Err(RecordFault::TooMany { what: "members", have: count, most });
+            return Err(RecordFault::TooMany { what: "nodes", have: count, most });
         }
         let members = || self.members.values();
+        let nodes = || self.agents().map(|(node, _)| node);
+        let agents = || self.agents().map(|(_, agent)| agent);
+        let clients = members().map(|m| m.client).chain(self.spares.values().map(|spare| spare.client));
         let shared = [
-            (distinct(members().map(|m| m.seat), count), "seat"),
-            (distinct(members().map(|m| m.pin), count), "public key"),
-            (distinct(members().map(|m| m.agent), count), "agent address"),
-            (distinct(members().map(|m| m.client), count), "client address"),
+            (distinct(members().map(|m| m.seat), seats), "seat"),
+            (distinct(nodes(), count), "id"),
+            (distinct(agents().map(|agent| agent.pin), count), "public key"),
+            (distinct(agents().map(|agent| agent.agent), count), "agent address"),
+            (distinct(clients, count), "client address"),
         ];
         match shared.into_iter().find(|(distinct, _)| !distinct) {
             Some((_, what)) => Err(RecordFault::SharedByTwo(what)),

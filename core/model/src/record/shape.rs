@@ -150,10 +150,10 @@ impl Record {
         self.members.values().filter(|member| member.seat.shard == shard).count().saturating_sub(1)
     }
 
-    /// Takes members out that hold nothing any more; their machines are to go.
+    /// Takes members and spares out that are not needed any more; their machines are to go.
     pub fn retire(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
         for node in nodes {
-            if self.members.remove(&node).is_some() {
+            if self.members.remove(&node).is_some() || self.spares.remove(&node).is_some() {
                 self.retired.insert(node);
                 // A node that died with its grant keeps it until it is removed.
                 self.grant.take_if(|grant| grant.nodes.contains(&node));

@@ -30,6 +30,7 @@ impl Record {
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
         match () {
             () if self.surge || self.spec.surge => 6,
+            () if !self.spares.is_empty() || self.spec.spares > 0 || self.spec.spare_after.is_some() => 6,
             () if !self.rotation.is_none() || !self.spec.rotate.is_nothing() || !self.spec.operator_keys.is_empty() => {
                 5
             }

@@ -6,7 +6,7 @@ use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault,
 use justmanage_model::user::Given;
 use justmanage_model::{
     Artefact, BusId, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash, Phase,
-    Pin, Record, Release, SealingKey, Seat, Takeover, User, Vault, Version,
+    Pin, Record, Release, SealingKey, Seat, Spare, Takeover, User, Vault, Version,
 };
 
 use crate::specs::spec;
@@ -51,6 +51,7 @@ pub(crate) fn record() -> Record {
         surge: false,
         reshaping: None,
         retired: Default::default(),
+        spares: Default::default(),
         halt: None,
         vault: None,
         fences: BTreeMap::new(),
@@ -80,7 +81,12 @@ fn a_right_record_passes_and_survives_json() {
     right.grant = give(&[node(1)], 7);
     assert_eq!(right.check(), Ok(()));
     survives_json(&right);
-    survives_json(&Claim { cluster: right.cluster, name: right.name.clone(), node: node(1), seat: member(1).seat });
+    survives_json(&Claim {
+        cluster: right.cluster,
+        name: right.name.clone(),
+        node: node(1),
+        seat: Some(member(1).seat),
+    });
     let forming = Record { phase: Phase::Forming, ca_certificate: None, ..right };
     assert_eq!(forming.check(), Ok(()));
 }
@@ -97,7 +103,7 @@ fn what_must_hold_is_checked() {
     assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().pin = member(1).pin).contains("same public key"));
     assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().agent = member(1).agent).contains("same agent address"));
     assert!(fault(|r| r.members.get_mut(&node(2)).unwrap().client = member(1).client).contains("same client address"));
-    assert!(fault(|r| r.members = (1..=101).map(|n| (node(n), member(n))).collect()).contains("101 members"));
+    assert!(fault(|r| r.members = (1..=101).map(|n| (node(n), member(n))).collect()).contains("101 nodes"));
 }
 
 #[test]
@@ -200,4 +206,63 @@ fn one_follows_the_other() {
     assert_eq!(follows(|r| r.name = "other".parse().unwrap()), "it is of another cluster");
     assert_eq!(follows(|r| r.spec.engine = Engine::Valkey), "it has another engine");
     assert_eq!(follows(|r| r.operators.clear()), "the record names no operator, so nobody could ever change it");
+}
+
+fn with_spare() -> Record {
+    let mut record = record();
+    record.spec.spares = 1;
+    record.spares = [(node(3), spare(3))].into();
+    record
+}
+
+fn spare(number: u8) -> Spare {
+    let Member { pin, sealing, agent, client, bus_port, .. } = member(number);
+    Spare { pin, sealing, agent, client, bus_port }
+}
+
+#[test]
+fn a_spare_belongs_to_the_cluster_and_has_no_place() {
+    let right = with_spare();
+    assert_eq!(right.check(), Ok(()));
+    survives_json(&right);
+    assert!(right.belongs(node(3)) && right.shard_of(node(3)).is_none());
+    assert_eq!(right.agents().map(|(node, _)| node).collect::<Vec<_>>(), [node(1), node(2), node(3)]);
+    assert_eq!(right.agent(node(3)).map(|agent| (agent.seat, agent.pin)), Some((None, member(3).pin)));
+    let fault = |change: &dyn Fn(&mut Record)| {
+        let mut changed = with_spare();
+        change(&mut changed);
+        changed.check().expect_err("a fault").to_string()
+    };
+    assert!(fault(&|r| r.spares.get_mut(&node(3)).unwrap().pin = member(1).pin).contains("same public key"));
+    assert!(fault(&|r| r.spares.get_mut(&node(3)).unwrap().client = member(1).client).contains("same client address"));
+    assert!(fault(&|r| r.spares.extend([(node(1), spare(4))])).contains("same id"));
+    assert!(fault(&|r| assert!(r.retired.insert(node(3)))).contains("its machine is to go"));
+    // Older agents would not know whom to let in.
+    assert!(fault(&|r| r.layout = 5).contains("cannot say all of this"));
+}
+
+#[test]
+fn a_spare_takes_a_place_and_the_lost_node_is_to_go() {
+    let mut record = with_spare();
+    record.grant = give(&[node(2)], 7);
+    record.replace(node(2), node(3));
+    assert_eq!(record.members[&node(3)], Member { bus_id: None, seat: member(2).seat, ..member(3) });
+    assert!(record.spares.is_empty() && record.retired == BTreeSet::from([node(2)]));
+    assert!(record.grant.is_none() && !record.belongs(node(2)), "it died with its grant");
+    assert_eq!((record.check(), record.spares_missing()), (Ok(()), 1));
+    // Whoever comes too late changes nothing.
+    let before = record.clone();
+    record.replace(node(2), node(3));
+    record.replace(node(1), node(3));
+    assert_eq!(record, before);
+}
+
+#[test]
+fn claims_of_before_there_were_spares_are_read_and_those_of_spares_have_no_seat() {
+    let claim = |seat| Claim { cluster: record().cluster, name: record().name, node: node(1), seat };
+    let seated = serde_json::to_value(claim(Some(member(1).seat))).unwrap();
+    assert_eq!(seated["seat"], serde_json::json!({ "shard": 0, "ordinal": 1 }), "as it always was");
+    let spare = serde_json::to_value(claim(None)).unwrap();
+    assert!(spare.get("seat").is_none());
+    assert_eq!(serde_json::from_value::<Claim>(spare).unwrap(), claim(None));
 }

@@ -33,6 +33,9 @@ fn grouped(parts: impl Iterator<Item = (String, Option<String>)>) -> String {
 /// A node by its seat; one that is no member any more, with a word.
 pub(crate) fn name(world: &World, node: NodeId) -> String {
     let Some(number) = world.field.number(node) else { return "nobody".to_owned() };
+    if world.store.record.spares.contains_key(&node) {
+        return "a-spare".to_owned();
+    }
     let seat = world.field.nodes[number].seat;
     let former = if world.store.record.members.contains_key(&node) { "" } else { "the-former-" };
     format!("{former}{}.{}", seat.shard, seat.ordinal)
@@ -111,6 +114,7 @@ fn change(world: &World, change: &RecordChange) -> String {
         RecordChange::Halt(halt) => format!("halt ({})", plain(world, &halt.what)),
         RecordChange::PutBack(node, halt) => format!("put-back {} ({})", name(node), plain(world, &halt.what)),
         RecordChange::ForgetPrevious => "forget-previous".to_owned(),
+        RecordChange::Replace { lost, by } => format!("replace {} by {}", name(lost), name(by)),
         RecordChange::EndReshaping => "end-reshaping".to_owned(),
         RecordChange::EndPasswords(by) => {
             let ended = |user: &justmanage_model::User| {
@@ -166,6 +170,12 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
         Waiting::MembersSurplus { nodes } => {
             whole(format!("members-surplus {}", nodes.iter().map(name).collect::<Vec<_>>().join(" ")))
         }
+        Waiting::SpareStandsBy { spare, node, at } => whole(format!(
+            "{} stands by for {}, {}s more",
+            name(spare),
+            name(node),
+            (at.duration_since(now).as_millis() + 999) / 1000
+        )),
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// `3x1 new | formed [valkey] [unpersisted] [restart]`.
+    /// `3x1 new | formed [valkey] [unpersisted] [restart] [spare]`.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
         let words: Vec<&str> = text.split(' ').collect();
         let (shards, replicas) = words[0].split_once('x').ok_or("how many shards and replicas?")?;
@@ -29,6 +29,7 @@ impl Stage {
         let mut shape = Shape::of(number(shards)?, number(replicas)?);
         for word in &words[1..] {
             match *word {
+                "spare" => shape.spares += 1,
                 "new" | "formed" => {}
                 "valkey" => shape.release = Release::new(Engine::Valkey, Version::new(8, 1, 8)),
                 "unpersisted" => shape.persistent = false,

@@ -135,7 +135,7 @@ impl Root {
                 orders.push((directory, order));
             }
         }
-        orders.sort_by_key(|(_, order)| order.claim.seat);
+        orders.sort_by_key(|(_, order)| (order.claim.seat.is_none(), order.claim.seat));
         Ok(orders)
     }
 

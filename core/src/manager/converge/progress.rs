@@ -52,9 +52,9 @@ impl Situation {
         };
         Self {
             generation: status.record.as_ref().map(|record| record.generation),
-            leader: status.leader.clone(),
+            leader: status.leader,
             waiting: status.waiting.clone(),
-            servers: status.observation.nodes.iter().map(|(id, node)| (id.clone(), server(node))).collect(),
+            servers: status.observation.nodes.iter().map(|(id, node)| (*id, server(node))).collect(),
         }
     }
 }

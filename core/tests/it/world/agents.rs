@@ -80,6 +80,9 @@ impl Inside {
         if let Some(odd) = self.servers.get(&node) {
             return odd.clone();
         }
+        if !group.members.contains_key(&node) {
+            return ServerState::Stopped;
+        }
         let mut state = running(group);
         if let (ServerState::Running(server), Some(member)) = (&mut state, group.members.get(&node)) {
             let spread = self.spread.get(&group.cluster).copied().unwrap_or_default();
@@ -110,7 +113,7 @@ impl Inside {
             true => Seen::Known(node_observation(self.server(group, *member), self.version_of(*member))),
             false => Seen::Unknown { since: Timestamp::UNIX_EPOCH, why: "connection refused".into() },
         };
-        let nodes: BTreeMap<_, _> = group.members.keys().map(|member| (*member, seen(member))).collect();
+        let nodes: BTreeMap<_, _> = group.agents().map(|(node, _)| (node, seen(&node))).collect();
         let behaviour = self.behaviour_of(node);
         let unseen = nodes.iter().filter(|(_, seen)| seen.known().is_none()).map(|(node, _)| Waiting::NodeUnknown {
             node: *node,
@@ -215,8 +218,9 @@ impl Agents for World {
 
     async fn invite(&self, agent: &AgentInfo, record: &Record) -> Result<Proposal, AgentError> {
         let node = self.reach(agent).await?;
-        let member = &record.members[&node];
-        assert_eq!((member.pin, member.client), (agent.pin, agent.client), "the invitation is about this node");
+        let member = record.members.get(&node).map(|member| (member.pin, member.client));
+        let named = member.unwrap_or_else(|| (record.spares[&node].pin, record.spares[&node].client));
+        assert_eq!(named, (agent.pin, agent.client), "the invitation is about this node");
         Ok(self
             .act("invite", |inside| {
                 if let Some(epoch) = inside.founded_meanwhile.take() {

@@ -20,6 +20,9 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
     if from.replicas_per_shard != to.replicas_per_shard {
         said.push(format!("replicas_per_shard {} -> {}: live", from.replicas_per_shard, to.replicas_per_shard));
     }
+    if from.spares != to.spares {
+        said.push(format!("spares {} -> {}: live", from.spares, to.spares));
+    }
     if from.memory != to.memory {
         said.push(format!("memory {} -> {}: live", from.memory, to.memory));
     }
@@ -31,6 +34,7 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
     }
     let live = [
         ("surge", from.surge != to.surge),
+        ("spare_after", from.spare_patience() != to.spare_patience()),
         ("on_crash", from.on_crash != to.on_crash),
         ("cpus", from.cpus != to.cpus),
         ("metrics_readers", from.metrics_readers != to.metrics_readers),

@@ -127,7 +127,7 @@ fn replicas_removed(from: &ClusterSpec, to: &ClusterSpec, seen: Option<&ClusterV
     );
     let primaries = seen.map(|view| {
         let goes = |seat: Seat| seats.contains(&seat);
-        view.nodes.iter().filter(|node| goes(node.seat) && node.role == RoleView::Primary).count()
+        view.nodes.iter().filter(|node| node.seat.is_some_and(goes) && node.role == RoleView::Primary).count()
     });
     let pause = "for which its writers wait some tens of milliseconds";
     detail.push_str(&match primaries {

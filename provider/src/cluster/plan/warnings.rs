@@ -17,13 +17,13 @@ pub(super) fn shape(spec: &ClusterSpec) -> Option<Diagnostic> {
              elsewhere, as those of a cache can.",
         );
     }
-    if spec.shards == 1 && spec.replicas_per_shard == 1 {
+    if spec.shards == 1 && spec.replicas_per_shard == 1 && spec.spares == 0 {
         return at(
             "Two nodes will not survive the loss of the first machine",
             "A majority of two is two, so the first node's agent decides alone. When its machine is lost, the second node \
              cannot know whether it is the one that is cut off: it does not take over, and takes no writes. (The loss of the \
              second machine is survived, and so is the death of either server's process.)\n\n\
-             Set replicas_per_shard = 2 or shards = 3 for a cluster that survives the loss of a machine.",
+             Set replicas_per_shard = 2, shards = 3 or spares = 1 for a cluster that survives the loss of a machine.",
         );
     }
     None

@@ -11,6 +11,8 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         shards: 1,
         replicas_per_shard: 0,
         surge: None,
+        spares: None,
+        spare_after: None,
         memory: "64MiB".into(),
         config: None,
         on_crash: "failover".into(),

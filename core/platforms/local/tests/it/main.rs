@@ -63,7 +63,7 @@ fn order(name: &str, number: u8) -> MachineOrder {
         cluster: ClusterId::from_entropy([number; 10]),
         name: name.parse().expect("name"),
         node: NodeId::from_entropy([number; 10]),
-        seat: Seat { shard: 0, ordinal: 0 },
+        seat: Some(Seat { shard: 0, ordinal: 0 }),
     };
     MachineOrder { claim, operators: [justmanage_model::Pin::from_digest([number; 32])].into() }
 }
