@@ -124,7 +124,9 @@ impl World {
         self.stopped
             .retain(|node| nodes[*node].server.process != Process::Up && record.members.contains_key(&node_id(*node)));
         for (node, agent) in self.agents.iter().enumerate() {
-            if matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted {
+            // Whoever has no place any more was nobody's to reckon with.
+            let member = record.members.contains_key(&node_id(node));
+            if member && matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted {
                 self.stopped.insert(node);
             }
         }
