@@ -58,5 +58,5 @@ fn clients_of_redis_see_no_error_while_it_is_upgraded_and_scaled() {
 /// Slots move whole.
 #[test]
 fn clients_of_valkey_see_no_error_while_it_is_upgraded_and_scaled() {
-    absorbed("valkey", &["9.0", "9.1"].map(|line| servers::of_line("valkey", line)));
+    absorbed("valkey", &["8.1", "9.1"].map(|line| servers::of_line("valkey", line)));
 }
