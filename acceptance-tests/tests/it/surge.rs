@@ -158,9 +158,7 @@ fn a_primary_without_replicas_hands_over_and_gets_its_shard_back() {
         let seen = clients.end();
         let report = &workspace.resource(CLUSTER)["last_operation"];
         eprintln!("{says}: {seen:?}; {report}");
-        // With one other node to go to, the library sometimes gives a request up once, after two seconds. The agents' probe never waits
-        // that long.
-        assert_eq!(seen.lost, 0, "{seen:?}");
+        assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{seen:?}");
         assert_eq!((&report["proven"], &report["lost_writes"]), (&true.into(), &0.into()), "{report}");
         let steps = report["steps"].as_array().expect("steps").iter().map(|step| text(&step["what"]));
         assert_eq!(steps.collect::<Vec<_>>(), ["restart", "handover", "restart", "handover"], "{report}");
