@@ -21,6 +21,14 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Pause before the next agent is asked when one could not answer, or knows of no leader.
 const PAUSE: Duration = Duration::from_millis(100);
 
+fn spare_used() -> Failure {
+    Failure::new(
+        "Spare was used",
+        "A node was lost while the cluster was changed, and a spare has its place. Everything else is as it was asked for.",
+    )
+    .next("Apply again: the lost node's machine is removed, if it is still there, and another spare is made.")
+}
+
 /// A watch over a cluster through its agents, one at a time.
 pub(super) struct Watch<'a> {
     manager: &'a Manager,
@@ -114,7 +122,9 @@ impl Manager {
             let changed = match (&surplus, retired) {
                 (Some(surplus), _) => self.retire(&agents, surplus).await,
                 (None, Some(record)) => self.remove_retired(record, &agents).await,
-                (None, None) => return Ok(view),
+                (None, None) if view.converged => return Ok(view),
+                // Only an apply counts spares, and this one has.
+                (None, None) => return Err(Unfinished { failure: spare_used(), view: Some(view) }),
             };
             let record = changed.map_err(|failure| Unfinished { failure, view: Some(view) })?;
             agents.retain(|agent| !record.retired.contains(&agent.claim.node));

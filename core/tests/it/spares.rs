@@ -8,7 +8,7 @@ use justmanage_core::{ClusterView, Manager};
 use justmanage_model::{ClusterSpec, NodeId};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Cut, World, name, shape};
+use crate::world::{Cut, World, name, shape, summary};
 
 fn with(spares: u16) -> ClusterSpec {
     ClusterSpec { spares, ..shape(3, 1) }
@@ -39,17 +39,6 @@ fn whole(world: &World, spares: usize, case: &str) {
     assert!(nodes.iter().all(|node| inside.invitations.contains_key(node)), "{case}: everybody was told");
     assert_eq!((record.members.len(), record.spares.len()), (6, spares), "{case}");
     assert_eq!((record.retired.len(), record.spec.spares), (0, u16::try_from(spares).expect("few")), "{case}");
-}
-
-/// As the agents do it: a node is lost, and a spare takes its place. Its machine is still there, and its agent does not run.
-fn replaced(world: &World, lost: NodeId) {
-    let mut inside = world.inside();
-    let record = inside.groups.values_mut().next().expect("a group");
-    let by = *record.spares.keys().next().expect("a spare");
-    record.replace(lost, by);
-    record.generation = record.generation.next();
-    inside.machines.get_mut(&lost).expect("a machine").state = justmanage_platforms::MachineState::Stopped;
-    inside.broken.insert(lost);
 }
 
 #[tokio::test]
@@ -86,7 +75,7 @@ async fn a_spare_that_was_used_shows_and_an_update_removes_the_lost_machine_and_
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
     let (manager, view) = made(&world, &home, 1).await;
     let lost = world.nodes()[3];
-    replaced(&world, lost);
+    world.inside().replace(lost);
     let now = seen(&manager, &view).await;
     assert!(!now.converged && now.needs_apply && now.spares_missing == 1, "{:?}", now.waiting_on);
     let says = |words: &str| now.waiting_on.iter().any(|one| one.contains(words));
@@ -96,6 +85,22 @@ async fn a_spare_that_was_used_shows_and_an_update_removes_the_lost_machine_and_
     assert!(done.converged && done.waiting_on.is_empty(), "{:?}", done.waiting_on);
     whole(&world, 1, "afterwards");
     assert!(!world.inside().machines.contains_key(&lost), "and its agent was never started again");
+}
+
+#[tokio::test]
+async fn an_update_during_which_a_spare_is_used_says_so_and_the_next_makes_another() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home, 1).await;
+    let lost = world.nodes()[3];
+    world.inside().lost_meanwhile = Some(lost);
+    let cancel = CancellationToken::new();
+    let failed = manager.update(&view.id, &with(1), &cancel).await.expect_err("a spare is missing");
+    assert_eq!(summary(&failed.failure), "Spare was used");
+    assert!(failed.view.is_some_and(|view| !view.converged && view.needs_apply));
+    assert!(!world.inside().machines.contains_key(&lost));
+    let done = manager.update(&view.id, &with(1), &cancel).await.expect("update");
+    assert!(done.converged, "{:?}", done.waiting_on);
+    whole(&world, 1, "afterwards");
 }
 
 #[tokio::test]
@@ -142,7 +147,8 @@ async fn an_update_of_spares_killed_at_any_call_is_finished_by_the_next() {
                 let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
                 let (manager, view) = made(&world, &home, from).await;
                 if lost {
-                    replaced(&world, world.nodes()[0]);
+                    let lost = world.nodes()[0];
+                    world.inside().replace(lost);
                 }
                 let cancel = CancellationToken::new();
                 let spec = with(to);

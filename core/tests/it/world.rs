@@ -63,6 +63,8 @@ pub(crate) struct Inside {
     pub(crate) used: BTreeMap<NodeId, Bytes>,
     /// Servers do not go over to another release.
     pub(crate) servers_stay: bool,
+    /// This member is lost when the cluster is watched next, and a spare has its place.
+    pub(crate) lost_meanwhile: Option<NodeId>,
     /// Slots do not get away from where they are.
     pub(crate) slots_stay: bool,
     /// What all agents do.
@@ -249,6 +251,16 @@ impl Inside {
             version: self.version_of(claim.node),
             process: ProcessIdentity { pid: 1, start_time: 1, boot_id: "boot".into() },
         }
+    }
+
+    /// As the agents do it: a node is lost, and a spare takes its place. Its machine is still there, and its agent does not run.
+    pub(crate) fn replace(&mut self, lost: NodeId) {
+        let record = self.groups.values_mut().next().expect("a group");
+        let by = *record.spares.keys().next().expect("a spare");
+        record.replace(lost, by);
+        record.generation = record.generation.next();
+        self.machines.get_mut(&lost).expect("a machine").state = MachineState::Stopped;
+        self.broken.insert(lost);
     }
 
     /// Agents at work: as time passes, a group gets somewhere.

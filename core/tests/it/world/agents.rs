@@ -208,6 +208,9 @@ impl Agents for World {
         let status = {
             let mut inside = self.inside();
             inside.work(node);
+            if let Some(lost) = inside.lost_meanwhile.take() {
+                inside.replace(lost);
+            }
             inside.cluster(node)
         };
         if seen == Some(&status) {
