@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use justmanage_model::{
-    NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, Shape, SlotSet, Version, Waiting,
+    Member, NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, Shape, SlotSet, Version,
+    Waiting,
 };
 use justmanage_platforms::{Machine, MachineState};
 
@@ -88,7 +89,7 @@ impl ClusterView {
             .map(|node| format!("Node {node} is no member any more; an apply removes its machine."));
         waiting_on.extend(retired);
         waiting_on.extend(spares(record));
-        let as_asked = record.retired.is_empty() && record.spares.len() == usize::from(record.spec.spares);
+        let as_asked = has_whom_it_asks_for(record, &status.observation);
         let converged = status.converged && as_asked;
         let nodes = nodes::of(record, &status.observation);
         let version_actual = nodes.iter().filter_map(|node| node.version).min().map(|version| version.to_string());
@@ -169,6 +170,17 @@ impl ClusterView {
     pub fn is_formed(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.phase == Phase::Formed)
     }
+}
+
+/// Whether there is everybody whom the Record asks for, and nobody else: who comes and who goes is for an apply to make and to tell.
+/// It is the Record that says so: the agents' reasons may be of the one before it, and name only the first of several.
+fn has_whom_it_asks_for(record: &Record, observation: &Observation) -> bool {
+    let untold = |(node, member): (&NodeId, &Member)| member.bus_id.is_none() && observation.known(*node).is_none();
+    record.retired.is_empty()
+        && record.spares.len() == usize::from(record.spec.spares)
+        && record.vacant().next().is_none()
+        && record.surplus().next().is_none()
+        && !(record.phase == Phase::Formed && record.members.iter().any(untold))
 }
 
 /// Why there are not as many spares as are asked for, if there are not.
