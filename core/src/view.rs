@@ -172,15 +172,17 @@ impl ClusterView {
     }
 }
 
-/// Whether there is everybody whom the Record asks for, and nobody else: who comes and who goes is for an apply to make and to tell.
+/// Whether there is everybody whom the Record asks for, and nobody whose machine is to go: that is for an apply to make and to tell.
 /// It is the Record that says so: the agents' reasons may be of the one before it, and name only the first of several.
 fn has_whom_it_asks_for(record: &Record, observation: &Observation) -> bool {
-    let untold = |(node, member): (&NodeId, &Member)| member.bus_id.is_none() && observation.known(*node).is_none();
+    // Beside others that have joined, one that has not and that nobody sees was perhaps never told that it is a member.
+    let has_joined = |member: &Member| member.bus_id.is_some();
+    let untold = |(node, member): (&NodeId, &Member)| !has_joined(member) && observation.known(*node).is_none();
+    let told = !record.members.values().any(has_joined) || !record.members.iter().any(untold);
     record.retired.is_empty()
         && record.spares.len() == usize::from(record.spec.spares)
         && record.vacant().next().is_none()
-        && record.surplus().next().is_none()
-        && !(record.phase == Phase::Formed && record.members.iter().any(untold))
+        && told
 }
 
 /// Why there are not as many spares as are asked for, if there are not.

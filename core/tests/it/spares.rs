@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use justmanage_core::manager::Observed;
 use justmanage_core::view::RoleView;
 use justmanage_core::{ClusterView, Manager};
-use justmanage_model::{ClusterSpec, NodeId};
+use justmanage_model::{Bytes, ClusterSpec, NodeId};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Cut, World, name, shape, summary};
@@ -92,13 +92,14 @@ async fn an_update_during_which_a_spare_is_used_says_so_and_the_next_makes_anoth
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
     let (manager, view) = made(&world, &home, 1).await;
     let lost = world.nodes()[3];
-    world.inside().lost_meanwhile = Some(lost);
-    let cancel = CancellationToken::new();
-    let failed = manager.update(&view.id, &with(1), &cancel).await.expect_err("a spare is missing");
+    let before = world.record().generation;
+    world.inside().lost_after = Some((before, lost));
+    let (cancel, spec) = (CancellationToken::new(), ClusterSpec { memory: Bytes::mib(128), ..with(1) });
+    let failed = manager.update(&view.id, &spec, &cancel).await.expect_err("a spare is missing");
     assert_eq!(summary(&failed.failure), "Spare was used");
     assert!(failed.view.is_some_and(|view| !view.converged && view.needs_apply));
     assert!(!world.inside().machines.contains_key(&lost));
-    let done = manager.update(&view.id, &with(1), &cancel).await.expect("update");
+    let done = manager.update(&view.id, &spec, &cancel).await.expect("update");
     assert!(done.converged, "{:?}", done.waiting_on);
     whole(&world, 1, "afterwards");
 }

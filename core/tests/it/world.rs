@@ -13,8 +13,8 @@ use justmanage_core::{Manager, OperatorKey};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
-    Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, NodeId, Phase, Pin, Place, Record,
-    SealingKey, ServerState, Timestamp, Version,
+    Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, Generation, NodeId, Phase, Pin, Place,
+    Record, SealingKey, ServerState, Timestamp, Version,
 };
 use justmanage_platforms::{Machine, MachineRef, MachineState};
 use tokio::sync::Notify;
@@ -63,8 +63,8 @@ pub(crate) struct Inside {
     pub(crate) used: BTreeMap<NodeId, Bytes>,
     /// Servers do not go over to another release.
     pub(crate) servers_stay: bool,
-    /// This member is lost when the cluster is watched next, and a spare has its place.
-    pub(crate) lost_meanwhile: Option<NodeId>,
+    /// This member is lost when somebody looks who knows of a newer Record than this, and a spare has its place.
+    pub(crate) lost_after: Option<(Generation, NodeId)>,
     /// Slots do not get away from where they are.
     pub(crate) slots_stay: bool,
     /// What all agents do.

@@ -208,7 +208,8 @@ impl Agents for World {
         let status = {
             let mut inside = self.inside();
             inside.work(node);
-            if let Some(lost) = inside.lost_meanwhile.take() {
+            let now = inside.group_of(node).map(|group| group.generation);
+            if let Some((_, lost)) = inside.lost_after.take_if(|(after, _)| now > Some(*after)) {
                 inside.replace(lost);
             }
             inside.cluster(node)
