@@ -4,6 +4,7 @@
 
 mod cluster;
 mod framework;
+mod handover;
 mod kills;
 mod many;
 mod node;
@@ -13,6 +14,7 @@ mod resharding;
 mod rolling;
 mod start;
 mod table;
+mod writer;
 
 use std::fs;
 use std::path::Path;
@@ -29,8 +31,8 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, rolling, resharding, many, refresh, raft or kills; may be given
-    /// several times. Kills take half an hour, and are left out unless they are named
+    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft or kills;
+    /// may be given several times. Kills take half an hour, and are left out unless they are named
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -73,8 +75,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 10] =
-    ["start", "framework", "node", "cluster", "rolling", "resharding", "many", "refresh", "raft", kills::SECTION];
+const SECTIONS: [&str; 11] = [
+    "start",
+    "framework",
+    "node",
+    "cluster",
+    "rolling",
+    "handover",
+    "resharding",
+    "many",
+    "refresh",
+    "raft",
+    kills::SECTION,
+];
 
 fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
     match section {
@@ -88,6 +101,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "node" => node::measure(binaries, runs),
         "cluster" => cluster::measure(binaries),
         "rolling" => rolling::measure(binaries, runs),
+        "handover" => handover::measure(binaries, runs),
         "resharding" => resharding::measure(runs),
         kills::SECTION => kills::measure(),
         "many" => Ok(vec![many::measure(binaries, runs)?]),
