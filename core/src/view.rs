@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use justmanage_model::{
-    Member, NodeId, Observation, OperationReport, Phase, Record, Release, Seat, ServerState, Shape, SlotSet, Version,
-    Waiting,
+    Member, NodeId, Observation, OperationReport, Phase, Record, Release, Reshaping, Seat, ServerState, Shape, SlotSet,
+    Version, Waiting,
 };
 use justmanage_platforms::{Machine, MachineState};
 
@@ -179,7 +179,10 @@ fn has_whom_it_asks_for(record: &Record, observation: &Observation) -> bool {
     let has_joined = |member: &Member| member.bus_id.is_some();
     let untold = |(node, member): (&NodeId, &Member)| !has_joined(member) && observation.known(*node).is_none();
     let told = !record.members.values().any(has_joined) || !record.members.iter().any(untold);
+    // Slots that are on their way are no machines yet that are to go; replicas that nobody needs any more are.
+    let rests = record.reshaping.is_none_or(Reshaping::spreads) || record.surplus().next().is_none();
     record.retired.is_empty()
+        && rests
         && record.spares.len() == usize::from(record.spec.spares)
         && record.vacant().next().is_none()
         && told
@@ -241,4 +244,4 @@ fn needs_somebody(waiting: &Waiting) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -71,7 +71,7 @@ impl World {
             NodeStep::RenewCertificate => {
                 let clock = self.clock(node);
                 self.field.nodes[node].server.certify(record, clock);
-                self.field.mistrust();
+                self.field.mistrust(record);
                 Ok(())
             }
             NodeStep::ApplyPasswords => {
@@ -80,7 +80,7 @@ impl World {
             }
             NodeStep::ApplyAuthorities => {
                 self.field.nodes[node].server.trust(record);
-                self.field.mistrust();
+                self.field.mistrust(record);
                 Ok(())
             }
             NodeStep::WeighSlots => {
@@ -286,6 +286,7 @@ impl World {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
+            RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
             RecordChange::PutBack(node, halt) => {
                 if next.grant.as_ref().is_some_and(|grant| !grant.nodes.contains(node)) {
                     self.field.violation("a node is put back while another has a grant");
@@ -312,10 +313,11 @@ impl World {
 }
 
 impl Field {
-    /// Servers that would not let each other in, were they to connect now.
-    fn mistrust(&mut self) {
-        let up = |node: &&crate::server::Node| node.server.process == Process::Up;
-        let servers: Vec<&crate::server::Server> = self.nodes.iter().filter(up).map(|node| &node.server).collect();
+    /// Members' servers that would not let each other in, were they to connect now. Whoever has lost its place is not waited for.
+    fn mistrust(&mut self, record: &Record) {
+        let nodes = self.nodes.iter().enumerate().filter(|(node, _)| record.members.contains_key(&node_id(*node)));
+        let up = nodes.filter(|(_, node)| node.server.process == Process::Up);
+        let servers: Vec<&crate::server::Server> = up.map(|(_, node)| &node.server).collect();
         let stranger = |one: &crate::server::Server| servers.iter().any(|other| !other.trusts.contains(&one.issuer));
         if servers.iter().any(|one| stranger(one)) {
             self.violation("a server shows a certificate that another one does not trust");

@@ -124,6 +124,12 @@ impl Field {
     }
 
     fn copied(&mut self, node: usize, from: usize) {
+        // What a newer line has written, an older one cannot read.
+        let line = |at: usize| self.nodes[at].server.release.version.line();
+        if line(node) < line(from) {
+            self.note(|| format!("node {node} cannot read the copy of node {from}, whose release is newer"));
+            return self.set_stream(node, Stream::Down(self.now));
+        }
         let (before, after) = (self.nodes[node].server.data.len(), self.nodes[from].server.data.clone());
         self.note(|| format!("node {node} has its copy of node {from}: {} writes, had {before}", after.len()));
         self.replaced(node, from);

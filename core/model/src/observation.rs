@@ -62,8 +62,8 @@ pub struct NodeObservation {
     /// The program that its server was started with last, be it running or not; `None`: none yet, or by an older agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
-    /// The server does not run, and that program is to blame: it could not be started, or ended within a minute by its own doing,
-    /// not by a signal from outside.
+    /// That program is not fit: it could not be started, or ended within a minute by its own doing, not by a signal from outside, and
+    /// has not run for a minute since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unfit: bool,
     /// What the agent has tried at its node lately and could not do.
@@ -114,7 +114,7 @@ pub struct Trouble {
 pub struct LastRole {
     /// It owned slots.
     pub primary: bool,
-    /// Its data were kept on disk (an append-only file, or snapshots).
+    /// Its data were kept on disk (an append-only file; snapshots are too old for that).
     pub persistent: bool,
     /// The replicas that hung on it.
     pub replicas: Vec<ReplicaLink>,
@@ -195,7 +195,7 @@ pub struct ServerObservation {
     pub loading: bool,
     /// The cluster as it sees it; `None` while it is reading its data, when it does not speak of that.
     pub bus: Option<BusView>,
-    /// Its data are kept on disk (an append-only file, or snapshots).
+    /// Its data are kept on disk (an append-only file; snapshots are too old for that).
     pub persistent: bool,
     /// How far the replication stream has come here (`master_repl_offset` or `slave_repl_offset`).
     pub offset: u64,

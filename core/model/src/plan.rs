@@ -117,6 +117,8 @@ pub enum RecordChange {
     ClearGrant,
     /// The operation that was allowed has failed: nothing is begun that disturbs nodes until an operator changes something.
     Halt(Halt),
+    /// The same, while what is under way goes on.
+    HaltAfter(Halt),
     /// A server that went over to the new release is not fit: it is put back, and nothing else is begun.
     PutBack(NodeId, Halt),
     /// Every server has gone over to the new release.

@@ -8,9 +8,8 @@ use justmanage_model::record::NODE_TIMEOUT;
 use justmanage_model::{Grant, Halt, Handover, NodeStep, RecordChange, Seat, Shape, Timestamp, Waiting};
 
 use crate::draft::Draft;
-use crate::fence;
-use crate::safety;
 use crate::view::{Serving, View};
+use crate::{fence, roll, safety};
 
 /// How long after one try the next is made. The primary takes writes again after five seconds, and voters give another vote for the
 /// same primary's place after two node timeouts; but a server that asked for votes in vain asks again only after four.
@@ -85,8 +84,12 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
     }
 }
 
-/// It has taken over. The grant stays until everybody is where they belong again: then the next step finds the cluster whole.
+/// It has taken over. The grant stays until everybody is where they belong again: then the next step finds the cluster whole. But who
+/// came back as what it was, and may not be able to copy from a newer server, needs the next grant to be where it belongs.
 fn handed_over(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
+    if roll::left_behind(view).is_some() {
+        return draft.change(RecordChange::ClearGrant);
+    }
     let reasons = safety::unrest(view).into_iter().chain(view.unseen()).chain(safety::why_not_heard(view, one));
     match reasons.into_iter().next() {
         Some(reason) => draft.wait(reason),

@@ -38,6 +38,9 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
             draft.change(change);
             continue;
         }
+        if let Some(change) = start::halt(view, node, seen) {
+            draft.change(change);
+        }
         match (&seen.server, view.record.phase) {
             (ServerState::Down { since, failures, retry_at, why }, _) => match revive(view, node, seen, *since) {
                 Revival::Ask(replica) => draft.act(node, NodeStep::AskFailover(replica)),

@@ -1,10 +1,11 @@
 //! A spare takes the place of a node that is lost for good.
 
-use justmanage_model::{NodeId, Phase, RecordChange, ServerState, Shape, SlotSet, Timestamp, Waiting};
+use justmanage_model::record::Operation;
+use justmanage_model::{Grant, NodeId, Phase, RecordChange, ServerState, Shape, SlotSet, Timestamp, Waiting};
 
 use crate::draft::Draft;
-use crate::safety;
-use crate::view::View;
+use crate::view::{Serving, View};
+use crate::{restart, safety};
 
 /// Gives a lost node's place to a spare, after the patience that the user asks for. It disturbs nobody, so it needs no grant.
 ///
@@ -33,18 +34,28 @@ fn lost(view: &View<'_>) -> Option<(NodeId, Timestamp)> {
     let everybody = others().count() + 1 == view.record.members.len();
     // Who has never joined is known to nobody. In clusters of one shard nobody confirms a suspicion (before Redis 7.2); that each
     // server has one of its own is more than a majority's word.
-    let missed = |peer: &justmanage_model::Peer| peer.failed || peer.suspected;
+    let missed = |peer: &justmanage_model::Peer| peer.failed || peer.suspected || peer.handshake;
     let failed = others().all(|one| view.peer_of(one, node, member).is_none_or(missed));
     let copied = view.primary_of(member.seat.shard).is_some_and(|primary| primary.node != node && primary.has_copy());
     let served = view.served() == SlotSet::all();
     let takeovers = view.record.takeovers.values().all(|takeover| takeover.done);
-    // Of a grant that names another node nobody knows how far it is.
-    let granted = view.record.grant.as_ref().is_none_or(|grant| grant.nodes.contains(&node));
+    let granted = view.record.grant.as_ref().is_none_or(|grant| grant.nodes.contains(&node) || is_over(view, grant));
     let wanted = Shape::of(&view.record.spec).has(member.seat);
     let calm = safety::unrest_beside(view, Some(node)).is_empty();
     let heard = others().all(|one| safety::why_not_heard(view, one).is_none());
     let replaceable = everybody && failed && copied && served && takeovers && granted && wanted && calm && heard;
     replaceable.then_some((node, since))
+}
+
+/// Whether nothing keeps a grant but the links to a node that is lost: a restart, or a handover, that has come to its end as far as it
+/// can. Without a spare in that node's place it would never end.
+fn is_over(view: &View<'_>, grant: &Grant) -> bool {
+    let done = |one: Serving<'_>| match grant.operation {
+        Operation::Restart | Operation::PutBack => restart::as_wanted(view, one, grant.operation),
+        Operation::Handover => one.owns(),
+        Operation::Reshard => false,
+    };
+    grant.nodes.iter().all(|node| view.serving_at(*node).is_some_and(done))
 }
 
 /// The spare that takes the next place: one that is seen, and runs no server.

@@ -89,7 +89,8 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
     }
 }
 
-fn as_wanted(view: &View<'_>, one: Serving<'_>, operation: Operation) -> bool {
+/// Whether a server runs as it is to run when this is over.
+pub(crate) fn as_wanted(view: &View<'_>, one: Serving<'_>, operation: Operation) -> bool {
     match operation {
         Operation::PutBack => view.is_put_back(one),
         Operation::Restart | Operation::Handover | Operation::Reshard => !view.needs_restart(one),

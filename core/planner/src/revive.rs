@@ -86,10 +86,17 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
 /// A dead primary whose data died with it. Whoever has a copy takes over, however far behind: there is nothing better. Where
 /// the servers elect somebody themselves, they are given the time for it.
 fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp) -> Revival {
-    if !copy_elsewhere(view, shard, node) {
-        return Revival::Start;
-    }
     let hold = Revival::HoldBack("its data were not on disk, and a copy of them may be elsewhere.".to_owned());
+    if !copy_elsewhere(view, shard, node) {
+        // A server that runs may have got its first copy since its agent looked at it, a moment before this one died.
+        let runs = |other: NodeId| {
+            let server = view.observation.known(other).map(|seen| &seen.server);
+            matches!(server, Some(ServerState::Running(_) | ServerState::Starting { .. }))
+        };
+        let lately =
+            view.age(since) < LAST_REPORT_MAX && view.shard(shard).any(|(other, _)| other != node && runs(other));
+        return if lately { hold } else { Revival::Start };
+    }
     let unseen = view.shard(shard).any(|(other, _)| view.why_unseen(other).is_some());
     if unseen || view.record.least_shape().shards >= 3 && view.age(since) < ELECTION_PATIENCE {
         return hold;

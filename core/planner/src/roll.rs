@@ -17,7 +17,13 @@ use crate::view::{Serving, View};
 /// where nobody misses it, and then whoever lags most. A primary is not stopped while a replica can take its place: that replica
 /// takes over first, and is not asked to give it back, unless it is one that goes.
 pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
-    if view.is(Phase::Leaving) || !draft.is_calm() {
+    if view.is(Phase::Leaving) {
+        return;
+    }
+    if let Some(one) = left_behind(view).filter(|_| view.record.grant.is_none() && view.record.halt.is_none()) {
+        return give(view, draft, Operation::Restart, one);
+    }
+    if !draft.is_calm() {
         return;
     }
     let Some(one) = next(view) else { return gone_over(view, draft) };
@@ -33,6 +39,21 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
         handover::Heir::Ready(heir) => give(view, draft, Operation::Handover, heir),
         handover::Heir::Later(reason) => draft.wait(reason),
     }
+}
+
+/// A replica that runs what the servers come from and has no data yet, where its primary has gone over before it: it came while others
+/// went over, and may never be able to copy from a newer server. It serves nobody, so its restart disturbs nobody.
+pub(crate) fn left_behind<'a>(view: &View<'a>) -> Option<Serving<'a>> {
+    view.record.previous.as_ref()?;
+    let gone_over = |one: &Serving<'_>| {
+        let primary = view.primary_of(one.member.seat.shard).filter(|primary| primary.node != one.node);
+        primary.is_some_and(|primary| {
+            !view.is_behind(primary) && view.primary_known_to(*one) == Some(primary.node) && primary.has_copy()
+        })
+    };
+    let stays = |one: &Serving<'_>| view.is_behind(*one) && !one.owns() && safety::why_not_in_sync(*one).is_some();
+    let known = |one: &Serving<'_>| safety::why_not_linked(view, *one).is_none();
+    view.serving().find(|one| stays(one) && gone_over(one) && known(one))
 }
 
 /// Why nothing is begun any more, if something has failed.

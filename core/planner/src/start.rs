@@ -1,7 +1,9 @@
 //! With which program a server is started, and on which data.
 
 use justmanage_model::record::Operation;
-use justmanage_model::{Grant, Halt, NodeId, NodeObservation, NodeStep, RecordChange, ServerState, Timestamp, Waiting};
+use justmanage_model::{
+    Grant, Halt, NodeId, NodeObservation, NodeStep, Program, RecordChange, ServerState, Timestamp, Waiting,
+};
 use justmanage_releases::hop;
 
 use crate::heal::START_PATIENCE;
@@ -41,7 +43,7 @@ fn empties(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> bool {
 pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
     let record = view.record;
     let previous = record.previous.as_ref()?;
-    let tried = seen.program.as_ref().filter(|tried| tried.is_same(&record.program()) && !tried.is_same(previous))?;
+    let tried = gone_over(view, seen)?;
     let ours = |grant: &Grant| grant.nodes.contains(&node) && grant.operation != Operation::PutBack;
     let granted = record.grant.as_ref().is_none_or(ours);
     let shard = record.shard_of(node).filter(|_| granted)?;
@@ -57,12 +59,30 @@ pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) ->
     Some(RecordChange::PutBack(node, Halt { what, since }))
 }
 
+/// The change that ends going over when a server that has gone over proves not to be fit while another node has the grant: that one's step
+/// goes on, and when it is over, [`put_back`] comes to its turn.
+pub(crate) fn halt(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
+    let tried = gone_over(view, seen).filter(|_| view.record.halt.is_none() && view.record.grant.is_some())?;
+    let (since, why) = unfit(view, node, seen)?;
+    let what = format!("{} is not fit: on node {node} {why} No further node goes over.", tried.release);
+    Some(RecordChange::HaltAfter(Halt { what, since }))
+}
+
+/// The program that servers go over to, where this one has run it last.
+fn gone_over<'a>(view: &View<'a>, seen: &'a NodeObservation) -> Option<&'a Program> {
+    let previous = view.record.previous.as_ref()?;
+    seen.program.as_ref().filter(|tried| tried.is_same(&view.record.program()) && !tried.is_same(previous))
+}
+
 /// Since when, and why: a sentence.
 fn unfit(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<(Timestamp, String)> {
     match &seen.server {
         ServerState::Down { since, why, .. } if seen.unfit => Some((*since, format!("{}.", why.trim_end_matches('.')))),
         ServerState::Starting { since } | ServerState::Hung { since } if view.age(*since) >= START_PATIENCE => {
             Some((view.now, "its server does not answer.".to_owned()))
+        }
+        ServerState::Running(_) if seen.unfit => {
+            Some((view.now, "its server ended by its own doing within a minute of its start.".to_owned()))
         }
         ServerState::Running(_) => {
             let cut_off = view.serving_at(node).and_then(|one| one.cut_off_since())?;

@@ -81,7 +81,7 @@ pub fn refuse_release(
 
 /// Why each shard cannot get a replica more for the time of a roll, if that is asked for.
 fn refuse_surge(spec: &ClusterSpec) -> Option<Failure> {
-    let nodes = spec.nodes() + temporary(spec);
+    let nodes = spec.machines() + temporary(spec);
     (nodes > NODES_MAX).then(|| {
         let detail = format!(
             "A temporary replica for each of {} shards makes {nodes} nodes, and {NODES_MAX} are possible.",

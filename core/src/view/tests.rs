@@ -33,7 +33,7 @@ fn member(number: u8) -> Member {
 }
 
 /// Two shards with a replica each: nodes 0 and 1, 2 and 3. Node ids do not sort as seats do.
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     let version = "7.0.15".parse().expect("a version");
     Record {
         layout: LAYOUT,

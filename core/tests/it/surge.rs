@@ -167,6 +167,8 @@ fn a_roll_that_needs_another_copy_or_too_many_nodes_is_told_by_the_spec() {
         (ClusterSpec { surge: false, ..over(3, 0) }, Some("version")),
         (over(33, 1), None),
         (over(34, 1), Some("surge")),
+        (ClusterSpec { spares: 1, ..over(33, 1) }, None),
+        (ClusterSpec { spares: 2, ..over(33, 1) }, Some("surge")),
         (over(50, 0), None),
         (over(51, 0), Some("surge")),
         (ClusterSpec { surge: false, ..over(50, 1) }, None),

@@ -102,7 +102,7 @@ async fn one_nodes_machine_lost_shows_and_is_replaced() {
 
     let change = world.plan(Some(&state), &cluster(&[])).await.expect("plan");
     assert!(!change.is_empty() && change.replace.is_empty(), "in place");
-    assert_eq!(one(&change.warnings, Severity::Warning).summary, "Will replace 1 node");
+    assert_eq!(one(&change.warnings, Severity::Warning).summary, "1 of 6 nodes lost, will be replaced");
     let done = world.host.apply(&change).await.expect("lawful");
     assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
     assert!(!world.stage.record().members.contains_key(&lost));

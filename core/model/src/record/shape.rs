@@ -78,13 +78,15 @@ impl Record {
         Shape { shards, replicas_per_shard: replicas_per_shard + u16::from(self.surge) }
     }
 
-    /// Asks for another configuration. Where that has another shape, the cluster is on its way from now on, and slots that are
-    /// on theirs to another one go no further: what is open of them is put right by whoever is given leave next.
+    /// Asks for another configuration. Where that has another shape, the cluster is on its way from now on, and no further slot sets
+    /// out to where it was to go: [`Record::reshape`].
     pub fn set_spec(&mut self, spec: ClusterSpec) {
         self.reshape(|record| record.spec = spec);
     }
 
-    /// Makes a change by which it may be to have another shape.
+    /// Makes a change by which it may be to have another shape. Leave to move slots stays, for none from now on: who has keys of a slot
+    /// that is on its way owns nothing yet, and would be taken for one that nobody needs. So what has set out arrives first, or goes
+    /// back, and only then the grant ends.
     pub(super) fn reshape(&mut self, change: impl FnOnce(&mut Self)) {
         let now = self.shape();
         change(self);
@@ -92,7 +94,10 @@ impl Record {
         if self.phase == Phase::Formed && now != next {
             let Reshaping { least, most } = self.reshaping.unwrap_or(Reshaping { least: now, most: now });
             self.reshaping = Some(Reshaping { least: least.least(next), most: most.most(next) });
-            self.grant.take_if(|grant| grant.operation == Operation::Reshard);
+            let given = self.generation.next();
+            if let Some(grant) = self.grant.as_mut().filter(|grant| grant.operation == Operation::Reshard) {
+                (grant.given, grant.moves) = (given, Vec::new());
+            }
         }
     }
 

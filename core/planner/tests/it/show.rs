@@ -112,6 +112,7 @@ fn change(world: &World, change: &RecordChange) -> String {
         }
         RecordChange::ClearGrant => "clear-grant".to_owned(),
         RecordChange::Halt(halt) => format!("halt ({})", plain(world, &halt.what)),
+        RecordChange::HaltAfter(halt) => format!("halt-after ({})", plain(world, &halt.what)),
         RecordChange::PutBack(node, halt) => format!("put-back {} ({})", name(node), plain(world, &halt.what)),
         RecordChange::ForgetPrevious => "forget-previous".to_owned(),
         RecordChange::Replace { lost, by } => format!("replace {} by {}", name(lost), name(by)),

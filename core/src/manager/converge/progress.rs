@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 
 use justmanage_model::{Generation, NodeId, NodeObservation, Role, Seen, ServerState, Waiting};
+use serde_json::Value;
 
 use crate::agents::ClusterStatus;
 
@@ -14,6 +15,8 @@ use crate::agents::ClusterStatus;
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     last: Option<ClusterStatus>,
+    /// The latest Record. Of agents that cannot hear each other, one may tell of an older one again and again.
+    latest: Option<Generation>,
     seen: Vec<Situation>,
 }
 
@@ -22,7 +25,7 @@ pub(super) struct Progress {
 struct Situation {
     generation: Option<Generation>,
     leader: Option<NodeId>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<Value>,
     /// `None`: it cannot be seen.
     servers: BTreeMap<NodeId, Option<Discriminant<ServerState>>>,
 }
@@ -33,9 +36,10 @@ impl Progress {
         let last = self.last.replace(status.clone());
         let now = Situation::of(status);
         let figures = last.as_ref().is_some_and(|last| figures(last, status));
-        if figures || self.seen.last().is_some_and(|before| before.generation != now.generation) {
+        if figures || self.latest < now.generation {
             self.seen.clear();
         }
+        self.latest = self.latest.max(now.generation);
         let anew = !self.seen.contains(&now);
         if anew {
             self.seen.push(now);
@@ -53,10 +57,28 @@ impl Situation {
         Self {
             generation: status.record.as_ref().map(|record| record.generation),
             leader: status.leader,
-            waiting: status.waiting.clone(),
+            waiting: status.waiting.iter().map(gist).collect(),
             servers: status.observation.nodes.iter().map(|(id, node)| (*id, server(node))).collect(),
         }
     }
+}
+
+/// A reason without moments and counts: a server that is started again and again for the same reason comes no further, however often
+/// that is said.
+fn gist(waiting: &Waiting) -> Value {
+    // Reasons serialise: they go from agent to agent.
+    let mut gist = serde_json::to_value(waiting).unwrap_or_default();
+    let fields =
+        gist.as_object_mut().into_iter().flat_map(|reason| reason.values_mut()).filter_map(Value::as_object_mut);
+    for fields in fields {
+        fields.retain(|name, _| !["since", "until", "retry_at", "at"].contains(&name.as_str()));
+        for name in ["what", "why"] {
+            if let Some(Value::String(text)) = fields.get_mut(name) {
+                text.retain(|character| !character.is_ascii_digit());
+            }
+        }
+    }
+    gist
 }
 
 /// Whether a figure moved that counts. Those that always move, such as memory in use, do not, except while a server loads its data or
@@ -85,7 +107,7 @@ fn of_node(before: &NodeObservation, after: &NodeObservation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use justmanage_model::Observation;
+    use justmanage_model::{Observation, Record};
 
     use super::*;
 
@@ -97,6 +119,47 @@ mod tests {
             waiting: waiting.to_vec(),
             leader: Some(NodeId::from_entropy([leader; 10])),
             last_operation: None,
+        }
+    }
+
+    #[test]
+    fn moments_and_counts_are_no_progress() {
+        let node = NodeId::from_entropy([7; 10]);
+        let at = |second| justmanage_model::Timestamp::from_second(second).expect("a moment");
+        let stuck = |second, count| Waiting::Stuck {
+            what: format!("The server of node {node} has ended {count} times in a row: no memory"),
+            since: at(second),
+            hint: String::new(),
+        };
+        let backoff = |second, why: &str| Waiting::RestartBackoff {
+            node,
+            retry_at: at(second),
+            why: format!("{why}, pid {second}"),
+        };
+        let mut progress = Progress::default();
+        for (waiting, expected) in [
+            (backoff(1, "it ended"), true),
+            (backoff(9, "it ended"), false),
+            (backoff(10, "it was killed"), true),
+            (stuck(1, 5), true),
+            (stuck(2, 6), false),
+            (backoff(100, "it ended"), false),
+        ] {
+            assert_eq!(progress.made(&status(1, std::slice::from_ref(&waiting))), expected, "{waiting:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_tells_of_an_older_record_brings_nothing_new() {
+        let of = |generation| {
+            let record = Record { generation: Generation::new(generation), ..crate::view::tests::record() };
+            ClusterStatus { record: Some(record), ..status(1, &[Waiting::ViewsDiffer]) }
+        };
+        let mut progress = Progress::default();
+        for (generation, expected) in
+            [(7, true), (6, true), (7, false), (6, false), (7, false), (8, true), (7, true), (8, false)]
+        {
+            assert_eq!(progress.made(&of(generation)), expected, "{generation}");
         }
     }
 

@@ -109,8 +109,8 @@ pub(super) fn warning(from: &Release, over: &Release, spec: &ClusterSpec) -> Dia
             detail.push_str(" While one node of a shard is restarted, the other has its data alone.");
         }
         detail.push_str(
-            "\n\nIf the new program does not start, or ends by its own doing within a minute, that node is put back to the old one, \
-             and no other is touched.",
+            "\n\nIf the new program does not start, or ends by its own doing within a minute of its start, that node is put back to \
+             the old one, and no further one goes over.",
         );
     }
     let summary = if empties { "Rolling downgrade" } else { "Rolling upgrade" };

@@ -47,7 +47,9 @@ pub(super) fn replaced(missing: &[Seat], spec: &ClusterSpec) -> Diagnostic {
         let shards: Vec<String> = lost.iter().map(ToString::to_string).collect();
         detail.push_str(&format!("\n\nNo node is left of shard {}: its keys are lost.", shards.join(", ")));
     }
-    Diagnostic::warning(format!("Will replace {count} {nodes}"), detail)
+    let all = u32::from(spec.shards) * copies;
+    let all_nodes = if all == 1 { "node" } else { "nodes" };
+    Diagnostic::warning(format!("{count} of {all} {all_nodes} lost, will be replaced"), detail)
 }
 
 /// A change of configuration that the servers take only when they start.
@@ -208,10 +210,10 @@ mod tests {
     fn what_will_be_replaced_is_counted_and_a_shard_that_is_lost_is_named() {
         let seat = |shard, ordinal| Seat { shard, ordinal };
         let one = replaced(&[seat(1, 0)], &spec(3, 1));
-        assert_eq!(one.summary, "Will replace 1 node");
+        assert_eq!(one.summary, "1 of 6 nodes lost, will be replaced");
         assert!(one.detail.contains("shard 1, node 0.") && !one.detail.contains("lost"), "{}", one.detail);
         let two = replaced(&[seat(1, 0), seat(1, 1)], &spec(3, 1));
-        assert_eq!(two.summary, "Will replace 2 nodes");
+        assert_eq!(two.summary, "2 of 6 nodes lost, will be replaced");
         assert!(two.detail.contains("No node is left of shard 1: its keys are lost"), "{}", two.detail);
     }
 }
