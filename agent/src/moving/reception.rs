@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use justmanage_agent_proto::v1::{SlotsCall, SlotsReply, SlotsRequest};
 use justmanage_engine::Connection;
-use justmanage_engine::migrate::{Target, TargetError};
+use justmanage_engine::migrate::{Giver, Target, TargetError};
 use justmanage_model::{Bytes, NodeId, Record, ServerState};
 
 use super::convert;
@@ -41,7 +41,7 @@ impl Reception {
         };
         let answer = async {
             let mut server = server?;
-            let reply = put(&mut server, request).await?;
+            let reply = put(&mut server, record, caller, request).await?;
             // After an error nobody knows what comes next on it.
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(caller, server);
             Ok(reply)
@@ -74,13 +74,26 @@ pub(crate) fn why_not(
     (server.config.get(FSYNC) != wanted.get(FSYNC)).then_some("its server is not set for it yet")
 }
 
-async fn put(server: &mut Connection, request: &SlotsRequest) -> Result<SlotsReply, TargetError> {
+/// Who gives, as its agent says; and who else of its shard could have been elected since, which it may not have heard.
+fn giver(record: &Record, caller: NodeId, request: &SlotsRequest) -> Result<Giver, TargetError> {
+    let (id, shard) = (convert::id(&request.from)?, record.shard_of(caller));
+    let of_shard = record.members.values().filter(|member| Some(member.seat.shard) == shard);
+    Ok(Giver { id, others: of_shard.filter_map(|member| member.bus_id).filter(|other| *other != id).collect() })
+}
+
+async fn put(
+    server: &mut Connection,
+    record: &Record,
+    caller: NodeId,
+    request: &SlotsRequest,
+) -> Result<SlotsReply, TargetError> {
+    let giver = || giver(record, caller, request);
     let (slots, nothing) = (convert::slots(&request.slots)?, SlotsReply::default());
     Ok(match request.call() {
         SlotsCall::Unspecified => return Err(TargetError::Refused { why: "this agent knows no such call".to_owned() }),
         SlotsCall::Room => SlotsReply { room: Target::room(server).await?.map(Bytes::get), ..nothing },
-        SlotsCall::Import => done(Target::import(server, &slots, convert::id(&request.from)?).await?),
-        SlotsCall::Own => done(Target::own(server, &slots).await?),
+        SlotsCall::Import => done(Target::import(server, &slots, &giver()?).await?),
+        SlotsCall::Own => done(Target::own(server, &slots, &giver()?).await?),
         SlotsCall::Release => done(Target::release(server, &slots).await?),
         SlotsCall::Side => convert::put_side(&Target::side(server).await?),
         SlotsCall::Holds => SlotsReply { slots: Target::holds(server, &slots).await?.to_string(), ..nothing },
@@ -100,7 +113,7 @@ fn done((): ()) -> SlotsReply {
 #[cfg(test)]
 mod tests {
     use justmanage_model::record::Operation;
-    use justmanage_model::{Generation, Grant, Role, ServerObservation};
+    use justmanage_model::{BusId, Generation, Grant, Role, ServerObservation};
 
     use super::*;
     use crate::samples::{self, node};
@@ -133,5 +146,22 @@ mod tests {
         assert!(why_not(&reshard, (node(2), node(1)), 7, Some(&always)).is_some(), "we do not take part");
         assert!(!asks(&reshard, 1, 7, Some(&seen("everysec"))), "what arrives would not be on disk");
         assert!(!asks(&reshard, 1, 7, None), "nobody has looked at it yet");
+    }
+
+    #[test]
+    fn the_others_of_the_givers_shard_are_known_by_the_record() {
+        // Two shards of three nodes each; of the last one of the first shard nobody knows the server yet.
+        let mut record = samples::record(2, 2);
+        for number in [0, 1, 3, 4, 5] {
+            record.members.get_mut(&node(number)).expect("a member").bus_id = Some(BusId::new([number; 20]));
+        }
+        let giver = |caller, from: &str| {
+            giver(&record, node(caller), &SlotsRequest { from: from.to_owned(), ..SlotsRequest::default() })
+        };
+        let id = |number| BusId::new([number; 20]);
+        assert_eq!(giver(1, &id(1).to_string()), Ok(Giver { id: id(1), others: [id(0)].into() }));
+        assert_eq!(giver(3, &id(3).to_string()), Ok(Giver { id: id(3), others: [id(4), id(5)].into() }));
+        assert_eq!(giver(2, &id(2).to_string()), Ok(Giver { id: id(2), others: [id(0), id(1)].into() }));
+        assert!(matches!(giver(1, ""), Err(TargetError::Refused { .. })), "an agent of an earlier release");
     }
 }

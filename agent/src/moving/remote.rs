@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use justmanage_agent_proto::v1::{SlotsCall, SlotsReply, SlotsRequest};
-use justmanage_engine::migrate::{Job, Side, Target, TargetError, Way, marks_limit};
-use justmanage_model::{BusId, Bytes, Epoch, Generation, Member, NodeId, SlotSet};
+use justmanage_engine::migrate::{Giver, Job, Side, Target, TargetError, Way, marks_limit};
+use justmanage_model::{Bytes, Epoch, Generation, Member, NodeId, SlotSet};
 use tonic::Code;
 
 use super::convert;
@@ -25,6 +25,13 @@ impl Remote<'_> {
     async fn ask(&self, call: SlotsCall, slots: Option<&SlotSet>, limit: Duration) -> Result<SlotsReply, TargetError> {
         let slots = slots.map(ToString::to_string).unwrap_or_default();
         self.call(SlotsRequest { call: call.into(), slots, ..self.request() }, limit).await
+    }
+
+    /// The same about slots that our server gives. Who else is of its shard, the other agent knows by the Record.
+    async fn ask_from(&self, call: SlotsCall, slots: &SlotSet, from: &Giver) -> Result<(), TargetError> {
+        let (call, text) = (call.into(), slots.to_string());
+        let request = SlotsRequest { call, slots: text, from: from.id.to_string(), ..self.request() };
+        self.call(request, marks_limit(slots)).await.map(drop)
     }
 
     fn request(&self) -> SlotsRequest {
@@ -52,14 +59,12 @@ impl Target for Remote<'_> {
         Ok(self.ask(SlotsCall::Room, None, ANSWER).await?.room.map(Bytes::new))
     }
 
-    async fn import(&mut self, slots: &SlotSet, from: BusId) -> Result<(), TargetError> {
-        let (call, text) = (SlotsCall::Import.into(), slots.to_string());
-        let request = SlotsRequest { call, slots: text, from: from.to_string(), ..self.request() };
-        self.call(request, marks_limit(slots)).await.map(drop)
+    async fn import(&mut self, slots: &SlotSet, from: &Giver) -> Result<(), TargetError> {
+        self.ask_from(SlotsCall::Import, slots, from).await
     }
 
-    async fn own(&mut self, slots: &SlotSet) -> Result<(), TargetError> {
-        self.ask(SlotsCall::Own, Some(slots), marks_limit(slots)).await.map(drop)
+    async fn own(&mut self, slots: &SlotSet, from: &Giver) -> Result<(), TargetError> {
+        self.ask_from(SlotsCall::Own, slots, from).await
     }
 
     async fn release(&mut self, slots: &SlotSet) -> Result<(), TargetError> {

@@ -1,6 +1,6 @@
 //! How far a move has come, and what hinders it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use justmanage_engine::migrate::Moved;
@@ -20,6 +20,8 @@ pub(super) struct Teller {
     turn: Moved,
     /// What hinders, by the shard that it concerns.
     troubles: BTreeMap<u16, Trouble>,
+    /// Shards to which the last turn has failed.
+    failed: BTreeSet<u16>,
     told: Instant,
     /// Slots that were still to go at the last look. Those that move as a whole may do so between two turns.
     left: Option<u64>,
@@ -38,6 +40,7 @@ impl Teller {
             tally,
             turn: Moved::default(),
             troubles: BTreeMap::new(),
+            failed: BTreeSet::new(),
             told: Instant::now(),
             left: None,
         }
@@ -70,8 +73,22 @@ impl Teller {
         self.tell();
     }
 
+    /// A turn to a shard has failed, by what hinders it until one does better.
+    pub(super) fn turn_failed(&mut self, shard: u16) {
+        self.failed.insert(shard);
+    }
+
+    /// Nothing is half-way between our server and a shard. That is looked at before each turn that follows one that has failed, and
+    /// says nothing of what made it fail: since when that goes on would be forgotten every time.
+    pub(super) fn healed(&mut self, shard: u16) {
+        if !self.failed.contains(&shard) {
+            self.unhindered(shard);
+        }
+    }
+
     /// Nothing hinders what concerns a shard any more.
     pub(super) fn unhindered(&mut self, shard: u16) {
+        self.failed.remove(&shard);
         if self.troubles.remove(&shard).is_some() {
             self.tell();
         }
@@ -86,6 +103,7 @@ impl Teller {
     pub(super) fn rests(&mut self) {
         self.tally.active = false;
         self.troubles.clear();
+        self.failed.clear();
         self.tell();
     }
 
@@ -110,6 +128,8 @@ fn added(tally: &MoveTally, moved: &Moved) -> MoveTally {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
 
     fn clock() -> Timestamp {
@@ -145,5 +165,34 @@ mod tests {
         assert_eq!(told().slots, 5, "the same grant");
         drop(Teller::begin(sender.clone(), Generation::new(9), clock));
         assert_eq!(told().slots, 0, "another one");
+    }
+
+    /// A second later each time that it is asked.
+    fn ticking() -> Timestamp {
+        static SECONDS: AtomicI64 = AtomicI64::new(0);
+        Timestamp::from_second(SECONDS.fetch_add(1, Ordering::Relaxed)).expect("a time")
+    }
+
+    #[test]
+    fn what_makes_turns_fail_is_known_since_the_first_of_them() {
+        let sender = watch::Sender::new(None);
+        let since = || sender.borrow().clone().and_then(|tally: MoveTally| tally.trouble).map(|trouble| trouble.since);
+        let mut teller = Teller::begin(sender.clone(), Generation::new(7), ticking);
+        teller.hindered(2, "nobody answers".to_owned());
+        teller.healed(2);
+        assert_eq!(since(), None, "that was all");
+        teller.turn_failed(2);
+        teller.hindered(2, "a large key".to_owned());
+        let first = since();
+        assert!(first.is_some());
+        teller.healed(2);
+        teller.turn_failed(2);
+        teller.hindered(2, "a large key".to_owned());
+        assert_eq!(since(), first, "as before");
+        teller.unhindered(2);
+        assert_eq!(since(), None, "a turn came further");
+        teller.turn_failed(2);
+        teller.hindered(2, "a large key".to_owned());
+        assert!(since() > first, "again");
     }
 }

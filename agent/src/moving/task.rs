@@ -138,6 +138,9 @@ impl Task {
         let place = Place { record, grant, shard, heads: heads(record, grant, shard, &nodes) };
         let healed = self.heal(&place, &mut source, myself).await;
         let left = left(grant, shard, &self.go_on, &myself.slots);
+        for (to, _) in self.healed.iter().filter(|(to, _)| !left.contains_key(to)) {
+            self.teller.unhindered(*to);
+        }
         self.teller.looks(left.values().map(|slots| u64::from(slots.len())).sum());
         let (progress, well) = self.turns(&place, &mut source, &login, &left).await;
         if healed && well {
@@ -172,7 +175,7 @@ impl Task {
             match self.heal_one(place, (*to, head), source, myself).await {
                 Ok(stranded) if stranded.is_empty() => {
                     self.healed.insert((*to, head.id));
-                    self.teller.unhindered(*to);
+                    self.teller.healed(*to);
                 }
                 Ok(stranded) => {
                     let at = head.node;
@@ -208,8 +211,11 @@ impl Task {
         }
         let healed = heal(source, &mut target, &wanted).await?;
         if healed != Healed::default() {
-            let Healed { go_on, undone, closed, stranded } = &healed;
-            info!(to = %head.node, %go_on, %undone, %closed, %stranded, "slots that were left half-way are put right");
+            let Healed { go_on, undone, closed, stranded, inherited } = &healed;
+            info!(
+                to = %head.node, %go_on, %undone, %closed, %stranded, %inherited,
+                "slots that were left half-way are put right"
+            );
         }
         self.go_on.insert(to, healed.go_on);
         Ok(healed.stranded)
@@ -237,17 +243,15 @@ impl Task {
             if moved {
                 progress = Progress::Some;
             }
+            if moved || turn.is_ok() {
+                self.teller.unhindered(*to);
+            }
             match turn {
-                Ok(done) => {
-                    if moved || done {
-                        self.teller.unhindered(*to);
-                    }
-                    if !done {
-                        break;
-                    }
-                }
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     well = false;
+                    self.teller.turn_failed(*to);
                     let ours = matches!(error, MoveError::Source(_));
                     self.fails(*to, told(&error));
                     if ours {

@@ -1,6 +1,6 @@
 //! What a running server says of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use justmanage_model::{BusView, ServerObservation, TlsSeen};
@@ -30,9 +30,9 @@ pub async fn observe(
     // At once after INFO, so that the two speak of the same moment.
     let bus = bus(server, &info).await?;
     let wanted: BTreeSet<&str> = keys.into_iter().chain(["maxmemory"]).collect();
-    let asked: BTreeSet<&str> = wanted.iter().copied().chain(PERSISTENCE).chain([AUTHORITIES]).collect();
+    let asked: BTreeSet<&str> = wanted.iter().copied().chain([PERSISTENCE, AUTHORITIES]).collect();
     let mut config = server.config_get(&asked.into_iter().collect::<Vec<_>>()).await?;
-    let persistent = persistent(&config);
+    let persistent = config.get(PERSISTENCE).is_some_and(|value| value == "yes");
     let authorities = config.get(AUTHORITIES).and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
     config.retain(|key, _| wanted.contains(key.as_str()));
     let users = in_force(&server.acl_list().await?, applied);
@@ -69,13 +69,9 @@ async fn bus(server: &mut Connection, info: &Fields) -> Result<Option<BusView>, 
 /// The key that names the file of the authorities that the server trusts, in its words of when it read it last.
 const AUTHORITIES: &str = "tls-ca-cert-file";
 
-/// The keys that say whether data are kept on disk.
-const PERSISTENCE: [&str; 2] = ["appendonly", "save"];
-
-fn persistent(config: &BTreeMap<String, String>) -> bool {
-    let value = |key: &str| config.get(key).map_or("", String::as_str);
-    value("appendonly") == "yes" || !value("save").is_empty()
-}
+/// The key that says whether data are kept on disk. A snapshot is what they were minutes ago: whoever came back with one would undo
+/// all that was written since, while a replica may have it.
+const PERSISTENCE: &str = "appendonly";
 
 /// Only a replica has the first; what it also calls `master_repl_offset` can be that of its own past as a primary.
 fn offset(info: &Fields) -> Option<u64> {

@@ -43,6 +43,7 @@ const WAITS: Duration = Duration::from_millis(1);
 const LANES: usize = 128;
 
 /// Keys that go together in one `MIGRATE`. All are of one slot.
+#[derive(Clone, Copy)]
 pub(crate) struct Parcel<'a> {
     pub(crate) keys: &'a [Key],
     /// How long the other server may be silent.
@@ -175,11 +176,18 @@ impl Connection {
     /// Sends keys to another server, which has them from then on, and this one no longer ([`MIGRATE`][1]; over TLS if the bus is).
     /// A key that is gone already is no error; a copy that the other one has from an earlier try is replaced.
     ///
-    /// The server does nothing else meanwhile: all parcels together are one standstill. What became of a parcel that failed is
-    /// not known; its keys may be on both sides, and the owner's are the ones that count.
+    /// The server does nothing else meanwhile: all parcels together are one standstill. What became of each of them, in their order;
+    /// where one failed is not known: its keys may be on both sides, and the owner's are the ones that count.
+    ///
+    /// # Errors
+    /// The server itself does not answer.
     ///
     /// [1]: https://valkey.io/commands/migrate/
-    pub(crate) async fn migrate(&mut self, mail: &Mail<'_>, parcels: &[Parcel<'_>]) -> Result<(), CallError> {
+    pub(crate) async fn migrate(
+        &mut self,
+        mail: &Mail<'_>,
+        parcels: &[Parcel<'_>],
+    ) -> Result<Vec<Result<(), CallError>>, CallError> {
         let mut calls = Calls::default();
         for parcel in parcels {
             let patience = parcel.patience.as_millis().to_string();
@@ -191,10 +199,8 @@ impl Connection {
         // Each may wait once for the connection to the other server, and once for its answer; and some time to do it.
         let patience: Duration = parcels.iter().map(|parcel| parcel.patience * 2).sum();
         let limit = Duration::from_secs(5) + patience;
-        for reply in self.pipeline("MIGRATE", &calls, Some(limit)).await? {
-            answered("MIGRATE", reply)?;
-        }
-        Ok(())
+        let replies = self.pipeline("MIGRATE", &calls, Some(limit)).await?;
+        Ok(replies.into_iter().map(|reply| answered("MIGRATE", reply).map(|_| ())).collect())
     }
 
     /// Which of these commands it knows, such as `cluster|migrateslots`.

@@ -7,21 +7,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use justmanage_model::{BusId, Bytes, Slot, SlotSet};
+use justmanage_model::{Bytes, Slot, SlotSet};
 
+use super::error::is_unsure;
+use super::giver::Giver;
+use super::listing::Listing;
 use super::pace::Pacer;
-use super::parcels::{Item, LARGEST_KEY, next_burst, patience};
+use super::parcels::{next_burst, patience};
+use super::room::check_room;
 use super::target::Target;
 use super::{MoveError, MoveOrder, Moved};
 use crate::bus::BusNode;
-use crate::calls::slots::{Key, Mail, Mark, Parcel};
+use crate::calls::slots::{Mail, Mark, Parcel};
 use crate::connection::Connection;
-use crate::info::Fields;
 
 /// Most keys of the slots that are open at once, for each of them; of a single slot any number.
 const KEYS_PER_SLOT: u64 = 8;
-/// Most keys of one slot that are asked for at once.
-const LISTED: usize = 1024;
 /// How much longer a turn may take to finish the slots that are open.
 const FINISH: Duration = Duration::from_millis(500);
 
@@ -41,9 +42,9 @@ pub(super) async fn turn<T: Target>(
     let counts = source.count_keys(&todo).await?;
     let room = target.room().await?;
     check_room(source, &counts, room).await?;
-    let (me, moved) = (myself.id, Moved::default());
+    let (me, moved) = (Giver::seen_by_itself(myself.id, &nodes), Moved::default());
     let marked = myself.leaving.iter().filter(|(_, to)| **to == order.to).map(|(slot, _)| *slot).collect();
-    let mut work = Work { pacer, source, target, order, me, marked, room, until, moved, progress };
+    let mut work = Work { pacer, source, target, order, me, marked, room, until, moved, stuck: None, progress };
     // Those that are open already come first.
     let mut rest: VecDeque<Slot> = open.slots().chain(todo.difference(&open).slots()).collect();
     while !rest.is_empty() {
@@ -51,6 +52,9 @@ pub(super) async fn turn<T: Target>(
         if Instant::now() >= until || !work.window(&window, &counts).await? {
             return Ok(work.moved);
         }
+    }
+    if let Some((slot, bytes)) = work.stuck {
+        return Err(MoveError::KeyTooLarge { slot, bytes });
     }
     work.moved.done = true;
     Ok(work.moved)
@@ -71,32 +75,6 @@ fn open_ones(nodes: &[BusNode], myself: &BusNode, order: &MoveOrder<'_>) -> Resu
     Ok(open.into_iter().collect())
 }
 
-/// Refuses before anything is opened when the target cannot hold it, as far as the average key tells.
-async fn check_room(
-    source: &mut Connection,
-    counts: &BTreeMap<Slot, u64>,
-    room: Option<Bytes>,
-) -> Result<(), MoveError> {
-    let Some(free) = room else { return Ok(()) };
-    let need = average_key(&source.info().await?).saturating_mul(counts.values().sum());
-    if need > free.get() { Err(MoveError::NoRoom { need: Bytes::new(need), free }) } else { Ok(()) }
-}
-
-/// What a key takes, from `INFO`: the memory that no buffer accounts for, by the number of keys.
-pub(super) fn average_key(info: &Fields) -> u64 {
-    let other = [
-        "used_memory_startup",
-        "mem_clients_normal",
-        "mem_clients_slaves",
-        "mem_replication_backlog",
-        "mem_aof_buffer",
-    ];
-    let other: u64 = other.iter().filter_map(|field| info.number(field)).sum();
-    let keys = |text: &str| text.split(',').find_map(|part| part.strip_prefix("keys=")?.parse::<u64>().ok());
-    let keys: u64 = info.beginning("db").filter_map(|(_, text)| keys(text)).sum();
-    info.number("used_memory").unwrap_or_default().saturating_sub(other).checked_div(keys).unwrap_or_default()
-}
-
 /// Takes the slots that are open at the same time next, from the front: so many at most, and fewer where they hold many keys.
 fn next_window(rest: &mut VecDeque<Slot>, counts: &BTreeMap<Slot, u64>, most: usize) -> SlotSet {
     let (mut window, mut keys) = (Vec::new(), 0_u64);
@@ -110,87 +88,98 @@ fn next_window(rest: &mut VecDeque<Slot>, counts: &BTreeMap<Slot, u64>, most: us
     window.into_iter().collect()
 }
 
-/// Keys that the source still holds, in the order of their slots.
-struct Listing {
-    keys: Vec<Key>,
-    items: Vec<Item>,
-    /// Slots that may hold more.
-    more: Vec<Slot>,
-}
-
 /// A turn under way.
 struct Work<'a, T, P> {
     pacer: &'a mut Pacer,
     source: &'a mut Connection,
     target: &'a mut T,
     order: &'a MoveOrder<'a>,
-    me: BusId,
-    /// The slots that the source has marked as on their way to it when the turn began.
+    me: Giver,
+    /// The slots that the source had marked as on their way to it when the turn began, and still has.
     marked: SlotSet,
     /// What the target could still hold when it was asked last, less what was sent since.
     room: Option<Bytes>,
     until: Instant,
     moved: Moved,
+    /// The first slot that was set aside, and what its key takes.
+    stuck: Option<(Slot, Bytes)>,
     progress: P,
 }
 
 impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
     /// Moves the slots of a window; whether it was finished.
-    async fn window(&mut self, window: &SlotSet, counts: &BTreeMap<Slot, u64>) -> Result<bool, MoveError> {
-        // The target first: nobody is sent to it before it is ready.
-        self.target.import(window, self.me).await?;
-        self.source.set_slots(&window.difference(&self.marked), Mark::Migrating(self.order.to)).await?;
+    async fn window(&mut self, slots: &SlotSet, counts: &BTreeMap<Slot, u64>) -> Result<bool, MoveError> {
+        let full: Vec<Slot> = slots.slots().filter(|slot| counts.get(slot).is_some_and(|count| *count > 0)).collect();
+        // Before any is opened: what cannot go over would stay open.
+        let mut listing = Listing::of(self.source, &full).await?;
+        let mut window = self.set_aside(slots, &listing).await?;
+        self.open(&window).await?;
         let opened = Instant::now();
         // To open them may have taken longer than the turn: whatever is open gets its time all the same.
         self.until = self.until.max(opened);
-        let mut full: Vec<Slot> =
-            window.slots().filter(|slot| counts.get(slot).is_some_and(|count| *count > 0)).collect();
-        loop {
-            while !full.is_empty() {
-                let listing = self.list(&full).await?;
-                if !self.send(&listing).await? {
-                    self.pacer.opened(window.len().into(), opened.elapsed());
-                    return Ok(false);
-                }
-                // Of the others nothing is left: no key can appear in a slot that is on its way out.
-                full = listing.more;
+        while !window.is_empty() {
+            if !self.send(&listing).await? {
+                self.pacer.opened(window.len().into(), opened.elapsed());
+                return Ok(false);
             }
-            // And still: whoever has become the owner, the former one throws away what it has left.
-            full = self
-                .source
-                .count_keys(window)
-                .await?
-                .into_iter()
-                .filter(|(_, left)| *left > 0)
-                .map(|(slot, _)| slot)
-                .collect();
+            // Of the others nothing is left: no key can appear in a slot that is on its way out.
+            let mut full = listing.more;
             if full.is_empty() {
+                // It may have before. And still: whoever has become the owner, the former one throws away what it has left.
+                let left = self.source.count_keys(&window).await?;
+                full.extend(left.into_iter().filter(|(_, left)| *left > 0).map(|(slot, _)| slot));
+            }
+            if full.is_empty() {
+                self.close(&window).await?;
+                self.pacer.opened(window.len().into(), opened.elapsed());
                 break;
             }
+            listing = Listing::of(self.source, &full).await?;
+            window = self.set_aside(&window, &listing).await?;
         }
-        // The target first again: in between both send clients to it. The other way round nobody would own the slot.
-        self.target.own(window).await?;
-        self.source.set_slots(window, Mark::Node(self.order.to)).await?;
-        self.pacer.opened(window.len().into(), opened.elapsed());
-        self.moved.slots += u64::from(window.len());
-        (self.progress)(&self.moved);
         Ok(true)
     }
 
-    async fn list(&mut self, slots: &[Slot]) -> Result<Listing, MoveError> {
-        let listed = self.source.keys_in_slots(slots, LISTED).await?;
-        let more = listed.iter().filter(|(_, names)| names.len() >= LISTED).map(|(slot, _)| *slot).collect();
-        let (mut keys, mut of) = (Vec::new(), Vec::new());
-        for (slot, names) in listed {
-            of.extend(std::iter::repeat_n(slot, names.len()));
-            keys.extend(names);
+    async fn open(&mut self, slots: &SlotSet) -> Result<(), MoveError> {
+        if slots.is_empty() {
+            return Ok(());
         }
-        let sizes = self.source.memory_of(&keys.iter().collect::<Vec<_>>()).await?;
-        let items: Vec<Item> = of.into_iter().zip(sizes).collect();
-        match items.iter().find(|(_, bytes)| *bytes > LARGEST_KEY) {
-            Some(&(slot, bytes)) => Err(MoveError::KeyTooLarge { slot, bytes }),
-            None => Ok(Listing { keys, items, more }),
+        // The target first: nobody is sent to it before it is ready.
+        self.target.import(slots, &self.me).await?;
+        Ok(self.source.set_slots(&slots.difference(&self.marked), Mark::Migrating(self.order.to)).await?)
+    }
+
+    async fn close(&mut self, slots: &SlotSet) -> Result<(), MoveError> {
+        // The target first again: in between both send clients to it. The other way round nobody would own the slot.
+        self.target.own(slots, &self.me).await?;
+        self.source.set_slots(slots, Mark::Node(self.order.to)).await?;
+        self.moved.slots += u64::from(slots.len());
+        (self.progress)(&self.moved);
+        Ok(())
+    }
+
+    /// Those of the slots of which everything can go; the others stay with the source for this turn, so that they do not keep these.
+    async fn set_aside(&mut self, slots: &SlotSet, listing: &Listing) -> Result<SlotSet, MoveError> {
+        let Some((slot, bytes)) = listing.stuck.first_key_value() else { return Ok(slots.clone()) };
+        self.stuck = self.stuck.or(Some((*slot, *bytes)));
+        let stuck: SlotSet = listing.stuck.keys().copied().collect();
+        self.take_back(&stuck).await?;
+        Ok(slots.difference(&stuck))
+    }
+
+    /// Takes the marks away of those slots of which the target holds nothing. The others stay open: their keys are on both sides.
+    async fn take_back(&mut self, slots: &SlotSet) -> Result<(), MoveError> {
+        let back = slots.difference(&self.target.holds(slots).await?);
+        if back.is_empty() {
+            return Ok(());
         }
+        self.marked = self.marked.difference(&back);
+        // The source first: as long as it sends clients to the target, that one must answer them.
+        self.source.set_slots(&back, Mark::Stable).await?;
+        self.target.release(&back).await?;
+        // A client that was sent there just before may have written there, and nobody else would find that any more.
+        let held = self.target.holds(&back).await?;
+        self.open(&held).await
     }
 
     /// Sends keys in bursts; whether all of them are gone.
@@ -203,7 +192,7 @@ impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
             self.reserve(bytes).await?;
             let parcel = |range: &std::ops::Range<usize>| Parcel {
                 keys: &keys[range.clone()],
-                patience: patience(items, range, parcels.len()),
+                patience: patience(parcels.len()),
             };
             self.burst(&parcels.iter().map(parcel).collect::<Vec<_>>(), count).await?;
             self.moved.keys += count as u64;
@@ -224,7 +213,7 @@ impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
         let (user, password) = (self.order.login.user.as_str(), self.order.login.password.expose().as_str());
         let mail = Mail { host: &host, port: &port, user, password };
         let begun = Instant::now();
-        self.source.migrate(&mail, parcels).await.map_err(MoveError::from_migrate)?;
+        self.deliver(&mail, parcels).await?;
         self.pacer.held(keys, begun.elapsed());
         let begun = Instant::now();
         self.source.ping().await?;
@@ -233,6 +222,22 @@ impl<T: Target, P: FnMut(&Moved)> Work<'_, T, P> {
             tokio::time::sleep(pause).await;
         }
         Ok(())
+    }
+
+    /// Sends parcels, and once more at once what the target did not acknowledge: it may have it all the same, and a client that
+    /// removes a key here would then find it there.
+    async fn deliver(&mut self, mail: &Mail<'_>, parcels: &[Parcel<'_>]) -> Result<(), MoveError> {
+        let (mut again, mut failed) = (Vec::new(), None);
+        for (parcel, answer) in parcels.iter().zip(self.source.migrate(mail, parcels).await?) {
+            match answer {
+                Ok(()) => {}
+                Err(error) if is_unsure(&error) => again.push(*parcel),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        let answers = if again.is_empty() { Vec::new() } else { self.source.migrate(mail, &again).await? };
+        let failed = answers.into_iter().filter_map(Result::err).chain(failed).next();
+        failed.map_or(Ok(()), |error| Err(MoveError::from_migrate(error)))
     }
 
     /// Takes so much of the target's room; it is asked again when what it said last is used up.
@@ -271,12 +276,5 @@ mod tests {
         assert_eq!(said("", "0-1023", &[]), ["0-511", "512-1023"]);
         assert_eq!(said("700", "0-1023", &[]), ["0-510 700", "511-699 701-1023"]);
         assert_eq!(said("", "0-9", &[(3, 4000), (4, 97), (5, 9999)]), ["0-3", "4", "5", "6-9"]);
-    }
-
-    #[test]
-    fn a_key_takes_what_buffers_do_not() {
-        let info = "used_memory:10000\r\nused_memory_startup:1000\r\nmem_replication_backlog:4000\r\ndb0:keys=50,expires=0\r\n";
-        assert_eq!(average_key(&Fields::parse(info)), 100);
-        assert_eq!(average_key(&Fields::parse("used_memory:10000\r\n")), 0);
     }
 }

@@ -40,7 +40,8 @@ pub enum MoveError {
         /// So much is left below `maxmemory`, less a reserve for clients.
         free: Bytes,
     },
-    /// A key is so large that to move it would hold both servers for seconds, and they could be taken for dead.
+    /// A key is so large that to move it would hold both servers for seconds, and they could be taken for dead. All slots without
+    /// such a key have moved.
     #[error("a key in slot {slot} takes {bytes} bytes, too many to be moved at once", bytes = bytes.get())]
     KeyTooLarge {
         /// Its slot.
@@ -76,10 +77,15 @@ impl MoveError {
                 Self::Apart { said }
             }
             Some(_) => Self::Refused { said },
-            None if said.starts_with("IOERR") || said.contains("connect") => Self::Apart { said },
+            None if is_unsure(&error) || said.contains("connect") => Self::Apart { said },
             None => Self::Source(error),
         }
     }
+}
+
+/// Whether an answer to `MIGRATE` says that the other server was not waited for any longer: its keys may be on both sides.
+pub(super) fn is_unsure(error: &CallError) -> bool {
+    matches!(error, CallError::Refused { said, .. } if said.starts_with("IOERR"))
 }
 
 #[cfg(test)]
@@ -90,8 +96,10 @@ mod tests {
     fn what_the_servers_say_is_told_apart() {
         let means = |said: &str| {
             let error = CallError::Refused { call: "MIGRATE".to_owned(), said: said.to_owned() };
+            let unsure = is_unsure(&error);
             match MoveError::from_migrate(error) {
                 MoveError::Denied { .. } => "denied",
+                MoveError::Apart { .. } if unsure => "unsure",
                 MoveError::Apart { .. } => "apart",
                 MoveError::Refused { .. } => "refused",
                 MoveError::Source(_) => "source",
@@ -106,8 +114,9 @@ mod tests {
             ("ERR Target instance replied with error: WRONGPASS invalid username-password pair", "denied"),
             ("ERR Target instance replied with error: CLUSTERDOWN The cluster is down", "apart"),
             ("ERR Target instance replied with error: ERR Bad data format", "refused"),
-            ("IOERR error or timeout reading from target instance", "apart"),
-            ("IOERR error or timeout connecting to the client", "apart"),
+            ("IOERR error or timeout reading from target instance", "unsure"),
+            ("IOERR error or timeout connecting to the client", "unsure"),
+            ("ERR Can't connect to target node: Connection refused", "apart"),
             ("MOVED 1 127.0.0.1:1", "source"),
         ] {
             assert_eq!(means(said), expected, "{said}");

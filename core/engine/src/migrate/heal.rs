@@ -6,6 +6,7 @@
 use justmanage_model::{BusId, Slot, SlotSet};
 
 use super::MoveError;
+use super::giver::Giver;
 use super::target::{Side, Target};
 use crate::calls::slots::Mark;
 use crate::connection::Connection;
@@ -21,6 +22,8 @@ pub struct Healed {
     pub closed: SlotSet,
     /// The target holds keys of these, and neither of the two owns them. Nothing was done: whose they are is for people to say.
     pub stranded: SlotSet,
+    /// The target had these marked as arriving from a server whose place the source has taken, and has them from the source now.
+    pub inherited: SlotSet,
 }
 
 /// How a slot looks from both sides.
@@ -82,6 +85,7 @@ pub async fn heal<T: Target>(source: &mut Connection, target: &mut T, wanted: &S
         myself.leaving.iter().filter(|(_, to)| **to == side.id || astray(**to)).map(|(slot, _)| *slot).collect();
     let arriving: SlotSet =
         side.arriving.iter().filter(|(_, from)| **from == myself.id || astray(**from)).map(|(slot, _)| *slot).collect();
+    let ours: SlotSet = side.arriving.iter().filter(|(_, from)| **from == myself.id).map(|(slot, _)| *slot).collect();
     let all = myself.slots.union(&leaving).union(&arriving);
     let held = target.holds(&all).await?;
     let look = |slot: Slot| Look {
@@ -93,20 +97,23 @@ pub async fn heal<T: Target>(source: &mut Connection, target: &mut T, wanted: &S
         wanted: wanted.contains(slot),
     };
     let those = |what: Cure| all.slots().filter(|slot| cure(look(*slot)) == what).collect::<SlotSet>();
+    let (undone, closed) = (those(Cure::Undo), those(Cure::Close));
     let healed = Healed {
         go_on: those(Cure::GoOn),
-        undone: those(Cure::Undo),
-        closed: those(Cure::Close),
         stranded: those(Cure::Stranded),
+        inherited: arriving.difference(&ours).intersection(&myself.slots).difference(&undone).difference(&closed),
+        undone,
+        closed,
     };
-    put_right(source, target, &side, (&leaving, &arriving), &healed).await?;
+    let giver = Giver::seen_by_itself(myself.id, &nodes);
+    put_right(source, target, (&side, &giver), (&leaving, &arriving), &healed).await?;
     Ok(healed)
 }
 
 async fn put_right<T: Target>(
     source: &mut Connection,
     target: &mut T,
-    side: &Side,
+    (side, giver): (&Side, &Giver),
     (leaving, arriving): (&SlotSet, &SlotSet),
     healed: &Healed,
 ) -> Result<(), MoveError> {
@@ -115,7 +122,11 @@ async fn put_right<T: Target>(
     target.release(&healed.undone.intersection(arriving)).await?;
     source.set_slots(&healed.closed.intersection(leaving), Mark::Node(side.id)).await?;
     // Where it is the owner, that takes the mark away and nothing else.
-    target.own(&healed.closed.intersection(arriving)).await?;
+    target.own(&healed.closed.intersection(arriving), giver).await?;
+    // As long as the mark names the one before, the target cannot become the owner, and on Redis it serves nothing at all.
+    if !healed.inherited.is_empty() {
+        target.import(&healed.inherited, giver).await?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,10 @@
 //! |---|---|
 //! | [`target`] | what happens at the server that gets the slots |
 //! | `by_slot` | our own way, for every release: marks, parcels of keys, the new owner |
+//! | `giver` | whether slots are still the giver's, as the one that gets them sees it |
+//! | `listing` | the keys that are to go next, and the slots of which nothing can |
 //! | `parcels`, [`pace`] | how much goes at once: by bytes, and by how long the server may stand still |
+//! | `room` | whether what is to move fits |
 //! | `whole` | the server's own way, where it has one: slots move as a whole, at one moment |
 //! | [`heal`](mod@heal) | slots that somebody left half-way |
 //! | [`weigh`](mod@weigh) | what slots weigh, before it is decided which of them move |
@@ -17,9 +20,12 @@
 
 mod by_slot;
 mod error;
+mod giver;
 pub mod heal;
+mod listing;
 pub mod pace;
 mod parcels;
+mod room;
 pub mod target;
 pub mod weigh;
 mod whole;
@@ -30,6 +36,7 @@ use std::time::{Duration, Instant};
 use justmanage_model::{BusId, Bytes, SlotSet};
 
 pub use error::MoveError;
+pub use giver::Giver;
 pub use heal::{Healed, heal};
 pub use pace::Pace;
 pub use target::{Side, Target, TargetError, marks_limit};
@@ -88,7 +95,8 @@ impl Mover {
     ///
     /// A turn opens no more slots once the moment is there, and ends at most a parcel later than half a second after it; a slot
     /// that is still open then is the first of the next turn. Slots of the order that are already open towards the target are
-    /// finished by parcels, whatever else the servers can do.
+    /// finished by parcels, whatever else the servers can do. A slot with a key that is too large for a parcel stays, and does not
+    /// keep the others: that it is left is said when they have moved.
     ///
     /// # Errors
     /// See [`MoveError`]. What was moved before stays moved.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use justmanage_model::{BusId, Bytes, Slot, SlotSet};
 
+use super::giver::Giver;
 use super::whole::{Job, Way};
+use crate::bus::BusNode;
 use crate::calls::slots::{self, Mark};
 use crate::connection::{CallError, Connection};
 use crate::info::Fields;
@@ -58,15 +60,16 @@ pub struct Side {
 ///
 /// Every call is safe to make twice.
 pub trait Target: Send {
-    /// How much more it can hold, less a reserve for clients; `None` if it has no limit, or its user chose that it evicts keys.
+    /// How much more it can hold, less a reserve for clients; `None` if it has no limit, or its user chose that it evicts any key.
     fn room(&mut self) -> impl Future<Output = Result<Option<Bytes>, TargetError>> + Send;
 
-    /// Makes it ready to receive keys of these slots from that server, whose they are as far as it knows itself.
-    fn import(&mut self, slots: &SlotSet, from: BusId) -> impl Future<Output = Result<(), TargetError>> + Send;
+    /// Makes it ready to receive keys of these slots from that server, whose they are as far as it knows itself; also where it was
+    /// made ready for one whose place that server has taken.
+    fn import(&mut self, slots: &SlotSet, from: &Giver) -> impl Future<Output = Result<(), TargetError>> + Send;
 
-    /// Makes it the owner of these slots, for which it was made ready, with a new epoch, so that its word counts. Those that it
-    /// owns already are left as they are.
-    fn own(&mut self, slots: &SlotSet) -> impl Future<Output = Result<(), TargetError>> + Send;
+    /// Makes it the owner of these slots, for which it was made ready, with a new epoch, so that its word counts; not while it
+    /// knows of anything by which they could be another one's than that server's. Those that it owns already are left as they are.
+    fn own(&mut self, slots: &SlotSet, from: &Giver) -> impl Future<Output = Result<(), TargetError>> + Send;
 
     /// Makes it not ready any more.
     fn release(&mut self, slots: &SlotSet) -> impl Future<Output = Result<(), TargetError>> + Send;
@@ -104,29 +107,29 @@ impl Target for Connection {
         Ok(room(&self.info().await?))
     }
 
-    async fn import(&mut self, slots: &SlotSet, from: BusId) -> Result<(), TargetError> {
+    async fn import(&mut self, slots: &SlotSet, from: &Giver) -> Result<(), TargetError> {
         let nodes = self.cluster_nodes().await?;
-        let Some(myself) = nodes.iter().find(|node| node.myself) else {
-            return Err(TargetError::NotNow { why: "the server does not say who it is".to_owned() });
-        };
-        let theirs = nodes.iter().find(|node| node.id == from).map(|node| node.slots.clone()).unwrap_or_default();
-        // Whoever gives may have been replaced, and not have heard: what it has is old then, and would win by our epoch.
-        if let Some(slot) = slots.difference(&theirs).slots().next() {
-            return Err(TargetError::NotNow { why: format!("slot {slot} is not theirs, as far as is known here") });
+        let inherited = from.inherited(&nodes, slots);
+        if let Some(why) = from.why_not(&nodes, &slots.difference(&inherited)) {
+            return Err(TargetError::NotNow { why });
         }
-        let ready: SlotSet = myself.arriving.iter().filter(|(_, at)| **at == from).map(|(slot, _)| *slot).collect();
-        Ok(self.set_slots(&slots.difference(&ready), Mark::Importing(from)).await?)
+        self.set_slots(&inherited, Mark::Node(from.id)).await?;
+        Ok(self.set_slots(&slots.difference(&from.awaited(&nodes, slots)), Mark::Importing(from.id)).await?)
     }
 
-    async fn own(&mut self, slots: &SlotSet) -> Result<(), TargetError> {
-        let myself = self.myself().await?;
-        let ready: SlotSet = myself.arriving.keys().copied().collect();
-        let unready = slots.difference(&myself.slots).difference(&ready);
-        if let Some(slot) = unready.slots().next() {
+    async fn own(&mut self, slots: &SlotSet, from: &Giver) -> Result<(), TargetError> {
+        let nodes = self.cluster_nodes().await?;
+        let myself = itself(&nodes)?;
+        let new = slots.difference(&myself.slots);
+        if let Some(why) = from.why_not(&nodes, &new).filter(|_| !new.is_empty()) {
+            return Err(TargetError::NotNow { why });
+        }
+        if let Some(slot) = new.difference(&from.awaited(&nodes, &new)).slots().next() {
             // It would become the owner by its own word alone, without an epoch that makes others believe it.
             return Err(TargetError::NotNow { why: format!("it was not made ready for slot {slot}") });
         }
-        let (new, marked) = (slots.difference(&myself.slots), slots.intersection(&myself.slots).intersection(&ready));
+        let marked: SlotSet = myself.arriving.keys().copied().collect();
+        let marked = marked.intersection(slots).intersection(&myself.slots);
         self.set_slots(&new, Mark::Node(myself.id)).await?;
         Ok(self.set_slots(&marked, Mark::Stable).await?)
     }
@@ -162,10 +165,17 @@ impl Target for Connection {
     }
 }
 
+/// The server's own line.
+fn itself(nodes: &[BusNode]) -> Result<&BusNode, TargetError> {
+    let why = || TargetError::NotNow { why: "the server does not say who it is".to_owned() };
+    nodes.iter().find(|node| node.myself).ok_or_else(why)
+}
+
 /// See [`Target::room`], from `INFO`.
 fn room(info: &Fields) -> Option<Bytes> {
     let limit = info.number("maxmemory").filter(|limit| *limit > 0)?;
-    if info.get("maxmemory_policy") != Some("noeviction") {
+    // By `volatile-*` a server that is full evicts what its clients gave an end, and then refuses what has none.
+    if info.get("maxmemory_policy").is_some_and(|policy| policy.starts_with("allkeys-")) {
         return None;
     }
     // What replicas and the append-only file are sent does not count against the limit.
@@ -183,6 +193,10 @@ mod tests {
         for (text, expected) in [
             ("used_memory:100\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n", None),
             ("used_memory:100\r\nmaxmemory:2000\r\nmaxmemory_policy:allkeys-lru\r\n", None),
+            ("used_memory:100\r\nmaxmemory:2000\r\nmaxmemory_policy:allkeys-random\r\n", None),
+            ("used_memory:100\r\nmaxmemory:2000\r\nmaxmemory_policy:volatile-lru\r\n", Some(1800)),
+            ("used_memory:100\r\nmaxmemory:2000\r\nmaxmemory_policy:volatile-ttl\r\n", Some(1800)),
+            ("used_memory:100\r\nmaxmemory:2000\r\n", Some(1800)),
             ("used_memory:100\r\nmaxmemory:2000\r\nmaxmemory_policy:noeviction\r\n", Some(1800)),
             (
                 "used_memory:100\r\nmem_not_counted_for_evict:60\r\nmaxmemory:2000\r\nmaxmemory_policy:noeviction\r\n",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use justmanage_model::{BusId, Bytes, Slot, SlotSet};
 
-use super::by_slot::average_key;
+use super::room::average_key;
 use super::target::{Target, TargetError};
 use super::{MoveError, MoveOrder, Moved, Mover};
 use crate::connection::{CallError, Connection};

@@ -67,6 +67,11 @@ impl Cluster {
         Self::started_as(server, (shards, 0), true).await.form().await
     }
 
+    /// The same, each with a replica.
+    pub(crate) async fn moving_with_replicas(server: &Path, shards: usize) -> Self {
+        Self::started_as(server, (shards, 1), true).await.form().await
+    }
+
     async fn form(self) -> Self {
         let mut cluster = self;
         cluster.give_epochs_and_slots().await;

@@ -30,20 +30,20 @@ on_moving_servers! {
     slots_are_weighed_and_our_users_reach_as_far_as_they_are_let,
 }
 
-fn slots(text: &str) -> SlotSet {
+pub(crate) fn slots(text: &str) -> SlotSet {
     text.parse().unwrap()
 }
 
-fn login(password: &str) -> Login {
+pub(crate) fn login(password: &str) -> Login {
     Login { user: REPLICATION_USER.to_owned(), password: Secret::new(password.to_owned()) }
 }
 
-async fn agent(cluster: &Cluster, position: usize) -> Result<Connection, CallError> {
+pub(crate) async fn agent(cluster: &Cluster, position: usize) -> Result<Connection, CallError> {
     cluster.nodes[position].open(AGENT_USER, AGENT_PASSWORD).await
 }
 
 /// One turn from one node to another, over connections of its own.
-async fn turn(
+pub(crate) async fn turn(
     cluster: &Cluster,
     (from, to): (usize, usize),
     slots: &SlotSet,
@@ -57,7 +57,7 @@ async fn turn(
 }
 
 /// Turns until nothing is left.
-async fn move_all(cluster: &Cluster, way: (usize, usize), slots: &SlotSet) -> Moved {
+pub(crate) async fn move_all(cluster: &Cluster, way: (usize, usize), slots: &SlotSet) -> Moved {
     let (mut mover, mut all, started) = (Mover::default(), Moved::default(), Instant::now());
     while !all.done {
         let moved = turn(cluster, way, slots, &mut mover, Duration::from_millis(300)).await.unwrap();
