@@ -6,15 +6,20 @@
 //! | [`course`] | the operation, as every agent sees it in the Record |
 //! | [`probe`] | the client that writes; one for each shard |
 //! | [`judge`] | what its answers prove |
+//! | [`key`] | the key that it writes to, for whoever goes on with it |
+//! | [`told`] | what it tells, and how often |
 //! | [`access`] | how it gets in |
 //!
 //! The agent in a shard's first seat probes it. Every agent follows the operation, and keeps what it knows of it on disk; so
-//! whoever leads when it is over can tell all of it, whoever led before.
+//! whoever leads when it is over can tell all of it, whoever led before. A probe that ended with its agent is gone on with: what it had
+//! acknowledged is looked for, and counts as proven only when it was found.
 
 mod access;
 mod course;
 mod judge;
+mod key;
 mod probe;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +36,9 @@ use crate::directory::Directory;
 use crate::secrets::ClusterSecrets;
 use access::Access;
 use course::{Course, Quiet, disturbs};
+use key::Key;
 use probe::Wish;
+use told::Told;
 
 /// How long it is probed on when nothing is granted any more. The next grant of a rolling restart comes within a second or two, when
 /// links are open again; a longer rest is not worth the writes, and the probe begins anew after it.
@@ -54,7 +61,7 @@ pub(crate) struct Proving {
     /// This agent has looked at the Record since it began.
     looked: bool,
     wishes: watch::Sender<Option<Arc<Wish>>>,
-    tallies: watch::Receiver<Option<ProbeTally>>,
+    tallies: watch::Receiver<Option<Told>>,
 }
 
 /// `operation.json`.
@@ -64,7 +71,17 @@ struct Kept {
     config: Option<BTreeMap<String, String>>,
     course: Option<Course>,
     tally: Option<ProbeTally>,
+    /// The key in which that was counted; an older agent did not keep it.
+    #[serde(default)]
+    key: Option<Key>,
     report: Option<OperationReport>,
+}
+
+impl Kept {
+    /// What the probe told last.
+    fn told(&self) -> Option<Told> {
+        self.tally.map(|tally| Told { tally, key: self.key.clone() })
+    }
 }
 
 /// What a turn knows.
@@ -89,7 +106,7 @@ impl Proving {
         });
         let kept = kept.unwrap_or_default();
         let wishes = watch::Sender::new(None);
-        let (told, tallies) = watch::channel(kept.tally);
+        let (told, tallies) = watch::channel(kept.told());
         if let Err(error) = on_its_own(probe::run(wishes.subscribe(), told, clock)) {
             warn!(%error, "nothing can be probed");
         }
@@ -99,13 +116,13 @@ impl Proving {
     }
 
     /// What the probe of this agent has counted, now and from now on.
-    pub(crate) fn tallies(&self) -> watch::Receiver<Option<ProbeTally>> {
+    pub(crate) fn tallies(&self) -> watch::Receiver<Option<Told>> {
         self.tallies.clone()
     }
 
     /// What the probe of this agent has counted.
     pub(crate) fn tally(&self) -> Option<ProbeTally> {
-        *self.tallies.borrow()
+        self.tallies.borrow().as_ref().map(|told| told.tally)
     }
 
     /// The report of the last operation.
@@ -160,7 +177,8 @@ impl Proving {
     /// Waits until the probe of this agent has had its first answer.
     pub(crate) async fn ready(&self, limit: Duration) {
         let mut tallies = self.tallies();
-        let _ = tokio::time::timeout(limit, tallies.wait_for(|tally| tally.as_ref().is_some_and(is_ready))).await;
+        let answered = tallies.wait_for(|told| told.as_ref().is_some_and(|told| is_ready(&told.tally)));
+        let _ = tokio::time::timeout(limit, answered).await;
     }
 
     /// Tells what came of an operation that is over, if that is for this agent to do. `at_once`: whether all are seen or not.
@@ -220,7 +238,8 @@ impl Proving {
 
     /// Writes down what is known, if it is something else. A full disk must not keep the agent from its work.
     fn keep(&mut self) {
-        self.kept.tally = self.tally();
+        let told = self.tallies.borrow().clone();
+        (self.kept.tally, self.kept.key) = told.map_or((None, None), |told| (Some(told.tally), told.key));
         if self.kept == self.written {
             return;
         }
@@ -247,4 +266,25 @@ pub(crate) fn prober(record: &Record, shard: u16) -> Option<(NodeId, &Member)> {
 /// Whether a probe sees what happens from now on.
 pub(crate) fn is_ready(tally: &ProbeTally) -> bool {
     tally.ready && tally.ended.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::Proof;
+
+    use super::*;
+
+    #[test]
+    fn what_an_older_agent_kept_is_read_and_its_key_is_not_known() {
+        let (began, proof) = (Timestamp::UNIX_EPOCH, Proof::default());
+        let tally = ProbeTally { began, ended: None, ready: true, checked: None, proof };
+        let key = Key { tag: 2, runs: vec![(1, 5), (7, 9)], stream: Some("a".to_owned()), renewed: Some(began) };
+        let kept = Kept { tally: Some(tally), key: Some(key), ..Kept::default() };
+        let mut text = serde_json::to_value(&kept).expect("JSON");
+        assert_eq!(serde_json::from_value::<Kept>(text.clone()).expect("what was kept"), kept);
+        text.as_object_mut().expect("an object").remove("key").expect("the key");
+        let old: Kept = serde_json::from_value(text).expect("what was kept");
+        let told = old.told().expect("a tally");
+        assert_eq!((told.tally, told.key), (tally, None));
+    }
 }

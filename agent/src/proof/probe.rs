@@ -11,13 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use justmanage_engine::probe::key;
 use justmanage_engine::{CallError, Connection, ProbeAnswer};
 use justmanage_model::{Generation, ProbeTally, Proof, Timestamp};
 use tokio::sync::watch;
 
 use super::access::Access;
 use super::judge::Judge;
+use super::key::{self, Key, LIFE_S};
+use super::told::{Teller, Told};
 
 /// Rest after an acknowledgement. A handover holds writers back for 25 to 70 ms: two milliseconds more or less do not matter there,
 /// and without them the probe would take a processor for itself.
@@ -31,19 +32,10 @@ const REFUSED: Duration = Duration::from_millis(100);
 const TRIED_AT_ONCE: u32 = 16;
 /// Rest between further ones.
 const NONE_FOUND: Duration = Duration::from_millis(20);
-/// How long the key outlives a probe that cannot remove it. It is renewed once a minute.
-const LIFE_S: u32 = 600;
-/// How often that is.
-const RENEWAL: Duration = Duration::from_secs(60);
 /// How often the new owner of a slot is asked for what was written to the old one.
 const CHECKS: u32 = 10;
-/// How soon after the begin the count is told for the first time; then ever more slowly, up to [`TELL_LAST`].
-const TELL_FIRST: Duration = Duration::from_millis(100);
-/// How often the count is told in a long operation. What matters (a loss, the end of a pause) is told at once.
-const TELL_LAST: Duration = Duration::from_secs(1);
-/// A pause is told at once when it is so long, as the shortest handover is, and whenever it has doubled since.
-const TELL_PAUSE_MS: u64 = 20;
-
+/// How often what was written last is looked for at the end. Everybody is well then; the first to be asked may send on to another.
+const LAST_LOOKS: u32 = 2;
 /// What is to be probed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Wish {
@@ -64,7 +56,7 @@ pub(super) struct Wish {
 /// Probes as long as it is wished, and tells what it has counted. `tallies` holds what was counted before.
 pub(super) async fn run(
     mut wishes: watch::Receiver<Option<Arc<Wish>>>,
-    tallies: watch::Sender<Option<ProbeTally>>,
+    tallies: watch::Sender<Option<Told>>,
     clock: fn() -> Timestamp,
 ) {
     let mut work: Option<Work> = None;
@@ -80,7 +72,7 @@ pub(super) async fn run(
             }
         };
         let goes_on = work.take().filter(|work| work.wish.began == wish.began);
-        let mut now = goes_on.unwrap_or_else(|| Work::begin(wish.clone(), *tallies.borrow()));
+        let mut now = goes_on.unwrap_or_else(|| Work::begin(wish.clone(), tallies.borrow().as_ref(), clock));
         now.wish = wish;
         let rest = now.once().await;
         now.tell(&tallies);
@@ -97,44 +89,52 @@ struct Work {
     wish: Arc<Wish>,
     judge: Judge,
     links: BTreeMap<SocketAddr, Connection>,
+    clock: fn() -> Timestamp,
     /// Who is asked next.
     at: SocketAddr,
+    /// Who acknowledged last, as long as nothing says that its process or its role is another since: what is sent there stands
+    /// behind what was acknowledged.
+    steady: Option<SocketAddr>,
     tag: u32,
-    /// When the key's life was last renewed.
-    renewed: Option<Instant>,
+    /// In which replication stream the last acknowledgement was.
+    stream: Option<String>,
+    /// When the key's life was last renewed. By the clock, which goes on while a machine is suspended, as servers' clocks do.
+    renewed: Option<Timestamp>,
     /// How often servers had been flushed when they first took a write.
     flushes: BTreeMap<SocketAddr, u64>,
     /// Somebody has answered.
     ready: bool,
     /// The generation under which all that was acknowledged was there: a write was acknowledged, or nothing is left to look for.
     checked: Option<Generation>,
-    /// All that was counted before this work began was looked for, or there was nothing.
-    complete: bool,
     /// How many keys in a row were other shards'.
     strange: u32,
-    told: Option<(ProbeTally, Instant)>,
-    tell_after: Duration,
+    teller: Teller,
 }
 
 impl Work {
-    fn begin(wish: Arc<Wish>, before: Option<ProbeTally>) -> Self {
-        let before = before.filter(|tally| tally.began == wish.began).map_or_else(Proof::default, |tally| tally.proof);
+    fn begin(wish: Arc<Wish>, before: Option<&Told>, clock: fn() -> Timestamp) -> Self {
+        let before = before.filter(|told| told.tally.began == wish.began);
+        let key = before.map_or_else(|| Some(Key::default()), |told| told.key.clone());
+        let runs = key.as_ref().map(|key| key.runs.clone());
+        let (proof, cut_short) =
+            before.map_or_else(Default::default, |told| (told.tally.proof, told.tally.ended.is_none()));
+        let Key { tag, stream, renewed, .. } = key.unwrap_or_default();
         let at = wish.ours.first().copied().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-        let complete = before.acknowledged == 0;
         Self {
             wish,
-            judge: Judge::after(before),
+            judge: Judge::after(proof, runs, cut_short),
             links: BTreeMap::new(),
+            clock,
             at,
-            tag: 0,
-            renewed: None,
+            steady: None,
+            tag,
+            stream,
+            renewed,
             flushes: BTreeMap::new(),
             ready: false,
             checked: None,
-            complete,
             strange: 0,
-            told: None,
-            tell_after: TELL_FIRST,
+            teller: Teller::default(),
         }
     }
 
@@ -148,8 +148,16 @@ impl Work {
             Ok(link) => link.probe(&key, false).await,
             // Nothing was written.
             Err(error @ (CallError::Denied { .. } | CallError::Loading)) => Err(error),
-            Err(_) => return self.turn_away(),
+            Err(_) => {
+                self.steady.take_if(|steady| *steady == at);
+                return self.turn_away();
+            }
         };
+        let elsewhere = self.steady != Some(at);
+        // Held back for long is not gone: a process that ends closes its connections.
+        if !matches!(answer, Ok(ProbeAnswer::Number(_) | ProbeAnswer::Full) | Err(CallError::TimedOut { .. })) {
+            self.steady.take_if(|steady| *steady == at);
+        }
         match answer {
             Ok(ProbeAnswer::Number(number)) => {
                 self.acknowledged(at, number, Instant::now()).await;
@@ -170,7 +178,7 @@ impl Work {
             }
             Err(CallError::TimedOut { .. } | CallError::Unreachable { .. }) => {
                 self.links.remove(&at);
-                self.judge.unanswered();
+                self.judge.unanswered(elsewhere);
                 self.turn_away()
             }
             Err(_) => {
@@ -181,11 +189,19 @@ impl Work {
     }
 
     async fn acknowledged(&mut self, at: SocketAddr, number: u64, now: Instant) {
+        if !self.judge.is_unbroken() {
+            let stream = self.stream_of(at).await;
+            if stream.is_some() && stream == self.stream {
+                self.judge.goes_on();
+            }
+            self.stream = stream;
+        }
         let explained = self.judge.doubts(number) && self.explained(at).await;
         self.judge.acknowledged(number, explained, now);
+        self.steady = Some(at);
         (self.ready, self.checked) = (true, Some(self.wish.generation));
-        (self.complete, self.strange) = (true, 0);
-        if self.renewed.is_none_or(|renewed| renewed.elapsed() >= RENEWAL) {
+        self.strange = 0;
+        if key::is_due(self.renewed, (self.clock)()) {
             self.renew(at, LIFE_S).await;
         }
         if !self.flushes.contains_key(&at)
@@ -196,8 +212,18 @@ impl Work {
         }
     }
 
-    /// Whether a server can explain that the key is gone. One that does not say anything proves nothing.
+    /// Which replication stream a primary writes. It begins another one whenever it becomes one, by election or by being started
+    /// ([`INFO`](https://valkey.io/commands/info/), `master_replid`). A replica names that of its primary, which says nothing of itself.
+    async fn stream_of(&mut self, at: SocketAddr) -> Option<String> {
+        let said = self.link(at).await.ok()?.info().await.ok()?;
+        said.get("master_replid").filter(|_| said.get("role") == Some("master")).map(str::to_owned)
+    }
+
+    /// Whether it can be explained that the key is gone: by its age, or by the server. One that does not say anything proves nothing.
     async fn explained(&mut self, at: SocketAddr) -> bool {
+        if key::may_have_ended(self.renewed, (self.clock)()) {
+            return true;
+        }
         let before = self.flushes.get(&at).copied().unwrap_or_default();
         let Ok(link) = self.link(at).await else { return true };
         link.emptying().await.map_or(true, |now| now.evicts || now.flushes > before)
@@ -205,18 +231,11 @@ impl Work {
 
     /// The slot is another shard's: the key is looked for there once more, and another one is taken.
     async fn leave(&mut self, to: SocketAddr, asking: bool) -> Duration {
-        if self.judge.holds() {
-            let checked = self.check(to, asking).await;
-            self.judge.leave_key(checked);
-        } else {
-            self.judge.leave_key(true);
-        }
+        let checked = !self.judge.holds() || self.check(to, asking).await;
+        self.leave_key(checked);
         self.tag = self.tag.wrapping_add(1);
-        self.renewed = None;
         // Of no key is anything left to look for.
-        if self.complete {
-            self.checked = Some(self.wish.generation);
-        }
+        self.checked = Some(self.wish.generation);
         self.strange += 1;
         if self.strange < TRIED_AT_ONCE {
             return Duration::ZERO;
@@ -246,11 +265,16 @@ impl Work {
                 Ok(_) => tokio::time::sleep(AGAIN).await,
                 Err(_) => {
                     self.links.remove(&to);
-                    self.judge.unanswered();
+                    self.judge.unanswered(true);
                 }
             }
         }
         false
+    }
+
+    fn leave_key(&mut self, checked: bool) {
+        self.judge.leave_key(checked);
+        (self.stream, self.renewed) = (None, None);
     }
 
     /// The next server is asked next time.
@@ -264,7 +288,7 @@ impl Work {
     }
 
     fn key(&self) -> String {
-        key(self.tag, &self.wish.by)
+        justmanage_engine::probe::key(self.tag, &self.wish.by)
     }
 
     async fn link(&mut self, at: SocketAddr) -> Result<&mut Connection, CallError> {
@@ -280,43 +304,47 @@ impl Work {
         if let Ok(link) = self.link(at).await
             && link.let_probe_go(&key, life_s).await.is_ok()
         {
-            self.renewed = Some(Instant::now());
+            self.renewed = Some((self.clock)());
         }
     }
 
     /// Says what was counted, where that is worth saying.
-    fn tell(&mut self, tallies: &watch::Sender<Option<ProbeTally>>) {
+    fn tell(&mut self, tallies: &watch::Sender<Option<Told>>) {
         let now = Instant::now();
-        let proof = self.judge.proof(now);
-        let tally = ProbeTally { ended: None, ready: self.ready, ..self.tally(proof) };
-        let worth = self.told.as_ref().is_none_or(|(told, at)| {
-            let before = &told.proof;
-            told.ready != tally.ready
-                || told.checked != tally.checked
-                || (before.lost, before.unproven) != (proof.lost, proof.unproven)
-                || proof.longest_pause_ms >= before.longest_pause_ms * 2 + TELL_PAUSE_MS
-                || told.proof != proof && now.duration_since(*at) >= self.tell_after
-        });
-        if worth {
-            if self.told.is_some() {
-                self.tell_after = (self.tell_after * 2).min(TELL_LAST);
-            }
-            self.told = Some((tally, now));
-            tallies.send_replace(Some(tally));
+        let tally = ProbeTally { ready: self.ready, ..self.tally(self.judge.proof(now)) };
+        if self.teller.is_news(&tally, self.stream.as_deref(), now) {
+            let told = Told { tally, key: Some(self.known()) };
+            self.teller.note(told.clone(), now);
+            tallies.send_replace(Some(told));
         }
     }
 
-    /// Ends it: what was written last is looked for, and the key removed.
-    async fn end(mut self, tallies: &watch::Sender<Option<ProbeTally>>, now: Timestamp) {
-        if self.judge.holds() {
-            self.once().await;
-            self.renew(self.at, 0).await;
+    /// Ends it: what was written last is looked for, and the key removed. One that nobody could look at stays, for whoever goes on.
+    async fn end(mut self, tallies: &watch::Sender<Option<Told>>, now: Timestamp) {
+        for _ in 0..LAST_LOOKS {
+            if self.judge.holds() {
+                self.once().await;
+            }
+            if self.judge.is_unbroken() {
+                self.renew(self.at, 0).await;
+                self.leave_key(true);
+            }
         }
         let proof = self.judge.proof(Instant::now());
-        tallies.send_replace(Some(ProbeTally { ended: Some(now), ..self.tally(proof) }));
+        let tally = ProbeTally { ended: Some(now), ..self.tally(proof) };
+        tallies.send_replace(Some(Told { tally, key: Some(self.known()) }));
     }
 
     fn tally(&self, proof: Proof) -> ProbeTally {
         ProbeTally { began: self.wish.began, ended: None, ready: false, checked: self.checked, proof }
     }
+
+    /// What is known of the key, for whoever goes on with it.
+    fn known(&self) -> Key {
+        let (runs, stream) = (self.judge.runs().to_vec(), self.stream.clone());
+        Key { tag: self.tag, runs, stream, renewed: self.renewed }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,8 @@ struct State {
     intent: Intent,
     held: Option<Arc<Watched>>,
     failures: u32,
+    /// The last server that ended on its own was to blame for that: its program is not fit, perhaps.
+    to_blame: bool,
     stopping: bool,
 }
 
@@ -65,7 +67,7 @@ impl Drop for Stopping<'_> {
 impl Inner {
     /// Nothing held yet.
     pub(super) fn new(directory: Directory, launcher: Launcher, clock: Clock, intent: Intent) -> Arc<Self> {
-        let state = Mutex::new(State { intent, held: None, failures: 0, stopping: false });
+        let state = Mutex::new(State { intent, held: None, failures: 0, to_blame: false, stopping: false });
         let (process, confinement) = (watch::Sender::new(Process::Stopped), Mutex::default());
         Arc::new(Self { directory, launcher, clock, process, state, confinement })
     }
@@ -78,6 +80,20 @@ impl Inner {
     /// How it is now.
     pub(super) fn state(&self) -> Process {
         self.process.borrow().clone()
+    }
+
+    /// Whether the program is to blame for the last end, and has not shown since that it is fit.
+    pub(super) fn is_unfit(&self) -> bool {
+        let to_blame = self.lock().to_blame;
+        let process = self.process.borrow();
+        to_blame
+            && match &*process {
+                Process::Down { .. } => true,
+                Process::Running { since, .. } => {
+                    Duration::try_from(self.now().duration_since(*since)).is_ok_and(|lived| lived < HEALTHY)
+                }
+                Process::Stopped => false,
+            }
     }
 
     /// How it is, now and from now on.
@@ -144,7 +160,7 @@ impl Inner {
             None => with_log("the server was about to be started when the agent ended", &self.directory),
         };
         // Nothing is known about how often: the first try is free.
-        Process::Down { since: now, failures: 0, retry_at: now, why, unfit: false }
+        Process::Down { since: now, failures: 0, retry_at: now, why }
     }
 
     /// Starts the server, unless it runs.
@@ -224,7 +240,7 @@ impl Inner {
     pub(super) fn begin_stop(&self) -> (Option<Arc<Watched>>, Stopping<'_>) {
         let mut state = self.lock();
         state.intent = Intent::Stop;
-        state.stopping = true;
+        (state.stopping, state.to_blame) = (true, false);
         let process = state.held.as_ref().map(|held| held.identity().clone());
         if let Err(error) = self.note(Intent::Stop, process, self.started()) {
             // A full disk must not keep a server from being stopped. What is lost is only what the next agent would say.
@@ -273,13 +289,14 @@ impl Inner {
         }
     }
 
-    fn down(&self, state: &mut State, lived: Duration, why: String, unfit: bool) {
+    fn down(&self, state: &mut State, lived: Duration, why: String, to_blame: bool) {
+        state.to_blame = to_blame;
         let since = self.now();
         let (failures, rest) = after_end(state.failures, lived);
         state.failures = failures;
         warn!(failures, rest_ms = rest.as_millis(), why, "the server is down");
         let retry_at = since.checked_add(rest).unwrap_or(since);
-        self.process.send_replace(Process::Down { since, failures, retry_at, why, unfit });
+        self.process.send_replace(Process::Down { since, failures, retry_at, why });
     }
 }
 

@@ -43,8 +43,6 @@ pub enum Process {
         retry_at: Timestamp,
         /// How it ended, and the end of its log (at most 2 KiB).
         why: String,
-        /// Its program is to blame: it could not be started, or ended within a minute, and nobody had sent it a signal.
-        unfit: bool,
     },
 }
 
@@ -115,6 +113,12 @@ impl Supervisor {
     /// How it is now.
     pub fn state(&self) -> Process {
         self.inner.state()
+    }
+
+    /// Whether its program is not fit, as far as that has shown: it could not be started, or ended within a minute by its own doing, not
+    /// by a signal from outside, and what was started of it since has not lived so long either.
+    pub fn is_unfit(&self) -> bool {
+        self.inner.is_unfit()
     }
 
     /// How it is, now and from now on. The end of the process is seen at once.

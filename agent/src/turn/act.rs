@@ -1,5 +1,8 @@
 //! The agent's hands: each step looks whether it is so already, does it, and is safe to do twice.
 
+mod emptying;
+mod stop;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,9 +12,7 @@ use justmanage_engine::{
     BUS_FILE, CallError, Connection, Login, NodeConfig, NodeFiles, RenderError, config, mend_bus_file,
 };
 use justmanage_identity::seal::SealError;
-use justmanage_model::{
-    AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Phase, Record, Release, SlotSet, Step,
-};
+use justmanage_model::{AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Record, Release, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 use tracing::warn;
@@ -68,6 +69,9 @@ pub(super) enum StepError {
     /// The server does not know the other one yet.
     #[error("the server does not know the server of node {0} yet")]
     NotIntroduced(NodeId),
+    /// The server was to be stopped as a replica.
+    #[error("the server has become the primary of its shard, and hands over before it is stopped")]
+    NotNow,
 }
 
 impl Turn {
@@ -129,8 +133,9 @@ impl Turn {
         }
         let program = self.program(record);
         self.tools.directory.make(&self.tools.directory.data())?;
-        if empty {
-            self.empty()?;
+        // Half of it is no data, whatever the server is started on now.
+        if empty || emptying::is_open(&self.tools.directory) {
+            emptying::empty(&self.tools.directory)?;
         }
         self.provide_certificate(record)?;
         let directory = &self.tools.directory;
@@ -168,19 +173,6 @@ impl Turn {
         let Some(mended) = mend_bus_file(&text) else { return Ok(()) };
         warn!("{BUS_FILE} has a replica in another shard than its primary; put right");
         directory.write_bytes(&path, mended.as_bytes())
-    }
-
-    async fn stop(&mut self, record: &Record) -> Result<(), StepError> {
-        if record.phase != Phase::Leaving {
-            self.check_program(record).await?;
-        }
-        let Ok(mut connection) = self.server(record).await else {
-            return Ok(self.tools.supervisor.stop(STOP_LIMIT).await?);
-        };
-        connection.set_limit(STOP_LIMIT);
-        // Asked politely it says why it cannot save; the signal that follows only makes sure.
-        let asked = async { connection.shutdown().await.map_err(StepError::from) };
-        self.tools.supervisor.stop_asking(asked, STOP_LIMIT).await
     }
 
     async fn assign(&mut self, record: &Record, slots: &SlotSet) -> Result<(), StepError> {

@@ -115,6 +115,7 @@ impl Turn {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
+            RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
             RecordChange::PutBack(node, halt) => next.put_back(*node, halt),
             RecordChange::ForgetPrevious => next.forget_previous(),
             RecordChange::Replace { lost, by } => next.replace(*lost, *by),

@@ -99,7 +99,7 @@ impl Turn {
     /// Writes down that a primary whose data are gone is started: as a replica if another one is the primary, and otherwise empty.
     pub(super) fn chronicle_empty(&mut self, record: &Record) {
         let who = Who::Agent(self.tools.info.claim.node);
-        let why = "its data are not on disk: it gets them from another node of its shard, if one has them";
+        let why = "its data are not on disk, or in a snapshot alone: it gets them from another node of its shard, if one has them";
         self.write(record, who, Event::StartedEmpty, why, false);
     }
 

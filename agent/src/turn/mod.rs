@@ -45,7 +45,7 @@ use crate::moving::{self, Moving, Reception};
 use crate::peers::{Gathered, Gatherer, Peers};
 use crate::proof::Proving;
 use crate::secrets::Secrets;
-use crate::server::{Process, ServerAccess, Supervisor};
+use crate::server::{ServerAccess, Supervisor};
 use crate::status::{ClusterStatus, NodeStatus, Publisher};
 use chronicle::Chronicle;
 use memory::Memory;
@@ -239,7 +239,7 @@ impl Turn {
             severed: self.memory.severed,
             at: self.at(),
             program: self.ran(),
-            unfit: matches!(self.tools.supervisor.state(), Process::Down { unfit: true, .. }),
+            unfit: self.tools.supervisor.is_unfit(),
             trouble: self.trouble.said(),
             limits,
             probe: self.proof.tally(),

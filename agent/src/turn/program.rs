@@ -67,22 +67,6 @@ impl Turn {
         }
     }
 
-    /// Removes the server's data, all but who it is on the bus. What the server left half-written counts as data.
-    pub(super) fn empty(&mut self) -> std::io::Result<()> {
-        let data = self.tools.directory.data();
-        for entry in std::fs::read_dir(&data)? {
-            let entry = entry?;
-            if entry.file_name() == justmanage_engine::BUS_FILE {
-                continue;
-            }
-            match entry.file_type()?.is_dir() {
-                true => std::fs::remove_dir_all(entry.path())?,
-                false => std::fs::remove_file(entry.path())?,
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the file of users for a release, and returns the hashes of our own passwords.
     pub(super) fn write_users(&self, record: &Record, release: &Release) -> Result<OwnUsers, StepError> {
         let cluster = self.tools.secrets.of(record)?;

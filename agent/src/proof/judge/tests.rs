@@ -9,8 +9,12 @@ enum Told {
     Ack(u64),
     /// The same, and the server can explain why the key is gone.
     Explained(u64),
-    /// No answer.
+    /// No answer by whoever acknowledged last.
     Silence,
+    /// No answer by anybody else.
+    Elsewhere,
+    /// The server says that it has been the primary ever since it acknowledged last.
+    GoesOn,
     /// Not here, or nobody there.
     Away,
     /// Memory is full.
@@ -21,7 +25,7 @@ enum Told {
     Leave(bool),
 }
 
-use Told::{Ack, Away, Explained, Full, Leave, Silence, Wait};
+use Told::{Ack, Away, Elsewhere, Explained, Full, GoesOn, Leave, Silence, Wait};
 
 /// (acknowledged, lost, unproven, not measured, longest pause)
 type Counts = (u64, u64, u64, u64, u64);
@@ -37,7 +41,9 @@ fn told(story: &[Told]) -> Counts {
                 assert!(!explained || judge.doubts(*number), "nobody would have asked the server");
                 judge.acknowledged(*number, explained, now);
             }
-            Silence => judge.unanswered(),
+            Silence => judge.unanswered(false),
+            Elsewhere => judge.unanswered(true),
+            GoesOn => judge.goes_on(),
             Away => judge.turned_away(),
             Full => judge.refused(),
             Wait(millis) => now += Duration::from_millis(*millis),
@@ -50,7 +56,7 @@ fn told(story: &[Told]) -> Counts {
 
 #[test]
 fn every_story_has_its_judgement() {
-    let stories: [(&str, &[Told], Counts); 17] = [
+    let stories: [(&str, &[Told], Counts); 24] = [
         ("it rises", &[Ack(1), Ack(2), Ack(3)], (3, 0, 0, 0, 1)),
         ("a key of an earlier time", &[Ack(41), Ack(42)], (2, 0, 0, 0, 1)),
         ("through a handover", &[Ack(1), Ack(2), Away, Wait(50), Ack(3)], (3, 0, 0, 0, 51)),
@@ -60,6 +66,17 @@ fn every_story_has_its_judgement() {
         ("three are lost", &[Ack(1), Ack(2), Ack(3), Ack(4), Away, Ack(2), Ack(3)], (6, 3, 0, 0, 1)),
         ("what was not acknowledged is not lost", &[Ack(1), Silence, Ack(3), Away, Ack(2)], (3, 1, 0, 0, 1)),
         ("what came through hides nothing", &[Ack(1), Ack(2), Silence, Away, Ack(2)], (3, 1, 0, 0, 1)),
+        ("done elsewhere, behind all that was acknowledged", &[Ack(1), Ack(2), Elsewhere, Ack(4)], (3, 0, 0, 0, 1)),
+        ("one here, one there", &[Ack(1), Silence, Elsewhere, Ack(4)], (2, 0, 0, 0, 1)),
+        ("not done elsewhere, or in a lost one's place", &[Ack(1), Ack(2), Elsewhere, Ack(3)], (3, 0, 1, 0, 1)),
+        (
+            "what was done elsewhere hides two, or none",
+            &[Ack(1), Ack(2), Ack(3), Ack(4), Away, Elsewhere, Elsewhere, Ack(5)],
+            (5, 0, 2, 0, 1),
+        ),
+        ("two are lost, and perhaps one more", &[Ack(1), Ack(2), Ack(3), Elsewhere, Ack(2)], (4, 2, 1, 0, 1)),
+        ("the primary was there all the while", &[Ack(1), Ack(2), Elsewhere, GoesOn, Ack(3)], (3, 0, 0, 0, 1)),
+        ("the same, and it was flushed", &[Ack(7), Ack(8), Away, GoesOn, Ack(1)], (3, 0, 1, 0, 1)),
         ("flushed under a primary that goes on", &[Ack(1), Ack(2), Ack(1), Ack(2)], (4, 0, 1, 0, 1)),
         ("flushed beside a handover", &[Ack(7), Ack(8), Away, Explained(1)], (3, 0, 1, 0, 1)),
         ("the same, one unanswered", &[Ack(7), Ack(8), Silence, Explained(2)], (3, 0, 1, 0, 1)),
@@ -77,9 +94,42 @@ fn every_story_has_its_judgement() {
 #[test]
 fn it_goes_on_from_what_was_counted() {
     let before = Proof { acknowledged: 10, lost: 1, unproven: 2, not_measured: 3, longest_pause_ms: 40 };
-    let mut judge = Judge::after(before);
+    let runs = || Some(vec![(1, 4), (6, 8)]);
+    for (what, runs, cut_short, same, number, lost, unproven) in [
+        ("all is there", runs(), false, false, 9, 1, 2),
+        ("some of it is lost", runs(), false, false, 4, 1 + 4, 2),
+        ("there may have been more", runs(), true, false, 9, 1, 2 + 1),
+        ("some is lost, and there may have been more", runs(), true, false, 8, 1 + 1, 2 + 1),
+        ("there may have been more, and the primary is the same", runs(), true, true, 9, 1, 2),
+        ("the primary is the same, and the key is not", runs(), true, true, 1, 1, 2 + 1),
+        ("nothing is left of a key", Some(Vec::new()), true, false, 1, 1, 2),
+        ("nobody knows the key", None, false, false, 700, 1, 9),
+        ("nobody knows the key, and it is gone", None, true, false, 1, 1, 9),
+    ] {
+        let mut judge = Judge::after(before, runs, cut_short);
+        if same {
+            judge.goes_on();
+        }
+        judge.acknowledged(number, false, Instant::now());
+        let expected = Proof { acknowledged: 11, lost, unproven, ..before };
+        assert_eq!(judge.proof(Instant::now()), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_may_be_missing_is_counted_once() {
+    let before = Proof { acknowledged: 10, ..Proof::default() };
+    let mut judge = Judge::after(before, Some(vec![(1, 10)]), true);
+    for number in 11..13 {
+        judge.acknowledged(number, false, Instant::now());
+        judge.turned_away();
+    }
+    assert_eq!(judge.proof(Instant::now()).unproven, 1);
+    assert_eq!(judge.runs(), [(1, 12)]);
+    let mut judge = Judge::after(before, Some(vec![(1, 10)]), true);
+    judge.leave_key(false);
     judge.acknowledged(1, false, Instant::now());
-    assert_eq!(judge.proof(Instant::now()), Proof { acknowledged: 11, ..before });
+    assert_eq!(judge.proof(Instant::now()).unproven, 1);
 }
 
 #[test]
