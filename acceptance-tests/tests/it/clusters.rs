@@ -1,12 +1,15 @@
 //! Clusters of several nodes: what Terraform sees of them, event by event (the table "What Terraform sees").
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use acceptance_tests::{DEADLINE, Workspace, processes, wait_for, wait_until};
+use acceptance_tests::load::Load;
+use acceptance_tests::{DEADLINE, Login, Workspace, processes, wait_for, wait_until};
 use redis::TypedCommands;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::scale::{assert_kept, endpoints, fill};
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
 
 /// Three shards with a replica each, and a user; and who is who in an output.
@@ -66,7 +69,7 @@ fn set(workspace: &Workspace, key: &str, value: &str) -> bool {
     let login = login(workspace);
     let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
     endpoints.iter().any(|endpoint| {
-        let login = acceptance_tests::Login { endpoint: text(endpoint), ..login.clone() };
+        let login = Login { endpoint: text(endpoint), ..login.clone() };
         login.connect().and_then(|mut client| client.set(key, value)).is_ok()
     })
 }
@@ -75,9 +78,20 @@ fn get(workspace: &Workspace, key: &str) -> Option<String> {
     let login = login(workspace);
     let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
     endpoints.iter().find_map(|endpoint| {
-        let login = acceptance_tests::Login { endpoint: text(endpoint), ..login.clone() };
+        let login = Login { endpoint: text(endpoint), ..login.clone() };
         login.connect().ok()?.get(key).ok()
     })?
+}
+
+/// How many members each server knows, those included that it has not heard from for long.
+fn known(workspace: &Workspace) -> Vec<usize> {
+    let login = login(workspace);
+    let knows = |endpoint: &String| {
+        let mut server = Login { endpoint: endpoint.clone(), ..login.clone() }.connect().expect("a server");
+        let nodes: String = redis::cmd("CLUSTER").arg("NODES").query(&mut server).expect("its view");
+        nodes.lines().count()
+    };
+    endpoints(workspace).iter().map(knows).collect()
 }
 
 #[test]
@@ -144,24 +158,29 @@ fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it() {
         let mut workspace = applied(3, 1);
         // Whoever notices the loss says so: agents that cannot be reached any more.
         workspace.allow_alarm("");
-        for key in ["app:a", "app:b", "app:c", "app:d"] {
-            assert!(set(&workspace, key, key), "{key}");
-        }
-        lose(&node_of(&workspace, 0, role));
+        fill(&workspace);
+        let node = node_of(&workspace, 0, role);
+        let clients = Load::begin(&login(&workspace), &endpoints(&workspace), "app:", 12);
+        lose(&node);
+        let gone = (role == "primary").then(Instant::now);
         wait_until("its shard takes writes", DEADLINE, || {
             ["app:x", "app:y", "app:z"].iter().all(|key| set(&workspace, key, "1"))
         });
         let run = workspace.plan().ok();
-        assert!(run.warnings().any(|warning| warning.summary == "Will replace 1 node"), "{run}");
+        assert!(run.warnings().any(|warning| warning.summary == "1 of 6 nodes lost, will be replaced"), "{run}");
         let plan = workspace.planned();
         assert_eq!(plan.actions(CLUSTER), ["update"], "the {role} is lost");
         assert_eq!(plan.after(CLUSTER)["converged"], true);
         workspace.apply().ok();
         assert_eq!(workspace.nodes().len(), 6);
         assert_eq!(nodes(&workspace).iter().filter(|node| node["role"] == "replica").count(), 3);
-        for key in ["app:a", "app:b", "app:c", "app:d"] {
-            assert_eq!(get(&workspace, key).as_deref(), Some(key), "after the loss of a {role}");
-        }
+        let (seen, case) = (clients.end(), format!("after the loss of a {role}"));
+        eprintln!("{case}: {seen:?}");
+        assert_eq!(seen.errors, Vec::<String>::new(), "{case}");
+        seen.lost_only_with(gone, &case);
+        assert_kept(&workspace, &case);
+        let members = known(&workspace);
+        assert_eq!(members, vec![6; 6], "{case}: every server knows six and no more");
         workspace.assert_no_changes();
         workspace.destroy().ok();
         workspace.assert_nothing_left();

@@ -1,9 +1,10 @@
 //! Spares: a node is lost with Terraform switched off, a spare takes its place, and the next apply makes another spare.
 
+use acceptance_tests::load::Load;
 use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
-use redis::TypedCommands;
 use rustix::process::Signal;
 
+use crate::scale::{assert_kept, endpoints, fill};
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
 
 /// Three shards with a replica each, and a spare that takes a place as soon as it may.
@@ -23,15 +24,6 @@ fn nodes(workspace: &Workspace) -> Vec<serde_json::Value> {
     data["nodes"].as_array().cloned().expect("a list of nodes")
 }
 
-fn set(workspace: &Workspace, key: &str) -> bool {
-    let login = login(workspace);
-    let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
-    endpoints.iter().any(|endpoint| {
-        let login = acceptance_tests::Login { endpoint: text(endpoint), ..login.clone() };
-        login.connect().and_then(|mut client| client.set(key, key)).is_ok()
-    })
-}
-
 #[test]
 fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
     let mut workspace = applied();
@@ -46,6 +38,8 @@ fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
     let replica =
         before.iter().find(|node| node["role"] == "replica").map(|node| text(&node["id"])).expect("a replica");
     let lost = workspace.nodes().into_iter().find(|path| path.ends_with(&replica)).expect("its directory");
+    fill(&workspace);
+    let clients = Load::begin(&login(&workspace), &endpoints(&workspace), "app:", 12);
     let running = processes::inside(&lost);
     running.iter().for_each(|process| processes::signal(process.pid, Signal::KILL));
     wait_until("its processes are gone", DEADLINE, || running.iter().all(|process| !processes::is_alive(process.pid)));
@@ -63,7 +57,6 @@ fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
         now.iter().any(|node| node["id"] == spare.as_str() && node["role"] == "replica" && node["state"] == "running")
     });
     assert!(nodes(&workspace).iter().all(|node| node["id"] != replica.as_str()));
-    assert!(["app:a", "app:b", "app:c", "app:d"].iter().all(|key| set(&workspace, key)), "every shard takes writes");
 
     let plan = workspace.plan().ok();
     let says = "1 of 1 spare used; 1 lost machine is removed, 1 spare is made.";
@@ -71,6 +64,9 @@ fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
     assert_eq!(workspace.planned().actions(CLUSTER), ["update"]);
     workspace.apply().ok();
     assert!(!lost.exists(), "the lost machine is removed");
+    let seen = clients.end();
+    assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{seen:?}");
+    assert_kept(&workspace, "with the spare in the place of the lost replica");
     let now = nodes(&workspace);
     assert_eq!(now.iter().filter(|node| node["role"] == "spare").count(), 1, "{now:#?}");
     assert_eq!((now.len(), workspace.nodes().len()), (7, 7));

@@ -1,5 +1,7 @@
 //! Spares: one takes the place of a node that is lost for good, with nobody's help, and who comes back afterwards does not serve.
 
+use std::time::Instant;
+
 use justmanage_model::{Interval, NodeId, Record};
 
 use crate::cluster::{Cluster, primary, server};
@@ -8,7 +10,7 @@ use crate::node::kill;
 use crate::operator::Said;
 use crate::servers::redis;
 use crate::wait::until;
-use crate::writer::Writer;
+use crate::writer::{Writer, around};
 
 /// As short as it may be.
 fn soon(record: &mut Record) {
@@ -43,13 +45,15 @@ async fn a_spare_takes_the_place_of_a_primary_that_is_lost_and_who_comes_back_do
     let place = said.record().members[&lost].seat;
     assert_eq!(cluster.nodes[6].servers(), Vec::<u32>::new(), "a spare runs no server");
     let (position, asked) = (cluster.position(lost), 4);
-    let writer = Writer::begin(&cluster, 1).await;
+    let (writer, beside) = (Writer::begin(&cluster, 0).await, Writer::begin(&cluster, 1).await);
     lose(&cluster, position);
+    let gone = Instant::now();
     let said = mended(&cluster, asked, lost, spare).await;
     assert_eq!(said.record().members[&spare].seat, place);
     let heir = primary(&said, 0).expect("a primary");
     assert!(heir != lost && is_replica(&said, spare), "the other one serves, and the spare copies it");
     writer.goes_on(20).await;
+    beside.goes_on(20).await;
 
     // It was only switched off: its directory is as it was, and its agent thinks that it has its place.
     let mut cluster = cluster;
@@ -60,8 +64,8 @@ async fn a_spare_takes_the_place_of_a_primary_that_is_lost_and_who_comes_back_do
     let said = cluster.operator(asked).converged().await;
     assert_eq!((primary(&said, 0), said.record().members.contains_key(&lost)), (Some(heir), false));
     assert!(cluster.nodes[position].servers().is_empty(), "and it stays down");
-    let (report, held) = writer.end().await;
-    assert!(held >= report.acknowledged, "{held} of {}: {report:?}", report.acknowledged);
+    writer.end().await.lost_only_in(&[around(gone)]);
+    beside.end().await.lost_nothing();
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A client that writes to one shard all the time, follows it wherever it goes, and knows what was acknowledged.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,17 +18,19 @@ const ANSWER: Duration = Duration::from_millis(500);
 pub(crate) struct Writer {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
-    work: JoinHandle<Report>,
+    work: JoinHandle<Written>,
     endpoints: Vec<String>,
     ca: Vec<u8>,
     key: String,
 }
 
 /// What it saw.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// The last number that was acknowledged.
-    pub(crate) acknowledged: u64,
+    /// How many writes were acknowledged.
+    pub(crate) acknowledged: usize,
+    /// When each of those was acknowledged that the shard does not hold any more.
+    pub(crate) lost: Vec<Instant>,
     /// The longest time between two acknowledgements.
     pub(crate) gap: Duration,
     /// When that time ended.
@@ -36,8 +39,40 @@ pub(crate) struct Report {
     pub(crate) servers: u32,
 }
 
+impl Report {
+    /// That everything that was acknowledged is there.
+    pub(crate) fn lost_nothing(&self) {
+        assert!(self.lost.is_empty(), "lost {} of {}", self.lost.len(), self.acknowledged);
+    }
+
+    /// That nothing is missing but what was acknowledged in one of these spans.
+    pub(crate) fn lost_only_in(&self, spans: &[Range<Instant>]) {
+        let beyond = |at: &&Instant| !spans.iter().any(|span| span.contains(*at));
+        let beyond = self.lost.iter().filter(beyond).count();
+        eprintln!("lost {} of {}", self.lost.len(), self.acknowledged);
+        assert_eq!(beyond, 0, "of {} lost writes so many were acknowledged outside of {spans:?}", self.lost.len());
+    }
+}
+
+/// The time around the end of a server, which was over at this moment, of which writes may be lost: what it has acknowledged and not yet
+/// sent to its replicas, or to its file, on a busy machine.
+pub(crate) fn around(end: Instant) -> Range<Instant> {
+    end - Duration::from_secs(1)..end + Duration::from_millis(50)
+}
+
+/// What the work comes to.
+#[derive(Default)]
+struct Written {
+    /// When each write was acknowledged.
+    acknowledged: Vec<Instant>,
+    gap: Duration,
+    resumed: Option<Instant>,
+    servers: u32,
+}
+
 impl Writer {
-    /// Writes rising numbers to a key of the shard that these nodes serve.
+    /// Sets one bit after the other of a key of the shard that these nodes serve: each write shows for itself, and is not made up for by
+    /// the next.
     pub(crate) async fn begin(cluster: &Cluster, shard: u16) -> Self {
         let (endpoints, ca) = (cluster.endpoints(shard), cluster.authority());
         let key = key_of(&endpoints, &ca).await;
@@ -63,23 +98,26 @@ impl Writer {
         }
     }
 
-    /// Stops writing; what it saw, and the number that the shard holds now.
-    pub(crate) async fn end(self) -> (Report, u64) {
+    /// Stops writing, and looks what the shard holds now.
+    pub(crate) async fn end(self) -> Report {
         let ca = self.ca.clone();
         self.end_trusting(&ca).await
     }
 
     /// The same where the servers' authority is another one by now.
-    pub(crate) async fn end_trusting(self, ca: &[u8]) -> (Report, u64) {
+    pub(crate) async fn end_trusting(self, ca: &[u8]) -> Report {
         self.stop.store(true, Ordering::SeqCst);
-        let report = self.work.await.expect("the writer");
+        let Written { acknowledged, gap, resumed, servers } = self.work.await.expect("the writer");
         let begun = Instant::now();
         loop {
             for endpoint in &self.endpoints {
                 if let Ok(mut connection) = open(endpoint, ca).await
-                    && let Ok(number) = redis::cmd("GET").arg(&self.key).query_async::<u64>(&mut connection).await
+                    && let Ok(held) = redis::cmd("GET").arg(&self.key).query_async::<Vec<u8>>(&mut connection).await
                 {
-                    return (report, number);
+                    let is_set = |bit: usize| held.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0);
+                    let missing = acknowledged.iter().enumerate().filter(|(bit, _)| !is_set(*bit));
+                    let lost = missing.map(|(_, at)| *at).collect();
+                    return Report { acknowledged: acknowledged.len(), lost, gap, resumed, servers };
                 }
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "nobody serves the key");
@@ -106,7 +144,7 @@ pub(crate) async fn key_of(endpoints: &[String], ca: &[u8]) -> String {
             let Ok(mut connection) = open(endpoint, ca).await else { continue };
             for number in 0..100 {
                 let key = format!("counter-{number}");
-                if redis::cmd("SET").arg(&key).arg(0).query_async::<()>(&mut connection).await.is_ok() {
+                if redis::cmd("SET").arg(&key).arg("").query_async::<()>(&mut connection).await.is_ok() {
                     return key;
                 }
             }
@@ -121,10 +159,10 @@ async fn write(
     key: String,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
-) -> Report {
-    let mut report = Report::default();
+) -> Written {
+    let mut written = Written::default();
     let (mut last, mut by) = (Instant::now(), None);
-    let (mut next, mut connection, mut at) = (1_u64, None, 0);
+    let (mut connection, mut at) = (None, 0);
     while !stop.load(Ordering::SeqCst) {
         let endpoint = &endpoints[at % endpoints.len()];
         let mut open_now = match connection.take() {
@@ -138,17 +176,18 @@ async fn write(
                 }
             },
         };
-        match redis::cmd("SET").arg(&key).arg(next).query_async::<()>(&mut open_now).await {
-            Ok(()) => {
-                if last.elapsed() > report.gap {
-                    (report.gap, report.resumed) = (last.elapsed(), Some(Instant::now()));
+        let bit = written.acknowledged.len();
+        match redis::cmd("SETBIT").arg(&key).arg(bit).arg(1).query_async::<u8>(&mut open_now).await {
+            Ok(_) => {
+                if last.elapsed() > written.gap {
+                    (written.gap, written.resumed) = (last.elapsed(), Some(Instant::now()));
                 }
                 if by != Some(at % endpoints.len()) {
-                    (report.servers, by) = (report.servers + 1, Some(at % endpoints.len()));
+                    (written.servers, by) = (written.servers + 1, Some(at % endpoints.len()));
                 }
                 last = Instant::now();
-                (report.acknowledged, next) = (next, next + 1);
-                acknowledged.store(report.acknowledged, Ordering::SeqCst);
+                written.acknowledged.push(last);
+                acknowledged.fetch_add(1, Ordering::SeqCst);
                 connection = Some(open_now);
             }
             Err(_) => {
@@ -157,5 +196,5 @@ async fn write(
             }
         }
     }
-    report
+    written
 }
