@@ -14,6 +14,7 @@ mod interrupts;
 mod kills;
 mod library;
 mod life;
+mod memory;
 mod module;
 mod policies;
 mod refusals;

@@ -26,7 +26,7 @@ pub(crate) fn endpoints(workspace: &Workspace) -> Vec<String> {
 }
 
 /// A client that finds its way through the cluster.
-fn client(workspace: &Workspace) -> ClusterConnection {
+pub(crate) fn client(workspace: &Workspace) -> ClusterConnection {
     let login = login(workspace);
     let urls = endpoints(workspace).into_iter().map(|endpoint| Login { endpoint, ..login.clone() }.url());
     let trusted = TlsCertificates { client_tls: None, root_cert: Some(login.ca.clone().into_bytes()) };

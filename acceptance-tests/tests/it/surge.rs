@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use acceptance_tests::load::Load;
-use acceptance_tests::servers;
+use acceptance_tests::servers::{self, Server};
 use acceptance_tests::steps::{Point, Steps, Victim};
 use acceptance_tests::{DEADLINE, Login, Workspace, wait_until};
 use redis::Connection;
@@ -23,10 +23,10 @@ const CLIENTS: usize = 6;
 const PACE: Duration = Duration::from_millis(20);
 
 /// Asks for this version, with temporary replicas. The user may ask servers how they replicate.
-fn write(workspace: &Workspace, version: &str, (shards, replicas): (u16, u16)) {
+fn write(workspace: &Workspace, (engine, version): (&str, &str), (shards, replicas): (u16, u16)) {
     let more = format!("  shards = {shards}\n  replicas_per_shard = {replicas}\n  surge = true");
     let user = user("~app:* +@all -@dangerous +cluster +info", 1);
-    workspace.write("main.tf", &(cluster("redis", version, &more) + &user));
+    workspace.write("main.tf", &(cluster(engine, version, &more) + &user));
 }
 
 /// Somebody who looks at the servers all the time.
@@ -113,13 +113,13 @@ fn look(login: &Login, shard: &[String], clients: &mut Clients, looks: &mut Look
 fn three_shards_keep_a_replica_beside_the_node_that_is_restarted() {
     let (old, new) = (servers::of_line("redis", "8.0"), servers::patch_of_line("redis", "8.0"));
     let workspace = prepared(&[directory(&old), directory(&new)], ("redis", &old.version), (3, 1));
-    write(&workspace, &old.version, (3, 1));
+    write(&workspace, ("redis", &old.version), (3, 1));
     workspace.apply().ok();
     fill(&workspace);
     let before: BTreeSet<_> = workspace.nodes().into_iter().collect();
     let clients = Load::begin(&login(&workspace), &endpoints(&workspace), "app:", CLIENTS);
     let watcher = Watcher::begin(&login(&workspace), endpoints(&workspace));
-    write(&workspace, &new.version, (3, 1));
+    write(&workspace, ("redis", &new.version), (3, 1));
     let plan = workspace.plan().ok();
     let told = plan.warnings().find(|warning| warning.summary == "Rolling upgrade");
     assert!(told.is_some_and(|warning| warning.detail.contains("3 temporary replicas are made")), "{plan}");
@@ -140,17 +140,15 @@ fn three_shards_keep_a_replica_beside_the_node_that_is_restarted() {
     workspace.assert_nothing_left();
 }
 
-#[test]
-fn a_primary_without_replicas_hands_over_and_gets_its_shard_back() {
-    let (old, new) = (servers::of_line("redis", "8.0"), servers::patch_of_line("redis", "8.0"));
-    let workspace = prepared(&[directory(&old), directory(&new)], ("redis", &old.version), (1, 0));
+fn a_primary_hands_over_and_gets_its_shard_back(engine: &str, [old, new]: [&Server; 2]) {
+    let workspace = prepared(&[directory(old), directory(new)], (engine, &old.version), (1, 0));
     workspace.apply().ok();
     fill(&workspace);
     let node = workspace.nodes();
     // Up, and down again, for which the node is emptied.
     for (version, says) in [(&new.version, "Rolling upgrade"), (&old.version, "Rolling downgrade")] {
         let clients = Load::begin(&login(&workspace), &endpoints(&workspace), "app:", CLIENTS);
-        write(&workspace, version, (1, 0));
+        write(&workspace, (engine, version), (1, 0));
         let plan = workspace.plan().ok();
         let told = plan.warnings().find(|warning| warning.summary == says);
         assert!(told.is_some_and(|warning| warning.detail.contains("2 restarts, 2 handovers")), "{plan}");
@@ -164,11 +162,23 @@ fn a_primary_without_replicas_hands_over_and_gets_its_shard_back() {
         assert_eq!(steps.collect::<Vec<_>>(), ["restart", "handover", "restart", "handover"], "{report}");
         assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), *version);
         assert_kept(&workspace, says);
-        assert_is(&workspace, "redis", (1, 0), says);
+        assert_is(&workspace, engine, (1, 0), says);
         assert_eq!(workspace.nodes(), node, "{says}");
     }
     workspace.destroy().ok();
     workspace.assert_nothing_left();
+}
+
+#[test]
+fn a_primary_without_replicas_hands_over_and_gets_its_shard_back_redis() {
+    let servers = [servers::of_line("redis", "8.0"), servers::patch_of_line("redis", "8.0")];
+    a_primary_hands_over_and_gets_its_shard_back("redis", servers.each_ref());
+}
+
+#[test]
+fn a_primary_without_replicas_hands_over_and_gets_its_shard_back_valkey() {
+    let servers = ["8.1", "9.1"].map(|line| servers::of_line("valkey", line));
+    a_primary_hands_over_and_gets_its_shard_back("valkey", servers.each_ref());
 }
 
 #[test]
@@ -177,7 +187,7 @@ fn a_provider_that_is_killed_with_temporary_replicas_is_followed_by_one_that_fin
     let mut workspace = prepared(&[directory(&old), directory(&new)], ("redis", &old.version), (3, 1));
     workspace.allow_alarm("");
     let steps = Steps::of(&mut workspace);
-    write(&workspace, &old.version, (3, 1));
+    write(&workspace, ("redis", &old.version), (3, 1));
     workspace.apply().ok();
     fill(&workspace);
     for (version, step, time) in [
@@ -186,7 +196,7 @@ fn a_provider_that_is_killed_with_temporary_replicas_is_followed_by_one_that_fin
         (&new.version, "platform.remove: asked", 1),
     ] {
         let case = format!("to {version}, killed at {step} ({time})");
-        write(&workspace, version, (3, 1));
+        write(&workspace, ("redis", version), (3, 1));
         steps.kill(Victim::Itself, &Point { name: format!("terraform-provider-justmanage: {step}"), time });
         workspace.apply();
         assert!(steps.was_killed(), "{case}: nobody came there");
@@ -200,7 +210,7 @@ fn a_provider_that_is_killed_with_temporary_replicas_is_followed_by_one_that_fin
         assert_kept(&workspace, &case);
     }
     // And one that is destroyed in the middle.
-    write(&workspace, &old.version, (3, 1));
+    write(&workspace, ("redis", &old.version), (3, 1));
     let name = "terraform-provider-justmanage: agents.invite: asked".to_owned();
     steps.kill(Victim::Itself, &Point { name, time: 3 });
     workspace.apply();

@@ -72,7 +72,10 @@ fn goes_over(workspace: &Workspace, says: &str, version: &str) {
     workspace.apply().ok();
     let seen = clients.end();
     eprintln!("{says} to {version}: {seen:?}");
-    assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), version);
+    let state = workspace.resource(CLUSTER);
+    assert_eq!(text(&state["version_actual"]), version);
+    let report = &state["last_operation"];
+    assert_eq!((&report["outcome"], &report["proven"]), (&"done".into(), &true.into()), "{report}");
     workspace.assert_no_changes();
     assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{seen:?}");
 }
@@ -110,6 +113,9 @@ fn a_line_is_left_for_another_and_redis_for_valkey() {
     // Back over a line: what the newer one wrote is not read, everything is copied anew.
     write(&workspace, ("valkey", "8.0"), (1, 2));
     goes_over(&workspace, "Rolling downgrade", &servers[2].version);
+    // And to the Redis that it began as.
+    write(&workspace, ("redis", "7.2"), (1, 2));
+    goes_over(&workspace, "Rolling downgrade", &servers[1].version);
     workspace.destroy().ok();
 }
 

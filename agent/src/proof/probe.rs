@@ -144,6 +144,7 @@ impl Work {
             self.turn_away();
         }
         let (at, key) = (self.at, self.key());
+        self.refresh(at).await;
         let answer = match self.link(at).await {
             Ok(link) => link.probe(&key, false).await,
             // Nothing was written.
@@ -289,6 +290,19 @@ impl Work {
 
     fn key(&self) -> String {
         justmanage_engine::probe::key(self.tag, &self.wish.by)
+    }
+
+    /// Lets go of a connection that another server's writes have outlived: one that was closed meanwhile would take a write, and nobody would
+    /// know what became of it.
+    async fn refresh(&mut self, at: SocketAddr) {
+        if self.steady == Some(at) {
+            return;
+        }
+        if let Some(link) = self.links.get_mut(&at)
+            && link.ping().await.is_err()
+        {
+            self.links.remove(&at);
+        }
     }
 
     async fn link(&mut self, at: SocketAddr) -> Result<&mut Connection, CallError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ struct State {
     failures: u32,
     /// The last server that ended on its own was to blame for that: its program is not fit, perhaps.
     to_blame: bool,
+    /// What was started last.
+    program: Option<PathBuf>,
     stopping: bool,
 }
 
@@ -67,7 +69,8 @@ impl Drop for Stopping<'_> {
 impl Inner {
     /// Nothing held yet.
     pub(super) fn new(directory: Directory, launcher: Launcher, clock: Clock, intent: Intent) -> Arc<Self> {
-        let state = Mutex::new(State { intent, held: None, failures: 0, to_blame: false, stopping: false });
+        let state =
+            Mutex::new(State { intent, held: None, failures: 0, to_blame: false, program: None, stopping: false });
         let (process, confinement) = (watch::Sender::new(Process::Stopped), Mutex::default());
         Arc::new(Self { directory, launcher, clock, process, state, confinement })
     }
@@ -176,6 +179,10 @@ impl Inner {
                 Intent::Run => Ok(()),
                 Intent::Stop => Ok(self.note(Intent::Run, process, self.started())?),
             };
+        }
+        if state.program.as_deref() != Some(program) {
+            // Another one is not to blame for that.
+            (state.program, state.to_blame) = (Some(program.to_owned()), false);
         }
         let started = self.start_new(&mut state, program, arguments);
         if let Err(error) = &started {

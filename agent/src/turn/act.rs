@@ -211,9 +211,13 @@ impl Turn {
     async fn take_turn(&mut self, record: &Record) -> Result<(), StepError> {
         let Some(grant) = &record.grant else { return Ok(()) };
         let before = self.memory.handover.take().filter(|before| before.given == grant.given);
+        let epoch = match &before {
+            Some(before) => before.epoch,
+            None => self.memory.last().filter(|last| !last.primary).map(|last| last.config_epoch),
+        };
         let tries = before.map_or(0, |before| before.tries) + 1;
         let at = (self.tools.clock)();
-        let told = Handover { given: grant.given, tries, at, refused: None };
+        let told = Handover { given: grant.given, tries, at, refused: None, epoch };
         self.memory.handover = Some(told.clone());
         let mut server = self.server(record).await?;
         match server.cluster_failover().await {

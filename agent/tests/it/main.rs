@@ -1,6 +1,7 @@
 //! The agent as its platform and its operators know it: the real program, real servers, real signals, real TLS.
 
 mod api;
+mod astray;
 mod cluster;
 mod commands;
 mod counters;

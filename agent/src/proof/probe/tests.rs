@@ -34,13 +34,16 @@ enum Does {
 struct Server {
     at: SocketAddr,
     state: Arc<Mutex<(Does, u64, &'static str)>>,
+    /// Closes all connections.
+    restarts: Arc<tokio::sync::Notify>,
 }
 
 impl Server {
     async fn begin(number: u64, stream: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
-        let server = Self { at, state: Arc::new(Mutex::new((Does::Counts, number, stream))) };
+        let state = Arc::new(Mutex::new((Does::Counts, number, stream)));
+        let server = Self { at, state, restarts: Arc::default() };
         let serves = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -52,7 +55,12 @@ impl Server {
 
     async fn serve(self, stream: TcpStream) {
         let mut lines = BufReader::new(stream).lines();
-        while let Some(call) = next_call(&mut lines).await {
+        loop {
+            let call = tokio::select! {
+                call = next_call(&mut lines) => call,
+                () = self.restarts.notified() => return,
+            };
+            let Some(call) = call else { return };
             let Some(answer) = self.answer(&call) else { return };
             lines.get_mut().write_all(answer.as_bytes()).await.expect("an answer");
         }
@@ -203,6 +211,24 @@ async fn what_another_server_did_without_an_answer_does_not_stand_for_what_is_lo
         work.once().await;
         assert_eq!(counts(&work), expected, "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_another_server_took_the_writes_is_no_doubt() {
+    let (one, other) = (Server::begin(0, "a").await, Server::begin(0, "b").await);
+    let mut work = Work::begin(wish(&[&one, &other]), None, clock);
+    // Both are known; then the other one is started again, and takes over with all that there is.
+    work.link(other.at).await.expect("a connection");
+    work.at = one.at;
+    work.once().await;
+    other.restarts.notify_waiters();
+    other.comes_to(1);
+    one.is_to(Does::Refuses);
+    while work.at != other.at {
+        work.once().await;
+    }
+    work.once().await;
+    assert_eq!(counts(&work), (2, 0, 0));
 }
 
 #[tokio::test]
