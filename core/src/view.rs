@@ -111,6 +111,15 @@ impl ClusterView {
         }
     }
 
+    /// The same where these spares have not heard yet that they are any.
+    pub(crate) fn with_untold(mut self, spares: &[NodeId]) -> Self {
+        let says = |node| format!("Node {node} (a spare) has not heard yet what it is; an apply tells it.");
+        self.waiting_on.extend(spares.iter().map(says));
+        self.needs_apply |= !spares.is_empty();
+        self.converged &= spares.is_empty();
+        self
+    }
+
     /// The same together with what the platform says of its machines.
     pub(crate) fn with_machines(mut self, machines: &[Machine]) -> Self {
         let of = |node: NodeId| machines.iter().find(|machine| machine.claim.node == node);

@@ -190,11 +190,15 @@ impl World {
             return;
         }
         let before = self.agents[node].memory.handover.take().filter(|before| before.given == grant.given);
+        let epoch = match &before {
+            Some(before) => before.epoch,
+            None => self.agents[node].memory.last().filter(|last| !last.primary).map(|last| last.config_epoch),
+        };
         let tries = before.map_or(0, |before| before.tries) + 1;
         let refused = self.field.plan_failover(node).err();
         self.counts.handovers += 1;
         let at = self.clock(node);
-        self.agents[node].memory.handover = Some(Handover { given: grant.given, tries, at, refused });
+        self.agents[node].memory.handover = Some(Handover { given: grant.given, tries, at, refused, epoch });
     }
 
     fn take_over(&mut self, node: usize, record: &Record) -> Result<(), String> {

@@ -147,6 +147,9 @@ pub struct Handover {
     pub at: Timestamp,
     /// Why it refused, if it did.
     pub refused: Option<String>,
+    /// Under which epoch its primary had the slots when it was told first; `None`: not known. Who has taken over has a higher one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// The database process.

@@ -91,7 +91,9 @@ fn join(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
         steps.push(NodeStep::Forget(gone));
     }
     let newcomer = !first && bus.is_primary() && bus.slots.is_empty() && has_place(view, one) && !is_seed(view, one);
-    if newcomer || is_orphan(view, one) {
+    // Of a shard that is to go, whoever was its primary before: it would be taken for the one that was elected in its place.
+    let former = taken && bus.is_primary() && bus.slots.is_empty() && !has_place(view, one);
+    if newcomer || former || is_orphan(view, one) {
         match primary_to_follow(view, one) {
             Some(primary) => steps.push(NodeStep::Replicate(primary)),
             None if steps.is_empty() && newcomer => return draft.wait_for(node, Waiting::Joining { node }),

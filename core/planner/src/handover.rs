@@ -64,7 +64,7 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
     }
     let Some(one) = view.serving_at(node) else { return draft.change(RecordChange::ClearGrant) };
     if one.owns() {
-        return handed_over(view, draft, one);
+        return handed_over(view, draft, grant, one);
     }
     // Its own agent sees nobody else.
     let primary = view.primary_of(one.member.seat.shard);
@@ -86,9 +86,17 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
 
 /// It has taken over. The grant stays until everybody is where they belong again: then the next step finds the cluster whole. But who
 /// came back as what it was, and may not be able to copy from a newer server, needs the next grant to be where it belongs.
-fn handed_over(view: &View<'_>, draft: &mut Draft, one: Serving<'_>) {
+fn handed_over(view: &View<'_>, draft: &mut Draft, grant: &Grant, one: Serving<'_>) {
     if roll::left_behind(view).is_some() {
         return draft.change(RecordChange::ClearGrant);
+    }
+    let told = one.seen.handover.as_ref().filter(|told| told.given == grant.given);
+    let shard = one.member.seat.shard;
+    let mut others = view.shard(shard).filter(|(other, _)| *other != one.node);
+    let contested = others.any(|(other, _)| view.serving_at(other).is_none_or(Serving::owns));
+    if contested && told.and_then(|told| told.epoch).is_some_and(|before| one.bus.config_epoch <= before) {
+        // Whoever has slots under no higher epoch than another has them until the two hear of each other.
+        return draft.wait(Waiting::HandingOver { shard, to: one.node });
     }
     let reasons = safety::unrest(view).into_iter().chain(view.unseen()).chain(safety::why_not_heard(view, one));
     match reasons.into_iter().next() {

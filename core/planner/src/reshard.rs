@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::slots::balance::Move;
-use justmanage_model::{Grant, MoveTally, NodeStep, RecordChange, Waiting};
+use justmanage_model::{Grant, MoveTally, NodeStep, RecordChange, SlotSet, Waiting};
 
 use crate::draft::Draft;
 use crate::safety;
@@ -21,6 +21,9 @@ pub(crate) fn settle(view: &View<'_>, draft: &mut Draft, grant: &Grant) {
     for shard in shards {
         match view.head_of(shard) {
             Some(one) => open |= !is_done(view, draft, grant, one),
+            // Its primary is no member any more, and had no slots yet: nothing is left to do there, and nobody to do it.
+            None if view.served() == SlotSet::all()
+                && view.shard(shard).all(|(node, _)| view.serving_at(node).is_some()) => {}
             None => {
                 draft.wait(Waiting::NoPrimary { shard });
                 open = true;

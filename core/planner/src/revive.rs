@@ -93,8 +93,10 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
             let server = view.observation.known(other).map(|seen| &seen.server);
             matches!(server, Some(ServerState::Running(_) | ServerState::Starting { .. }))
         };
-        let lately =
-            view.age(since) < LAST_REPORT_MAX && view.shard(shard).any(|(other, _)| other != node && runs(other));
+        // A clock that was set back would hold it for as long as that.
+        let lately = view.now >= since
+            && view.age(since) < LAST_REPORT_MAX
+            && view.shard(shard).any(|(other, _)| other != node && runs(other));
         return if lately { hold } else { Revival::Start };
     }
     let unseen = view.shard(shard).any(|(other, _)| view.why_unseen(other).is_some());

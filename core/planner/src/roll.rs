@@ -11,6 +11,9 @@ use crate::handover;
 use crate::safety;
 use crate::view::{Serving, View};
 
+/// How long a replica may be without a link to its primary, and without a copy on its way, before it is [`left_behind`].
+const LEFT_BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
+
 /// Gives leave for the next restart when nothing else is going on.
 ///
 /// Shard by shard, and in each the replicas before the primary, whoever is there for this alone first, so that what is not fit shows
@@ -41,8 +44,9 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     }
 }
 
-/// A replica that runs what the servers come from and has no data yet, where its primary has gone over before it: it came while others
-/// went over, and may never be able to copy from a newer server. It serves nobody, so its restart disturbs nobody.
+/// A replica that runs what the servers come from, and has no data or no link for long, where its primary has gone over before it: it came,
+/// or came back, while others went over, and may never be able to copy from a newer server. It serves nobody, and the others of its shard
+/// are in sync, so its restart disturbs nobody.
 pub(crate) fn left_behind<'a>(view: &View<'a>) -> Option<Serving<'a>> {
     view.record.previous.as_ref()?;
     let gone_over = |one: &Serving<'_>| {
@@ -51,9 +55,15 @@ pub(crate) fn left_behind<'a>(view: &View<'a>) -> Option<Serving<'a>> {
             !view.is_behind(primary) && view.primary_known_to(*one) == Some(primary.node) && primary.has_copy()
         })
     };
-    let stays = |one: &Serving<'_>| view.is_behind(*one) && !one.owns() && safety::why_not_in_sync(*one).is_some();
+    // Who was the primary a moment ago goes on where it stopped; who cannot is without a link for longer than that takes.
+    let cut_off = |one: &Serving<'_>| one.cut_off_since().is_some_and(|since| view.age(since) >= LEFT_BEHIND);
+    let stays = |one: &Serving<'_>| view.is_behind(*one) && !one.owns() && (!one.has_copy() || cut_off(one));
+    let beside = |one: &Serving<'_>| {
+        let mut others = view.serving().filter(|other| other.member.seat.shard == one.member.seat.shard);
+        others.all(|other| other.node == one.node || safety::why_not_in_sync(other).is_none())
+    };
     let known = |one: &Serving<'_>| safety::why_not_linked(view, *one).is_none();
-    view.serving().find(|one| stays(one) && gone_over(one) && known(one))
+    view.serving().find(|one| stays(one) && gone_over(one) && beside(one) && known(one))
 }
 
 /// Why nothing is begun any more, if something has failed.

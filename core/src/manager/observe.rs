@@ -1,13 +1,14 @@
 //! Inspecting a cluster.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, Phase};
+use justmanage_model::{Failure, NodeId, Phase};
 use justmanage_platforms::Machine;
 use tracing::debug;
 
 use super::ask::{LOOK_PATIENCE, Said, no_answer, no_majority};
+use super::look::Answer;
 use super::{Manager, from_platform};
-use crate::agents::{AgentError, Note};
+use crate::agents::{AgentError, ClusterStatus, Note};
 use crate::locator::PlatformKind;
 use crate::{ClusterView, Locator};
 
@@ -49,7 +50,8 @@ impl Manager {
         match self.ask(&agents, LOOK_PATIENCE.min(self.patience)).await {
             Some(Ok(said)) if said.status.leader.is_some() => {
                 self.present(&agents, &said).await;
-                here(ClusterView::of(id, &said.status))
+                let untold = self.untold_spares(&said.status, &machines).await;
+                here(ClusterView::of(id, &said.status).with_untold(&untold))
             }
             // Never founded: nobody will ever lead it.
             Some(Ok(said)) if said.status.record.is_none() => here(ClusterView::of(id, &said.status)),
@@ -65,6 +67,21 @@ impl Manager {
             Some(Err(silence)) => Ok(Observed::Unreachable(silence.failure())),
             None => Ok(Observed::Unreachable(no_answer())),
         }
+    }
+
+    /// Spares that nobody sees, and that have not heard that they are any: whoever entered them was killed before he told them. Agents
+    /// cannot tell them, and see no more than that they do not answer.
+    async fn untold_spares(&self, status: &ClusterStatus, machines: &[Machine]) -> Vec<NodeId> {
+        let mut untold = Vec::new();
+        let spares = status.record.iter().flat_map(|record| record.spares.keys());
+        for node in spares.filter(|node| status.observation.known(**node).is_none()) {
+            let Some(machine) = machines.iter().find(|machine| machine.claim.node == *node) else { continue };
+            let answer = self.look_at(machine.clone()).await.answer;
+            if matches!(&answer, Answer::Reply(reply) if reply.1.record.is_none()) {
+                untold.push(*node);
+            }
+        }
+        untold
     }
 
     /// Notes that somebody has saved the id of a cluster. It is not worth failing for: the next look does it.

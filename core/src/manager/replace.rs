@@ -83,8 +83,7 @@ impl Manager {
             }
             if let Some(old) = vacancy.gone {
                 record.members.remove(&old);
-                // A node that died with its grant keeps it until it is removed; that is now.
-                record.grant.take_if(|grant| grant.nodes.contains(&old));
+                record.end_grant_of(old);
             }
             record.members.insert(node, new.member(vacancy.seat));
         })

@@ -41,6 +41,14 @@ fn whole(world: &World, spares: usize, case: &str) {
     assert_eq!((record.retired.len(), record.spec.spares), (0, u16::try_from(spares).expect("few")), "{case}");
 }
 
+fn is_whole(world: &World, spares: usize) -> bool {
+    let (record, inside) = (world.record(), world.inside());
+    let nodes: BTreeSet<NodeId> = record.agents().map(|(node, _)| node).collect();
+    let told = nodes.iter().all(|node| inside.invitations.contains_key(node));
+    told && inside.machines.keys().copied().collect::<BTreeSet<_>>() == nodes
+        && (record.members.len(), record.spares.len(), record.retired.len()) == (6, spares, 0)
+}
+
 #[tokio::test]
 async fn a_cluster_is_made_with_its_spares_which_serve_nobody() {
     let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
@@ -159,6 +167,14 @@ async fn an_update_of_spares_killed_at_any_call_is_finished_by_the_next() {
                     assert!(at >= 2, "every call was cut once: {at}");
                     break;
                 }
+                // Once it is asked for, the next plan shows all that is still to be done.
+                let now = seen(&world.manager(&home), &view).await;
+                let asked = world.record().spec.spares == to;
+                assert!(
+                    !asked || is_whole(&world, to.into()) || now.needs_apply && !now.converged,
+                    "{case}: {:?}",
+                    now.waiting_on
+                );
                 let done = world.manager(&home).update(&view.id, &spec, &cancel).await.expect(&case);
                 assert!(done.converged, "{case}: {:?}", done.waiting_on);
                 whole(&world, to.into(), &case);

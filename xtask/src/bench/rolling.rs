@@ -15,6 +15,8 @@ use crate::servers::{self, Need, Server};
 
 /// The line of which two patches can be had.
 const LINE: &str = "8.0";
+/// How long a roll may take.
+const LONGEST_S: f64 = 20.0;
 /// Shards of the cluster.
 const SHARDS: u64 = 3;
 const FLOOR: &str = "resource \"terraform_data\" \"a\" {\n  input = \"b\"\n}\n";
@@ -72,10 +74,20 @@ fn rows(up: Vec<f64>, down: Vec<f64>, floors: Vec<f64>, seen: &[Seen]) -> Result
     let peer = Some(("an apply of nothing", median(floors)));
     let row = |what, target, measured, peer, unit| Row { what, target, measured, peer, unit, pace: None };
     let sum = |of: fn(&Seen) -> f64| seen.iter().map(of).sum::<f64>();
-    let mut rows = vec![row("patch upgrade of 3 + 3 under load", Some(20.0), median(up), peer, Unit::Milliseconds)];
+    let rolls = [&up[..], &down[..]].concat();
+    let slow = rolls.iter().filter(|took| **took > LONGEST_S).count() as f64;
+    let mut rows =
+        vec![row("patch upgrade of 3 + 3 under load", Some(LONGEST_S), median(up), peer, Unit::Milliseconds)];
     if !down.is_empty() {
-        rows.push(row("  and down again, each node emptied", Some(20.0), median(down), peer, Unit::Milliseconds));
+        rows.push(row("  and down again, each node emptied", Some(LONGEST_S), median(down), peer, Unit::Milliseconds));
     }
+    rows.push(row(
+        "  rolls that took longer than 20 s",
+        Some(0.0),
+        slow,
+        Some(("of", rolls.len() as f64)),
+        Unit::Count,
+    ));
     let of = Some(("of writers", gaps.len() as f64));
     rows.push(row("  a writer's longest pause, median", Some(0.06), median(gaps), None, Unit::Milliseconds));
     rows.push(row("  p99", Some(0.25), nearly_all, None, Unit::Milliseconds));

@@ -160,9 +160,22 @@ impl Record {
         for node in nodes {
             if self.members.remove(&node).is_some() || self.spares.remove(&node).is_some() {
                 self.retired.insert(node);
-                // A node that died with its grant keeps it until it is removed.
-                self.grant.take_if(|grant| grant.nodes.contains(&node));
+                self.end_grant_of(node);
             }
         }
+    }
+
+    /// A node that died with its grant keeps it until it is removed. Others that have leave to move slots have it still, for none from now
+    /// on, as where another shape is asked for.
+    pub fn end_grant_of(&mut self, node: NodeId) {
+        let given = self.generation.next();
+        self.grant.take_if(|grant| {
+            if grant.nodes.remove(&node) && grant.operation == Operation::Reshard && !grant.nodes.is_empty() {
+                (grant.given, grant.moves) = (given, Vec::new());
+                return false;
+            }
+            // Every other grant names one node.
+            grant.nodes.is_empty()
+        });
     }
 }

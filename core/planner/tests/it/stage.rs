@@ -166,6 +166,7 @@ impl Stage {
                     (*retry_at, *unfit) = (clock, true);
                 }
             }
+            "epoch" => field.nodes[node].server.bus.config_epoch = value.parse().map_err(|_| "which epoch?")?,
             "field-ttls" => field.field_ttls = value.parse().map_err(|_| "how many?")?,
             "users" => value.clone_into(&mut field.nodes[node].server.users),
             "certificate" => {

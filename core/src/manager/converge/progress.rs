@@ -93,7 +93,9 @@ fn figures(before: &ClusterStatus, after: &ClusterStatus) -> bool {
 fn of_node(before: &NodeObservation, after: &NodeObservation) -> bool {
     // Slots that are large are long on their way.
     let moved = |seen: &NodeObservation| seen.moving.as_ref().map(|tally| (tally.given, tally.slots, tally.keys));
-    if moved(before) != moved(after) {
+    // Each try of a handover takes 21 s.
+    let told = |seen: &NodeObservation| seen.handover.as_ref().map(|told| (told.given, told.tries));
+    if moved(before) != moved(after) || told(before) != told(after) {
         return true;
     }
     let (ServerState::Running(before), ServerState::Running(after)) = (&before.server, &after.server) else {
