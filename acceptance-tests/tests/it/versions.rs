@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use acceptance_tests::Workspace;
 use acceptance_tests::load::Load;
 use acceptance_tests::servers::{self, Server};
+use acceptance_tests::{DEADLINE, Workspace, wait_until};
 
 use crate::artifacts::{packed, serve};
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
@@ -135,12 +135,14 @@ fn a_way_that_loses_something_is_refused_by_the_plan() {
         .query(&mut client)
         .expect("a field that expires");
     assert_eq!(times, [1]);
+    // Agents of a cluster at rest look at their servers every two seconds.
+    wait_until("the plan sees it", DEADLINE, || workspace.plan().code == Some(1));
     let refused = workspace.plan().fails();
     let error = refused.error("version", "Version cannot be reached");
     assert!(error.detail.contains("1 keys are hashes with fields that expire"), "{refused}");
     let _: Vec<i64> =
         redis::cmd("HPERSIST").arg(&["app:hash", "FIELDS", "1", "field"]).query(&mut client).expect("kept for good");
-    workspace.plan().ok();
+    wait_until("the plan sees that, too", DEADLINE, || workspace.plan().code == Some(0));
     workspace.destroy().ok();
 
     let workspace = prepared(&artifacts, ("redis", "7.4"), (1, 0));
