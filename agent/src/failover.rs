@@ -105,11 +105,11 @@ fn owns(view: &BusView) -> bool {
 mod tests {
     use justmanage_engine::Login;
     use justmanage_model::{PrimaryLink, Secret};
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
 
     use super::*;
-    use crate::samples;
+    use crate::samples::{self, next_call};
 
     const PRIMARY: BusId = BusId::new([2; 20]);
 
@@ -143,17 +143,6 @@ mod tests {
             assert!(refused.is_none_or(|part| why.as_ref().is_some_and(|why| why.contains(part))), "{what}: {why:?}");
         }
         assert!(why_not(&replica(up, None), BusId::new([3; 20]), now).is_some_and(|why| why.contains("another one")));
-    }
-
-    /// The words of the next call; none after the last.
-    async fn next_call(lines: &mut Lines<BufReader<TcpStream>>) -> Option<Vec<String>> {
-        let count: usize = lines.next_line().await.ok()??.strip_prefix('*')?.parse().ok()?;
-        let mut words = Vec::new();
-        for _ in 0..count {
-            lines.next_line().await.ok()??;
-            words.push(lines.next_line().await.ok()??);
-        }
-        Some(words)
     }
 
     /// A server that takes settings and answers no question; what it was given as its node timeout, one after the other.

@@ -1,4 +1,5 @@
-//! What unit tests begin with: a Record of a formed cluster, and what is seen of a node. Each test says what is different in its own.
+//! What unit tests begin with: a Record of a formed cluster, what is seen of a node, and what a server is asked. Each test says what is
+//! different in its own.
 
 use std::net::SocketAddr;
 
@@ -6,6 +7,8 @@ use justmanage_model::{
     BusId, BusView, Bytes, Engine, Member, NodeId, NodeObservation, Record, Release, Role, Seat, ServerObservation,
     ServerState, SlotSet, Timestamp, Version,
 };
+use tokio::io::{BufReader, Lines};
+use tokio::net::TcpStream;
 
 /// The same node for the same number.
 pub(crate) fn node(number: u8) -> NodeId {
@@ -95,4 +98,15 @@ pub(crate) fn running(server: ServerObservation) -> NodeObservation {
         moving: None,
         weights: None,
     }
+}
+
+/// The words of the next call; none after the last.
+pub(crate) async fn next_call(lines: &mut Lines<BufReader<TcpStream>>) -> Option<Vec<String>> {
+    let count: usize = lines.next_line().await.ok()??.strip_prefix('*')?.parse().ok()?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        lines.next_line().await.ok()??;
+        words.push(lines.next_line().await.ok()??);
+    }
+    Some(words)
 }

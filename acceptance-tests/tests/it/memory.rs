@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use acceptance_tests::load::Load;
 use acceptance_tests::servers;
-use acceptance_tests::{DEADLINE, Login, Workspace, wait_until};
+use acceptance_tests::{DEADLINE, Workspace, wait_until};
 
-use crate::scale::{assert_kept, client, endpoints, fill};
+use crate::scale::{assert_kept, client, each_server, endpoints, fill};
 use crate::versions::{directory, prepared};
 use crate::world::{CLUSTER, cluster, login, user};
 
@@ -19,13 +19,11 @@ fn write(workspace: &Workspace, (engine, version): (&str, &str), memory: &str) {
 
 /// What each server keeps to, in MiB.
 fn in_force(workspace: &Workspace) -> BTreeSet<u64> {
-    let login = login(workspace);
-    let asks = |endpoint: String| {
-        let mut server = Login { endpoint, ..login.clone() }.connect().expect("a server");
+    let asks = |mut server| {
         let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg("maxmemory").query(&mut server).expect("a setting");
         pair[1].parse::<u64>().expect("a number") >> 20
     };
-    endpoints(workspace).into_iter().map(asks).collect()
+    each_server(workspace).map(asks).collect()
 }
 
 fn goes_up_and_down(engine: &str, line: &str) {

@@ -8,8 +8,8 @@ use acceptance_tests::load::Load;
 use acceptance_tests::servers;
 use acceptance_tests::steps::{Point, Steps, Victim};
 use acceptance_tests::{DEADLINE, Login, Workspace, processes, wait_until};
-use redis::TlsCertificates;
 use redis::cluster::{ClusterClient, ClusterConnection};
+use redis::{Connection, TlsCertificates};
 
 use crate::versions::{directory, prepared, write};
 use crate::world::{CLUSTER, login, text};
@@ -23,6 +23,13 @@ const CLIENTS: usize = 12;
 pub(crate) fn endpoints(workspace: &Workspace) -> Vec<String> {
     let endpoints = workspace.resource(CLUSTER)["endpoints"].as_array().cloned().expect("endpoints");
     endpoints.iter().map(text).collect()
+}
+
+/// A connection to each server, which answers for itself.
+pub(crate) fn each_server(workspace: &Workspace) -> impl Iterator<Item = Connection> {
+    let login = login(workspace);
+    let connect = move |endpoint| Login { endpoint, ..login.clone() }.connect().expect("a server");
+    endpoints(workspace).into_iter().map(connect)
 }
 
 /// A client that finds its way through the cluster.

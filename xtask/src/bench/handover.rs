@@ -10,10 +10,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::cluster::{CLUSTER, PASSWORD, at_rest};
-use super::median;
 use super::node::{APPLY, DESTROY, Side};
 use super::table::{Row, Unit};
 use super::writer::{Seen, Writer};
+use super::{median, percentile};
 use crate::demo::Cleaner;
 use crate::servers::{self, Need};
 use crate::{nodes, procfs, shell};
@@ -123,15 +123,8 @@ impl Script {
 fn rows(ours: Vec<Seen>, by_hand: Vec<Seen>) -> Result<Vec<Row>> {
     let lost: f64 = ours.iter().map(|seen| seen.lost).sum();
     let acknowledged: f64 = ours.iter().map(|seen| seen.acknowledged).sum();
-    let sorted = |seen: Vec<Seen>| {
-        let mut gaps: Vec<f64> = seen.into_iter().map(|seen| seen.gap_s).collect();
-        gaps.sort_by(f64::total_cmp);
-        gaps
-    };
-    let (ours, by_hand) = (sorted(ours), sorted(by_hand));
-    let of = |gaps: &[f64], part: usize| {
-        gaps.get((gaps.len() * part).div_ceil(100).saturating_sub(1)).copied().context("nothing was measured")
-    };
+    let gaps = |seen: &[Seen]| seen.iter().map(|seen| seen.gap_s).collect::<Vec<f64>>();
+    let of = |seen: &[Seen], percent: usize| percentile(gaps(seen), percent);
     let row = |what, target, measured, peer| Row {
         what,
         target: Some(target),
@@ -141,7 +134,7 @@ fn rows(ours: Vec<Seen>, by_hand: Vec<Seen>) -> Result<Vec<Row>> {
         pace: None,
     };
     Ok(vec![
-        row("planned handover: write pause, median", 0.06, median(ours.clone()), median(by_hand.clone())),
+        row("planned handover: write pause, median", 0.06, median(gaps(&ours)), median(gaps(&by_hand))),
         row("  p99", 0.25, of(&ours, 99)?, of(&by_hand, 99)?),
         row("  the longest", 0.5, of(&ours, 100)?, of(&by_hand, 100)?),
         Row {

@@ -144,9 +144,24 @@ fn median(mut values: Vec<f64>) -> f64 {
     if count % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }
 
+/// The least value that so many percent of all do not exceed; of 100, the largest.
+fn percentile(mut values: Vec<f64>, percent: usize) -> Result<f64> {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    values.get(place).copied().context("nothing was measured")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentiles() {
+        let values = || (1..=200).rev().map(f64::from).collect::<Vec<_>>();
+        assert_eq!([1, 50, 99, 100].map(|percent| percentile(values(), percent).unwrap()), [2.0, 100.0, 198.0, 200.0]);
+        assert_eq!(percentile(vec![7.0], 99).unwrap(), 7.0);
+        assert!(percentile(Vec::new(), 99).is_err());
+    }
 
     #[test]
     fn medians() {

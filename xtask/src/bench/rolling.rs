@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::cluster::{CLUSTER, PASSWORD, at_rest};
-use super::median;
 use super::node::{APPLY, DESTROY, Side};
 use super::table::{Row, Unit};
 use super::writer::{Seen, Writer};
+use super::{median, percentile};
 use crate::demo::Cleaner;
 use crate::procfs;
 use crate::servers::{self, Need, Server};
@@ -67,10 +67,8 @@ fn patch(need: Need) -> Result<Server> {
 }
 
 fn rows(up: Vec<f64>, down: Vec<f64>, floors: Vec<f64>, seen: &[Seen]) -> Result<Vec<Row>> {
-    let mut gaps: Vec<f64> = seen.iter().map(|seen| seen.gap_s).collect();
-    gaps.sort_by(f64::total_cmp);
-    let nearly_all = gaps[(gaps.len() * 99).div_ceil(100) - 1];
-    let longest = gaps.last().copied().context("nothing was measured")?;
+    let gaps: Vec<f64> = seen.iter().map(|seen| seen.gap_s).collect();
+    let (nearly_all, longest) = (percentile(gaps.clone(), 99)?, percentile(gaps.clone(), 100)?);
     let peer = Some(("an apply of nothing", median(floors)));
     let row = |what, target, measured, peer, unit| Row { what, target, measured, peer, unit, pace: None };
     let sum = |of: fn(&Seen) -> f64| seen.iter().map(of).sum::<f64>();

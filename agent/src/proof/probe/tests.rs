@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 
 use justmanage_model::Secret;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::samples;
+use crate::samples::{self, next_call};
 use crate::secrets::{AuthorityKey, ClusterSecrets};
 
 fn at(second: i64) -> Timestamp {
@@ -99,17 +99,6 @@ impl Server {
     fn number(&self) -> u64 {
         self.state.lock().expect("a state").1
     }
-}
-
-/// The words of the next call; none after the last.
-async fn next_call(lines: &mut Lines<BufReader<TcpStream>>) -> Option<Vec<String>> {
-    let count: usize = lines.next_line().await.ok()??.strip_prefix('*')?.parse().ok()?;
-    let mut words = Vec::new();
-    for _ in 0..count {
-        lines.next_line().await.ok()??;
-        words.push(lines.next_line().await.ok()??);
-    }
-    Some(words)
 }
 
 fn wish(servers: &[&Server]) -> Arc<Wish> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use acceptance_tests::load::{Load, Seen};
+use acceptance_tests::load::{Load, OLDEST_LOSS, Seen};
 use acceptance_tests::processes::{self, Process};
 use acceptance_tests::servers::Server;
 use acceptance_tests::{Login, Workspace, wait_until};
@@ -24,10 +24,6 @@ const CLIENTS: usize = 12;
 /// Until when a cluster has to be what was asked for, after the last kill. The servers' own election may come first, then what waits for
 /// it, then one apply that sees that an agent is dead, and another.
 const LIMIT: Duration = Duration::from_secs(240);
-/// What a killed primary may have acknowledged and its replica not have: nothing older. It is the oldest report of a replica that is asked
-/// to take over (`LAST_REPORT_MAX`, promise 1 of docs/guarantees.md).
-const OLDEST_LOSS: Duration = Duration::from_secs(5);
-
 /// How long after a kill a client may read an answer that was sent before it, on a busy machine.
 const IN_FLIGHT: Duration = Duration::from_secs(1);
 
@@ -273,12 +269,7 @@ fn directory_of(pid: i32) -> Option<PathBuf> {
 
 /// Nothing is lost that is older than what a killed primary may not have handed on; and nothing at all, if none was killed.
 fn assert_bounded(seen: &Seen, killed: &[Killed], row: &Value) {
-    let excused = |at: &Instant| {
-        let of = |killed: &&Killed| {
-            killed.role.takes_along() && *at + OLDEST_LOSS >= killed.at && *at <= killed.at + IN_FLIGHT
-        };
-        killed.iter().find(of).is_some()
-    };
-    let unexcused: Vec<&Instant> = seen.missing.iter().filter(|at| !excused(at)).collect();
-    assert!(unexcused.is_empty(), "{} acknowledged writes are lost that nobody may lose: {row}", unexcused.len());
+    let primaries = killed.iter().filter(|killed| killed.role.takes_along());
+    let spans: Vec<_> = primaries.map(|killed| killed.at - OLDEST_LOSS..=killed.at + IN_FLIGHT).collect();
+    seen.lost_only_in(&spans, &row.to_string());
 }
