@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::repeat::Repeat;
@@ -21,20 +21,25 @@ const EVERY: Duration = Duration::from_millis(50);
 
 /// Follows every `agent.log` below a directory.
 pub struct LogWatch {
-    texts: Arc<Mutex<Texts>>,
+    data: PathBuf,
+    logs: Arc<Mutex<Logs>>,
     thread: Repeat,
 }
 
-/// What the logs said so far, by the log's path and inode (a node that is made again has a new log).
-type Texts = BTreeMap<(PathBuf, u64), String>;
+/// What was read so far, by the log's path and inode (a node that is made again has a new log).
+#[derive(Default)]
+struct Logs {
+    open: BTreeMap<(PathBuf, u64), File>,
+    texts: BTreeMap<(PathBuf, u64), String>,
+}
 
 impl LogWatch {
     /// Starts to follow; `data` need not exist yet.
     pub fn start(data: PathBuf) -> Self {
-        let texts = Arc::new(Mutex::new(Texts::new()));
-        let (written, mut open) = (texts.clone(), BTreeMap::new());
-        let thread = Repeat::start(EVERY, move || look(&data, &mut open, &written));
-        Self { texts, thread }
+        let logs = Arc::new(Mutex::new(Logs::default()));
+        let (folder, followed) = (data.clone(), logs.clone());
+        let thread = Repeat::start(EVERY, move || locked(&followed).look(&folder));
+        Self { data, logs, thread }
     }
 
     /// Reads to the end of all logs and stops; every line of each, in order.
@@ -43,25 +48,31 @@ impl LogWatch {
         self.lines()
     }
 
-    /// Every line so far.
+    /// Every line so far: also of a log that nobody looked at since it was written.
     pub fn lines(&self) -> Vec<String> {
-        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.values().flat_map(|text| text.lines().map(str::to_owned)).collect()
+        let mut logs = locked(&self.logs);
+        logs.look(&self.data);
+        logs.texts.values().flat_map(|text| text.lines().map(str::to_owned)).collect()
     }
 }
 
-fn look(data: &Path, open: &mut BTreeMap<(PathBuf, u64), File>, texts: &Mutex<Texts>) {
-    for path in logs_below(data, 4) {
-        let Ok(file) = File::open(&path) else { continue };
-        let Ok(inode) = file.metadata().map(|data| data.ino()) else { continue };
-        open.entry((path, inode)).or_insert(file);
-    }
-    let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
-    for (key, file) in open {
-        let _ = go_back(file); // a log that cannot be read at all is seen in the next lines
-        let mut more = Vec::new();
-        if file.read_to_end(&mut more).is_ok() {
-            texts.entry(key.clone()).or_default().push_str(&String::from_utf8_lossy(&more));
+fn locked(logs: &Mutex<Logs>) -> MutexGuard<'_, Logs> {
+    logs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Logs {
+    fn look(&mut self, data: &Path) {
+        for path in logs_below(data, 4) {
+            let Ok(file) = File::open(&path) else { continue };
+            let Ok(inode) = file.metadata().map(|data| data.ino()) else { continue };
+            self.open.entry((path, inode)).or_insert(file);
+        }
+        for (key, file) in &mut self.open {
+            let _ = go_back(file); // a log that cannot be read at all is seen in the next lines
+            let mut more = Vec::new();
+            if file.read_to_end(&mut more).is_ok() {
+                self.texts.entry(key.clone()).or_default().push_str(&String::from_utf8_lossy(&more));
+            }
         }
     }
 }
@@ -101,7 +112,6 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::{DEADLINE, wait_until};
 
     #[test]
     fn alarms_are_told_from_talk() {
@@ -124,7 +134,7 @@ mod tests {
         let mut watch = LogWatch::start(folder.path().to_path_buf());
         let mut log = File::options().append(true).create(true).open(folder.path().join(LOG)).unwrap();
         writeln!(log, "a long first line").unwrap();
-        wait_until("it was read", DEADLINE, || watch.lines().len() == 1);
+        assert_eq!(watch.lines(), ["a long first line"]);
         log.set_len(0).unwrap();
         writeln!(log, "short").unwrap();
         assert_eq!(watch.finish(), ["a long first line", "short"]);
@@ -138,7 +148,7 @@ mod tests {
         let mut watch = LogWatch::start(folder.path().to_path_buf());
         let mut log = File::create(node.join(LOG)).unwrap();
         writeln!(log, "first").unwrap();
-        wait_until("the log was opened", DEADLINE, || watch.lines() == ["first"]);
+        assert_eq!(watch.lines(), ["first"], "whoever asks need not wait for the thread");
         fs::remove_dir_all(folder.path().join("justmanage")).unwrap();
         writeln!(log, "last words").unwrap();
         assert_eq!(watch.finish(), ["first", "last words"]);

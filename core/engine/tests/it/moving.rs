@@ -97,8 +97,12 @@ async fn slots_move_under_writers_from_two_sources(path: PathBuf) {
     assert_eq!(move_all(&cluster, (0, 2), &first).await.slots, 0);
 }
 
+/// The pieces in which the slots go, so that a fast machine is interrupted as often as a slow one. The server that gives
+/// and the one that takes are killed in turn, each in the middle of a piece or just after it.
+const PIECES: u16 = 6;
+
 /// How often a server is killed meanwhile. It serves again after two seconds.
-const KILLS: usize = 4;
+const KILLS: u16 = 4;
 
 /// Where it is interrupted is not drawn, it sweeps: some early, some late, some not at all.
 async fn a_move_that_is_interrupted_anywhere_goes_on(path: PathBuf) {
@@ -114,35 +118,40 @@ async fn a_move_that_is_interrupted_anywhere_goes_on(path: PathBuf) {
     }
     let before = read_all(&mut client, &keys);
     let writers = Writers::start(&cluster, 2);
-    let (all, started) = (slots("0-5461"), Instant::now());
-    let (mut done, mut rounds, mut kills) = (false, 0_u64, 0);
-    while !done {
-        assert!(started.elapsed() < DEADLINE * 2, "it comes to no end");
-        rounds += 1;
-        // The next when the cluster serves again.
-        let serves = cluster.views().await.is_some_and(|views| views.iter().all(|view| view.ok));
-        let kill = kills < KILLS && serves && rounds % 2 == 0;
-        // A new mover, as after the death of an agent.
-        let mut mover = Mover::default();
-        let patience = Duration::from_millis(if rounds < 40 { 5 + rounds * 37 % 90 } else { 5000 });
-        let turn = turn(&cluster, (0, 1), &all, &mut mover, Duration::from_millis(2000));
-        match tokio::time::timeout(patience, turn).await {
-            Ok(Ok(moved)) => done = moved.done,
-            Ok(Err(MoveError::Elsewhere { .. } | MoveError::Denied { .. } | MoveError::NoRoom { .. })) => {
-                panic!("wrong")
+    let (mut rounds, mut interrupted) = (0_u64, 0);
+    for piece in 1..=PIECES {
+        // All so far: what has moved is not moved again.
+        let (part, started) = (slots(&format!("0-{}", 5461 * piece / PIECES)), Instant::now());
+        let (mut done, mut killed) = (false, piece > KILLS);
+        while !(done && killed) {
+            assert!(started.elapsed() < DEADLINE, "it comes to no end");
+            rounds += 1;
+            // A new mover, as after the death of an agent.
+            let mut mover = Mover::default();
+            let patience =
+                Duration::from_millis(if started.elapsed() < DEADLINE / 3 { 1 + rounds * 37 % 90 } else { 5000 });
+            let turn = turn(&cluster, (0, 1), &part, &mut mover, Duration::from_millis(2000));
+            match tokio::time::timeout(patience, turn).await {
+                Ok(Ok(moved)) => done = moved.done,
+                Ok(Err(
+                    error @ (MoveError::Elsewhere { .. } | MoveError::Denied { .. } | MoveError::NoRoom { .. }),
+                )) => {
+                    panic!("{error:?}")
+                }
+                // It is asked again at once when it was interrupted, and a moment later when a server is away.
+                Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(_) => interrupted += 1,
             }
-            // It is asked again at once when it was interrupted, and a moment later when a server is away.
-            Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
-            Err(_) => {}
-        }
-        // Each in turn, and at once, in the middle of what has begun.
-        if kill && !done {
-            kills += 1;
-            cluster.kill(kills % 2);
-            cluster.start(kills % 2).await;
+            // At once, in the middle of what has begun; the next when the cluster serves again.
+            let serves = cluster.views().await.is_some_and(|views| views.iter().all(|view| view.ok));
+            if !killed && serves {
+                killed = true;
+                cluster.kill(usize::from(piece % 2));
+                cluster.start(usize::from(piece % 2)).await;
+            }
         }
     }
-    assert!(rounds > 1 && kills > 0, "nothing was interrupted");
+    assert!(interrupted > 0, "nothing was interrupted in {rounds} rounds");
     writers.stop_and_check();
     let views = cluster.settled(|views| views[0].slots.is_empty() && views[1].slots.len() == 10923).await;
     assert_eq!(owners(&views), ["", "0-10922", "10923-16383"]);
