@@ -125,6 +125,8 @@ impl Load {
 /// What a primary that ends may have acknowledged and its replica not have: nothing older. It is the oldest report of a replica that is
 /// asked to take over (`LAST_REPORT_MAX`, promise 1 of docs/guarantees.md).
 pub const OLDEST_LOSS: Duration = Duration::from_secs(5);
+/// How long after a kill a client may read an answer that was sent before it, on a busy machine.
+pub const IN_FLIGHT: Duration = Duration::from_secs(1);
 /// Longest wait for an answer to one attempt.
 const ANSWER: Duration = Duration::from_secs(2);
 /// Longest wait for a command with all its attempts. Unless it is said, this library takes [`ANSWER`] for that as well, and waits 1.28 s at

@@ -53,6 +53,12 @@ pub fn is_alive(pid: i32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
+/// Whose child it is.
+pub fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
 /// Sends a signal; a process that is gone already is fine.
 ///
 /// # Panics
@@ -63,12 +69,6 @@ pub fn signal(pid: i32, signal: Signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => {}
         Err(error) => panic!("cannot signal {pid:?}: {error}"),
     }
-}
-
-/// The TCP ports that somebody listens on, of all addresses.
-pub fn listening_ports() -> BTreeSet<u16> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
-    tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(listens).map(|(_, port)| port).collect()
 }
 
 /// The TCP sockets that a process listens on. `0.0.0.0` and `::` are every address.
@@ -172,11 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn a_child_names_its_parent() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        let named = parent(i32::try_from(child.id()).unwrap());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(named, Some(own));
+    }
+
+    #[test]
     fn a_listener_is_seen_while_it_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = i32::try_from(std::process::id()).unwrap();
-        assert!(listening_ports().contains(&port));
         assert!(listening_of(own).contains(&([127, 0, 0, 1].into(), port)));
         drop(listener);
         assert!(!listening_of(own).iter().any(|(_, other)| *other == port));

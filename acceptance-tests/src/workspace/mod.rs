@@ -187,11 +187,17 @@ impl Workspace {
         processes::inside(self.root.path())
     }
 
-    /// The processes whose program's file name begins with `name`, such as `justmanage-agent` or `redis-server`.
+    /// The processes whose program's file name begins with `name`, such as `justmanage-agent` or `redis-server`. What a server forks to
+    /// write its data down is that server.
     pub fn running(&self, name: &str) -> Vec<Process> {
         let named =
             |process: &Process| process.exe.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name));
-        self.processes().into_iter().filter(named).collect()
+        let all: Vec<Process> = self.processes().into_iter().filter(named).collect();
+        let forked = |process: &Process| {
+            let parent = processes::parent(process.pid);
+            all.iter().any(|other| Some(other.pid) == parent && other.exe == process.exe)
+        };
+        all.iter().filter(|process| !forked(process)).cloned().collect()
     }
 
     /// What the agents logged so far, line by line.

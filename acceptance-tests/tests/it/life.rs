@@ -25,11 +25,11 @@ fn whole_life(engine: &str) {
     workspace.apply().ok();
     assert_eq!((agent, server), (crate::world::agent(&workspace), crate::world::server(&workspace, engine)));
 
-    let ports = [processes::listening_of(agent), processes::listening_of(server)].concat();
+    assert!([agent, server].iter().all(|pid| !processes::listening_of(*pid).is_empty()));
     workspace.destroy().ok();
     workspace.assert_nothing_left();
-    let still = processes::listening_ports();
-    assert!(ports.iter().all(|(_, port)| !still.contains(port)), "{ports:?} of {still:?}");
+    // Their ports may be another test's by now.
+    assert!([agent, server].iter().all(|pid| !processes::is_alive(*pid)));
 }
 
 #[test]

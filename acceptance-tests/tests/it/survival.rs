@@ -27,6 +27,8 @@ fn kill(pid: i32) {
 fn a_server_that_is_killed_is_started_again_without_terraform() {
     let mut workspace = applied("redis");
     workspace.allow_alarm("the server is down");
+    // Said when it dies in the middle of a look.
+    workspace.allow_alarm("the server does not answer");
     write(&workspace);
     let killed = server(&workspace, "redis");
     kill(killed);
@@ -48,6 +50,7 @@ fn a_server_that_is_killed_is_started_again_without_terraform() {
 fn an_agent_that_is_killed_shows_in_the_plan_and_the_next_takes_the_server_over() {
     let mut workspace = applied("redis");
     workspace.allow_alarm("the server is down");
+    workspace.allow_alarm("the server does not answer");
     write(&workspace);
     let (killed, serving) = (agent(&workspace), server(&workspace, "redis"));
     kill(killed);

@@ -47,7 +47,7 @@ fn record(phase: Phase) -> Record {
     serde_json::from_value(record).expect("a Record")
 }
 
-const LIMIT: Duration = Duration::from_millis(60);
+const LIMIT: Duration = Duration::from_millis(300);
 
 /// How it ended within ten times the limit, and after how long.
 async fn end_with(record: Option<Record>, contact: &watch::Sender<Instant>) -> Option<(End, Duration)> {

@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, primary, server};
 use crate::node::{kill, signal};
 use crate::operator::Said;
 use crate::servers::{redis, valkey};
-use crate::writer::{Writer, around};
+use crate::writer::{Writer, around, unsynced};
 
 /// The servers alone need longer to see that a primary is gone: cluster-node-timeout is 5 s.
 const ALONE: Duration = Duration::from_secs(4);
@@ -91,7 +91,7 @@ async fn on_crash_restart_starts_it_where_it_is() {
     writer.goes_on(100).await;
     let said = led_by(&cluster, other, 0, |node| node == old).await;
     assert_ne!(server(&said, old).expect("a server").pid, dead.pid);
-    writer.end().await.lost_only_in(&[around(killed)]);
+    writer.end().await.lost_only_in(&[unsynced(killed)]);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn everything_dies_at_once_and_comes_back_with_its_data() {
     }
     cluster.operator(position).converged().await;
     writer.goes_on(10).await;
-    writer.end().await.lost_only_in(&[around(killed)]);
+    writer.end().await.lost_only_in(&[unsynced(killed)]);
 }
 
 #[tokio::test]

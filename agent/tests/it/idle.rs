@@ -13,7 +13,8 @@ const WINDOW: Duration = Duration::from_secs(11);
 /// Nanoseconds on a processor, of all threads.
 fn processor_time(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("threads").flatten();
-    let ran = tasks.map(|task| fs::read_to_string(task.path().join("schedstat")).expect("times"));
+    // A thread may end between the list and the look.
+    let ran = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
     Duration::from_nanos(
         ran.map(|text| text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).expect("ns")).sum(),
     )
@@ -34,7 +35,7 @@ async fn an_agent_with_nothing_to_do_does_next_to_nothing() {
     let pid = agent.process.pid;
     let (begun, before) = (Instant::now(), processor_time(pid));
     tokio::time::sleep(WINDOW).await;
-    let share = (processor_time(pid) - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let share = processor_time(pid).saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
     let (private, resident) = (memory(pid, "Private_Dirty"), memory(pid, "Rss"));
     println!("{:.3} % of a core, {private} KiB private, {resident} KiB resident", share * 100.0);
     // The program as it is released is held to half of this by `cargo xtask bench`; this one is not optimised.

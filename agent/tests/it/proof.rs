@@ -55,7 +55,7 @@ fn nothing_is_lost(report: &OperationReport, shards: u16) {
         let proof = proof.expect("it was probed");
         assert!(proof.acknowledged > 20, "shard {shard}: {report}");
         // Somebody took over, so there was a pause; and writers are held back for five seconds only where that failed.
-        assert!((5..5000).contains(&proof.longest_pause_ms), "shard {shard}: {report}");
+        assert!((1..5000).contains(&proof.longest_pause_ms), "shard {shard}: {report}");
     }
 }
 

@@ -54,6 +54,12 @@ impl Report {
     }
 }
 
+/// The same where the server comes back with its own file. While a disk is busy, a server hands it what it has acknowledged up to two
+/// seconds later (`appendfsync everysec`).
+pub(crate) fn unsynced(end: Instant) -> Range<Instant> {
+    end - Duration::from_secs(3)..around(end).end
+}
+
 /// The time around the end of a server, which was over at this moment, of which writes may be lost: what it has acknowledged and not yet
 /// sent to its replicas, or to its file, on a busy machine.
 pub(crate) fn around(end: Instant) -> Range<Instant> {

@@ -30,7 +30,7 @@ async fn a_create_that_takes_longer_after_it_has_served_is_a_warning_and_finishe
     let mut world = World::new().await;
     let node = Waiting::ViewsDiffer;
     world.stage.wait_for_always(vec![node]);
-    let config = with("create", "1s", &[]);
+    let config = with("create", "2s", &[]);
     let made = world.apply(None, &config).await;
     assert_eq!(one(&made.diagnostics, Severity::Warning).summary, "Timeout of the create reached");
     let state = made.state.expect("a state");
@@ -46,7 +46,7 @@ async fn an_update_that_takes_longer_is_an_error_that_keeps_the_truth() {
     let mut world = World::new().await;
     let state = world.made(&cluster(&[])).await;
     world.stage.wait_for_always(vec![Waiting::ViewsDiffer]);
-    let failed = world.apply(Some(&state), &with("update", "1s", &[("memory", "128MiB".into())])).await;
+    let failed = world.apply(Some(&state), &with("update", "2s", &[("memory", "128MiB".into())])).await;
     assert_eq!(one(&failed.diagnostics, Severity::Error).summary, "Timeout of the update reached");
     let state = failed.state.expect("a state");
     assert_eq!(get(&state.value, "converged"), &false.into());

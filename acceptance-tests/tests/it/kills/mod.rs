@@ -75,7 +75,7 @@ fn rehearsed(main: &str) -> (Workspace, Steps) {
     // Agents that were killed leave much to complain about to those who follow.
     workspace.allow_alarm("");
     let steps = Steps::of(&mut workspace);
-    impatient(&workspace, true);
+    impatient(&workspace, false);
     (workspace, steps)
 }
 

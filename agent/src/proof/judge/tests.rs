@@ -110,9 +110,10 @@ fn it_goes_on_from_what_was_counted() {
         if same {
             judge.goes_on();
         }
-        judge.acknowledged(number, false, Instant::now());
+        let now = Instant::now();
+        judge.acknowledged(number, false, now);
         let expected = Proof { acknowledged: 11, lost, unproven, ..before };
-        assert_eq!(judge.proof(Instant::now()), expected, "{what}");
+        assert_eq!(judge.proof(now), expected, "{what}");
     }
 }
 

@@ -5,9 +5,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 /// Below where Linux takes ports for outgoing connections from (32768), so that none is taken between the look and the use.
-const FIRST: u16 = 11000;
+const FIRST: u16 = 13000;
 /// How many pairs there are; with the bus 10000 above, all stay below that, too.
-const COUNT: u16 = 9000;
+const COUNT: u16 = 6000;
 
 /// A port for clients; the one 10000 above it, for the bus, is free as well (before Redis 7.0 it cannot be another).
 pub(crate) struct Ports {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use acceptance_tests::load::{Load, OLDEST_LOSS, Seen};
+use acceptance_tests::load::{IN_FLIGHT, Load, OLDEST_LOSS, Seen};
 use acceptance_tests::processes::{self, Process};
 use acceptance_tests::servers::Server;
 use acceptance_tests::{Login, Workspace, wait_until};
@@ -24,8 +24,6 @@ const CLIENTS: usize = 12;
 /// Until when a cluster has to be what was asked for, after the last kill. The servers' own election may come first, then what waits for
 /// it, then one apply that sees that an agent is dead, and another.
 const LIMIT: Duration = Duration::from_secs(240);
-/// How long after a kill a client may read an answer that was sent before it, on a busy machine.
-const IN_FLIGHT: Duration = Duration::from_secs(1);
 
 /// The cluster, and what it is now.
 pub(super) struct Place {
