@@ -137,13 +137,10 @@ impl Group {
         }
     }
 
-    /// One agent says that this one was removed: is it so, by the leader's knowledge?
+    /// One agent says that this one was removed: is it so, by the leader's knowledge, or by what was agreed after all that is known here?
     async fn ask_whether_removed(&self, source: &Voter) {
-        if let Ok(answer) = self.ask(source, None).await
-            && !answer.member
-        {
-            *lock(&self.removed_at) = Some(self.generation());
-            self.stir.notify_one();
+        if let Ok(answer) = self.ask(source, None).await {
+            self.hear_of_removal(&answer);
         }
     }
 }

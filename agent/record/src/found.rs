@@ -152,7 +152,15 @@ impl Group {
         let raft = self.raft.borrow().clone();
         let membership = raft.map(|raft| raft.server_metrics().borrow().membership_config.clone());
         let voter = membership.is_some_and(|membership| membership.nodes().any(|(other, _)| *other == id));
-        AskReply { member, voter }
+        AskReply { member, voter, generation: 0 }
+    }
+
+    /// That somebody was removed, by what was agreed and has arrived here: that is so whoever leads now. It says nothing of who votes.
+    pub(crate) fn was_removed(&self, pin: &Pin) -> Option<AskReply> {
+        let record = self.record.borrow().clone()?;
+        let belongs = record.agents().any(|(_, agent)| agent.pin == *pin);
+        let removed = !belongs && self.machine.state().former.contains(pin);
+        removed.then(|| AskReply { member: false, voter: true, generation: record.generation.get() })
     }
 
     /// Passes a question on to the leader.

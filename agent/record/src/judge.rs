@@ -107,7 +107,7 @@ impl Group {
         if since.elapsed() > LEADERLESS / 4 {
             self.ask_what_became(metrics, seen).await;
         }
-        if since.elapsed() > LEADERLESS { Standing::NoMajority { since } } else { Standing::Follower { leader: None } }
+        self.alone(since, LEADERLESS)
     }
 
     async fn leading(&self, raft: &Raft, metrics: &Metrics, seen: &mut Seen) -> Standing {
@@ -131,16 +131,24 @@ impl Group {
         if since.elapsed() > CONFIRMED {
             // It may have been removed, and the others may have gone on without it.
             self.ask_what_became(metrics, seen).await;
-            return Standing::NoMajority { since };
         }
-        Standing::Follower { leader: None }
+        self.alone(since, CONFIRMED)
+    }
+
+    /// The standing of one who votes and has no majority, for so long by now. It goes on to vote, also where it was told that it was
+    /// removed: the group's own list may still count it.
+    fn alone(&self, since: Instant, patience: Duration) -> Standing {
+        if *lock(&self.removed_at) == Some(self.generation()) {
+            return Standing::Removed;
+        }
+        if since.elapsed() > patience { Standing::NoMajority { since } } else { Standing::Follower { leader: None } }
     }
 
     /// The standing of one who does not vote.
     fn looking_on(&self) -> Standing {
         match self.record.borrow().as_ref() {
             Some(record) if !record.belongs(self.node) => Standing::Removed,
-            record if *lock(&self.removed_at) == Some(record.map(|record| record.generation)) => Standing::Removed,
+            _ if *lock(&self.removed_at) == Some(self.generation()) => Standing::Removed,
             Some(_) => Standing::Observer { from: *lock(&self.source) },
             None if self.invitation.borrow().is_some() => Standing::Invited,
             None => Standing::Uninvited,
@@ -166,16 +174,25 @@ impl Group {
     }
 
     fn believe(&self, metrics: &Metrics, answer: &AskReply) {
+        self.hear_of_removal(answer);
         if answer.voter {
             return;
         }
         info!(member = answer.member, "the group goes on without this agent's vote");
         *lock(&self.dismissed) = *metrics.membership_config.log_id();
-        if !answer.member {
-            *lock(&self.removed_at) = Some(self.generation());
-        }
         self.stir.notify_one();
         self.dismissal.notify_one();
+    }
+
+    /// Keeps in mind that this agent was removed, if the answer says so. One who has no majority either says what was agreed before;
+    /// that may be older than what this agent knows.
+    pub(crate) fn hear_of_removal(&self, answer: &AskReply) {
+        let own = self.generation();
+        let newer = answer.generation == 0 || own.is_none_or(|own| own.get() < answer.generation);
+        if !answer.member && newer && lock(&self.removed_at).replace(own) != Some(own) {
+            info!(agreed_at = answer.generation, "the group goes on without this agent");
+            self.stir.notify_one();
+        }
     }
 
     /// Asks another agent what somebody is to the group; by itself, this agent.

@@ -227,7 +227,7 @@ impl api::group_server::Group for GroupService {
             // Asked by somebody who may not know the leader: passed on to it, once.
             Err(refused) if request.get_ref().pin.is_empty() => match self.group.ask_leader(about).await {
                 Some(answer) => Ok(Response::new(answer)),
-                None => Err(refused),
+                None => self.group.was_removed(&about).map(Response::new).ok_or(refused),
             },
             Err(refused) => Err(refused),
         }

@@ -32,7 +32,8 @@ pub enum Standing {
         /// Since when.
         since: Instant,
     },
-    /// It was removed from the cluster. Its copy is the last one that it saw, and stays so.
+    /// It was removed from the cluster: so says the leader, or, where nobody leads, one who knows of a later Record. Its copy is the
+    /// last one that it saw, and stays so.
     Removed,
     /// It cannot use its own copy on disk.
     Broken {

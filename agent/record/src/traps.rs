@@ -382,3 +382,26 @@ async fn whoever_was_removed_stands_for_no_election() {
     assert_eq!(metrics(&world.agents[away]).current_term, term);
     world.stop().await;
 }
+
+/// Beside another who was cut off with it, too: that one cannot decide anything, but knows what was decided.
+#[tokio::test]
+async fn whoever_was_removed_hears_it_from_one_without_a_majority() {
+    let mut world = World::founded(4).await;
+    let away = (world.leader().await + 1) % 3;
+    let node = world.agents[away].node;
+    world.agents[away].stop().await;
+    let leader = world.leader().await;
+    world.agents[leader].change(|record| record.members.retain(|member, _| *member != node)).await;
+    until("another votes in its place", async || {
+        (!voters_of(&world.agents[leader]).contains(&raft_id(&world.agents[away].pin()))).then_some(())
+    })
+    .await;
+    for other in (0..4).filter(|other| ![away, leader].contains(other)) {
+        world.agents[other].stop().await;
+    }
+    world.agents[leader].stands("alone", |standing| matches!(standing, Standing::NoMajority { .. })).await;
+    world.agents[away].start().await;
+    world.agents[away].stands("removed", |standing| *standing == Standing::Removed).await;
+    assert!(!world.agents[leader].get().expect("a Record").members.contains_key(&node));
+    world.stop().await;
+}
