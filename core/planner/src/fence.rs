@@ -9,6 +9,7 @@ use justmanage_model::{
 
 use crate::draft::Draft;
 use crate::revive::ELECTION_PATIENCE;
+use crate::roll::{self, Due};
 use crate::safety;
 use crate::view::{Serving, View};
 
@@ -39,7 +40,7 @@ fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
     if !view.record.fenced() {
         return;
     }
-    let enough = followers(view, primary).count() >= usize::from(view.record.fence_replicas());
+    let enough = counted(view, primary).count() >= usize::from(view.record.fence_replicas());
     match (fence, enough) {
         (Fence::Open, true) => {
             let since = view.record.generation.next();
@@ -56,6 +57,17 @@ fn fence_shard(view: &View<'_>, draft: &mut Draft, shard: u16) {
         }
         (Fence::Open, false) | (Fence::Closed, true) => {}
     }
+}
+
+/// Replicas that receive what this primary is told, and go on to. Who is to be stopped next does not, and whoever takes a shard over has
+/// nobody who follows yet: the fence is open before that is done, so that no write is refused for the sake of a planned step.
+fn counted<'a>(view: &View<'a>, primary: Serving<'a>) -> impl Iterator<Item = Serving<'a>> {
+    let due = roll::due(view, primary.member.seat.shard);
+    followers(view, primary).filter(move |one| match due {
+        Due::Nothing => true,
+        Due::Stop(node) => node != one.node,
+        Due::HandOver => false,
+    })
 }
 
 /// Replicas that receive what this primary is told, as they say themselves.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::record::Operation;
-use justmanage_model::{Grant, Phase, RecordChange, Shape, Waiting};
+use justmanage_model::{Grant, NodeId, Phase, RecordChange, Shape, Waiting};
 use justmanage_releases::hop;
 
 use crate::draft::Draft;
@@ -41,6 +41,38 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
         handover::Heir::Nobody => give(view, draft, Operation::Restart, one),
         handover::Heir::Ready(heir) => give(view, draft, Operation::Handover, heir),
         handover::Heir::Later(reason) => draft.wait(reason),
+    }
+}
+
+/// What a roll does to a shard.
+#[derive(Clone, Copy)]
+pub(crate) enum Due {
+    /// Nothing, or not yet.
+    Nothing,
+    /// This node's server is stopped.
+    Stop(NodeId),
+    /// Another of its nodes becomes the primary.
+    HandOver,
+}
+
+/// What is being done to a shard by a grant, or else is done next, if nothing that lasts is against it.
+pub(crate) fn due(view: &View<'_>, shard: u16) -> Due {
+    let of_shard = |node: NodeId| view.record.shard_of(node) == Some(shard);
+    if let Some(grant) = &view.record.grant {
+        let node = grant.nodes.iter().copied().find(|node| of_shard(*node));
+        return match (grant.operation, node) {
+            (Operation::Restart | Operation::PutBack, Some(node)) => Due::Stop(node),
+            (Operation::Handover, Some(_)) => Due::HandOver,
+            (Operation::Reshard, _) | (_, None) => Due::Nothing,
+        };
+    }
+    let hindered = view.record.halt.is_some() || !view.unseen().is_empty() || why_not_go_over(view).is_some();
+    let next = next(view).filter(|one| !hindered && of_shard(one.node) && why_not_emptied(view, *one).is_none());
+    let Some(one) = next else { return Due::Nothing };
+    match handover::heir(view, one, |_| true) {
+        handover::Heir::Nobody => Due::Stop(one.node),
+        handover::Heir::Ready(_) => Due::HandOver,
+        handover::Heir::Later(_) => Due::Nothing,
     }
 }
 

@@ -32,8 +32,10 @@ impl Record {
         let shard = self.shard_of(node).unwrap_or_default();
         let replaced_by = self.takeovers.get(&shard).filter(|takeover| takeover.by != node);
         let mut config = self.settings(replaced_by.is_some() || self.fence(shard) != Fence::Open);
-        if replaced_by.is_some_and(|takeover| takeover.cleared) && self.fenced() {
-            config.insert("min-replicas-to-write".to_owned(), self.replicas_of(shard).to_string());
+        // Also where the shape that is asked for has no fence: the old primary is from before that.
+        if replaced_by.is_some_and(|takeover| takeover.cleared) && !self.has_own_fence() {
+            config.insert("min-replicas-to-write".to_owned(), self.replicas_of(shard).max(1).to_string());
+            config.insert("min-replicas-max-lag".to_owned(), FENCE_LAG_S.to_string());
         }
         // What has moved to a server is nowhere else: it is on disk before it is gone from where it was.
         let fsync = if self.reshard_of(node).is_some() { "always" } else { "everysec" };
