@@ -148,6 +148,16 @@ impl Field {
             && server.near >= server.setting("min-replicas-to-write")
     }
 
+    /// Whether a server takes writes to a part of the slots now.
+    #[must_use]
+    pub fn is_served(&self, part: usize) -> bool {
+        let serves = |node: &usize| {
+            let bus = &self.nodes[*node].server.bus;
+            bus.owners[part] == Some(bus.id) && self.takes_writes(*node)
+        };
+        (0..self.nodes.len()).any(|node| serves(&node))
+    }
+
     /// The server that owns a shard's slots, by the highest epoch among those that say so.
     #[must_use]
     pub fn primary(&self, shard: u16) -> Option<usize> {

@@ -14,6 +14,7 @@
 //! | [`agent`], [`memory`], [`hands`], [`eyes`], [`gather`] | what an agent knows, sees and does |
 //! | [`operator`], [`faults`] | what people want, and what breaks |
 //! | [`promises`] | what must hold, and what clients may lose for which reason |
+//! | `service` | that every slot is served where nothing is broken |
 //! | [`world`], [`run`] | all of it together; a seed from beginning to verdict |
 
 pub mod agent;
@@ -34,6 +35,7 @@ pub mod promises;
 pub mod replication;
 pub mod run;
 pub mod server;
+mod service;
 pub mod shape;
 mod spares;
 pub mod store;

@@ -75,7 +75,10 @@ impl Field {
             return;
         }
         if let Some(since) = server.superseded {
-            self.violation(format!("node {node} acknowledges a write, though another took over from it at {since}"));
+            let (near, needed) = (server.near, server.setting("min-replicas-to-write"));
+            self.violation(format!(
+                "node {node} acknowledges a write, though another took over from it at {since} ({near} replicas near, {needed} needed)"
+            ));
             self.nodes[node].server.superseded = None;
         }
     }
@@ -186,7 +189,7 @@ impl Field {
         }
         let shard = self.nodes[node].seat.shard;
         for (number, other) in self.nodes.iter_mut().enumerate() {
-            if number != node && other.seat.shard == shard && other.server.bus.is_primary() {
+            if number != node && other.seat.shard == shard && other.server.bus.owns() {
                 other.server.superseded = Some(now);
             }
         }

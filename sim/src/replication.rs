@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use justmanage_releases::hop;
+
 use crate::data::Data;
 use crate::field::Field;
 use crate::server::Process;
@@ -124,9 +126,13 @@ impl Field {
     }
 
     fn copied(&mut self, node: usize, from: usize) {
-        // What a newer line has written, an older one cannot read.
-        let line = |at: usize| self.nodes[at].server.release.version.line();
-        if line(node) < line(from) {
+        let release = |at: usize| &self.nodes[at].server.release;
+        let unreadable = match hop(release(from), release(node)) {
+            Ok(hop) => hop.refuses_field_ttls && self.field_ttls > 0,
+            // What a newer line has written, an older one cannot read, unless it was measured that it can.
+            Err(_) => release(node).version.line() < release(from).version.line(),
+        };
+        if unreadable {
             self.note(|| format!("node {node} cannot read the copy of node {from}, whose release is newer"));
             return self.set_stream(node, Stream::Down(self.now));
         }

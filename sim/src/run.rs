@@ -94,12 +94,29 @@ impl Story {
             self.trouble(world);
             self.calm(world);
         }
+        self.peace(world);
         if world.field.promises.broken.is_empty() && world.counts.hopeless == 0 && self.chance.once_in(4) {
             leave(world);
         }
     }
 
+    /// Nothing breaks, and people want one thing after the other.
+    fn peace(&mut self, world: &mut World) {
+        for _ in 0..self.chance.below(4) {
+            if !world.field.promises.broken.is_empty() || world.counts.hopeless > 0 {
+                return;
+            }
+            world.somebody_wants_something();
+            for _ in 0..self.chance.between(1, 400) {
+                world.an_apply_goes_on();
+                world.tick();
+            }
+            self.calm(world);
+        }
+    }
+
     fn trouble(&mut self, world: &mut World) {
+        world.peace_ends();
         world.field.promises.calm = false;
         world.deadly = self.chance.pick(&[0, 0, 5, 30]);
         let every = self.chance.pick(&[15, 40, 100, 200]);
@@ -149,6 +166,7 @@ impl Story {
             let said = world.field.now >= began + 5000 && world.converged();
             if said && (0..world.store.record.spec.shards).all(served) {
                 world.counts.slowest = world.counts.slowest.max(world.field.now - began);
+                world.peace_begins();
                 return at_rest(world);
             }
         }

@@ -9,6 +9,7 @@ use crate::agent::{Agent, Supervised};
 use crate::chance::Chance;
 use crate::field::Field;
 use crate::server::Process;
+use crate::service::Service;
 use crate::shape::{Shape, member, node_id};
 use crate::store::Store;
 use crate::{Ms, TICK};
@@ -34,6 +35,8 @@ pub struct World {
     pub behind: BTreeSet<usize>,
     /// Whoever wants another release wants temporary replicas for it.
     pub surges: bool,
+    /// Which slots nobody serves, while nothing is broken.
+    pub(crate) service: Service,
 }
 
 /// What was done in a world.
@@ -102,6 +105,7 @@ impl World {
             hidden: BTreeMap::new(),
             behind: BTreeSet::new(),
             surges: false,
+            service: Service::default(),
         }
     }
 
@@ -135,6 +139,7 @@ impl World {
             self.field.violation(format!("nodes {stopped:?} are down at once by our own hand"));
             self.stopped.clear();
         }
+        self.watch_service();
     }
 
     /// Whether the agent that leads says that all is as it is wanted, of the Record as it is now.

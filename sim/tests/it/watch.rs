@@ -217,3 +217,19 @@ fn a_spare_in_the_place_of_who_serves_is_seen() {
     world.carry_out(&[Step::Record(RecordChange::Replace { lost: node_id(0), by })]).unwrap();
     assert!(seen(&world).contains("which takes writes"), "{}", seen(&world));
 }
+
+#[test]
+fn slots_that_nobody_serves_are_seen_where_nothing_is_broken() {
+    for peaceful in [true, false] {
+        let mut world = formed(Shape::of(3, 1));
+        world.peace_ends();
+        if peaceful {
+            world.peace_begins();
+        }
+        for node in &mut world.field.nodes {
+            node.server.hung = node.seat.shard == 1;
+        }
+        (0..40).for_each(|_| world.tick());
+        assert_eq!(seen(&world).contains("are not served"), peaceful, "{}", seen(&world));
+    }
+}
