@@ -141,6 +141,10 @@ impl World {
         }
         self.field.nodes[node].server.hung = false;
         self.field.stop(node);
+        if !record.belongs(own) {
+            // What it has is nobody's copy any more.
+            self.field.nodes[node].server.whole = false;
+        }
         Ok(())
     }
 

@@ -178,12 +178,16 @@ impl Field {
         let now = self.now;
         let replication = &self.nodes[node].server.replication;
         let (level, fed) = (replication.level_at, replication.fed_at);
+        // How old its last report may be is bounded, not how much it lacks.
+        let lags = replication.lagged_at.is_some_and(|at| at > level);
         if let Some(old) = old {
             self.taken_from_the_dead(node, old, level, fed + LAST_REPORT);
             if fenced && let Some(acked) = self.nodes[old].server.acked_at {
                 // And the tick in which a replica reported last, before the write of that tick.
                 let bound = (FENCE_LAG_S + 2) * 1000 + TICK;
-                self.excuse(old, acked.saturating_sub(bound), acked, "the fence's lag");
+                let from = acked.saturating_sub(bound);
+                let from = if lags { from.min(level.saturating_sub(TICK)) } else { from };
+                self.excuse(old, from, acked, "the fence's lag");
                 self.excuse_received(node, old, level);
             }
         }

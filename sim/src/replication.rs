@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_releases::hop;
+use justmanage_model::Engine;
 
 use crate::data::Data;
 use crate::field::Field;
@@ -26,6 +26,8 @@ pub struct ReplicaOf {
     pub level_at: Ms,
     /// When it last received something, be it only a sign of life.
     pub fed_at: Ms,
+    /// When it last received less than there was: its own link, or disk, is slower than what is written.
+    pub lagged_at: Option<Ms>,
     /// It may go on where it was, if the primary still has that.
     pub resumable: bool,
 }
@@ -54,7 +56,7 @@ impl ReplicaOf {
     /// No link yet.
     #[must_use]
     pub fn new(now: Ms) -> Self {
-        Self { state: Stream::Down(now), linked_at: None, level_at: 0, fed_at: 0, resumable: true }
+        Self { state: Stream::Down(now), linked_at: None, level_at: 0, fed_at: 0, lagged_at: None, resumable: true }
     }
 
     /// Whether it is up.
@@ -127,12 +129,9 @@ impl Field {
 
     fn copied(&mut self, node: usize, from: usize) {
         let release = |at: usize| &self.nodes[at].server.release;
-        let unreadable = match hop(release(from), release(node)) {
-            Ok(hop) => hop.refuses_field_ttls && self.field_ttls > 0,
-            // What a newer line has written, an older one cannot read, unless it was measured that it can.
-            Err(_) => release(node).version.line() < release(from).version.line(),
-        };
-        if unreadable {
+        let older = release(node).version.line() < release(from).version.line();
+        // What a newer line has written, an older one cannot read; but of Valkey it can, unless there are fields that expire.
+        if older && (release(node).engine != Engine::Valkey || self.field_ttls > 0) {
             self.note(|| format!("node {node} cannot read the copy of node {from}, whose release is newer"));
             return self.set_stream(node, Stream::Down(self.now));
         }
@@ -167,7 +166,9 @@ impl Field {
         server.replication.linked_at = Some(now);
         if open {
             server.replication.fed_at = now;
-            if !slow && sent.len() >= server.data.len() {
+            if slow {
+                server.replication.lagged_at = Some(now);
+            } else if sent.len() >= server.data.len() {
                 server.data = sent;
                 server.replication.level_at = now;
             }

@@ -66,7 +66,8 @@ pub(crate) fn due(view: &View<'_>, shard: u16) -> Due {
             (Operation::Reshard, _) | (_, None) => Due::Nothing,
         };
     }
-    let hindered = view.record.halt.is_some() || !view.unseen().is_empty() || why_not_go_over(view).is_some();
+    let waits = view.record.halt.is_some() || !view.unseen().is_empty() || !safety::unrest(view).is_empty();
+    let hindered = waits || why_not_go_over(view).is_some();
     let next = next(view).filter(|one| !hindered && of_shard(one.node) && why_not_emptied(view, *one).is_none());
     let Some(one) = next else { return Due::Nothing };
     match handover::heir(view, one, |_| true) {
