@@ -43,6 +43,7 @@ pub mod nearest;
 pub mod node;
 pub mod observation;
 pub mod plan;
+pub mod pool;
 pub mod record;
 pub mod release;
 pub mod report;
