@@ -45,6 +45,10 @@ async fn roll(binary: &Path, shards: u16, replicas: u16) {
         let report = writer.end().await;
         eprintln!("shard {shard}: longest pause {:?}, {} acknowledged", report.gap, report.acknowledged);
         report.lost_nothing();
+        assert_eq!(
+            report.refused, 0,
+            "shard {shard}: a fence was closed while its last replica went, or before the next one came"
+        );
         assert_ne!(
             primary(&after, shard),
             primary(&before, shard),
@@ -65,6 +69,11 @@ async fn three_shards_redis() {
 #[tokio::test]
 async fn three_shards_valkey() {
     roll(&valkey(), 3, 1).await;
+}
+
+#[tokio::test]
+async fn one_shard_with_one_replica() {
+    roll(&redis(), 1, 1).await;
 }
 
 #[tokio::test]
