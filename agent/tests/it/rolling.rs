@@ -45,6 +45,10 @@ async fn roll(binary: &Path, shards: u16, replicas: u16) {
         let report = writer.end().await;
         eprintln!("shard {shard}: longest pause {:?}, {} acknowledged", report.gap, report.acknowledged);
         report.lost_nothing();
+        assert_eq!(
+            report.refused, 0,
+            "shard {shard}: a fence was closed while its last replica went, or before the next one came"
+        );
         assert_ne!(
             primary(&after, shard),
             primary(&before, shard),
@@ -68,6 +72,11 @@ async fn three_shards_valkey() {
 }
 
 #[tokio::test]
+async fn one_shard_with_one_replica() {
+    roll(&redis(), 1, 1).await;
+}
+
+#[tokio::test]
 async fn one_shard_behind_its_fence() {
     roll(&redis(), 1, 2).await;
 }
@@ -75,4 +84,32 @@ async fn one_shard_behind_its_fence() {
 #[tokio::test]
 async fn two_shards_behind_their_fences() {
     roll(&valkey(), 2, 1).await;
+}
+
+/// A replica that has copied all of its primary's data writes a new append-only file, and no server ends before its first one is whole.
+#[tokio::test]
+async fn a_replica_may_write_its_first_file_before_it_is_restarted() {
+    let may_set = |record: &mut Record| {
+        for user in record.users.values_mut() {
+            user.acl = format!("{} +config", user.acl).parse().expect("rules");
+        }
+    };
+    let cluster = Cluster::formed(&valkey(), 1, 1, may_set).await;
+    let before = cluster.operator(0).converged().await;
+    let old = primary(&before, 0).expect("a primary");
+    let replica = *before.record().members.keys().find(|node| **node != old).expect("a replica");
+    for key in 0..20 {
+        let key = format!("app:{key}");
+        assert_eq!(cluster.nodes[cluster.position(old)].redis(&["SET", &key, "value"]), "OK");
+    }
+    let slow = &cluster.nodes[cluster.position(replica)];
+    for (key, value) in [("rdb-key-save-delay", "100000"), ("appendonly", "no"), ("appendonly", "yes")] {
+        assert_eq!(slow.redis(&["CONFIG", "SET", key, value]), "OK", "{key}");
+    }
+    let wanted = |record: &mut Record| drop(record.spec.config.insert("io-threads".into(), "2".into()));
+    cluster.operator(0).change(wanted).await;
+    until_all_have(&cluster, "2", 1).await;
+    let said = std::fs::read_to_string(slow.file("server.log")).expect("the server's log");
+    assert!(said.contains("Writing initial AOF, can't exit"), "it was whole already:\n{said}");
+    assert!(!slow.log().contains("step failed"), "{}", slow.log());
 }

@@ -37,6 +37,8 @@ pub(crate) struct Report {
     pub(crate) resumed: Option<Instant>,
     /// How many servers took its writes, one after the other.
     pub(crate) servers: u32,
+    /// How often a primary took none for want of replicas.
+    pub(crate) refused: u64,
 }
 
 impl Report {
@@ -74,6 +76,7 @@ struct Written {
     gap: Duration,
     resumed: Option<Instant>,
     servers: u32,
+    refused: u64,
 }
 
 impl Writer {
@@ -113,7 +116,7 @@ impl Writer {
     /// The same where the servers' authority is another one by now.
     pub(crate) async fn end_trusting(self, ca: &[u8]) -> Report {
         self.stop.store(true, Ordering::SeqCst);
-        let Written { acknowledged, gap, resumed, servers } = self.work.await.expect("the writer");
+        let Written { acknowledged, gap, resumed, servers, refused } = self.work.await.expect("the writer");
         let begun = Instant::now();
         loop {
             for endpoint in &self.endpoints {
@@ -123,7 +126,7 @@ impl Writer {
                     let is_set = |bit: usize| held.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0);
                     let missing = acknowledged.iter().enumerate().filter(|(bit, _)| !is_set(*bit));
                     let lost = missing.map(|(_, at)| *at).collect();
-                    return Report { acknowledged: acknowledged.len(), lost, gap, resumed, servers };
+                    return Report { acknowledged: acknowledged.len(), lost, gap, resumed, servers, refused };
                 }
             }
             assert!(begun.elapsed() < Duration::from_secs(30), "nobody serves the key");
@@ -196,7 +199,8 @@ async fn write(
                 acknowledged.fetch_add(1, Ordering::SeqCst);
                 connection = Some(open_now);
             }
-            Err(_) => {
+            Err(error) => {
+                written.refused += u64::from(error.code() == Some("NOREPLICAS"));
                 at += 1;
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }

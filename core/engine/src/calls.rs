@@ -192,7 +192,8 @@ impl Connection {
     /// holds it to see.
     ///
     /// # Errors
-    /// [`CallError::Refused`] if the data could not be saved: then the server runs on.
+    /// [`CallError::NotNow`] while it writes its first append-only file, as a replica does after a full copy; it ends at no price
+    /// before that is whole. [`CallError::Refused`] if the data could not be saved. In both cases the server runs on.
     pub async fn shutdown(&mut self) -> Result<(), CallError> {
         let persistent = self.config_get(&["appendonly"]).await?.get("appendonly").is_some_and(|value| value == "yes");
         // Without an append-only file, a server whose user set `save ""` would end without saving: a planned stop loses nothing.
@@ -200,9 +201,19 @@ impl Connection {
         match self.call(arguments).await {
             // The server closes the connection when it is done: that is the success.
             Err(CallError::Unreachable { .. }) => Ok(()),
+            // It says no more than that there were errors. A rewrite of a file that is whole already does not hinder it.
+            Err(CallError::Refused { call, .. }) if self.rewrites_file().await? => {
+                Err(CallError::NotNow { call, said: "the first append-only file is being written".to_owned() })
+            }
             Err(error) => Err(error),
             Ok(reply) => Err(unexpected("SHUTDOWN", format!("{reply:?}"))),
         }
+    }
+
+    /// Whether the append-only file is being rewritten, or about to be.
+    async fn rewrites_file(&mut self) -> Result<bool, CallError> {
+        let info = self.info().await?;
+        Ok(["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().any(|field| info.number(field) == Some(1)))
     }
 
     async fn text(&mut self, arguments: &[&str]) -> Result<String, CallError> {

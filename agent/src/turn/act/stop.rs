@@ -1,5 +1,7 @@
 //! The server stopped, if it still is what it was when that was decided.
 
+use std::time::{Duration, Instant};
+
 use justmanage_engine::CallError;
 use justmanage_engine::bus::BusNode;
 use justmanage_model::record::Operation;
@@ -9,11 +11,28 @@ use justmanage_record::Standing;
 use super::{STOP_LIMIT, StepError};
 use crate::turn::Turn;
 
+/// How long a server may write its first append-only file, as a replica does after a full copy, before stopping it counts as failed.
+const FIRST_FILE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is asked whether it is done.
+const FIRST_FILE_PACE: Duration = Duration::from_millis(50);
+
 impl Turn {
     pub(super) async fn stop(&mut self, record: &Record) -> Result<(), StepError> {
         if record.phase != Phase::Leaving {
             self.check_program(record).await?;
         }
+        let until = Instant::now() + FIRST_FILE_PATIENCE;
+        loop {
+            match self.stop_once(record).await {
+                Err(StepError::Server(CallError::NotNow { .. })) if Instant::now() < until => {
+                    tokio::time::sleep(FIRST_FILE_PACE).await;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn stop_once(&mut self, record: &Record) -> Result<(), StepError> {
         self.check_role(record).await?;
         let Ok(mut connection) = self.server(record).await else {
             return Ok(self.tools.supervisor.stop(STOP_LIMIT).await?);

@@ -21,6 +21,7 @@ on_some_servers! {
     who_finds_the_cluster_is_known_before_the_server_says_so,
     the_agent_may_do_its_work_and_nothing_else,
     a_planned_stop_loses_nothing_whatever_the_user_chose,
+    a_server_ends_only_when_its_first_file_is_whole,
 }
 
 on_every_server_with_tls! { a_new_certificate_is_shown_to_new_connections }
@@ -247,6 +248,35 @@ async fn a_planned_stop_loses_nothing_whatever_the_user_chose(path: PathBuf) {
         stops.spawn(stop_and_start(path.clone(), choice));
     }
     assert_eq!(stops.join_all().await.len(), choices.len());
+}
+
+async fn a_server_ends_only_when_its_first_file_is_whole(path: PathBuf) {
+    let (mut node, mut server) = Node::started(&path, &[("appendonly", "no")]).await;
+    serving(&mut server).await;
+    let config = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let all = user("~* +@all", &["one"]);
+    server
+        .apply_users(&BTreeMap::from([("orders".parse().unwrap(), all)]), &node.release, &own(REPLICATION_PASSWORD))
+        .await
+        .unwrap();
+    for key in 0..20 {
+        assert_eq!(node.client("orders", "one", &["SET", &format!("key:{key}"), "value"]), "OK");
+    }
+    // For each key it then rests for so many microseconds.
+    server.config_set(&config("rdb-key-save-delay", "50000")).await.unwrap();
+    server.config_set(&config("appendonly", "yes")).await.unwrap();
+    let mut refused = 0;
+    let started = Instant::now();
+    while let Err(error) = server.shutdown().await {
+        assert!(matches!(error, CallError::NotNow { .. }), "{error:?}");
+        assert!(started.elapsed() < DEADLINE, "it never ends");
+        refused += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(refused > 0, "it was not whole yet");
+    node.ended().await;
+    let mut server = node.start().await;
+    serving(&mut server).await;
 }
 
 async fn stop_and_start(path: PathBuf, choice: &[(&str, &str)]) {
