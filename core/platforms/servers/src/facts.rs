@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use justmanage_model::Bytes;
 use justmanage_model::node::NodeOrder;
 
+use crate::script::Script;
 use crate::trouble::sudo;
 
 #[cfg(test)]
@@ -13,6 +14,12 @@ mod tests;
 /// Prints what there is to know, a word and its value a line. POSIX sh, and nothing besides that every system has: what is missing is
 /// a line that is missing. It changes nothing on the host.
 pub const SCRIPT: &str = include_str!("facts/facts.sh");
+
+/// The same on its way to a host.
+#[must_use]
+pub fn script() -> Script {
+    Script::look("facts", SCRIPT)
+}
 
 /// The layout of what the script prints.
 const LAYOUT: &str = "1";

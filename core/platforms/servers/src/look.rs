@@ -12,7 +12,6 @@ use justmanage_platforms::PlatformError;
 use tokio::sync::Mutex;
 
 use crate::facts::{self, Facts, Missing, State, Words};
-use crate::script::Script;
 use crate::shell::Shell;
 use crate::trouble::{self, Kind, Trouble, on_the_way};
 
@@ -105,7 +104,7 @@ impl Looks {
     /// A look at one server alone.
     pub(crate) async fn ask(&self, server: &Server) -> Result<Seen, Trouble> {
         let host = &server.host;
-        let answer = self.shell.carry_out(host, &Script::look("facts", facts::SCRIPT), LIMIT).await;
+        let answer = self.shell.carry_out(host, &facts::script(), LIMIT).await;
         let answer = answer.map_err(|error| on_the_way(&error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let printed = String::from_utf8_lossy(&answer.stdout);

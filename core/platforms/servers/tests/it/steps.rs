@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use justmanage_model::Version;
-use justmanage_platforms::{Machine, Platform, PlatformError};
+use justmanage_platforms::{Machine, MachineState, Platform, PlatformError};
 
 use crate::{Place, order, tree};
 
@@ -111,7 +111,7 @@ async fn an_older_provider_leaves_a_newer_agent_alone() {
     place.install("");
     let left = place.servers("db1").upgrade(&machine).await.expect("nothing to do");
     assert_eq!(place.servers("db1").agent_version().await.expect("ours"), Version::new(0, 1, 0));
-    let justmanage_platforms::MachineState::Running(agent) = left.state else { panic!("{left:?}") };
+    let MachineState::Running(agent) = &left.state else { panic!("{left:?}") };
     assert_eq!(agent.version, "0.2.0");
     place.servers("db1").ensure(&order(1)).await.expect("it runs");
     assert_eq!(below(&place), before);

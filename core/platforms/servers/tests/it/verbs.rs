@@ -137,7 +137,7 @@ async fn a_server_that_was_claimed_before_is_kept_whatever_happens() {
     // A newer provider's agent takes the place of one that does not come up.
     place.install_newer("");
     let made = place.servers_of("db1", "0.2.0").ensure(&order(1)).await.expect("ours");
-    let MachineState::Running(agent) = made.state else { panic!("{made:?}") };
+    let MachineState::Running(agent) = &made.state else { panic!("{made:?}") };
     assert_eq!(agent.version, "0.2.0");
 }
 
