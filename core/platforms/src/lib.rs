@@ -6,10 +6,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`machine`] | [`Machine`], [`MachineOrder`], [`ClaimQuery`], [`Connector`] |
+//! | [`way`] | [`Way`]: to an agent whose own address leads nowhere from here |
 //! | [`error`] | [`PlatformError`]: variants by what the caller can do |
 
 pub mod error;
 pub mod machine;
+pub mod way;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,7 +21,8 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
-pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
+pub use machine::{ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs};
+pub use way::{Dial, Stream, Way};
 
 /// A source of machines: this machine, servers over SSH, a cloud.
 #[async_trait]
@@ -66,6 +69,15 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// What kept it from being done; calling again, or [`Platform::ensure`], goes on.
     async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError>;
+
+    /// Limits what the server of a machine may use, now and from its next start on. Answers with what is not in force before that, a
+    /// sentence each. Where agents limit their servers themselves there is nothing to do.
+    ///
+    /// # Errors
+    /// What kept it from being done; calling again goes on.
+    async fn limit(&self, _machine: &Machine, _limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        Ok(Vec::new())
+    }
 
     /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,
     /// its `bin`, and the same one level down).

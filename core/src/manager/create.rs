@@ -55,7 +55,7 @@ impl Manager {
                 let locator = locate(cluster);
                 let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
                 let claims = claims(name, cluster, spec, &there).map_err(unfinished)?;
-                let agents = self.ensure(claims, key.pin(), cancel).await.map_err(unfinished)?;
+                let agents = self.ensure(claims, &program.1, key.pin(), cancel).await.map_err(unfinished)?;
                 self.alone(&locator).await?;
                 let record = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
                 let record = self.found(record, &agents).await.map_err(unfinished)?;

@@ -117,7 +117,7 @@ impl Manager {
     /// Makes machines' agents run, with this operator among those that they obey if they are new. What is there stays.
     pub(super) async fn wake(&self, machines: Vec<Machine>, operator: Pin) -> Vec<Result<Machine, Failure>> {
         let woken = together(machines, |machine| async move {
-            let order = MachineOrder { claim: machine.claim, operators: [operator].into() };
+            let order = MachineOrder::new(machine.claim, [operator].into());
             self.platform.ensure(&order).await.map_err(|error| from_platform(&error))
         });
         woken.await

@@ -12,7 +12,7 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError,
 };
 use justmanage_steps::step;
 
@@ -60,6 +60,10 @@ impl Platform for Marked<dyn Platform> {
 
     async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
         call("platform.upgrade", self.0.upgrade(machine)).await
+    }
+
+    async fn limit(&self, machine: &Machine, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        call("platform.limit", self.0.limit(machine, limits)).await
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

@@ -161,7 +161,7 @@ impl Platform for Local {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         match &machine.state {
-            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
+            MachineState::Running(info) => Ok(Connector::direct((**info).clone())),
             MachineState::Stopped => Err(PlatformError::Unreachable {
                 what: format!("the agent of {} does not run", machine.claim.node),
                 hint: "An apply starts it again.".into(),

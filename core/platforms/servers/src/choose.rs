@@ -7,26 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::Bytes;
-use justmanage_model::pool::{Label, LabelValue, Server, Zone};
+use justmanage_model::pool::{Server, Zone};
+use justmanage_platforms::Needs;
 
 use crate::facts::{Facts, State};
 
 mod spread;
 #[cfg(test)]
 mod tests;
-
-/// What a server has to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Needs {
-    /// Processors, at least.
-    pub processors: u32,
-    /// Memory, at least.
-    pub memory: Bytes,
-    /// Free room on the disk, at least.
-    pub disk: Bytes,
-    /// Labels that it bears.
-    pub labels: BTreeMap<Label, LabelValue>,
-}
 
 /// A place that needs a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,8 +132,10 @@ fn why_not(server: &Server, facts: Result<&Facts, &String>, needs: &Needs) -> Op
     };
     match &facts.state {
         State::Free => {}
-        State::Locked(_) => return Some("is locked by another apply, or by one that was cut short".to_owned()),
-        State::Used(_) => return Some("has a node of another cluster".to_owned()),
+        locked @ State::Locked(_) => {
+            return Some(format!("is locked for {}, by an apply that runs or was cut short", locked.cluster()));
+        }
+        used @ State::Used(_) => return Some(format!("has a node of {}", used.cluster())),
         State::Hidden => return Some("is hidden (/etc/justmanage/hidden)".to_owned()),
     }
     let few = |what: &str, has: String, wanted: String| Some(format!("has {has} {what}, and {wanted} are asked for"));

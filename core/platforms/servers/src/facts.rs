@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use justmanage_model::Bytes;
+use justmanage_model::node::NodeOrder;
+
+use crate::script::Script;
+use crate::trouble::sudo;
 
 #[cfg(test)]
 mod tests;
@@ -10,6 +14,12 @@ mod tests;
 /// Prints what there is to know, a word and its value a line. POSIX sh, and nothing besides that every system has: what is missing is
 /// a line that is missing. It changes nothing on the host.
 pub const SCRIPT: &str = include_str!("facts/facts.sh");
+
+/// The same on its way to a host.
+#[must_use]
+pub fn script() -> Script {
+    Script::look("facts", SCRIPT)
+}
 
 /// The layout of what the script prints.
 const LAYOUT: &str = "1";
@@ -52,9 +62,72 @@ pub enum State {
     Hidden,
 }
 
+impl State {
+    /// The claim as it stands there, if there is one.
+    #[must_use]
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Locked(claim) | Self::Used(claim) => Some(claim),
+            Self::Free | Self::Hidden => None,
+        }
+    }
+
+    /// The cluster of its claim, in words.
+    pub(crate) fn cluster(&self) -> String {
+        match self.claim().and_then(|claim| serde_json::from_str::<NodeOrder>(claim).ok()) {
+            Some(order) => format!("cluster {}", order.claim.name),
+            None => "another cluster".to_owned(),
+        }
+    }
+}
+
 /// Why a host cannot have a node. A sentence for each thing that is missing, since whoever mends one wants to know of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing(pub Vec<String>);
+
+/// What the script printed: words and their values.
+pub(crate) struct Words<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> Words<'a> {
+    /// Reads it, if it is whole.
+    pub(crate) fn read(printed: &'a str) -> Result<Self, Missing> {
+        let words: BTreeMap<&str, &str> = printed.lines().filter_map(|line| line.split_once(' ')).collect();
+        if words.get("facts") != Some(&LAYOUT) {
+            return Err(Missing(vec![
+                "It printed something else than was asked for: its login shell, or what that runs at a login, \
+                                     writes to standard output."
+                    .to_owned(),
+            ]));
+        }
+        if words.get("end") != Some(&"yes") {
+            return Err(Missing(vec!["It stopped in the middle of what it was asked.".to_owned()]));
+        }
+        Ok(Self(words))
+    }
+
+    /// What it says about something, if it says anything.
+    pub(crate) fn get(&self, word: &str) -> Option<&'a str> {
+        self.0.get(word).copied().filter(|value| !value.is_empty())
+    }
+
+    /// Whether its user may do what root may; the error is that user. If not, a claim could not be read.
+    pub(crate) fn root(&self) -> Result<(), &'a str> {
+        match self.get("root") {
+            Some("yes") => Ok(()),
+            _ => Err(self.get("user").unwrap_or("its user")),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn state(&self) -> State {
+        match (self.get("claim").map(str::to_owned), self.get("hidden")) {
+            (Some(claim), _) if self.get("member") == Some("yes") => State::Used(claim),
+            (Some(claim), _) => State::Locked(claim),
+            (None, Some("yes")) => State::Hidden,
+            (None, _) => State::Free,
+        }
+    }
+}
 
 impl Facts {
     /// Reads what the script printed, at this time of our own clock (seconds since 1970).
@@ -62,28 +135,20 @@ impl Facts {
     /// # Errors
     /// What is missing on the host.
     pub fn read(printed: &str, now_s: i64) -> Result<Self, Missing> {
-        let words: BTreeMap<&str, &str> = printed.lines().filter_map(|line| line.split_once(' ')).collect();
+        Self::of(&Words::read(printed)?, now_s)
+    }
+
+    /// As [`Facts::read`].
+    pub(crate) fn of(words: &Words<'_>, now_s: i64) -> Result<Self, Missing> {
         let mut missing = Vec::new();
-        if words.get("facts") != Some(&LAYOUT) {
-            return Err(Missing(vec!["It printed something else than was asked for: its login shell, or what that runs at a login, \
-                                     writes to standard output."
-                .to_owned()]));
-        }
-        if words.get("end") != Some(&"yes") {
-            return Err(Missing(vec!["It stopped in the middle of what it was asked.".to_owned()]));
-        }
-        let text = |word: &str| words.get(word).copied().filter(|value| !value.is_empty());
+        let text = |word: &str| words.get(word);
         let number = |word: &str| text(word)?.parse::<u64>().ok();
         let pair = |word: &str| {
             let (first, second) = text(word)?.split_once('.')?;
             Some((first.parse().ok()?, second.split('.').next()?.parse().ok()?))
         };
-        if text("root") != Some("yes") {
-            let user = text("user").unwrap_or("its user");
-            missing.push(format!(
-                "{user} is not root and may not use sudo without a password: write \"{user} ALL=(ALL) NOPASSWD: ALL\" into \
-                 /etc/sudoers.d/{user} there, or log in as another user."
-            ));
+        if let Err(user) = words.root() {
+            missing.push(format!("{user} is not root and may not use sudo without a password. {}", sudo(user)));
         }
         if text("machine").is_none_or(|machine| !["x86_64", "aarch64"].contains(&machine)) {
             let machine = text("machine").unwrap_or("unknown");
@@ -104,7 +169,6 @@ impl Facts {
         }
         let [processors, memory, disk, disk_free] = sizes.map(|(_, value)| value.unwrap_or_default());
         let kib = |kib: u64| Bytes::new(kib.saturating_mul(1024));
-        let claim = text("claim").map(str::to_owned);
         Ok(Self {
             processors: u32::try_from(processors).unwrap_or(u32::MAX),
             memory: kib(memory),
@@ -115,12 +179,7 @@ impl Facts {
             glibc: pair("glibc"),
             systemd: number("systemd").and_then(|version| version.try_into().ok()),
             clock_s: text("clock").and_then(|clock| clock.parse::<i64>().ok()).map_or(0, |clock| clock - now_s),
-            state: match (claim, text("hidden")) {
-                (Some(claim), _) if text("member") == Some("yes") => State::Used(claim),
-                (Some(claim), _) => State::Locked(claim),
-                (None, Some("yes")) => State::Hidden,
-                (None, _) => State::Free,
-            },
+            state: words.state(),
         })
     }
 }

@@ -7,9 +7,34 @@
 //! |---|---|
 //! | [`facts`] | what a host is made of, and whose it is, read from the host by one script |
 //! | [`choose`] | which servers a cluster gets: a pure function |
+//! | [`script`] | a script on its way to a host: its parameters, and what comes behind it |
+//! | `scripts` | what is done on a server, one script for each change, beside the units that it installs |
+//! | [`shell`] | whoever carries scripts out |
+//! | `trouble` | what goes wrong on hosts, in words |
+//! | `look` | all servers of a pool at one time |
+//! | `order`, `ensure` | the server of an order; claimed, and with an agent that answers |
+//! | [`programs`], `artefacts` | programs of agents, and of servers |
+//! | `reach` | how an agent is reached |
+//! | [`platform`] | the trait |
 
 pub mod choose;
 pub mod facts;
+pub mod platform;
+pub mod programs;
+pub mod script;
+pub mod shell;
 
-pub use choose::{Needs, Place, Refusal, choose};
+mod artefacts;
+mod ensure;
+mod look;
+mod order;
+mod reach;
+mod scripts;
+mod trouble;
+
+pub use choose::{Place, Refusal, choose};
 pub use facts::{Facts, State};
+pub use platform::Servers;
+pub use programs::Programs;
+pub use script::Script;
+pub use shell::Shell;

@@ -70,7 +70,7 @@ impl Platform for World {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         match &machine.state {
-            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
+            MachineState::Running(info) => Ok(Connector::direct((**info).clone())),
             MachineState::Stopped => Err(PlatformError::NotFound { what: "the agent".into() }),
         }
     }

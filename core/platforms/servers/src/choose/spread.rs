@@ -29,7 +29,8 @@ pub(super) fn spread(shards: &[Shard], room: &[usize]) -> Vec<Vec<usize>> {
     let mut zones: Vec<Vec<usize>> = spread.given.iter().map(|zones| zones.iter().copied().collect()).collect();
     for (shard, zones) in zones.iter_mut().enumerate() {
         while zones.len() < shards[shard].nodes {
-            let Some(roomy) = (0..room.len()).filter(|zone| spread.room[*zone] > 0).max_by_key(|zone| spread.room[*zone])
+            let Some(roomy) =
+                (0..room.len()).filter(|zone| spread.room[*zone] > 0).max_by_key(|zone| spread.room[*zone])
             else {
                 return Vec::new();
             };

@@ -83,7 +83,8 @@ fn the_smallest_that_fits_goes_first_and_then_as_they_are_listed() {
 
 #[test]
 fn whoever_is_not_chosen_is_told_why() {
-    let mut pool = pool("h1 hidden; h2; h3 disk=hdd; h4 disk=nvme; h5 disk=nvme; h6 disk=nvme; h7 disk=nvme; h8 disk=nvme");
+    let mut pool =
+        pool("h1 hidden; h2; h3 disk=hdd; h4 disk=nvme; h5 disk=nvme; h6 disk=nvme; h7 disk=nvme; h8 disk=nvme");
     let state = |state: State| Ok(Facts { state, ..facts(8) });
     pool[3].1 = state(State::Used("{}".into()));
     pool[4].1 = state(State::Locked("{}".into()));

@@ -1,6 +1,9 @@
 # What this host is made of, and whose it is. Prints a word and its value a line; changes nothing.
 LC_ALL=C
-export LC_ALL
+# What a login without a terminal has may lack where root's tools are.
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+base=${ROOT-}/var/lib/justmanage
 echo "facts 1"
 echo "user $(id -un)"
 if [ "$(id -u)" = 0 ]; then
@@ -16,6 +19,9 @@ fi
 echo "machine $(uname -m)"
 echo "clock $(date +%s)"
 echo "processors $(getconf _NPROCESSORS_ONLN 2>/dev/null)"
+# The address of this end of the connection: one that this host has, and not one that is translated on the way.
+set -- ${SSH_CONNECTION-}
+echo "address ${3-}"
 
 # A container has what its group has, where that is less.
 memory=$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)
@@ -31,8 +37,8 @@ done
 echo "memory_kib $memory"
 
 # The nearest directory above that is there.
-directory=/var/lib/justmanage
-[ -d "$directory" ] || directory=/var/lib
+directory=$base
+[ -d "$directory" ] || directory=${ROOT-}/var/lib
 [ -d "$directory" ] || directory=/
 df -Pk "$directory" | awk 'NR == 2 { print "disk_kib " $2; print "disk_free_kib " $4 }'
 
@@ -43,20 +49,27 @@ if [ -r /etc/os-release ]; then
     )
 fi
 echo "glibc $(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ print $2 }')"
-if [ -d /run/systemd/system ]; then
+if [ -d "${ROOT-}/run/systemd/system" ]; then
     echo "systemd $(systemctl --version | awk 'NR == 1 { print $2 }')"
 fi
-without=""
-for tool in systemctl useradd groupadd sha256sum gzip mv rm mkdir chown chmod sync; do
-    $sudo sh -c "command -v $tool" >/dev/null 2>&1 || without="$without $tool"
-done
+# Whatever our scripts call, on the search path of whoever runs them.
+without=$($sudo sh -c 'PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+for tool in systemctl useradd userdel getent flock sha256sum mktemp timeout dd mv rm mkdir chown chmod sync; do
+    command -v "$tool" >/dev/null 2>&1 || printf " %s" "$tool"
+done')
 echo "without$without"
 
-[ -e /etc/justmanage/hidden ] && echo "hidden yes"
-node=/var/lib/justmanage/node
-claim=$($sudo cat "$node/order.json" 2>/dev/null | tr -d '\n')
-if [ -n "$claim" ]; then
-    echo "claim $claim"
+[ -e "${ROOT-}/etc/justmanage/hidden" ] && echo "hidden yes"
+node=$base/node
+# The agent may write here: a link is not followed, and nothing in the text is taken for more than text.
+$sudo test -L "$node/order.json" || claim=$($sudo cat "$node/order.json" 2>/dev/null | tr -d '\n')
+if [ -n "${claim-}" ]; then
+    printf 'claim %s\n' "$claim"
     $sudo test -e "$node/record/committed" && echo "member yes"
+    if [ -x "$base/bin/agent" ]; then
+        echo "agent $("$base/bin/agent" --version 2>/dev/null)"
+        # As root: the node's directory is its agent's alone.
+        status=$($sudo timeout 10 "$base/bin/agent" status --dir "$node" 2>/dev/null) && printf 'status %s\n' "$status"
+    fi
 fi
 echo "end yes"

@@ -56,7 +56,8 @@ fn whose_it_is() {
 
 #[test]
 fn everything_that_is_missing_is_told_at_once() {
-    let instead = [("root", "no"), ("machine", "armv7l"), ("systemd", ""), ("without", "useradd gzip"), ("disk_kib", "")];
+    let instead =
+        [("root", "no"), ("machine", "armv7l"), ("systemd", ""), ("without", "useradd gzip"), ("disk_kib", "")];
     let Missing(said) = Facts::read(&printed(&instead), NOW).unwrap_err();
     assert_eq!(said.len(), 6, "{said:#?}");
     let all = said.join("\n");
