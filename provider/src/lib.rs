@@ -9,7 +9,7 @@
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
 //! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
-//! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
+//! | `policies` | `justmanage_maintenance_window`, `justmanage_backup_policy` and `justmanage_server_pool`: values that clusters take |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `functions` | `next_openings`, `connection_uri` |
@@ -40,6 +40,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .list(cluster::list::ClusterList)
         .resource(policies::MaintenanceWindows)
         .resource(policies::BackupPolicies)
+        .resource(policies::ServerPools)
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)

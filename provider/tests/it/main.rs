@@ -9,6 +9,7 @@ mod imports;
 mod lookup;
 mod plans;
 mod policies;
+mod pools;
 mod protection;
 mod releases;
 mod rows;
