@@ -23,6 +23,8 @@ use host::Usual;
 use jumps::Jumps;
 use model::{PoolServer, ServerPool};
 
+pub(crate) use host::label_of;
+
 /// The headline of what is wrong with a pool as a whole.
 const SUMMARY: &str = "Server pool not valid";
 

@@ -13,6 +13,7 @@ mod pools;
 mod protection;
 mod releases;
 mod rows;
+mod servers;
 mod shapes;
 mod spares;
 mod surge;

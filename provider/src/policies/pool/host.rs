@@ -103,7 +103,7 @@ fn labels(
 ///
 /// # Errors
 /// It is none, or it would read as something else in a definition.
-fn label_of(name: &str) -> Result<Label, Invalid> {
+pub(crate) fn label_of(name: &str) -> Result<Label, Invalid> {
     if pool::WORDS.contains(&name) {
         return Err(Invalid {
             summary: "Label not valid",
