@@ -1,5 +1,7 @@
 //! The provider block: what it says, and what it connects to.
 
+mod ssh;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,10 @@ use tfkit::model::View;
 use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
 
 use crate::diagnostics;
+use crate::servers::OverSsh;
+use ssh::SshSettings;
+
+pub(crate) use ssh::Logins;
 
 /// Names the agent's program, for those who keep it elsewhere than beside the provider.
 const AGENT_ENVIRONMENT: &str = "JUSTMANAGE_AGENT";
@@ -32,6 +38,10 @@ pub(crate) struct Settings {
     /// Settings of clusters on this machine (`local = {}`).
     #[tf(optional)]
     local: Option<LocalSettings>,
+    /// How servers of your own are reached: keys to log in with, and which hosts are known. Several ways to log in may be given; they are
+    /// tried one after the other. Without it they are reached as `ssh` would reach them. None of it is stored anywhere.
+    #[tf(optional)]
+    ssh: Option<SshSettings>,
     /// Switches for tests of Just Manage itself. Each weakens something; none is for a cluster that anybody needs.
     #[tf(optional)]
     testing: Option<TestingSettings>,
@@ -84,6 +94,8 @@ pub(crate) struct TestingSettings {
 pub(crate) struct Client {
     pub(crate) manager: Manager,
     pub(crate) testing: Testing,
+    /// Servers of pools, which the data source asks.
+    pub(crate) servers: OverSsh,
 }
 
 /// Checks what one attribute alone cannot say.
@@ -105,6 +117,9 @@ pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
             )
             .at(Path::attribute("testing").attr(switch)),
         );
+    }
+    if let Some(settings) = settings.ssh.known() {
+        ssh::validate(settings, report);
     }
     let entries = settings.artifacts.known().map(Vec::as_slice).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
@@ -148,6 +163,7 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
     let directory = settings.local.and_then(|local| local.directory);
     let root = root(directory)
         .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("local").attr("directory")))?;
+    let servers = OverSsh::new(Logins::new(settings.ssh)?);
     let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
     let mut manager = Manager::local(root, agent, Artefacts::new(sources), operator);
     let mut testing = Testing::default();
@@ -157,7 +173,7 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
             manager = manager.with_patience(Duration::from_secs(seconds.into()));
         }
     }
-    Ok(Client { manager, testing })
+    Ok(Client { manager, testing, servers })
 }
 
 fn source(entry: Artifact) -> Result<Source, String> {

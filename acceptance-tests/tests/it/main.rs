@@ -17,6 +17,7 @@ mod life;
 mod memory;
 mod module;
 mod policies;
+mod pools;
 mod refusals;
 mod releases;
 mod reports;

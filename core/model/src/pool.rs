@@ -14,6 +14,7 @@ mod definition;
 mod host_key;
 mod label;
 
+pub use definition::WORDS;
 pub use host_key::HostKey;
 pub use label::{Label, LabelValue, Zone};
 
@@ -139,6 +140,12 @@ pub fn check_address(text: &str) -> Result<(), Invalid> {
     }
     if text.parse::<IpAddr>().is_ok() {
         return Ok(());
+    }
+    if text == definition::JUMP {
+        return invalid(
+            format!("\"{text}\" begins a jump host in the definition of a pool."),
+            "Write the name with its domain, or the address.",
+        );
     }
     if text.contains('@') || text.contains("://") {
         return invalid(

@@ -7,6 +7,7 @@ mod plan;
 mod private;
 mod report;
 mod rotate;
+mod servers;
 mod spec;
 mod state;
 

@@ -120,6 +120,7 @@ impl Cluster {
             deletion_protection: true,
             timeouts: None,
             local: Some(Local {}),
+            servers: None,
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,

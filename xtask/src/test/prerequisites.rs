@@ -34,6 +34,11 @@ const NEEDS: &[Need] = &[
         otherwise: "iproute2, for tests of clusters on hosts in network namespaces",
     },
     Need {
+        programs: &["ssh-keygen"],
+        package: Some("openssh-client"),
+        otherwise: "OpenSSH's client, for keys that tests log in with",
+    },
+    Need {
         programs: &["python3"],
         package: Some("python3-pip"),
         otherwise: "Python 3.11.3 or later with pip, for clients by redis-py, and for servers that PyPI has",

@@ -9,10 +9,10 @@ use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, SSH_PORT, SUMMARY
 use crate::calendar::{Cursor, Token};
 use crate::failure::Invalid;
 
-/// What begins a clause that names a jump host.
-const JUMP: &str = "jump";
+/// What begins a clause that names a jump host, and is the address of no server therefore.
+pub(super) const JUMP: &str = "jump";
 /// Words that say something about a server, and are no labels therefore.
-const WORDS: [&str; 7] = ["user", "port", "private", "zone", "key", "via", "hidden"];
+pub const WORDS: [&str; 7] = ["user", "port", "private", "zone", "key", "via", "hidden"];
 
 impl FromStr for Pool {
     type Err = Invalid;
@@ -130,14 +130,23 @@ fn own<T: FromStr<Err = Invalid>>(cursor: &mut Cursor<'_>) -> Result<T, Invalid>
     word.text.parse().map_err(|fault: Invalid| cursor.fault(word, "does not belong here", fault.hint))
 }
 
+impl Pool {
+    /// The hosts through which servers are reached, each once, and behind those that are in front of it.
+    #[must_use]
+    pub fn jump_hosts(&self) -> Vec<&Host> {
+        let mut jumps = Vec::new();
+        for server in &self.servers {
+            collect(server.host.jump.as_deref(), &mut jumps);
+        }
+        jumps
+    }
+}
+
 impl fmt::Display for Pool {
     /// The one spelling: jump hosts by numbers, in the order in which they are needed; then servers, of which only what is not
     /// usual is said.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut jumps: Vec<&Host> = Vec::new();
-        for server in &self.servers {
-            collect(server.host.jump.as_deref(), &mut jumps);
-        }
+        let jumps = self.jump_hosts();
         let mut between = "";
         for (index, jump) in jumps.iter().enumerate() {
             write!(f, "{between}{JUMP} {} ", name(index))?;

@@ -52,6 +52,7 @@ fn faults_are_named_with_their_places() {
         ("10.0.0.11 zone -a", "does not belong here"),
         ("10.0.0.11 disk=nvme disk=ssd", "is a label that is there already"),
         ("10.0.0.11 zone=a", "is a word of its own"),
+        ("jump gate jump", "Write the name with its domain"),
         ("10.0.0.11 nvme", "says nothing about a server"),
         ("10.0.0.11 via gate", "is no jump host"),
         ("10.0.0.11 user 0admin", "is no user"),

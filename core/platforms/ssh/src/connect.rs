@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::{Credentials, SshError, command};
 
-/// Longest time to a login. A host that is up answers within a second; what lies between may need a few.
+/// Longest time to a login, if nothing else is said. A host that is up answers within a second; what lies between may need a few.
 const LIMIT: Duration = Duration::from_secs(20);
 /// A host that says nothing is asked whether it is still there so often, and given up after so many questions.
 const KEEPALIVE: Duration = Duration::from_secs(5);
@@ -109,7 +109,7 @@ impl Client {
             format!("it shows {print}, and nobody has said whose key that is"),
             &format!(
                 "Compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the host, and pin it \
-                 (host_key = \"{print}\"), or add the host to known_hosts (ssh-keyscan {address})."
+                 (host_keys = [\"{print}\"]), or add the host to known_hosts (ssh-keyscan {address})."
             ),
         ))
     }
@@ -129,8 +129,9 @@ fn is(pin: &HostKey, key: &PublicKey, print: &str) -> bool {
 
 /// Connects and logs in.
 pub(crate) async fn connect(host: &Host, credentials: &Credentials) -> Result<Session, SshError> {
-    let late = |_| unreachable(host, "it did not let anybody in within 20 s".into());
-    tokio::time::timeout(LIMIT, connect_now(host, credentials)).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+    let limit = credentials.limit.unwrap_or(LIMIT);
+    let late = |_| Err(unreachable(host, format!("it did not let anybody in within {} s", limit.as_secs())));
+    tokio::time::timeout(limit, connect_now(host, credentials)).await.unwrap_or_else(late)
 }
 
 /// Boxed, since the way to a host may lead through another.
@@ -163,8 +164,8 @@ where
         nodelay: true,
         ..Default::default()
     };
-    let known = credentials.known_hosts.as_deref().map(|path| known_host_keys_path(&host.address, host.port, path));
-    let known = known.and_then(Result::ok).into_iter().flatten().map(|(_, key)| key).collect();
+    let known = credentials.known_hosts.iter().map(|path| known_host_keys_path(&host.address, host.port, path));
+    let known = known.filter_map(Result::ok).flatten().map(|(_, key)| key).collect();
     let client = Client { host: host.clone(), known };
     let mut handle = client::connect_stream(Arc::new(config), stream, client).await.map_err(|refusal| match refusal {
         Refusal::Ours(error) => error,

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use justmanage_model::pool::Host;
+use justmanage_ssh::credentials::check_key;
 use justmanage_ssh::{Credentials, Hosts, SshError};
 
 use crate::sshd::{Keys, Sshd, make_key};
@@ -91,6 +92,52 @@ fn keys_that_cannot_be_used_are_refused_without_a_word_of_them() {
     assert!(format!("{:?}", refused(&keys.text("rsa"), None)).contains("ssh-add"));
     let shown = format!("{:?}", with(&keys, "user"));
     assert!(!shown.contains("PRIVATE") && shown.contains("keys: 1"), "{shown}");
+}
+
+#[test]
+fn a_key_is_looked_at_without_its_passphrase() {
+    let keys = Keys::make();
+    check_key(&keys.text("user"), false).expect("a key");
+    make_key("ecdsa", &keys.path("ecdsa"));
+    check_key(&keys.text("ecdsa"), true).expect("a key that needs none");
+    for kind in ["ed25519", "rsa"] {
+        let locked = keys.path(&format!("locked-{kind}"));
+        let made = Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "wrong horse", "-f"]).arg(&locked).status();
+        assert!(made.expect("ssh-keygen").success());
+    }
+    let refused = |text: &str, has_passphrase| format!("{:?}", check_key(text, has_passphrase).expect_err("unusable"));
+    assert!(refused(&keys.text("locked-ed25519"), false).contains("needs a passphrase"));
+    check_key(&keys.text("locked-ed25519"), true).expect("whether it is its own shows when it is used");
+    make_key("rsa", &keys.path("rsa"));
+    for text in [keys.text("rsa"), keys.text("locked-rsa")] {
+        assert!(refused(&text, true).contains("Ed25519 and ECDSA"), "{}", refused(&text, true));
+    }
+    assert!(refused("no key", true).contains("no private key"));
+}
+
+#[tokio::test]
+async fn several_keys_are_tried_one_after_the_other() {
+    let keys = Keys::make();
+    let sshd = Sshd::start(&keys);
+    let both = Credentials::default().and_key(&keys.text("other"), None).and_then(|one| {
+        // It needs none, and is taken without.
+        one.and_key(&keys.text("user"), Some("wrong horse"))
+    });
+    tries(both.expect("two keys"), &sshd.pinned()).await.expect("the second is taken");
+    let known = keys.path("known_hosts");
+    fs::write(&known, sshd.known()).expect("a file");
+    let files = [keys.path("no-such-file"), known];
+    tries(with(&keys, "user").with_known_hosts_of(files), &sshd.host()).await.expect("the second file knows it");
+}
+
+#[tokio::test]
+async fn a_host_that_says_nothing_is_given_up_in_the_time_that_is_asked_for() {
+    let keys = Keys::make();
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let host = Host { port, ..Host::new("127.0.0.1", "root") };
+    let late = tries(with(&keys, "user").with_limit(Duration::from_secs(1)), &host).await.expect_err("nobody speaks");
+    assert!(late.to_string().contains("within 1 s"), "{late}");
 }
 
 /// An `ssh-agent` that ends with this.

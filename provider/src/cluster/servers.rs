@@ -1,0 +1,168 @@
+//! `servers` of a cluster: of which pool it takes servers, what these have to have, and whether there can be enough.
+
+use std::collections::BTreeMap;
+
+use justmanage_model::failure::Invalid;
+use justmanage_model::pool::{Label, LabelValue, Pool, Server};
+use justmanage_model::{Bytes, Failure, FieldPath, Place};
+use tfkit::model::View;
+use tfkit::{Attr, Diagnostics, Model, Path, Value};
+
+use super::Cluster;
+use crate::diagnostics;
+use crate::meaning::same;
+use crate::policies::label_of;
+
+/// Checks what one attribute alone cannot say; unknown values are not judged.
+pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
+    let Some(servers) = view.servers.known() else { return };
+    let mut failures: Vec<Failure> = servers.processors.known().copied().and_then(few_processors).into_iter().collect();
+    if let (Some(each), Some(data)) = (size_of(&servers.memory), size_of(&view.memory)) {
+        failures.extend(too_small(each, data));
+    }
+    let labels = labels(&servers.labels, &mut failures);
+    let pool = servers.pool.known().and_then(|text| text.parse::<Pool>().ok());
+    if let (Some(pool), Some(labels), Some(count)) = (pool, labels, Count::of(view)) {
+        failures.extend(not_enough(&pool, &labels, count));
+    }
+    failures.iter().for_each(|failure| report.push(diagnostics::error(failure)));
+}
+
+/// The same of a wholly known configuration.
+///
+/// # Errors
+/// What is wrong.
+pub(super) fn check(model: &Cluster) -> Result<(), Diagnostics> {
+    let mut report = Diagnostics::new();
+    if model.servers.is_some() {
+        validate(&<View<Cluster> as Model>::decode(&model.encode(), &Path::root())?, &mut report);
+    }
+    if report.has_errors() { Err(report) } else { Ok(()) }
+}
+
+/// Where the cluster is to live.
+///
+/// **Here the platform of servers comes in**, and it is not there yet: [`Place`] has no word for it, and the manager knows one
+/// platform. What is asked of servers is checked, and then refused: nothing pretends to be made. Whoever puts it in gives [`Place`] a
+/// variant, returns it here, and has `settings::connect` make a manager for it.
+///
+/// # Errors
+/// Nothing can be made on servers yet.
+pub(super) fn place(model: &Cluster) -> Result<Place, Failure> {
+    if model.servers.is_none() {
+        return Ok(Place::Local);
+    }
+    let detail = "This release checks what is asked for, and cannot make a cluster on servers.";
+    Err(Failure::at(FieldPath::of("servers"), "Clusters on servers not built yet", detail)
+        .hint("Write local = {} for a cluster on this machine, or wait for a release that can.")
+        .next("Nothing was made, and no server was called."))
+}
+
+/// How many machines a cluster asks for, in its own numbers.
+#[derive(Clone, Copy)]
+struct Count {
+    shards: i64,
+    replicas_per_shard: i64,
+    spares: i64,
+}
+
+impl Count {
+    /// As the configuration says, if it says so already.
+    fn of(view: &View<Cluster>) -> Option<Self> {
+        let number = |value: &Attr<i64>, usual| match value {
+            Attr::Null => Some(usual),
+            Attr::Known(number) => Some(*number),
+            Attr::Unknown(_) => None,
+        };
+        let (shards, replicas_per_shard) = (number(&view.shards, 1)?, number(&view.replicas_per_shard, 0)?);
+        Some(Self { shards, replicas_per_shard, spares: number(&view.spares, 0)? })
+    }
+
+    /// In all. (What is less than nothing is blamed at its own attribute.)
+    fn servers(self) -> i64 {
+        self.shards.saturating_mul(self.replicas_per_shard.saturating_add(1)).saturating_add(self.spares)
+    }
+}
+
+/// Fewer servers than the cluster needs, whatever they are made of: those that are hidden, or lack a label, are for others.
+fn not_enough(pool: &Pool, labels: &BTreeMap<Label, LabelValue>, count: Count) -> Option<Failure> {
+    let bears = |server: &Server| labels.iter().all(|(label, value)| server.labels.get(label) == Some(value));
+    let fit = pool.servers.iter().filter(|server| !server.hidden && bears(server)).count();
+    if i64::try_from(fit).is_ok_and(|fit| fit >= count.servers()) {
+        return None;
+    }
+    let Count { shards, replicas_per_shard, spares } = count;
+    let mut detail = format!(
+        "Each node needs a server of its own: {} in all, by shards = {shards}, replicas_per_shard = {replicas_per_shard} and \
+         spares = {spares}. The pool has {}",
+        count.servers(),
+        pool.servers.len()
+    );
+    let hidden = pool.servers.iter().filter(|server| server.hidden).count();
+    let others = [(hidden, "hidden"), (pool.servers.len() - fit - hidden, "without the labels that are asked for")];
+    let others: Vec<String> =
+        others.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}")).collect();
+    if !others.is_empty() {
+        detail.push_str(&format!(", of which {fit} can be had: {}", others.join(", ")));
+    }
+    detail.push('.');
+    let at = FieldPath::of("servers").attribute("pool");
+    let hint = "Add servers to the pool, or ask for fewer shards, replicas_per_shard or spares.";
+    Some(Failure::at(at, "Not enough servers", detail).hint(hint))
+}
+
+/// Servers on which the data alone would not fit.
+fn too_small(each: Bytes, data: Bytes) -> Option<Failure> {
+    let detail = format!("Each node is to have {data} for data, and a server with {each} would do by this.");
+    let hint = "Ask for servers with more than `memory`: a server needs some for buffers, and while it saves.";
+    let at = FieldPath::of("servers").attribute("memory");
+    (each < data).then(|| Failure::at(at, "Servers smaller than their data", detail).hint(hint))
+}
+
+fn few_processors(number: i64) -> Option<Failure> {
+    let at = FieldPath::of("servers").attribute("processors");
+    let failure = Failure::at(at, "Number out of range", format!("{number} processors are not possible."));
+    let possible = u32::try_from(number).is_ok_and(|number| number > 0);
+    (!possible).then(|| failure.hint("Ask for 1 or more."))
+}
+
+/// The labels that servers are to bear; `None` where they are not known yet, or one is wrong.
+fn labels(
+    texts: &Attr<BTreeMap<String, Attr<String>>>,
+    failures: &mut Vec<Failure>,
+) -> Option<BTreeMap<Label, LabelValue>> {
+    let (mut labels, mut known) = (BTreeMap::new(), !texts.is_unknown());
+    for (name, text) in texts.known().into_iter().flatten() {
+        match label(name, text.known()) {
+            Ok((name, Some(value))) => drop(labels.insert(name, value)),
+            Ok((_, None)) => known = false,
+            Err(invalid) => {
+                failures.push(invalid.at(FieldPath::of("servers").attribute("labels").key(name)));
+                known = false;
+            }
+        }
+    }
+    known.then_some(labels)
+}
+
+fn label(name: &str, text: Option<&String>) -> Result<(Label, Option<LabelValue>), Invalid> {
+    Ok((label_of(name)?, text.map(|text| text.parse::<LabelValue>()).transpose()?))
+}
+
+fn size_of(text: &Attr<String>) -> Option<Bytes> {
+    text.known()?.parse().ok()
+}
+
+/// Pools and sizes that are spelt differently and mean the same.
+pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
+    let is = |name: &str| *path == Path::attribute("servers").attr(name);
+    (is("pool") && same::<Pool>(one, other)) || ((is("memory") || is("disk")) && same::<Bytes>(one, other))
+}
+
+pub(super) fn pool(text: &str) -> Result<(), String> {
+    text.parse::<Pool>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn size(text: &str) -> Result<(), String> {
+    text.parse::<Bytes>().map(|_| ()).map_err(|error| error.to_string())
+}
