@@ -8,6 +8,7 @@ mod clusters;
 mod credentials;
 mod cut_short;
 mod example;
+mod hosts;
 mod import;
 mod install;
 mod interrupts;

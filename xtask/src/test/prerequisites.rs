@@ -34,9 +34,24 @@ const NEEDS: &[Need] = &[
         otherwise: "iproute2, for tests of clusters on hosts in network namespaces",
     },
     Need {
-        programs: &["ssh-keygen"],
+        programs: &["nft"],
+        package: Some("nftables"),
+        otherwise: "nftables, for tests that cut hosts off from each other",
+    },
+    Need {
+        programs: &["nsenter"],
+        package: Some("util-linux"),
+        otherwise: "util-linux 2.38 or later (nsenter, unshare, pivot_root), for hosts of tests",
+    },
+    Need {
+        programs: &["mmdebstrap"],
+        package: Some("mmdebstrap"),
+        otherwise: "mmdebstrap, which makes hosts of tests",
+    },
+    Need {
+        programs: &["ssh"],
         package: Some("openssh-client"),
-        otherwise: "OpenSSH's client, for keys that tests log in with",
+        otherwise: "OpenSSH's client (ssh, ssh-keygen), for tests of servers over SSH",
     },
     Need {
         programs: &["python3"],
