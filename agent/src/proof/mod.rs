@@ -46,7 +46,7 @@ const AFTERWARDS: SignedDuration = SignedDuration::from_secs(5);
 /// How long the report waits for a member that is not seen. Whoever leads anew has asked all others within a second.
 const MEMBERS_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 /// How long it waits for the probes to say that all is there, when all is as it is wanted. They write hundreds of times a second.
-const CHECK_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
+const CHECK_PATIENCE: SignedDuration = SignedDuration::from_secs(10);
 /// A report of an operation that was over longer ago was written down by whoever led then.
 const NEWS: SignedDuration = SignedDuration::from_secs(60);
 

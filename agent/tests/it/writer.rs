@@ -120,7 +120,7 @@ impl Writer {
         let begun = Instant::now();
         loop {
             for endpoint in &self.endpoints {
-                if let Ok(mut connection) = open(endpoint, ca).await
+                if let Ok(mut connection) = open_within(endpoint, ca, ANSWER).await
                     && let Ok(held) = redis::cmd("GET").arg(&self.key).query_async::<Vec<u8>>(&mut connection).await
                 {
                     let is_set = |bit: usize| held.get(bit / 8).is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0);
@@ -135,13 +135,18 @@ impl Writer {
     }
 }
 
+/// A connection for whoever has time.
 pub(crate) async fn open(endpoint: &str, ca: &[u8]) -> Result<MultiplexedConnection, RedisError> {
+    open_within(endpoint, ca, Duration::from_secs(10)).await
+}
+
+async fn open_within(endpoint: &str, ca: &[u8], limit: Duration) -> Result<MultiplexedConnection, RedisError> {
     let certificates = TlsCertificates { client_tls: None::<ClientTlsConfig>, root_cert: Some(ca.to_vec()) };
     let client = match endpoint.starts_with("rediss:") {
         true => redis::Client::build_with_tls(endpoint, certificates)?,
         false => redis::Client::open(endpoint)?,
     };
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(limit));
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
@@ -150,7 +155,7 @@ pub(crate) async fn key_of(endpoints: &[String], ca: &[u8]) -> String {
     let begun = Instant::now();
     loop {
         for endpoint in endpoints {
-            let Ok(mut connection) = open(endpoint, ca).await else { continue };
+            let Ok(mut connection) = open_within(endpoint, ca, ANSWER).await else { continue };
             for number in 0..100 {
                 let key = format!("counter-{number}");
                 if redis::cmd("SET").arg(&key).arg("").query_async::<()>(&mut connection).await.is_ok() {
@@ -176,7 +181,7 @@ async fn write(
         let endpoint = &endpoints[at % endpoints.len()];
         let mut open_now = match connection.take() {
             Some(connection) => connection,
-            None => match open(endpoint, &ca).await {
+            None => match open_within(endpoint, &ca, ANSWER).await {
                 Ok(connection) => connection,
                 Err(_) => {
                     at += 1;

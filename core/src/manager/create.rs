@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::look::Looked;
 use super::machines::{entropy, new_node};
-use super::update::Wanted;
+use super::update::{Wanted, changed_meanwhile};
 use super::{Manager, Unfinished, from_platform};
 use crate::classify::{Existing, classify};
 use crate::locator::PlatformKind;
@@ -57,8 +57,13 @@ impl Manager {
                 let claims = claims(name, cluster, spec, &there).map_err(unfinished)?;
                 let agents = self.ensure(claims, &program.1, key.pin(), cancel).await.map_err(unfinished)?;
                 self.alone(&locator).await?;
-                let record = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
-                let record = self.found(record, &agents).await.map_err(unfinished)?;
+                let first = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
+                let wanted = first.spec.clone();
+                let record = self.found(first, &agents).await.map_err(unfinished)?;
+                if record.spec != wanted {
+                    // It is theirs; in this run's state, it would be replaced by the next apply.
+                    return Err(Unfinished::nothing(changed_meanwhile()));
+                }
                 self.converge(&locator, record.generation, agents, cancel).await
             }
         }

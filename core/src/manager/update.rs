@@ -173,7 +173,7 @@ impl Wanted<'_> {
     }
 }
 
-fn changed_meanwhile() -> Failure {
+pub(super) fn changed_meanwhile() -> Failure {
     Failure::new(
         "Cluster was changed by somebody else",
         "Its configuration is not the one any more from which this change was planned: another run has changed it meanwhile.",

@@ -64,7 +64,18 @@ impl Cluster {
 
     /// Primaries that slots are moved between.
     pub(crate) async fn moving(server: &Path, shards: usize) -> Self {
-        Self::started_as(server, (shards, 0), true).await.form().await
+        let mut cluster = Self::started_as(server, (shards, 0), true).await.form().await;
+        cluster.be_patient().await;
+        cluster
+    }
+
+    /// Without replicas nobody has to hear soon who is gone, and who is only slow is not to keep the others from serving.
+    async fn be_patient(&mut self) {
+        let patient = ("cluster-node-timeout".to_owned(), "15000".to_owned());
+        for position in 0..self.nodes.len() {
+            self.server(position).config_set(&[patient.clone()].into()).await.unwrap();
+            self.nodes[position].config.extend([patient.clone()]);
+        }
     }
 
     /// The same, each with a replica.

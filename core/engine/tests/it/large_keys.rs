@@ -70,7 +70,7 @@ async fn a_key_that_is_too_large_keeps_its_slot_and_nothing_else(path: PathBuf) 
     let (port, password) = (cluster.nodes[1].address.port().to_string(), REPLICATION_PASSWORD);
     here(
         0,
-        &["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "AUTH2", REPLICATION_USER, password, "KEYS", "{bar}small"],
+        &["MIGRATE", "127.0.0.1", &port, "", "0", "10000", "AUTH2", REPLICATION_USER, password, "KEYS", "{bar}small"],
     );
     assert_eq!(left(&cluster, &all).await, large);
     assert_eq!(has(&cluster, 0, &all).await, ("5061".to_owned(), 1, 0));

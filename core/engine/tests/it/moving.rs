@@ -85,7 +85,7 @@ async fn slots_move_under_writers_from_two_sources(path: PathBuf) {
     assert!(moves.0.done && moves.1.done);
     assert!(writers.acknowledged.load(Ordering::Relaxed) > 100);
     let gap = writers.stop_and_check();
-    assert!(gap < Duration::from_secs(2), "{gap:?}");
+    assert!(gap < Duration::from_secs(10), "{gap:?}");
     let views = cluster.settled(|views| views[2].slots.contains(first.ranges()[0].first())).await;
     assert_eq!(owners(&views), ["0-99 2000-4999", "5462-5999 8000-10922", "100-1999 5000-5461 6000-7999 10923-16383"]);
     assert_same(&before, &read_all(&mut client, &keys));
@@ -176,7 +176,7 @@ async fn what_somebody_left_half_way_is_healed(path: PathBuf) {
     };
     let (port, password) = (cluster.nodes[1].address.port().to_string(), REPLICATION_PASSWORD);
     let send = |key: &str| {
-        here(0, &["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "AUTH2", REPLICATION_USER, password, "KEYS", key]);
+        here(0, &["MIGRATE", "127.0.0.1", &port, "", "0", "10000", "AUTH2", REPLICATION_USER, password, "KEYS", key]);
     };
     // A key is over there; none is; one side alone is marked; the target owns it already.
     open("5061");
