@@ -2,7 +2,7 @@
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{ClusterId, Failure, Pin};
-use justmanage_platforms::{ClaimQuery, Machine, MachineOrder, MachineState};
+use justmanage_platforms::{ClaimQuery, Connector, Machine, MachineOrder, MachineState, PlatformError};
 use tracing::debug;
 
 use super::{Manager, from_platform, together};
@@ -88,8 +88,16 @@ impl Manager {
         if machine.state == MachineState::Stopped {
             return None;
         }
-        let reached = self.platform.reach(machine).await;
-        Some(reached.map(|connector| connector.agent).map_err(|error| AgentError::Unreachable(error.to_string())))
+        Some(self.reach(machine).await.map_err(|error| AgentError::Unreachable(error.to_string())))
+    }
+
+    /// A machine's agent, which is called by the way that leads to it from now on.
+    pub(super) async fn reach(&self, machine: &Machine) -> Result<AgentInfo, PlatformError> {
+        let Connector { agent, way } = self.platform.reach(machine).await?;
+        if let Some(way) = way {
+            self.agents.lead(&agent, way);
+        }
+        Ok(agent)
     }
 
     /// The machines of one cluster in the order of their seats, and the agents among them that run. Where the locator names no

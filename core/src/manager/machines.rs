@@ -33,7 +33,7 @@ impl Manager {
             };
             let machine = self.platform.ensure(&order).await.map_err(|error| from_platform(&error))?;
             match machine.state {
-                MachineState::Running(info) => Ok(*info),
+                MachineState::Running(_) => self.reach(&machine).await.map_err(|error| from_platform(&error)),
                 MachineState::Stopped => {
                     let node = order.claim.node;
                     Err(Failure::new("Machine not running", format!("{node} was made but its agent does not run."))

@@ -12,7 +12,7 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, Way,
 };
 use justmanage_steps::step;
 
@@ -77,6 +77,10 @@ impl Platform for Marked<dyn Platform> {
 
 #[async_trait]
 impl Agents for Marked<dyn Agents> {
+    fn lead(&self, agent: &AgentInfo, way: Way) {
+        self.0.lead(agent, way);
+    }
+
     async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
         call("agents.status", self.0.status(agent)).await
     }

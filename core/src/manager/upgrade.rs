@@ -64,9 +64,10 @@ impl Manager {
             let node = machine.claim.node;
             info!(%node, to = %own, done = all - left.len(), of = all, "its agent is replaced");
             let upgraded = self.platform.upgrade(&machine).await.map_err(|error| stopped(&from_platform(&error)))?;
-            if let MachineState::Running(info) = upgraded.state {
+            if upgraded.state != MachineState::Stopped {
+                let reached = self.reach(&upgraded).await.map_err(|error| stopped(&from_platform(&error)))?;
                 agents.retain(|agent| agent.claim.node != node);
-                agents.push(*info);
+                agents.push(reached);
             }
             let back = |status: &ClusterStatus| everybody_is_seen(status) && has(status, node, own);
             self.until(&agents, cancel, back).await.map_err(|failure| stopped(&failure))?;
