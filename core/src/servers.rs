@@ -2,18 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::StreamExt;
 use justmanage_model::pool::{Host, Pool};
-use justmanage_platform_servers::facts::{Missing, SCRIPT};
+use justmanage_platform_servers::facts::{Missing, script};
+use justmanage_platform_servers::{Shell, together};
 
 pub use justmanage_platform_servers::facts::{Facts, State};
 pub use justmanage_ssh::credentials::{agent_of_user, check_key};
 pub use justmanage_ssh::{Credentials, Hosts, SshError};
 
-/// How many servers are asked at the same time. It is all waiting: for a login (a second through a jump host), then for a script of some
-/// tens of milliseconds. A pool of 500 then takes some ten seconds, and a jump host, whose sshd drops logins above a hundred at once
-/// (`MaxStartups`), stays below that.
-const HANDS: usize = 64;
 /// Longest time for the script, once logged in. It reads files and starts a dozen programs; a host that needs longer has a fault.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -28,12 +24,12 @@ pub enum Unfit {
 
 /// Asks all servers of a pool, and answers in its order.
 pub async fn inspect(hosts: &Hosts, pool: &Pool) -> Vec<Result<Facts, Unfit>> {
-    let all: Vec<_> = pool.servers.iter().map(|server| ask(hosts, &server.host)).collect();
-    futures_util::stream::iter(all).buffered(HANDS).collect().await
+    let asked = pool.servers.iter().map(|server| ask(hosts, &server.host)).collect();
+    together(pool, asked).await
 }
 
 async fn ask(hosts: &Hosts, host: &Host) -> Result<Facts, Unfit> {
-    let output = hosts.run(host, "sh -s", SCRIPT.as_bytes(), LIMIT).await;
+    let output = hosts.carry_out(host, &script(), LIMIT).await;
     let output = output.map_err(|error| Unfit::Unreachable(said(&error)))?;
     if output.stdout.is_empty() && !output.succeeded() {
         return Err(Unfit::Lacks(vec![format!("It ran no script: {}.", output.last_words())]));

@@ -13,7 +13,7 @@ mod tests;
 
 /// Prints what there is to know, a word and its value a line. POSIX sh, and nothing besides that every system has: what is missing is
 /// a line that is missing. It changes nothing on the host.
-pub const SCRIPT: &str = include_str!("facts/facts.sh");
+const SCRIPT: &str = include_str!("facts/facts.sh");
 
 /// The same on its way to a host.
 #[must_use]

@@ -34,6 +34,7 @@ mod trouble;
 
 pub use choose::{Place, Refusal, choose};
 pub use facts::{Facts, State};
+pub use look::together;
 pub use platform::Servers;
 pub use programs::Programs;
 pub use script::Script;

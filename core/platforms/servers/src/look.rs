@@ -116,8 +116,8 @@ impl Looks {
     }
 }
 
-/// Does things on many servers of a pool at a time, and answers in their order.
-pub(crate) async fn together<F: Future>(pool: &Pool, work: Vec<F>) -> Vec<F::Output> {
+/// Does things on many servers of a pool at a time, as many as their sshd let in at once, and answers in their order.
+pub async fn together<F: Future>(pool: &Pool, work: Vec<F>) -> Vec<F::Output> {
     let behind = pool.servers.iter().any(|server| server.host.jump.is_some());
     futures_util::stream::iter(work).buffered(if behind { HANDS_BEHIND } else { HANDS }).collect().await
 }
