@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, SSH_PORT, SUMMARY, Server, Zone};
@@ -70,7 +71,7 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
                 super::check_user(user.text).map_err(|fault| cursor.fault(user, "is no user", fault.hint))?;
                 server.host.user = user.text.to_owned();
             }
-            "port" => server.host.port = parsed(cursor, "a port from 1 to 65535")?,
+            "port" => server.host.port = parsed::<NonZeroU16>(cursor, "a port from 1 to 65535")?.get(),
             "private" => server.private_address = Some(parsed::<IpAddr>(cursor, "an address such as 10.0.0.11")?),
             "zone" => server.zone = Some(own::<Zone>(cursor)?),
             "key" => {
