@@ -55,7 +55,13 @@ impl FromStr for Pool {
 fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Host>) -> Result<Server, Invalid> {
     super::check_address(address.text).map_err(|fault| cursor.fault(address, "is no address", fault.hint))?;
     let mut server = Server {
-        host: Host { address: address.text.to_owned(), port: SSH_PORT, user: "root".into(), keys: Vec::new(), jump: None },
+        host: Host {
+            address: address.text.to_owned(),
+            port: SSH_PORT,
+            user: "root".into(),
+            keys: Vec::new(),
+            jump: None,
+        },
         private_address: None,
         zone: None,
         labels: BTreeMap::new(),
@@ -80,7 +86,8 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
                     true => kind.text.to_owned(),
                     false => format!("{} {}", kind.text, cursor.until_blank().text),
                 };
-                let key: HostKey = text.parse().map_err(|fault: Invalid| cursor.fault(kind, "is no key", fault.hint))?;
+                let key: HostKey =
+                    text.parse().map_err(|fault: Invalid| cursor.fault(kind, "is no key", fault.hint))?;
                 server.host.keys.push(key);
             }
             "via" => {
@@ -103,7 +110,8 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
                 if WORDS.contains(&name) {
                     return Err(cursor.fault(word, "is a word of its own", format!("Write \"{name} {value}\".")));
                 }
-                let name: Label = name.parse().map_err(|fault: Invalid| cursor.fault(word, "is no label", fault.hint))?;
+                let name: Label =
+                    name.parse().map_err(|fault: Invalid| cursor.fault(word, "is no label", fault.hint))?;
                 let value: LabelValue =
                     value.parse().map_err(|fault: Invalid| cursor.fault(word, "is no label", fault.hint))?;
                 if server.labels.insert(name, value).is_some() {

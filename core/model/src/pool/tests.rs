@@ -35,8 +35,12 @@ fn what_is_usual_need_not_be_said_and_has_one_spelling() {
     assert_eq!(one.to_string(), "10.0.0.11 user root; 10.0.0.12 user root zone x disk=a rack=b");
     assert_eq!(pool(&one.to_string()), one);
     // Jump hosts go by numbers, whatever they were called, and those that nobody uses are not kept.
-    let jumps = pool("jump unused 10.9.9.9; jump bastion 198.51.100.7 user ops; 10.0.0.11 via bastion; 10.0.0.12 via bastion");
-    assert_eq!(jumps.to_string(), "jump j1 198.51.100.7 user ops; 10.0.0.11 user root via j1; 10.0.0.12 user root via j1");
+    let jumps =
+        pool("jump unused 10.9.9.9; jump bastion 198.51.100.7 user ops; 10.0.0.11 via bastion; 10.0.0.12 via bastion");
+    assert_eq!(
+        jumps.to_string(),
+        "jump j1 198.51.100.7 user ops; 10.0.0.11 user root via j1; 10.0.0.12 user root via j1"
+    );
 }
 
 #[test]
@@ -48,6 +52,7 @@ fn faults_are_named_with_their_places() {
         ("10.0.0.300", "is no address"),
         ("admin@10.0.0.11", "user and port have attributes of their own"),
         ("10.0.0.11 port 99999", "a port from 1 to 65535"),
+        ("10.0.0.11 port 0", "a port from 1 to 65535"),
         ("10.0.0.11 private db1", "an address such as 10.0.0.11"),
         ("10.0.0.11 zone -a", "does not belong here"),
         ("10.0.0.11 disk=nvme disk=ssd", "is a label that is there already"),
@@ -77,7 +82,8 @@ fn keys_of_hosts_are_fingerprints_or_public_keys_and_nothing_else() {
     assert_eq!(read(&format!("{PRINT}=")).unwrap(), PRINT, "padding is not part of it");
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     assert_eq!(read(&format!("{key} root@db1")).unwrap(), key, "a comment is not part of it");
-    for wrong in ["", "SHA256:short", "MD5:16:27", "ssh-dss AAAA", "ssh-ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----"] {
+    for wrong in ["", "SHA256:short", "MD5:16:27", "ssh-dss AAAA", "ssh-ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----"]
+    {
         assert!(read(wrong).is_err(), "{wrong}");
     }
     let secret = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0".parse::<HostKey>().expect_err("a private key");

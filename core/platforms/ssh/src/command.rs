@@ -106,11 +106,7 @@ fn keep(kept: &mut Vec<u8>, data: &[u8]) {
 pub type Tunnel = russh::ChannelStream<Msg>;
 
 /// A connection from the host to an address that it reaches.
-pub(crate) async fn tunnel(
-    session: &Handle<Client>,
-    host: &str,
-    to: (&str, u16),
-) -> Result<Tunnel, SshError> {
+pub(crate) async fn tunnel(session: &Handle<Client>, host: &str, to: (&str, u16)) -> Result<Tunnel, SshError> {
     let channel = session.channel_open_direct_tcpip(to.0, to.1.into(), "127.0.0.1", 0).await;
     let unreachable = |error: russh::Error| SshError::Unreachable {
         host: format!("{}:{} through {host}", to.0, to.1),

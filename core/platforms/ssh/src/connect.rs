@@ -167,10 +167,11 @@ where
     let known = credentials.known_hosts.iter().map(|path| known_host_keys_path(&host.address, host.port, path));
     let known = known.filter_map(Result::ok).flatten().map(|(_, key)| key).collect();
     let client = Client { host: host.clone(), known };
-    let mut handle = client::connect_stream(Arc::new(config), stream, client).await.map_err(|refusal| match refusal {
-        Refusal::Ours(error) => error,
-        Refusal::Library(error) => unreachable(host, error.to_string()),
-    })?;
+    let mut handle =
+        client::connect_stream(Arc::new(config), stream, client).await.map_err(|refusal| match refusal {
+            Refusal::Ours(error) => error,
+            Refusal::Library(error) => unreachable(host, error.to_string()),
+        })?;
     authenticate(&mut handle, host, credentials).await?;
     Ok(handle)
 }

@@ -32,7 +32,8 @@ impl Hosts {
     /// came ([`SshError::Broken`], [`SshError::Late`]). A command that fails is an [`Output`].
     pub async fn run(&self, host: &Host, command: &str, input: &[u8], limit: Duration) -> Result<Output, SshError> {
         let session = self.session(host).await?;
-        let session = session.get().ok_or_else(|| SshError::Broken { host: host.to_string(), why: "no session".into() })?;
+        let session =
+            session.get().ok_or_else(|| SshError::Broken { host: host.to_string(), why: "no session".into() })?;
         let output = command::run(&session.handle, &host.to_string(), command, input, limit).await;
         if let Err(SshError::Broken { .. } | SshError::Late { .. }) = &output {
             self.forget(host);
@@ -46,7 +47,8 @@ impl Hosts {
     /// The host cannot be reached, or cannot reach the address.
     pub async fn tunnel(&self, host: &Host, to: (&str, u16)) -> Result<Tunnel, SshError> {
         let session = self.session(host).await?;
-        let session = session.get().ok_or_else(|| SshError::Broken { host: host.to_string(), why: "no session".into() })?;
+        let session =
+            session.get().ok_or_else(|| SshError::Broken { host: host.to_string(), why: "no session".into() })?;
         command::tunnel(&session.handle, &host.to_string(), to).await
     }
 

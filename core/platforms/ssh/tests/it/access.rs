@@ -44,7 +44,8 @@ async fn a_host_must_show_the_key_that_is_pinned_or_known() {
     assert_eq!(fs::read_to_string(&known).expect("a file"), "");
     fs::write(&known, sshd.known()).expect("a file");
     tries(knows(), &sshd.host()).await.expect("known");
-    fs::write(&known, sshd.known().replace(public.split_whitespace().nth(1).unwrap(), &other_key(&other))).expect("a file");
+    fs::write(&known, sshd.known().replace(public.split_whitespace().nth(1).unwrap(), &other_key(&other)))
+        .expect("a file");
     let refused = tries(knows(), &sshd.host()).await.expect_err("another key is known").to_string();
     assert!(refused.contains("known_hosts has another key of this kind"), "{refused}");
     // A pin is what counts, whatever known_hosts says.
@@ -82,7 +83,8 @@ fn keys_that_cannot_be_used_are_refused_without_a_word_of_them() {
     let said = format!("{:?}", refused(&broken, None));
     assert!(said.contains("no private key") && !said.contains("AAAAAAAA"), "{said}");
     let locked = keys.path("locked");
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "wrong horse", "-f"]).arg(&locked).status();
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "wrong horse", "-f"]).arg(&locked).status();
     assert!(made.expect("ssh-keygen").success());
     let text = keys.text("locked");
     assert!(format!("{:?}", refused(&text, None)).contains("passphrase"));

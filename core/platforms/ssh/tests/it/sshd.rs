@@ -73,7 +73,11 @@ impl Sshd {
 
     /// Its key as `ssh-keygen -l` prints it.
     pub(crate) fn fingerprint(&self) -> String {
-        let said = Command::new("ssh-keygen").arg("-lf").arg(self.folder.path().join("host.pub")).output().expect("ssh-keygen");
+        let said = Command::new("ssh-keygen")
+            .arg("-lf")
+            .arg(self.folder.path().join("host.pub"))
+            .output()
+            .expect("ssh-keygen");
         let line = String::from_utf8(said.stdout).expect("text");
         line.split_whitespace().nth(1).expect("a fingerprint").to_owned()
     }
@@ -118,7 +122,8 @@ impl Keys {
 
 /// Makes a pair of keys without a passphrase.
 pub(crate) fn make_key(kind: &str, path: &Path) {
-    let made = Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f"]).arg(path).status().expect("ssh-keygen");
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f"]).arg(path).status().expect("ssh-keygen");
     assert!(made.success(), "ssh-keygen -t {kind}");
 }
 
