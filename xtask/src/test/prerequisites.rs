@@ -54,6 +54,11 @@ const NEEDS: &[Need] = &[
         otherwise: "OpenSSH's client (ssh, ssh-keygen), for tests of servers over SSH",
     },
     Need {
+        programs: &["sshd"],
+        package: Some("openssh-server"),
+        otherwise: "OpenSSH's server at /usr/sbin/sshd, which tests of SSH start on the loopback",
+    },
+    Need {
         programs: &["python3"],
         package: Some("python3-pip"),
         otherwise: "Python 3.11.3 or later with pip, for clients by redis-py, and for servers that PyPI has",
