@@ -106,7 +106,7 @@ impl Logins {
     ///
     /// # Errors
     /// An SSH agent is to be asked, and there is none.
-    fn new(settings: Option<SshSettings>) -> Result<Self, Diagnostic> {
+    pub(super) fn new(settings: Option<SshSettings>) -> Result<Self, Diagnostic> {
         let Some(settings) = settings else {
             return Ok(Self { key: None, file: None, passphrase: None, agent: None, known_hosts: None, timeout: None });
         };

@@ -96,7 +96,7 @@ async fn a_cluster_on_servers_is_not_made_yet_and_a_plan_says_so() {
     let config = on(&[("pool", pool(6).as_str().into())], &[]);
     assert_eq!(world.errors(CLUSTER, &config).await, []);
     let error = refused(world.plan(None, &config).await);
-    assert_eq!((error.summary.as_str(), error.path), ("Clusters on servers not built yet", Path::attribute("servers")));
+    assert_eq!((error.summary.as_str(), &error.path), ("Clusters on servers not built yet", &Path::attribute("servers")));
     assert!(error.detail.contains("Nothing was made"), "{error:?}");
     // Nor does one that is here move there.
     let state = world.made(&cluster(&[])).await;
