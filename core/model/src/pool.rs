@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::str::FromStr;
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
@@ -28,6 +30,9 @@ pub const JUMPS_MAX: usize = 4;
 pub const LABELS_MAX: usize = 32;
 /// Where sshd listens unless something else is said.
 pub const SSH_PORT: u16 = 22;
+
+/// Who logs in unless somebody else is named.
+pub const ROOT: &str = "root";
 
 pub(crate) const SUMMARY: &str = "Server pool not valid";
 
@@ -65,6 +70,43 @@ impl fmt::Display for Host {
     }
 }
 
+impl Host {
+    /// With who logs in, unless that is `root`: `admin@10.0.0.11:2222`. It reads back as a host without keys and jump hosts.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.user.as_str() {
+            ROOT => self.to_string(),
+            user => format!("{user}@{self}"),
+        }
+    }
+}
+
+impl FromStr for Host {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (user, place) = text.rsplit_once('@').unwrap_or((ROOT, text));
+        check_user(user)?;
+        let bad = |port: &str| {
+            let hint = "Write a port from 1 to 65535, such as \"10.0.0.11:2222\" or \"[2001:db8::11]:2222\".";
+            Invalid::new("Address not valid", format!("\"{port}\" is no port."), hint)
+        };
+        let bracketed = place.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (address, port) = match bracketed {
+            Some((address, "")) => (address, None),
+            Some((address, rest)) => (address, Some(rest.strip_prefix(':').ok_or_else(|| bad(rest))?)),
+            // An IPv6 address without a port has more than one colon.
+            None => match place.split_once(':') {
+                Some((address, port)) if !port.contains(':') => (address, Some(port)),
+                _ => (place, None),
+            },
+        };
+        check_address(address)?;
+        let port = port.map(|port| port.parse::<NonZeroU16>().map_err(|_| bad(port))).transpose()?;
+        Ok(Self { port: port.map_or(SSH_PORT, NonZeroU16::get), ..Self::new(address, user) })
+    }
+}
+
 /// A server of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -87,7 +129,27 @@ pub struct Pool {
     pub servers: Vec<Server>,
 }
 
+impl Server {
+    /// A server of which no more is known than how to get onto it.
+    #[must_use]
+    pub const fn new(host: Host) -> Self {
+        Self { host, private_address: None, zone: None, labels: BTreeMap::new(), hidden: false }
+    }
+}
+
 impl Pool {
+    /// This pool and, hidden, the servers of an older one that it does not have any more: what is there stays, and is seen.
+    #[must_use]
+    pub fn and_before(mut self, before: &Self) -> Self {
+        let at = |server: &Server| (server.host.address.clone(), server.host.port);
+        for server in &before.servers {
+            if !self.servers.iter().any(|here| at(here) == at(server)) {
+                self.servers.push(Server { hidden: true, ..server.clone() });
+            }
+        }
+        self
+    }
+
     /// Whether it can be used.
     ///
     /// # Errors

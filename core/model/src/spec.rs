@@ -104,6 +104,8 @@ impl Testing {
 pub enum Place {
     /// Processes of the machine that Terraform runs on.
     Local,
+    /// Servers of the user's own, over SSH. Which ones is no part of it: a pool grows and shrinks, and the cluster stays what it is.
+    Servers,
 }
 
 /// Least `memory` of a node. An empty server with TLS, append-only file and a 1 MiB replication backlog uses 1.5 to 2.5 MiB

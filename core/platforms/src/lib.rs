@@ -6,10 +6,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`machine`] | [`Machine`], [`MachineOrder`], [`ClaimQuery`], [`Connector`] |
+//! | [`kind`] | [`PlatformKind`]: which platform, as the id of a cluster says it |
 //! | [`way`] | [`Way`]: to an agent whose own address leads nowhere from here |
 //! | [`error`] | [`PlatformError`]: variants by what the caller can do |
 
 pub mod error;
+pub mod kind;
 pub mod machine;
 pub mod way;
 
@@ -21,12 +23,16 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
+pub use kind::PlatformKind;
 pub use machine::{ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs};
 pub use way::{Dial, Stream, Way};
 
 /// A source of machines: this machine, servers over SSH, a cloud.
 #[async_trait]
 pub trait Platform: Send + Sync {
+    /// What leads to these machines again, for the id of their cluster. Without machines: to whatever is here.
+    fn kind(&self, machines: &[MachineRef]) -> PlatformKind;
+
     /// The machines whose claims match. Authoritative: a machine that is not in the answer does not exist.
     ///
     /// # Errors

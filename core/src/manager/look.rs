@@ -103,7 +103,7 @@ impl Manager {
     /// The machines of one cluster in the order of their seats, and the agents among them that run. Where the locator names no
     /// cluster, there must be one of that name and no more.
     pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Vec<Machine>, Vec<AgentInfo>), Failure> {
-        let mut machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
+        let mut machines = self.platform.find(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
         if let Some(other) =
             machines.iter().map(|machine| machine.claim.cluster).find(|c| *c != machines[0].claim.cluster)
         {

@@ -27,6 +27,7 @@ impl Manager {
                 return Err(cancelled());
             }
             let order = MachineOrder {
+                needs: self.needs.clone(),
                 along: all.clone(),
                 program: Some(program.clone()),
                 ..MachineOrder::new(claim, [operator].into())

@@ -12,7 +12,8 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, Way,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, PlatformKind,
+    Way,
 };
 use justmanage_steps::step;
 
@@ -34,6 +35,10 @@ async fn call<T>(name: &str, call: impl Future<Output = T>) -> T {
 
 #[async_trait]
 impl Platform for Marked<dyn Platform> {
+    fn kind(&self, machines: &[MachineRef]) -> PlatformKind {
+        self.0.kind(machines)
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         call("platform.find", self.0.find(query)).await
     }

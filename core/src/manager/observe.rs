@@ -9,7 +9,6 @@ use super::ask::{LOOK_PATIENCE, Said, no_answer, no_majority};
 use super::look::Answer;
 use super::{Manager, from_platform};
 use crate::agents::{AgentError, ClusterStatus, Note};
-use crate::locator::PlatformKind;
 use crate::{ClusterView, Locator};
 
 /// What a look at a cluster gave.
@@ -30,7 +29,7 @@ impl Manager {
     /// The platform could not be asked.
     pub async fn list(&self) -> Result<Vec<Locator>, Failure> {
         let names = self.platform.clusters().await.map_err(|error| from_platform(&error))?;
-        Ok(names.into_iter().map(|name| Locator { platform: PlatformKind::Local, name, cluster: None }).collect())
+        Ok(names.into_iter().map(|name| self.somewhere(name)).collect())
     }
 
     /// How a cluster is, as its majority sees it. Whoever looks presents its id: a cluster that was not presented before becomes

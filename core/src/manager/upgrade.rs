@@ -37,7 +37,7 @@ impl Manager {
     ) -> Result<Vec<Looked>, Failure> {
         let (_, agents) = self.replace_lost(known.clone(), &looked, by_use(&looked), cancel).await?;
         self.upgrade_agents(outdated(&looked, own), agents, own, cancel).await?;
-        self.look(&locator.query()).await
+        self.look(&self.query(locator)?).await
     }
 
     /// Replaces the agents of these machines. Before each, every member has to be seen by one who leads: then the agents have their

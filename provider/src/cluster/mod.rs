@@ -67,7 +67,7 @@ impl Resource for Clusters {
         let client = cx.client()?;
         let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
         step!("cluster.create: about to begin");
-        let created = client.manager.create(&name, &spec, cx.cancelled()).await;
+        let created = servers::manager(client, &plan.planned, None)?.create(&name, &spec, cx.cancelled()).await;
         step!("cluster.create: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &created {
             private::keep(cx, view);
@@ -91,7 +91,8 @@ impl Resource for Clusters {
 
     async fn read(&self, cx: &Context, state: Cluster) -> Result<Option<Cluster>, Diagnostics> {
         let locator = state.locator()?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        let manager = servers::manager(cx.client()?, &state, None)?;
+        match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
             Observed::Here(view) => {
                 private::keep(cx, &view);
@@ -115,7 +116,8 @@ impl Resource for Clusters {
             return Ok(plan.planned);
         }
         step!("cluster.update: about to begin");
-        let updated = client.manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
+        let manager = servers::manager(client, &plan.planned, Some(&prior))?;
+        let updated = manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &updated {
             private::keep(cx, view);
@@ -139,7 +141,8 @@ impl Resource for Clusters {
         let locator = state.locator()?;
         step!("cluster.delete: about to begin");
         // It may be left at any point: what is still there is found by its claim.
-        let destroyed = cx.unless_stopped(cx.client()?.manager.destroy(&locator)).await;
+        let manager = servers::manager(cx.client()?, &state, None)?;
+        let destroyed = cx.unless_stopped(manager.destroy(&locator)).await;
         step!("cluster.delete: about to be answered");
         Ok(destroyed?.map_err(|failure| diagnostics::error(&failure))?)
     }
@@ -148,7 +151,8 @@ impl Resource for Clusters {
         let locator: Locator = id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
             Diagnostic::error("Import id not valid", format!("{error}. An id looks like local/cache."))
         })?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        let manager = cx.client()?.manager(&locator)?;
+        match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Here(view) => match &view.record {
                 Some(record) => Ok(Cluster::imported(record).seen(&view)),
                 None => Err(not_importable(&view.waiting_on.join("; "))),
@@ -184,7 +188,8 @@ async fn protect(cx: &Context, cluster: &Cluster) -> Result<(), Diagnostics> {
         return Ok(());
     }
     let locator = cluster.locator()?;
-    let what = match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+    let manager = servers::manager(cx.client()?, cluster, None)?;
+    let what = match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
         Observed::Gone => return Ok(()),
         Observed::Here(view) if view.record.is_some() && !view.is_formed() => return Ok(()),
         Observed::Here(view) if view.is_formed() => "holds data".to_owned(),

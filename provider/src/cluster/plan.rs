@@ -30,7 +30,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     let (name, to) = spec::wanted(&planned, testing)?;
     let Some(prior) = &change.prior else {
         change.planned.impact = Attr::Known(Vec::new());
-        return create(cx, &to).await;
+        return create(cx, &planned, &to).await;
     };
     let Some(prior) = known(prior) else { return Ok(()) };
     let (prior_name, from) = spec::wanted(&prior, testing)?;
@@ -43,7 +43,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if let Some(failure) = usage.as_ref().and_then(|usage| refuse_fit(&from, &to, usage)) {
         return Err(diagnostics::error(&failure).into());
     }
-    let over = release::change(cx, &prior, running.as_ref(), (&from, &to)).await?;
+    let over = release::change(cx, (&prior, &planned), running.as_ref(), (&from, &to)).await?;
     show_unfinished(change);
     if from == to {
         keep_what_is_seen(change);
@@ -94,7 +94,8 @@ async fn seen(cx: &Context, prior: &Cluster) -> Option<ClusterView> {
     if cx.provider_config_unknown() {
         return None;
     }
-    match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
+    let manager = servers::manager(cx.client().ok()?, prior, None).ok()?;
+    match manager.observe(&prior.locator().ok()?).await {
         Ok(Observed::Here(view)) => Some(*view),
         _ => None,
     }
@@ -105,13 +106,13 @@ fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
 }
 
 /// A cluster that is to be made: can it be had, and does the user know what it can stand?
-async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
+async fn create(cx: &Context, planned: &Cluster, spec: &ClusterSpec) -> Result<(), Diagnostics> {
     report(cx, warnings::shape(spec));
     report(cx, spares::idle(spec));
     if cx.provider_config_unknown() {
         return Ok(());
     }
-    let release = release::chosen(cx, spec).await?;
+    let release = release::chosen(cx, planned, spec).await?;
     report(cx, holes::of_new(spec, &release));
     Ok(())
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use justmanage_core::Manager;
+use justmanage_core::locator::PlatformKind;
+use justmanage_core::servers::Needs;
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Label, LabelValue, Pool, Server};
 use justmanage_model::{Bytes, Failure, FieldPath, Place};
@@ -9,9 +12,11 @@ use tfkit::model::View;
 use tfkit::{Attr, Diagnostics, Model, Path, Value};
 
 use super::Cluster;
+use super::model::Servers;
 use crate::diagnostics;
 use crate::meaning::same;
 use crate::policies::label_of;
+use crate::settings::Client;
 
 /// Checks what one attribute alone cannot say; unknown values are not judged.
 pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
@@ -40,22 +45,57 @@ pub(super) fn check(model: &Cluster) -> Result<(), Diagnostics> {
     if report.has_errors() { Err(report) } else { Ok(()) }
 }
 
-/// Where the cluster is to live.
-///
-/// **Here the platform of servers comes in**, and it is not there yet: [`Place`] has no word for it, and the manager knows one
-/// platform. What is asked of servers is checked, and then refused: nothing pretends to be made. Whoever puts it in gives [`Place`] a
-/// variant, returns it here, and has `settings::connect` make a manager for it.
-///
-/// # Errors
-/// Nothing can be made on servers yet.
-pub(super) fn place(model: &Cluster) -> Result<Place, Failure> {
-    if model.servers.is_none() {
-        return Ok(Place::Local);
+/// Where the cluster lives, or is to. (One that was just imported has its pool in the configuration alone; its id says the rest.)
+pub(super) fn place(model: &Cluster) -> Place {
+    let on_servers = || model.locator().is_ok_and(|id| matches!(id.platform, PlatformKind::Servers { .. }));
+    match model.servers.is_some() || on_servers() {
+        true => Place::Servers,
+        false => Place::Local,
     }
-    let detail = "This release checks what is asked for, and cannot make a cluster on servers.";
-    Err(Failure::at(FieldPath::of("servers"), "Clusters on servers not built yet", detail)
-        .hint("Write local = {} for a cluster on this machine, or wait for a release that can.")
-        .next("Nothing was made, and no server was called."))
+}
+
+/// Who makes and finds a cluster, by its configuration or state. `before`: what it was until now; servers that are not in the pool any
+/// more, and have nodes, are seen by that.
+pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluster>) -> Result<Manager, Diagnostics> {
+    let Some(servers) = &cluster.servers else {
+        return match cluster.id.known() {
+            Some(_) => client.manager(&cluster.locator()?),
+            None => Ok(client.managers.local().clone()),
+        };
+    };
+    let of_pool = || {
+        let mut pool = pool_of(servers)?;
+        if let Some(before) = before.and_then(|before| before.servers.as_ref()) {
+            pool = pool.and_before(&pool_of(before)?);
+        }
+        Ok(client.managers.of_pool(&pool)?.with_needs(needs(servers)?))
+    };
+    of_pool().map_err(|failure: Failure| diagnostics::error(&failure).into())
+}
+
+fn pool_of(servers: &Servers) -> Result<Pool, Failure> {
+    servers.pool.parse().map_err(|invalid: Invalid| invalid.at(FieldPath::of("servers").attribute("pool")))
+}
+
+/// What each server has to have.
+fn needs(servers: &Servers) -> Result<Needs, Failure> {
+    let at = |name: &'static str| FieldPath::of("servers").attribute(name);
+    let size = |text: &Option<String>, name| {
+        let size = text.as_deref().map(str::parse::<Bytes>).transpose();
+        size.map(Option::unwrap_or_default).map_err(|invalid: Invalid| invalid.at(at(name)))
+    };
+    let mut failures = Vec::new();
+    let texts = servers.labels.iter().flatten().map(|(name, text)| (name.clone(), Attr::Known(text.clone())));
+    let labels = labels(&Attr::Known(texts.collect()), &mut failures).unwrap_or_default();
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure),
+        None => Ok(Needs {
+            processors: servers.processors.and_then(|number| u32::try_from(number).ok()).unwrap_or_default(),
+            memory: size(&servers.memory, "memory")?,
+            disk: size(&servers.disk, "disk")?,
+            labels,
+        }),
+    }
 }
 
 /// How many machines a cluster asks for, in its own numbers.

@@ -148,7 +148,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         spare_after: model.spare_after.as_deref().map(str::parse::<Interval>).transpose().map_err(at("spare_after"))?,
         memory: model.memory.parse().map_err(at("memory"))?,
         config: model.config.clone().unwrap_or_default(),
-        place: servers::place(model)?,
+        place: servers::place(model),
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
         cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,

@@ -68,7 +68,7 @@ impl Ephemeral for Temporary {
         let locator = locator(&wanted.cluster_id)?;
         let acl: AclRules = wanted.acl.parse().map_err(|error| invalid("acl", error))?;
         let ttl: Interval = wanted.ttl.parse().map_err(|error| invalid("ttl", error))?;
-        let manager = &cx.client()?.manager;
+        let manager = cx.client()?.manager(&locator)?;
         let view = cluster(cx.client()?, &locator).await?;
         let endpoints = view.endpoints();
         let opened = manager.open_credentials(&locator, &acl, ttl.duration(), cx.cancelled()).await.map_err(failed)?;
@@ -86,13 +86,13 @@ impl Ephemeral for Temporary {
 
     async fn renew(&self, cx: &Context) -> Result<Option<SystemTime>, Diagnostics> {
         let (locator, user, ttl) = kept(cx)?;
-        cx.client()?.manager.renew_credentials(&locator, &user, ttl.duration()).await.map_err(failed)?;
+        cx.client()?.manager(&locator)?.renew_credentials(&locator, &user, ttl.duration()).await.map_err(failed)?;
         Ok(Some(half_way(ttl)))
     }
 
     async fn close(&self, cx: &Context) -> Result<(), Diagnostics> {
         let (locator, user, _) = kept(cx)?;
-        cx.client()?.manager.close_credentials(&locator, &user).await.map_err(failed)
+        cx.client()?.manager(&locator)?.close_credentials(&locator, &user).await.map_err(failed)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asking servers what they are made of.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use justmanage_core::servers::{Facts, Hosts, Unfit, inspect};
 use justmanage_model::Failure;
@@ -23,7 +23,7 @@ pub(super) trait Inspect: Send + Sync {
 pub(crate) struct OverSsh {
     logins: Logins,
     /// Made when the first server is asked: who has no servers needs no keys.
-    hosts: OnceLock<Result<Hosts, Failure>>,
+    hosts: OnceLock<Result<Arc<Hosts>, Failure>>,
 }
 
 impl OverSsh {
@@ -31,13 +31,19 @@ impl OverSsh {
     pub(crate) fn new(logins: Logins) -> Self {
         Self { logins, hosts: OnceLock::new() }
     }
+
+    /// How one gets onto them.
+    ///
+    /// # Errors
+    /// A key cannot be used.
+    pub(crate) fn hosts(&self) -> Result<Arc<Hosts>, Failure> {
+        self.hosts.get_or_init(|| self.logins.credentials().map(Hosts::new).map(Arc::new)).clone()
+    }
 }
 
 #[async_trait]
 impl Inspect for OverSsh {
     async fn inspect(&self, pool: &Pool) -> Result<Vec<Result<Facts, Unfit>>, Failure> {
-        let hosts = self.hosts.get_or_init(|| self.logins.credentials().map(Hosts::new));
-        let hosts = hosts.as_ref().map_err(Failure::clone)?;
-        Ok(inspect(hosts, pool).await)
+        Ok(inspect(self.hosts()?.as_ref(), pool).await)
     }
 }

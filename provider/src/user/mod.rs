@@ -94,7 +94,7 @@ impl Resource for Users {
     async fn create(&self, cx: &Context, plan: Plan<User>) -> Result<User, Failed<User>> {
         let order = plan.order(Some(password::of(&plan)?))?;
         let (locator, name) = (plan.locator()?, plan.user_name()?);
-        let manager = &cx.client()?.manager;
+        let manager = cx.client()?.manager(&locator)?;
         match existing(cx, &locator, &name).await? {
             // An earlier apply made it and was killed before Terraform could save that.
             Some(found) if found.acl == order.acl && found.password() == order.password => {}
@@ -119,7 +119,7 @@ impl Resource for Users {
     async fn read(&self, cx: &Context, state: User) -> Result<Option<User>, Diagnostics> {
         let locator = state.locator()?;
         let name = state.user_name()?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        match cx.client()?.manager(&locator)?.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
             Observed::Unreachable(failure) => {
                 cx.report(diagnostics::warning(&failure.next("The state stays as it was last seen.")));
@@ -141,7 +141,7 @@ impl Resource for Users {
         };
         let order = plan.order(password)?;
         step!("user.update: about to begin");
-        let put = cx.client()?.manager.put_user(&locator, &name, &order, cx.cancelled()).await;
+        let put = cx.client()?.manager(&locator)?.put_user(&locator, &name, &order, cx.cancelled()).await;
         step!("user.update: about to be answered");
         match put {
             Ok(user) => Ok(plan.planned.seen(&user)),
@@ -152,7 +152,7 @@ impl Resource for Users {
     async fn delete(&self, cx: &Context, state: User) -> Result<(), Failed<User>> {
         let (locator, name) = (state.locator()?, state.user_name()?);
         step!("user.delete: about to begin");
-        let removed = cx.client()?.manager.remove_user(&locator, &name, cx.cancelled()).await;
+        let removed = cx.client()?.manager(&locator)?.remove_user(&locator, &name, cx.cancelled()).await;
         step!("user.delete: about to be answered");
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
     }
@@ -245,7 +245,7 @@ async fn existing(cx: &Context, locator: &Locator, name: &UserName) -> Result<Op
 /// The cluster that `cluster_id` names, which has to be there.
 pub(crate) async fn cluster(client: &Client, locator: &Locator) -> Result<ClusterView, Diagnostics> {
     let failed = |failure: Failure| Diagnostics::from(diagnostics::error(&failure));
-    match client.manager.observe(locator).await.map_err(failed)? {
+    match client.manager(locator)?.observe(locator).await.map_err(failed)? {
         Observed::Here(view) => Ok(*view),
         Observed::Gone => Err(failed(Failure::at(
             FieldPath::of("cluster_id"),

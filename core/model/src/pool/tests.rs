@@ -97,3 +97,22 @@ fn too_much_is_refused() {
     let labels: Vec<String> = (0..=LABELS_MAX).map(|number| format!("l{number}=x")).collect();
     assert!(refused(&format!("10.0.0.11 {}", labels.join(" "))).contains("33 labels"));
 }
+
+#[test]
+fn a_host_reads_back_as_it_is_called() {
+    for text in ["10.0.0.11", "admin@db1.example.com:2222", "[2001:db8::1]:2222", "ops@2001:db8::1"] {
+        assert_eq!(text.parse::<Host>().expect(text).called(), text);
+    }
+    assert_eq!("[2001:db8::1]".parse::<Host>().expect("a host").called(), "2001:db8::1");
+    assert_eq!("root@10.0.0.11:22".parse::<Host>().expect("a host").called(), "10.0.0.11");
+    for text in ["", "@10.0.0.11", "10.0.0.11:0", "10.0.0.11:ssh", "[2001:db8::1]22", "a b"] {
+        text.parse::<Host>().expect_err(text);
+    }
+}
+
+#[test]
+fn servers_that_are_taken_out_of_a_pool_are_seen_and_not_taken() {
+    let pool = |text: &str| text.parse::<Pool>().expect(text);
+    let both = pool("10.0.0.1; 10.0.0.2 zone b").and_before(&pool("10.0.0.2 zone a; 10.0.0.3 zone c"));
+    assert_eq!(both, pool("10.0.0.1; 10.0.0.2 zone b; 10.0.0.3 zone c hidden"));
+}

@@ -9,8 +9,10 @@ use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::pool::{Host, Pool, Server};
 use justmanage_model::{ClusterName, Engine, NodeId, Version};
+use justmanage_platforms::kind::HOSTS_MAX;
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    PlatformKind,
 };
 use justmanage_ssh::Output;
 
@@ -85,6 +87,16 @@ impl Servers {
 
 #[async_trait]
 impl Platform for Servers {
+    fn kind(&self, machines: &[MachineRef]) -> PlatformKind {
+        let host = |machine: &MachineRef| self.find_reference(machine).ok().map(|(server, _)| server.host.called());
+        let mut hosts: Vec<String> = machines.iter().filter_map(host).collect();
+        if hosts.is_empty() {
+            hosts = self.pool.servers.iter().map(|server| server.host.called()).collect();
+        }
+        hosts.truncate(HOSTS_MAX);
+        PlatformKind::Servers { hosts }
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         let look = self.looks.since(Instant::now()).await;
         look.whole()?;

@@ -8,12 +8,17 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    PlatformKind,
 };
 
 use super::{Inside, World};
 
 #[async_trait]
 impl Platform for World {
+    fn kind(&self, _machines: &[MachineRef]) -> PlatformKind {
+        PlatformKind::Local
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
     }
