@@ -17,6 +17,7 @@ mod library;
 mod life;
 mod memory;
 mod module;
+mod on_servers;
 mod policies;
 mod pools;
 mod refusals;

@@ -124,9 +124,12 @@ fn a_cluster_takes_the_definition_and_is_refused_before_anything_is_made() {
     assert_eq!(said(&run), [(CLUSTER, "Not enough servers")]);
     let error = run.errors().next().expect("an error");
     assert!(error.detail.contains("3 in all") && error.detail.contains("The pool has 2."), "{run}");
-    // There are enough, and nobody can use them yet.
-    workspace.write("main.tf", &(MAIN.to_owned() + &cluster(2)));
-    assert_eq!(said(&workspace.plan().fails()), [(CLUSTER, "Clusters on servers not built yet")]);
+    // There are enough, and none of them answers.
+    let silent = MAIN.replace("10.0.0.1", "127.0.0.1").replace("\"admin\"", "\"admin\"\n  port = 1");
+    workspace.write("main.tf", &(silent + &cluster(2)));
+    let run = workspace.plan().fails();
+    let error = run.errors().next().expect("an error");
+    assert!(error.address == CLUSTER && error.detail.contains("127.0.0.11:1"), "{run}");
     assert_eq!(workspace.nodes(), Vec::<std::path::PathBuf>::new());
 }
 
