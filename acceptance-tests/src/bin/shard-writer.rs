@@ -8,7 +8,7 @@
 
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use acceptance_tests::Login;
@@ -23,6 +23,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 
 /// Rest of a client before it tries another server: whoever hammers takes the processor that the servers need to recover.
 const BACK_OFF: Duration = Duration::from_millis(5);
+/// How often connections that were lost are made again.
+const MENDED: Duration = Duration::from_millis(50);
 /// Longest wait for what is read back, when nothing is measured any more.
 const READ_BACK: Duration = Duration::from_secs(30);
 /// Clients beside the one whose gap is measured.
@@ -49,12 +51,21 @@ fn main() {
     });
     let goes_on = std::env::var_os("WRITER_GOES_ON").is_some();
     let key = key(&logins);
+    let pools: Vec<Pool<'_>> = (0..=OTHERS).map(|_| Pool::new(&logins)).collect();
     let (gap, acknowledged, lost) = std::thread::scope(|scope| {
-        let others: Vec<_> = (0..OTHERS)
-            .map(|number| (format!("{{{key}}}:{number}"), &logins))
-            .map(|(key, logins)| scope.spawn(move || (write_on(logins, &key), key)))
+        scope.spawn(|| {
+            while !OVER.load(Ordering::SeqCst) {
+                pools.iter().for_each(Pool::mend);
+                std::thread::sleep(MENDED);
+            }
+        });
+        let others: Vec<_> = pools[1..]
+            .iter()
+            .enumerate()
+            .map(|(number, pool)| (format!("{{{key}}}:{number}"), pool))
+            .map(|(key, pool)| scope.spawn(move || (write_on(pool, &key), key)))
             .collect();
-        let (gap, acknowledged) = write(&logins, &key, goes_on);
+        let (gap, acknowledged) = write(&pools[0], &key, goes_on);
         OVER.store(true, Ordering::SeqCst);
         let (mut sum, mut lost) = (acknowledged, acknowledged - held(&logins, &key, acknowledged));
         for other in others {
@@ -84,30 +95,66 @@ fn held(logins: &[Login], key: &str, bits: u64) -> u64 {
     (0..bits).filter(is_set).count() as u64
 }
 
-/// One client: it sets one bit after the other, so that one that is lost is not made up for by the next, and tries another server when
-/// one does not take it. Like clients of clusters it keeps a connection to each: what is measured is not the handshakes of all of them.
-struct Client<'a> {
+/// A connection to each server, kept as clients of clusters keep theirs: one that is lost is made again beside the writing. What is
+/// measured is the pause of the shard, not the handshakes of all its clients.
+struct Pool<'a> {
     logins: &'a [Login],
+    kept: Vec<Mutex<Option<Connection>>>,
+}
+
+impl<'a> Pool<'a> {
+    fn new(logins: &'a [Login]) -> Self {
+        Self { logins, kept: logins.iter().map(|login| Mutex::new(connect(login))).collect() }
+    }
+
+    /// Sets a bit at one server; whether it was acknowledged.
+    fn set(&self, at: usize, key: &str, bit: u64) -> bool {
+        let mut kept = self.kept[at].lock().expect("nobody panics with it");
+        if kept.is_none() {
+            *kept = connect(&self.logins[at]);
+        }
+        let Some(open) = kept.as_mut() else { return false };
+        let told = open.setbit::<_, ()>(key, bit as usize, true);
+        // A server that has an answer has a connection, too.
+        if told.as_ref().is_err_and(|error| error.code().is_none()) {
+            *kept = None;
+        }
+        told.is_ok()
+    }
+
+    /// Makes lost connections again, and finds out which ones are. Whoever writes just now holds a good one.
+    fn mend(&self) {
+        for (slot, login) in self.kept.iter().zip(self.logins) {
+            let Ok(mut kept) = slot.try_lock() else { continue };
+            let lives = kept.as_mut().is_some_and(|open| redis::cmd("PING").exec(open).is_ok());
+            if !lives {
+                *kept = None;
+                // The handshake holds nobody up.
+                drop(kept);
+                let open = connect(login);
+                *slot.lock().expect("nobody panics with it") = open;
+            }
+        }
+    }
+}
+
+/// One client: it sets one bit after the other, so that one that is lost is not made up for by the next, and tries another server when
+/// one does not take it.
+struct Client<'a> {
+    pool: &'a Pool<'a>,
     at: usize,
-    connections: Vec<Option<Connection>>,
     /// How many were acknowledged.
     number: u64,
 }
 
 impl<'a> Client<'a> {
-    fn new(logins: &'a [Login]) -> Self {
-        Self { logins, at: 0, connections: logins.iter().map(connect).collect(), number: 0 }
+    const fn new(pool: &'a Pool<'a>) -> Self {
+        Self { pool, at: 0, number: 0 }
     }
 
     /// Sets the next bit; whether it was acknowledged.
     fn write(&mut self, key: &str) -> bool {
-        let at = self.at % self.logins.len();
-        let open = self.connections[at].take().or_else(|| connect(&self.logins[at]));
-        let told = open.map(|mut open| (open.setbit::<_, ()>(key, self.number as usize, true), open));
-        let written = matches!(told, Some((Ok(()), _)));
-        // A server that has an answer has a connection, too.
-        let answers = |told: &RedisResult<()>| told.as_ref().err().is_none_or(|error| error.code().is_some());
-        self.connections[at] = told.filter(|(told, _)| answers(told)).map(|(_, open)| open);
+        let written = self.pool.set(self.at % self.pool.logins.len(), key, self.number);
         if !written {
             self.at += 1;
             std::thread::sleep(BACK_OFF);
@@ -118,8 +165,8 @@ impl<'a> Client<'a> {
 }
 
 /// Writes until all is over; how many were acknowledged.
-fn write_on(logins: &[Login], key: &str) -> u64 {
-    let mut client = Client::new(logins);
+fn write_on(pool: &Pool<'_>, key: &str) -> u64 {
+    let mut client = Client::new(pool);
     while !OVER.load(Ordering::SeqCst) {
         client.write(key);
     }
@@ -127,8 +174,8 @@ fn write_on(logins: &[Login], key: &str) -> u64 {
 }
 
 /// Writes until it was asked and has gone on after the longest gap; or until it is told to end.
-fn write(logins: &[Login], key: &str, goes_on: bool) -> (Duration, u64) {
-    let mut client = Client::new(logins);
+fn write(pool: &Pool<'_>, key: &str, goes_on: bool) -> (Duration, u64) {
+    let mut client = Client::new(pool);
     let (mut last, mut gap, mut since_gap) = (Instant::now(), Duration::ZERO, 0);
     let noise = if goes_on { Duration::ZERO } else { NOISE };
     let over = |gap: Duration, since_gap: u64| match goes_on {

@@ -97,6 +97,10 @@ fn goes_to(workspace: &Workspace, (engine, version): (&str, &str), shape: (u16, 
     assert_eq!((&report["outcome"], &report["proven"]), (&"done".into(), &true.into()), "{case}: {report}");
     assert_eq!(report["lost_writes"], 0, "{case}: {report}");
     assert!(report["acknowledged_writes"].as_u64() > Some(0), "{case}: {report}");
+    let steps = report["steps"].as_array().into_iter().flatten();
+    let moved: u64 = steps.filter_map(|step| step["moved_slots"].as_u64()).sum();
+    let moves = says.iter().any(|words| words.contains("data move ("));
+    assert!(moved <= 16384 && (moved > 0) == moves, "{case}: {report}");
     let after: BTreeSet<PathBuf> = workspace.nodes().into_iter().collect();
     for gone in before.difference(&after) {
         assert!(processes::inside(gone).is_empty(), "{case}: something runs in {}", gone.display());

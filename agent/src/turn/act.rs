@@ -1,6 +1,7 @@
 //! The agent's hands: each step looks whether it is so already, does it, and is safe to do twice.
 
 mod emptying;
+mod handover;
 mod stop;
 
 use std::io;
@@ -12,7 +13,7 @@ use justmanage_engine::{
     BUS_FILE, CallError, Connection, Login, NodeConfig, NodeFiles, RenderError, config, mend_bus_file,
 };
 use justmanage_identity::seal::SealError;
-use justmanage_model::{AskedFailover, BusId, Handover, Member, NodeId, NodeStep, Record, Release, SlotSet, Step};
+use justmanage_model::{AskedFailover, BusId, Member, NodeId, NodeStep, Record, Release, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 use tracing::warn;
@@ -204,30 +205,6 @@ impl Turn {
             server.cluster_forget(*id).await?;
         }
         self.put_back(server)
-    }
-
-    /// Tells the server to take over, and does not wait: whether it did is seen by everybody. What it was told is remembered
-    /// before, so that an attempt that ends badly counts.
-    async fn take_turn(&mut self, record: &Record) -> Result<(), StepError> {
-        let Some(grant) = &record.grant else { return Ok(()) };
-        let before = self.memory.handover.take().filter(|before| before.given == grant.given);
-        let epoch = match &before {
-            Some(before) => before.epoch,
-            None => self.memory.last().filter(|last| !last.primary).map(|last| last.config_epoch),
-        };
-        let tries = before.map_or(0, |before| before.tries) + 1;
-        let at = (self.tools.clock)();
-        let told = Handover { given: grant.given, tries, at, refused: None, epoch };
-        self.memory.handover = Some(told.clone());
-        let mut server = self.server(record).await?;
-        match server.cluster_failover().await {
-            Ok(()) => self.put_back(server),
-            Err(error) => {
-                warn!(error = error.to_string(), "the server does not take over");
-                self.memory.handover = Some(Handover { refused: Some(error.to_string()), ..told });
-                Ok(())
-            }
-        }
     }
 
     /// Whatever the answer is, the question was asked, and the planner goes on from the answer.

@@ -1,11 +1,11 @@
 //! Finishing what a grant or a takeover allowed, before anything else is begun.
 
 use justmanage_model::record::{FENCE_LAG_S, Operation};
-use justmanage_model::{NodeId, NodeStep, Phase, RecordChange, Role, Takeover, Waiting};
+use justmanage_model::{NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
-use crate::{handover, reshard, restart};
+use crate::{handover, reshard, restart, start};
 
 /// How long a replica has to be cut off from a fenced primary until that takes no writes any more: the fence's lag, a second for
 /// the server's own look at it (it looks once a second), and one for clocks that do not tick alike.
@@ -80,6 +80,17 @@ fn serve_again(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeov
     }
 }
 
+/// It was stopped to be emptied for another release, and cannot be while nobody is the primary.
+fn is_stranded(view: &View<'_>, node: NodeId) -> bool {
+    let seen = view.observation.known(node).filter(|seen| seen.server == ServerState::Stopped);
+    seen.is_some_and(|seen| start::start(view, node, seen).is_err())
+}
+
+/// A dead primary's data did not die with it.
+fn is_on_disk(view: &View<'_>, node: NodeId) -> bool {
+    view.observation.known(node).and_then(|seen| seen.last.as_ref()).is_some_and(|last| last.persistent)
+}
+
 /// A replica takes over when its old primary can take no writes any more: its process is proven dead, or the fence has run out
 /// on it because so many replicas cut their links that the others are too few for its writes.
 fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Takeover) {
@@ -106,6 +117,8 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
             // Only from whom it was decided: it may follow another one since, who has more.
             Some(one) if may_take_over(view, *one, takeover) => draft.act(by, NodeStep::TakeOver),
             Some(_) => draft.change(RecordChange::EndTakeover(shard)),
+            // It waits for a primary to copy from, and that one for it; but what the dead one has on its disk is newer.
+            None if is_stranded(view, by) && is_on_disk(view, from) => draft.change(RecordChange::EndTakeover(shard)),
             None => draft.wait(waiting),
         };
     }

@@ -1,7 +1,7 @@
 //! What the last operation came to: as attributes, in the log, and as a warning where it lost something.
 
 use justmanage_core::ClusterView;
-use justmanage_model::{OperationReport, Proof, ReportStep, Timestamp};
+use justmanage_model::{MovedSlots, OperationReport, Proof, ReportStep, Timestamp};
 use tfkit::{Attr, Diagnostic, Model, Path};
 use tracing::info;
 
@@ -76,7 +76,7 @@ pub(crate) struct ShardReport {
 /// One disturbance of one node.
 #[derive(Clone, Debug, Model, PartialEq)]
 pub(crate) struct StepReport {
-    /// `restart`, `handover` (its server became the primary), or `way back` (to the release that it came from).
+    /// `restart`, `handover` (its server became the primary), `way back` (to the release that it came from), or `move of slots`.
     #[tf(computed)]
     pub(super) what: Attr<String>,
     /// Id of the node.
@@ -88,9 +88,19 @@ pub(crate) struct StepReport {
     /// When it began, in UTC.
     #[tf(computed)]
     pub(super) began_at: Attr<String>,
-    /// How long it took until the node was back, in sync and linked to all others, in milliseconds.
+    /// How long it took until the node was back, in sync and linked to all others, or the slots were where they are to be, in
+    /// milliseconds.
     #[tf(computed)]
     pub(super) took_ms: Attr<u64>,
+    /// Of a move of slots: how many have gone over. Null otherwise.
+    #[tf(computed)]
+    pub(super) moved_slots: Attr<u64>,
+    /// Of a move of slots: how many keys were sent; 0 where servers move slots as a whole. Null otherwise.
+    #[tf(computed)]
+    pub(super) moved_keys: Attr<u64>,
+    /// Of a move of slots: what these keys took in memory, in bytes. Null otherwise.
+    #[tf(computed)]
+    pub(super) moved_bytes: Attr<u64>,
 }
 
 impl From<&OperationReport> for LastOperation {
@@ -127,12 +137,16 @@ fn shard_report(shard: u16, proof: Option<&Proof>) -> ShardReport {
 }
 
 fn step_report(step: &ReportStep) -> StepReport {
+    let moved = |figure: fn(&MovedSlots) -> u64| -> Attr<u64> { step.moved.as_ref().map(figure).into() };
     StepReport {
         what: step.operation.to_string().into(),
         node: step.node.to_string().into(),
         shard: step.shard.into(),
         began_at: step.began.to_string().into(),
         took_ms: step.took_ms.into(),
+        moved_slots: moved(|moved| moved.slots),
+        moved_keys: moved(|moved| moved.keys),
+        moved_bytes: moved(|moved| moved.bytes.get()),
     }
 }
 

@@ -84,8 +84,9 @@ fn parse_job(reply: &Reply) -> Option<Job> {
         id: either(["name", "id"])?.to_owned(),
         slots: either(["slot_ranges", "slots"])?.parse().ok()?,
         gives: matches!(either(["operation", "operation"])?.to_ascii_lowercase().as_str(), "export" | "migrate"),
-        from: either(["source_node", "source"])?.parse().ok(),
-        to: either(["target_node", "dest"])?.parse().ok(),
+        // A server that has heard of a job only by its replication does not say whose it was.
+        from: either(["source_node", "source"]).and_then(|node| node.parse().ok()),
+        to: either(["target_node", "dest"]).and_then(|node| node.parse().ok()),
         state: match fields.get("state")?.as_str() {
             "success" | "completed" => JobState::Done,
             "failed" | "cancelled" | "canceled" => JobState::GivenUp,
@@ -138,6 +139,10 @@ mod tests {
         };
         assert_eq!(parse_jobs(&valkey), Some(vec![job.clone()]));
         assert_eq!(parse_jobs(&redis), Some(vec![job]));
+        let replicated =
+            reply(&[("name", "ab"), ("operation", "IMPORT"), ("slot_ranges", "0-99"), ("state", "success")]);
+        let jobs = parse_jobs(&replicated).unwrap();
+        assert_eq!((jobs[0].from, jobs[0].to, jobs[0].state), (None, None, JobState::Done));
         assert_eq!(parse_jobs(&reply(&[("id", "ab")])), None);
         assert_eq!(parse_jobs(&Reply::Nil), None);
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use justmanage_engine::migrate::{Giver, Target, TargetError, heal};
+use justmanage_model::BusView;
 
 use crate::client::{Client, Said};
 use crate::cluster::{Cluster, USER};
@@ -12,6 +13,9 @@ use crate::wait::until;
 
 // Redis leaves the mark of a slot as it is, and the first of these its owner, too; on Valkey both follow who was elected.
 on_servers! { [redis_7_0 redis_7_2 valkey_8_1] who_was_replaced_gives_nothing_and_its_successor_goes_on }
+
+// Servers that move slots as a whole.
+on_servers! { [redis_8_6 valkey_9_0 valkey_9_1] who_took_over_gives_what_came_while_it_was_a_replica }
 
 fn assert_refused(outcome: &Result<(), TargetError>) {
     assert!(matches!(outcome, Err(TargetError::NotNow { .. })), "{outcome:?}");
@@ -53,4 +57,20 @@ async fn who_was_replaced_gives_nothing_and_its_successor_goes_on(path: PathBuf)
     let mut client = Client::of(&cluster);
     assert_eq!(client.ok(&["GET", "bar"]), Said::Text(b"acknowledged".to_vec()));
     cluster.settled(|views| views.iter().any(|view| view.slots == slots("5000-5099 5462-10922"))).await;
+}
+
+/// A replica hears of a move by its primary's replication alone, and tells of it without the names of the two servers.
+async fn who_took_over_gives_what_came_while_it_was_a_replica(path: PathBuf) {
+    let mut cluster = Cluster::moving_with_replicas(&path, 3).await;
+    let window = slots("5000-5099");
+    let mut client = Client::of(&cluster);
+    client.ok(&["SET", "bar", "one"]);
+    assert_eq!(move_all(&cluster, (0, 2), &window).await.slots, 100);
+    cluster.settled(|_| true).await;
+    cluster.server(3).cluster_failover().await.unwrap();
+    let successor = cluster.ids[3];
+    let took_over = |views: &[BusView]| views.iter().any(|view| view.id == successor && view.is_primary());
+    cluster.settled(took_over).await;
+    assert_eq!(move_all(&cluster, (3, 0), &window).await.slots, 100);
+    assert_eq!(client.ok(&["GET", "bar"]), Said::Text(b"one".to_vec()));
 }

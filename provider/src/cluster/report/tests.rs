@@ -1,5 +1,8 @@
 //! What of a report reaches the state, and what is warned of.
 
+use justmanage_model::Bytes;
+use justmanage_model::record::Operation;
+
 use super::*;
 
 fn report(second: i64, lost: u64) -> OperationReport {
@@ -46,4 +49,21 @@ fn what_was_not_counted_is_null_and_what_was_lost_is_warned_of() {
     assert!(warning(&report(100, 0)).is_none());
     let loud = warning(&report(100, 2)).expect("a warning");
     assert!(loud.detail.contains("2 ACKNOWLEDGED WRITES WERE LOST"), "{}", loud.detail);
+}
+
+#[test]
+fn a_move_of_slots_says_how_much_and_nothing_else_does() {
+    let step = |operation, moved| ReportStep {
+        node: "jmn0000000000000001".parse().expect("an id"),
+        shard: 0,
+        operation,
+        began: Timestamp::UNIX_EPOCH,
+        took_ms: 7,
+        moved,
+    };
+    let moved = MovedSlots { slots: 4096, keys: 250, bytes: Bytes::new(9000), ..MovedSlots::default() };
+    let told = step_report(&step(Operation::Reshard, Some(moved)));
+    assert_eq!((told.moved_slots, told.moved_keys, told.moved_bytes), (4096.into(), 250.into(), 9000.into()));
+    let told = step_report(&step(Operation::Restart, None));
+    assert_eq!((told.moved_slots, told.moved_keys, told.moved_bytes), (Attr::Null, Attr::Null, Attr::Null));
 }
