@@ -16,7 +16,7 @@ use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Test
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, private, spec};
+use super::{Cluster, Context, private, servers, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {

@@ -29,7 +29,7 @@ impl DataSource for Servers {
     const TYPE: &'static str = "servers";
 
     async fn read(&self, cx: &Cx<Client, ServersData>, config: ServersData) -> Result<ServersData, Diagnostics> {
-        let answered = answered(config, &cx.client()?.servers).await;
+        let answered = answered(config, cx.client()?.servers.as_ref()).await;
         answered.map_err(|failure| diagnostics::error(&failure).into())
     }
 }
