@@ -44,7 +44,9 @@ cat /proc/sys/kernel/random/uuid >"$own/sys/kernel/random/boot_id"
 mount --bind "$root/proc/sys/kernel/random/uuid" "$own/sys/kernel/random/uuid"
 mount --bind "$root/proc/sys/net" "$own/sys/net"
 mount --rbind "$own/sys" "$root/proc/sys"
-mount --bind "$root/dev/null" "$root/proc/sysrq-trigger"
+if [ -e "$root/proc/sysrq-trigger" ]; then
+    mount --bind "$root/dev/null" "$root/proc/sysrq-trigger"
+fi
 huge=sys/kernel/mm/transparent_hugepage
 if [ -d "/$huge" ]; then
     cp -r "/$huge" "$own/huge" 2>/dev/null || true

@@ -106,8 +106,8 @@ pub(crate) struct Cluster {
     /// The platform: processes of the machine that Terraform runs on. Write `local = {}`. Exactly one platform is named.
     #[tf(optional)]
     pub(crate) local: Option<Local>,
-    /// The platform: servers of your own, by SSH, one for each node and each spare. Exactly one platform is named. **In this release it is
-    /// checked, and no cluster can be made there yet**: a plan says so.
+    /// The platform: servers of your own, by SSH, one for each node and each spare. Exactly one platform is named, and a cluster never
+    /// moves to another.
     #[tf(optional)]
     pub(crate) servers: Option<Servers>,
     /// Where clients reach the servers, as `address:port`, over TLS; in the order of shards and the nodes in them. A client may

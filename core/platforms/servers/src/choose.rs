@@ -76,10 +76,16 @@ pub fn choose(
     // Who says nothing of a zone stands alone, as far as anybody knows.
     let zone = |position: usize| pool[position].0.zone.clone().map_or(Err(position), Ok);
     let mut free: BTreeMap<Result<Zone, usize>, Vec<usize>> = BTreeMap::new();
+    // Of zones with as much room, those go first that have the smallest.
+    let mut zones: Vec<Result<Zone, usize>> = Vec::new();
+    for position in &fit {
+        if !zones.contains(&zone(*position)) {
+            zones.push(zone(*position));
+        }
+    }
     for position in fit.into_iter().rev() {
         free.entry(zone(position)).or_default().push(position);
     }
-    let zones: Vec<Result<Zone, usize>> = free.keys().cloned().collect();
     let mut by_shard: BTreeMap<u16, Vec<Place>> = BTreeMap::new();
     for place in places {
         by_shard.entry(place.shard).or_default().push(*place);

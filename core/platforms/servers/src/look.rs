@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) agent: Option<AgentInfo>,
     /// The version of the agent's program that is installed.
     pub(crate) program: Option<Version>,
+    /// The agent was being replaced, and whoever did it has not come to the end.
+    pub(crate) upgrading: bool,
     /// An address that is its own.
     pub(crate) address: Option<IpAddr>,
     /// What it is made of, or why it can have no node.
@@ -149,6 +151,7 @@ fn read(host: &Host, printed: &str, now_s: i64) -> Result<Seen, Trouble> {
         agent: order.as_ref().and_then(|_| status?.agent),
         order,
         program: words.get("agent").and_then(|said| said.split_whitespace().last()?.parse().ok()),
+        upgrading: words.get("upgrade").is_some(),
         address: words.get("address").and_then(|address| address.parse().ok()),
         facts: Facts::of(&words, now_s).map_err(sentences),
     })

@@ -144,7 +144,10 @@ impl Platform for Servers {
         }
         // An agent whose version is none was built by somebody for themselves; an older one is replaced, and so is that.
         let theirs = seen.agent.as_ref().and_then(|agent| Some((agent, agent.version.parse::<Version>().ok()?)));
-        if let Some((agent, _)) = theirs.filter(|(_, version)| *version >= self.programs.version()) {
+        let ours = self.programs.version();
+        // One of ours may have been put there by somebody who was cut short, and has left the one before it.
+        let is_done = |version: &Version| *version > ours || *version == ours && !seen.upgrading;
+        if let Some((agent, _)) = theirs.filter(|(_, version)| is_done(version)) {
             return Ok(Machine { state: MachineState::Running(Box::new(agent.clone())), ..machine.clone() });
         }
         let facts = seen.facts.as_ref().map_err(|why| PlatformError::Failed {

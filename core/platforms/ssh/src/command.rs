@@ -65,8 +65,13 @@ pub(crate) async fn run(
                 hears.eof().await
             };
             let _ = fed.await;
+            std::future::pending().await
         };
-        let (output, ()) = tokio::join!(listen(&mut says), feed);
+        // What has ended gives no more room for what it did not read.
+        let output = tokio::select! {
+            output = listen(&mut says) => output,
+            () = feed => None,
+        };
         output.ok_or_else(|| SshError::Broken { host: host.to_owned(), why: "it ended without a status".into() })
     };
     let late = || SshError::Late { host: host.to_owned(), seconds: limit.as_secs() };
@@ -86,6 +91,7 @@ async fn listen(says: &mut russh::ChannelReadHalf) -> Option<Output> {
                 ended = true;
             }
             ChannelMsg::ExitSignal { .. } => ended = true,
+            ChannelMsg::Close => break,
             ChannelMsg::Failure => {
                 // The host refuses to run commands for this user at all.
                 output.stderr = b"the host runs no commands for this user".to_vec();

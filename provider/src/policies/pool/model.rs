@@ -9,7 +9,6 @@ use tfkit::{Attr, Model};
 ///
 /// It is a value: it exists in Terraform's state alone, and nobody calls a server to make it. What a server is made of
 /// (processors, memory, disk) is read from the server, not written here: the data source `justmanage_servers` shows it.
-/// **In this release no cluster can be made on servers yet**; a plan that asks for one says so.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ServerPool {
     /// Names it for Terraform, for life.

@@ -66,6 +66,7 @@ $sudo test -L "$node/order.json" || claim=$($sudo cat "$node/order.json" 2>/dev/
 if [ -n "${claim-}" ]; then
     printf 'claim %s\n' "$claim"
     $sudo test -e "$node/record/committed" && echo "member yes"
+    [ -L "$base/bin/before" ] && echo "upgrade begun"
     if [ -x "$base/bin/agent" ]; then
         echo "agent $("$base/bin/agent" --version 2>/dev/null)"
         # As root: the node's directory is its agent's alone.

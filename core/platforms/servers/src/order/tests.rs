@@ -31,7 +31,7 @@ fn seen(claim: Option<Claim>) -> Seen {
         clock_s: 0,
         state: text.map_or(State::Free, State::Used),
     };
-    Seen { order, agent: None, program: None, address: Some(address), facts: Ok(facts) }
+    Seen { order, agent: None, program: None, upgrading: false, address: Some(address), facts: Ok(facts) }
 }
 
 fn programs() -> Programs {

@@ -13,8 +13,12 @@ fn printed(shell: &str, stdin: &[u8]) -> Vec<u8> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{shell}: {error}"));
-    child.stdin.take().expect("input").write_all(stdin).expect("fed");
-    child.wait_with_output().expect("an end").stdout
+    let mut input = child.stdin.take().expect("input");
+    // What it prints may fill its pipe before it has read everything; and a script that was cut short may read nothing.
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(input.write_all(stdin)));
+        child.wait_with_output().expect("an end").stdout
+    })
 }
 
 /// The shells of this machine: `sh` is one of them, or another.

@@ -8,7 +8,7 @@ main() {
     try "$bin/$PROGRAM"
     before=$now
     begun=
-    if [ -L "$bin/before" ]; then
+    if [ -x "$bin/before" ]; then
         # An upgrade was cut short: what it went away from is what there is to go back to.
         before=$(readlink "$bin/before")
         begun=yes
@@ -37,7 +37,10 @@ main() {
     SERVER_SERVICE=$old_server
     [ -z "$old_service" ] || units
     start "$before"
-    answers && done_with "$PUT_BACK"
+    if answers; then
+        printf 'The new agent does not come up; the one before it runs again.\n' >&2
+        done_with "$PUT_BACK"
+    fi
     printf 'The new agent does not come up, and neither does the one before it.\n' >&2
     exit "$DOWN"
 }
@@ -49,11 +52,11 @@ start() {
     systemctl start "$socket" && systemctl restart "$agent" || fail "The agent's service cannot be started."
 }
 
-# Removes what nobody runs any more, and ends.
+# Removes what nobody runs any more, and ends. The link goes last: by it whoever comes next sees that this was cut short.
 done_with() {
-    rm -f "$bin/before"
     for program in "$bin"/justmanage-agent-* "$bin"/.new-*; do
         [ "${program##*/}" = "$(runs)" ] || rm -f "$program"
     done
+    rm -f "$bin/before"
     exit "${1:-0}"
 }

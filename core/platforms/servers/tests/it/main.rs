@@ -163,7 +163,7 @@ impl Shell for Hosts {
             .env("PATH", format!("{steps}{}:{path}", stubs().display()))
             .env("COUNT", self.directory.join("count"))
             .env("STOP_AFTER", stop_after.unwrap_or_default().to_string())
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
             // Whoever dies, dies with everything that it has started.
             .process_group(0)
             .stdin(Stdio::piped())
