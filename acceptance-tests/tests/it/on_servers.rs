@@ -92,7 +92,7 @@ resource "justmanage_redis_cluster" "cache" {{
 /// What of ours is on a host.
 fn left(host: &Host) -> String {
     let places = "/var/lib/justmanage /etc/systemd/system/justmanage* /etc/sysctl.d/*justmanage* /run/justmanage";
-    host.root(&format!("ls -d {places} 2>/dev/null; id -un justmanage 2>/dev/null; pgrep -a "^(justmanage|redis)"; true")).ok()
+    host.root(&format!("ls -d {places} 2>/dev/null; id -un justmanage 2>/dev/null; pgrep -a '^(justmanage|redis)'; true")).ok()
 }
 
 #[test]
