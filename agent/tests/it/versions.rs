@@ -10,7 +10,7 @@ use justmanage_model::{NodeId, Program, Record, ReleaseTarget};
 use crate::cluster::{Cluster, primary, server};
 use crate::node::inspect;
 use crate::operator::Said;
-use crate::servers;
+use crate::servers::{self, find, patch};
 use crate::writer::{Writer, around};
 
 fn program(server: &Path) -> Program {
@@ -49,9 +49,12 @@ async fn until_all_run(cluster: &Cluster, to: &Program, shards: u16) -> Said {
         .await
 }
 
-async fn go(from: &str, to: &str, shards: u16, replicas: u16) {
-    let to = program(&servers::find(to));
-    let cluster = Cluster::formed(&servers::find(from), shards, replicas, |_| {}).await;
+/// Without TLS where the servers that are there before have none.
+async fn go(from: &Path, to: &Path, shards: u16, replicas: u16) {
+    let to = program(to);
+    let started = Cluster::started(from, shards, replicas);
+    let plaintext = !started.nodes[0].program.tls;
+    let cluster = started.form(shards, replicas, |record| record.spec.testing.plaintext = plaintext).await;
     let before = cluster.operator(0).converged().await;
     let mut writers = Vec::new();
     for shard in 0..shards {
@@ -76,22 +79,32 @@ async fn go(from: &str, to: &str, shards: u16, replicas: u16) {
 
 #[tokio::test]
 async fn redis_to_the_next_line() {
-    go("redis-7.0.", "redis-7.2.", 3, 1).await;
+    go(&find("redis-7.0."), &find("redis-7.2."), 3, 1).await;
 }
 
 #[tokio::test]
 async fn redis_to_valkey() {
-    go("redis-7.2.", "valkey-8.1.", 3, 1).await;
+    go(&find("redis-7.2."), &find("valkey-8.1."), 3, 1).await;
 }
 
 #[tokio::test]
 async fn valkey_down_again() {
-    go("valkey-9.1.2", "valkey-8.1.", 3, 1).await;
+    go(&find("valkey-9.1.2"), &find("valkey-8.1."), 3, 1).await;
+}
+
+#[tokio::test]
+async fn valkey_without_tls_to_the_next_patch() {
+    go(&patch("valkey-9.1.1"), &find("valkey-9.1.2"), 3, 1).await;
+}
+
+#[tokio::test]
+async fn valkey_without_tls_over_several_lines() {
+    go(&patch("valkey-8.1.8"), &patch("valkey-9.1.1"), 3, 1).await;
 }
 
 #[tokio::test]
 async fn one_shard_over_several_lines() {
-    go("redis-7.0.", "valkey-9.1.2", 1, 2).await;
+    go(&find("redis-7.0."), &find("valkey-9.1.2"), 1, 2).await;
 }
 
 /// What the file says that it is, it is, and it does not start.
@@ -147,9 +160,9 @@ async fn a_release_that_does_not_start_ends_after_one_replica_and_all_is_as_befo
 
 #[tokio::test]
 async fn a_release_that_ends_by_itself_after_its_start_ends_the_roll_and_that_node_is_put_back() {
-    let cluster = Cluster::formed(&servers::find("redis-7.0."), 3, 1, |_| {}).await;
+    let cluster = Cluster::formed(&find("redis-7.0."), 3, 1, |_| {}).await;
     let old = cluster.operator(0).converged().await.record().program();
-    let to = program(&servers::find("redis-7.2."));
+    let to = program(&find("redis-7.2."));
     let mut writers = Vec::new();
     for shard in 0..3 {
         writers.push(Writer::begin(&cluster, shard).await);
@@ -189,7 +202,7 @@ async fn a_program_with_another_content_than_was_agreed_on_is_never_started() {
     let before = cluster.operator(0).converged().await;
     let path = home.path().join("redis-server");
     std::fs::write(&path, "something else").expect("written");
-    let agreed = program(&servers::find("redis-7.2."));
+    let agreed = program(&find("redis-7.2."));
     let artefact = justmanage_model::Artefact::new(&path, agreed.artefact.sha256()).expect("an artefact");
     let to = Program { artefact, ..agreed };
     cluster.operator(0).change(|record| go_over(record, &to)).await;
