@@ -103,10 +103,10 @@ impl Place {
             eprintln!("lost: a write that was acknowledged {:?} before the kills", ages.collect::<Vec<_>>());
         }
         assert_bounded(&seen, &killed, &row);
-        assert_kept(&self.workspace, &row.to_string());
         let nodes = usize::from(self.shards) * 2;
         // A server that writes a file has a child of the same name for that moment.
         wait_until(&format!("{row}: so many servers"), LIMIT, || self.servers().len() == nodes);
+        assert_kept(&self.workspace, &row.to_string());
         assert_is(&self.workspace, self.engine, (self.shards, 1), &row.to_string());
         assert_eq!(text(&self.workspace.resource(CLUSTER)["version_actual"]), self.versions[self.version], "{row}");
         row
