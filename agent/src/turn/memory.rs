@@ -39,6 +39,9 @@ pub(super) struct Memory {
 struct Kept {
     last: Option<LastRole>,
     promoted: Option<Timestamp>,
+    /// It was told to save its data and to end, also if it keeps nothing on disk otherwise, and was not seen to serve since.
+    #[serde(default)]
+    saved: bool,
     /// How far the replication stream had come to the server when it was first seen, since it began without data. A replica
     /// whose place in the stream has moved has received something, also if that was never seen to happen.
     #[serde(default)]
@@ -55,9 +58,10 @@ impl Memory {
         Self { kept: kept.unwrap_or_default(), ..Self::default() }
     }
 
-    /// What the server was when it was last seen.
+    /// What the server was when it was last seen, and whether its data outlive it.
     pub(super) fn last(&self) -> Option<LastRole> {
-        self.kept.last.clone()
+        let last = self.kept.last.clone();
+        last.map(|last| LastRole { persistent: last.persistent || self.kept.saved, ..last })
     }
 
     /// When its process last became a primary by election or takeover.
@@ -71,6 +75,15 @@ impl Memory {
         self.marked.clear();
     }
 
+    /// The server is about to be told to save its data and to end. A replica may have done so from now on, also if nobody sees it: its copy
+    /// counts as one that may be there. A primary hands over before, or there is nobody else who could have a copy.
+    pub(super) fn saves(&mut self, directory: &Directory) {
+        if self.kept.last.as_ref().is_some_and(|last| !last.primary) && !self.kept.saved {
+            self.kept.saved = true;
+            self.keep(directory);
+        }
+    }
+
     /// The server is about to be started, with data to read or without. A replica without data has no copy, whatever it had before;
     /// what was a primary stays one, and is held back where its data are elsewhere.
     pub(super) fn starts(&mut self, data: bool, directory: &Directory) {
@@ -81,6 +94,7 @@ impl Memory {
             self.keep(directory);
         }
         if !data && (self.kept.first.is_some() || self.kept.last.is_some()) {
+            self.kept.saved = false;
             self.kept.first = None;
             self.kept.last.take_if(|last| !last.primary);
             self.keep(directory);
@@ -96,6 +110,8 @@ impl Memory {
         self.astray(bus, moves, now);
         let primary = bus.is_primary() && !bus.slots.is_empty();
         let before = self.kept.clone();
+        // It has read its data. What it gets from now on is not in what it saved.
+        self.kept.saved = false;
         if primary && self.kept.last.as_ref().is_some_and(|last| !last.primary) {
             self.kept.promoted = Some(now);
         }
@@ -154,7 +170,7 @@ fn outline(kept: &Kept) -> impl PartialEq {
         let replicas: BTreeSet<SocketAddr> = last.replicas.iter().map(|one| one.at).collect();
         (last.primary, last.persistent, last.config_epoch, replicas)
     };
-    (kept.last.as_ref().map(role), kept.promoted, kept.first)
+    (kept.last.as_ref().map(role), kept.promoted, kept.saved, kept.first)
 }
 
 #[cfg(test)]
@@ -217,6 +233,27 @@ mod tests {
         let mut memory = after(&[primary()], &home);
         memory.starts(false, &home);
         assert!(memory.last().is_some_and(|last| last.primary));
+    }
+
+    #[test]
+    fn what_was_saved_at_the_end_counts_until_the_server_was_seen_to_serve_again() {
+        let home = tempfile::tempdir().expect("a directory");
+        let home = Directory::new(home.path());
+        let persistent = |memory: &Memory| memory.last().expect("a past").persistent;
+        let mut memory = after(&[replica(true, 90)], &home);
+        assert!(!persistent(&memory), "nothing is on disk while it runs");
+        memory.saves(&home);
+        assert!(
+            persistent(&memory) && persistent(&Memory::load(&home)),
+            "whoever comes next cannot know that it did not"
+        );
+        memory.starts(true, &home);
+        assert!(persistent(&memory), "its file is as it was");
+        memory.saw(&mut replica(true, 91), false, &home, Timestamp::UNIX_EPOCH);
+        assert!(!persistent(&memory) && !persistent(&Memory::load(&home)), "it has got more since");
+        let mut memory = after(&[primary()], &home);
+        memory.saves(&home);
+        assert!(!persistent(&memory), "a primary that ends was all that there was, or is none when it is told to");
     }
 
     #[test]

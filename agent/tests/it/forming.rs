@@ -11,7 +11,7 @@ use crate::servers::find;
 use crate::writer::Writer;
 
 /// What a cluster of several nodes is when it says that it is formed.
-fn is_whole(said: &Said, shards: u16, replicas: u16) {
+pub(crate) fn is_whole(said: &Said, shards: u16, replicas: u16) {
     let record = said.record();
     let nodes = record.members.len();
     let servers: Vec<_> = record.members.keys().map(|node| server(said, *node).expect("a server that runs")).collect();

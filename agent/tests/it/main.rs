@@ -10,6 +10,7 @@ mod cuts;
 mod damage;
 mod exposition;
 mod forming;
+mod handovers;
 mod healing;
 mod idle;
 mod life;

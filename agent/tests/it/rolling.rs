@@ -11,12 +11,12 @@ use crate::operator::Said;
 use crate::servers::{redis, valkey};
 use crate::writer::Writer;
 
-fn io_threads(said: &Said, node: NodeId) -> Option<&str> {
+pub(crate) fn io_threads(said: &Said, node: NodeId) -> Option<&str> {
     server(said, node)?.config.get("io-threads").map(String::as_str)
 }
 
 /// Shard by shard, every server has the value; then nothing is left to do.
-async fn until_all_have(cluster: &Cluster, value: &str, shards: u16) -> Said {
+pub(crate) async fn until_all_have(cluster: &Cluster, value: &str, shards: u16) -> Said {
     for shard in 0..shards {
         let have = |said: &Said| {
             let record = said.record();

@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, server};
 use crate::operator::Said;
 use crate::servers::{redis, valkey};
 use crate::wait::DEADLINE;
-use crate::writer::{Writer, open};
+use crate::writer::{Report, Writer, open};
 
 /// Sessions that were opened before, one at each node, and are to live on.
 struct Sessions(Vec<MultiplexedConnection>);
@@ -37,6 +37,21 @@ impl Sessions {
             assert_eq!(redis::cmd("PING").query_async::<String>(session).await.expect("it lives"), "PONG");
         }
     }
+}
+
+/// One at each shard.
+async fn writers(cluster: &Cluster, shards: u16) -> Vec<Writer> {
+    let mut writers = Vec::new();
+    for shard in 0..shards {
+        writers.push(Writer::begin(cluster, shard).await);
+    }
+    writers
+}
+
+/// All that was written is there, and one server took all of it.
+fn stayed(report: &Report) {
+    report.lost_nothing();
+    assert_eq!(report.servers, 1);
 }
 
 /// Whether a new client that trusts these authorities, and no others, gets in everywhere; or nowhere.
@@ -72,10 +87,10 @@ fn reconnections(cluster: &Cluster) -> usize {
     logs.map(|log| log.matches("Connecting to ").count() + log.matches("Connection with ").count()).sum()
 }
 
-async fn servers_get_new_certificates_and_no_connection_ends(program: &Path) {
-    let cluster = Cluster::formed(program, 1, 1, |_| ()).await;
+async fn servers_get_new_certificates_and_no_connection_ends(program: &Path, shards: u16) {
+    let cluster = Cluster::formed(program, shards, 1, |_| ()).await;
     let mut sessions = Sessions::open(&cluster).await;
-    let writer = Writer::begin(&cluster, 0).await;
+    let writers = writers(&cluster, shards).await;
     let before = cluster.operator(0).converged().await;
     let links = reconnections(&cluster);
     let asked = cluster
@@ -95,9 +110,9 @@ async fn servers_get_new_certificates_and_no_connection_ends(program: &Path) {
     sessions.live().await;
     assert!(gets_in(&cluster, &said.record().ca_certificate.expect("an authority")).await);
     assert_eq!(reconnections(&cluster), links, "replication and bus live on");
-    let report = writer.end().await;
-    report.lost_nothing();
-    assert_eq!(report.servers, 1);
+    for writer in writers {
+        stayed(&writer.end().await);
+    }
 
     // Once, and by the word: an agent that begins anew has nothing to do.
     let mut operator = cluster.operator(0);
@@ -115,12 +130,12 @@ fn renewed(said: &Said, asked: &Record) -> bool {
     })
 }
 
-async fn an_authority_follows_another_and_no_connection_ends(program: &Path) {
-    let cluster = Cluster::formed(program, 1, 1, |_| ()).await;
+async fn an_authority_follows_another_and_no_connection_ends(program: &Path, shards: u16) {
+    let cluster = Cluster::formed(program, shards, 1, |_| ()).await;
     let mut sessions = Sessions::open(&cluster).await;
     let old = cluster.operator(0).converged().await.record().ca_certificate.expect("an authority");
     let links = reconnections(&cluster);
-    let writer = Writer::begin(&cluster, 0).await;
+    let writers = writers(&cluster, shards).await;
     cluster
         .operator(0)
         .change(|record| {
@@ -154,9 +169,9 @@ async fn an_authority_follows_another_and_no_connection_ends(program: &Path) {
     assert!(!gets_in(&cluster, &old).await, "the old one is over");
     sessions.live().await;
     assert_eq!(reconnections(&cluster), links, "replication and bus live on");
-    let report = writer.end_trusting(new.as_bytes()).await;
-    report.lost_nothing();
-    assert_eq!(report.servers, 1);
+    for writer in writers {
+        stayed(&writer.end_trusting(new.as_bytes()).await);
+    }
     for node in &cluster.nodes {
         let files = std::fs::read_dir(node.file("tls")).expect("a directory").count();
         assert_eq!(files, 2, "the pair, and one file of authorities");
@@ -170,23 +185,23 @@ async fn an_authority_follows_another_and_no_connection_ends(program: &Path) {
 }
 
 #[tokio::test]
-async fn servers_get_new_certificates_and_no_connection_ends_redis() {
-    servers_get_new_certificates_and_no_connection_ends(&redis()).await;
+async fn servers_get_new_certificates_and_no_connection_ends_redis_three_shards() {
+    servers_get_new_certificates_and_no_connection_ends(&redis(), 3).await;
 }
 
 #[tokio::test]
 async fn servers_get_new_certificates_and_no_connection_ends_valkey() {
-    servers_get_new_certificates_and_no_connection_ends(&valkey()).await;
+    servers_get_new_certificates_and_no_connection_ends(&valkey(), 1).await;
 }
 
 #[tokio::test]
 async fn an_authority_follows_another_and_no_connection_ends_redis() {
-    an_authority_follows_another_and_no_connection_ends(&redis()).await;
+    an_authority_follows_another_and_no_connection_ends(&redis(), 1).await;
 }
 
 #[tokio::test]
-async fn an_authority_follows_another_and_no_connection_ends_valkey() {
-    an_authority_follows_another_and_no_connection_ends(&valkey()).await;
+async fn an_authority_follows_another_and_no_connection_ends_valkey_three_shards() {
+    an_authority_follows_another_and_no_connection_ends(&valkey(), 3).await;
 }
 
 /// What a node's server logs in to its primary with, by its file.
@@ -231,9 +246,7 @@ async fn a_replication_password_follows_another_and_no_link_is_cut(program: &Pat
     }
     sessions.live().await;
     assert_eq!(reconnections(&cluster), links, "replication lives on");
-    let report = writer.end().await;
-    report.lost_nothing();
-    assert_eq!(report.servers, 1);
+    stayed(&writer.end().await);
 
     // A replica that links anew does so with the new one.
     let replica = cluster.nodes.iter().find(|node| node.seat().ordinal == 1).expect("a replica");

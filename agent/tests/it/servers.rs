@@ -18,9 +18,21 @@ pub(crate) fn valkey() -> PathBuf {
 ///
 /// These two lines are the usual ones; how the others differ is what the engine's own tests look at.
 pub(crate) fn find(line: &str) -> PathBuf {
-    let directory = std::env::var_os("JUSTMANAGE_TEST_SERVERS").map_or_else(cache, PathBuf::from);
+    find_in(&directory(), line)
+}
+
+/// A further patch of a line, of those that lie beside them in `patches`: who looks for a line does not find these.
+pub(crate) fn patch(version: &str) -> PathBuf {
+    find_in(&directory().with_file_name("patches"), version)
+}
+
+fn directory() -> PathBuf {
+    std::env::var_os("JUSTMANAGE_TEST_SERVERS").map_or_else(cache, PathBuf::from)
+}
+
+fn find_in(directory: &Path, line: &str) -> PathBuf {
     let help = "run `cargo xtask servers`, or set JUSTMANAGE_TEST_SERVERS";
-    let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{directory:?}: {error}; {help}"));
+    let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{directory:?}: {error}; {help}"));
     let mut found = entries
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(line)))

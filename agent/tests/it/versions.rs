@@ -8,9 +8,9 @@ use justmanage_model::record::Operation;
 use justmanage_model::{NodeId, Program, Record, ReleaseTarget};
 
 use crate::cluster::{Cluster, primary, server};
-use crate::node::inspect;
+use crate::node::{inspect, kill};
 use crate::operator::Said;
-use crate::servers;
+use crate::servers::{self, find, patch};
 use crate::writer::{Writer, around};
 
 fn program(server: &Path) -> Program {
@@ -49,9 +49,12 @@ async fn until_all_run(cluster: &Cluster, to: &Program, shards: u16) -> Said {
         .await
 }
 
-async fn go(from: &str, to: &str, shards: u16, replicas: u16) {
-    let to = program(&servers::find(to));
-    let cluster = Cluster::formed(&servers::find(from), shards, replicas, |_| {}).await;
+/// Without TLS where the servers that are there before have none.
+async fn go(from: &Path, to: &Path, shards: u16, replicas: u16) {
+    let to = program(to);
+    let started = Cluster::started(from, shards, replicas);
+    let plaintext = !started.nodes[0].program.tls;
+    let cluster = started.form(shards, replicas, |record| record.spec.testing.plaintext = plaintext).await;
     let before = cluster.operator(0).converged().await;
     let mut writers = Vec::new();
     for shard in 0..shards {
@@ -76,29 +79,41 @@ async fn go(from: &str, to: &str, shards: u16, replicas: u16) {
 
 #[tokio::test]
 async fn redis_to_the_next_line() {
-    go("redis-7.0.", "redis-7.2.", 3, 1).await;
+    go(&find("redis-7.0."), &find("redis-7.2."), 3, 1).await;
 }
 
 #[tokio::test]
 async fn redis_to_valkey() {
-    go("redis-7.2.", "valkey-8.1.", 3, 1).await;
+    go(&find("redis-7.2."), &find("valkey-8.1."), 3, 1).await;
 }
 
 #[tokio::test]
 async fn valkey_down_again() {
-    go("valkey-9.1.2", "valkey-8.1.", 3, 1).await;
+    go(&find("valkey-9.1.2"), &find("valkey-8.1."), 3, 1).await;
+}
+
+#[tokio::test]
+async fn valkey_without_tls_to_the_next_patch() {
+    go(&patch("valkey-9.1.1"), &find("valkey-9.1.2"), 3, 1).await;
+}
+
+#[tokio::test]
+async fn valkey_without_tls_over_several_lines() {
+    go(&patch("valkey-8.1.8"), &patch("valkey-9.1.1"), 3, 1).await;
 }
 
 #[tokio::test]
 async fn one_shard_over_several_lines() {
-    go("redis-7.0.", "valkey-9.1.2", 1, 2).await;
+    go(&find("redis-7.0."), &find("valkey-9.1.2"), 1, 2).await;
 }
 
-/// What the file says that it is, it is, and it does not start.
-fn unfit(home: &Path) -> Program {
+/// What the file says that it is, it is, and it does not start; which it knows after so many seconds.
+fn unfit(home: &Path, seconds: u8) -> Program {
     let path = home.join("redis-server");
-    let script = "#!/bin/sh\ncase \"$1\" in --version) echo 'Redis server v=7.2.99 sha=00000000:0 malloc=jemalloc bits=64 build=0';; \
-                  *) echo 'no such thing as a server'; exit 3;; esac\n";
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in --version) echo 'Redis server v=7.2.99 sha=00000000:0 malloc=jemalloc bits=64 build=0';; \
+         *) sleep {seconds}; echo 'no such thing as a server'; exit 3;; esac\n"
+    );
     std::fs::write(&path, script).expect("a script");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
     let found = inspect(&path);
@@ -113,7 +128,7 @@ async fn a_release_that_does_not_start_ends_after_one_replica_and_all_is_as_befo
     let before = cluster.operator(0).converged().await;
     let old = before.record().program();
     let writer = Writer::begin(&cluster, 0).await;
-    let bad = unfit(home.path());
+    let bad = unfit(home.path(), 0);
     cluster.operator(0).change(|record| go_over(record, &bad)).await;
     let halted = |said: &Said| {
         let record = said.record();
@@ -146,10 +161,50 @@ async fn a_release_that_does_not_start_ends_after_one_replica_and_all_is_as_befo
 }
 
 #[tokio::test]
+async fn what_a_replica_saved_when_it_was_stopped_is_there_when_its_primary_dies_before_it_runs_again() {
+    let home = tempfile::tempdir().expect("a directory");
+    let unpersisted = |record: &mut Record| {
+        for (key, value) in [("appendonly", "no"), ("save", "")] {
+            record.spec.config.insert(key.to_owned(), value.to_owned());
+        }
+    };
+    let cluster = Cluster::formed(&servers::redis(), 3, 1, unpersisted).await;
+    let before = cluster.operator(0).converged().await;
+    let old = before.record().program();
+    let mut writers = Vec::new();
+    for shard in 0..3 {
+        writers.push(Writer::begin(&cluster, shard).await);
+    }
+    let (asked, bad) = (Instant::now(), unfit(home.path(), 5));
+    cluster.operator(0).change(|record| go_over(record, &bad)).await;
+    let granted = |said: &Said| said.record().grant.as_ref().and_then(|grant| grant.nodes.iter().next().copied());
+    let stopped = |said: &Said| granted(said).is_some_and(|node| server(said, node).is_none());
+    let said = cluster.operator(0).until("the first replica is stopped", stopped).await;
+    let heir = granted(&said).expect("a node");
+    let shard = said.record().shard_of(heir).expect("its shard");
+    let dead = primary(&before, shard).expect("a primary");
+    kill(&cluster.nodes[cluster.position(dead)].noted_server().expect("a server"));
+    let killed = Instant::now();
+    let leads = |said: &Said| primary(said, shard) == Some(heir) && said.record().halt.is_some();
+    cluster.operator(0).until("it is put back, and leads with what it saved", leads).await;
+    for writer in &writers {
+        writer.goes_on(20).await;
+    }
+    cluster.operator(0).change(|record| go_over(record, &old)).await;
+    let whole = |said: &Said| said.converged && said.record().previous.is_none() && said.record().halt.is_none();
+    cluster.operator(0).until("who died follows it, and all is as it was", whole).await;
+    for (one, writer) in (0..3).zip(writers) {
+        let report = writer.end().await;
+        // What was acknowledged after the replica had ended was nowhere else.
+        if one == shard { report.lost_only_in(&[asked..around(killed).end]) } else { report.lost_nothing() }
+    }
+}
+
+#[tokio::test]
 async fn a_release_that_ends_by_itself_after_its_start_ends_the_roll_and_that_node_is_put_back() {
-    let cluster = Cluster::formed(&servers::find("redis-7.0."), 3, 1, |_| {}).await;
+    let cluster = Cluster::formed(&find("redis-7.0."), 3, 1, |_| {}).await;
     let old = cluster.operator(0).converged().await.record().program();
-    let to = program(&servers::find("redis-7.2."));
+    let to = program(&find("redis-7.2."));
     let mut writers = Vec::new();
     for shard in 0..3 {
         writers.push(Writer::begin(&cluster, shard).await);
@@ -189,7 +244,7 @@ async fn a_program_with_another_content_than_was_agreed_on_is_never_started() {
     let before = cluster.operator(0).converged().await;
     let path = home.path().join("redis-server");
     std::fs::write(&path, "something else").expect("written");
-    let agreed = program(&servers::find("redis-7.2."));
+    let agreed = program(&find("redis-7.2."));
     let artefact = justmanage_model::Artefact::new(&path, agreed.artefact.sha256()).expect("an artefact");
     let to = Program { artefact, ..agreed };
     cluster.operator(0).change(|record| go_over(record, &to)).await;

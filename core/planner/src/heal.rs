@@ -38,7 +38,7 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
             draft.change(change);
             continue;
         }
-        if let Some(change) = start::halt(view, node, seen) {
+        if let Some(change) = start::halt(view, node, seen).or_else(|| start::go_over(view, node, seen)) {
             draft.change(change);
         }
         match (&seen.server, view.record.phase) {

@@ -1,7 +1,7 @@
 //! A granted restart, or a way back, seen to its end.
 
 use justmanage_model::record::Operation;
-use justmanage_model::{Grant, NodeId, NodeObservation, NodeStep, Program, RecordChange, ServerState, Waiting};
+use justmanage_model::{Grant, NodeId, NodeObservation, NodeStep, RecordChange, ServerState, Waiting};
 
 use crate::draft::Draft;
 use crate::heal::START_PATIENCE;
@@ -59,21 +59,14 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
     }
     let server = match &seen.server {
         ServerState::Running(server) => server,
-        ServerState::Stopped => {
-            return match start::start(view, node, seen) {
-                Ok(step) => Next::Step(step),
-                // Its data are the best there are: the leave is given back, and it is started as it was.
-                Err(_) if operation == Operation::Restart && is_last_copy(view, node, seen) => Next::Done,
-                Err(reason) => Next::Wait(reason),
-            };
-        }
         // A program that hangs does not hinder the one that it is to make room for.
         ServerState::Starting { since } | ServerState::Hung { since }
             if operation == Operation::PutBack && view.age(*since) >= START_PATIENCE =>
         {
             return Next::Step(NodeStep::StopServer);
         }
-        ServerState::Starting { .. } | ServerState::Down { .. } | ServerState::Hung { .. } => return Next::Heal,
+        ServerState::Stopped | ServerState::Down { .. } => return ended(view, node, seen, operation),
+        ServerState::Starting { .. } | ServerState::Hung { .. } => return Next::Heal,
     };
     let Some(one) = view.serving_at(node) else { return Next::Heal };
     if !as_wanted(view, one, operation) {
@@ -96,17 +89,16 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
     }
 }
 
-/// Whether a node that was stopped to be emptied, and has not been, holds what nobody else in its shard does: its primary died meanwhile, and
-/// kept nothing on its disk. Whoever is not seen may have more.
-fn is_last_copy(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> bool {
-    let Some(shard) = view.record.shard_of(node) else { return false };
-    let dead = |other: NodeId| {
-        let seen = view.observation.known(other);
-        let ended = seen.filter(|seen| matches!(seen.server, ServerState::Stopped | ServerState::Down { .. }));
-        ended.and_then(|seen| seen.last.as_ref()).is_some_and(|last| !last.persistent)
-    };
-    let as_it_was = |ran: &Program| view.record.previous.as_ref().is_some_and(|previous| ran.is_same(previous));
-    seen.program.as_ref().is_some_and(as_it_was) && view.shard(shard).all(|(other, _)| other == node || dead(other))
+/// Its server does not run: one that was stopped is started, and what has died is healing's.
+fn ended(view: &View<'_>, node: NodeId, seen: &NodeObservation, operation: Operation) -> Next {
+    let keeps = || operation == Operation::Restart && start::is_as_it_was(view, seen);
+    match (start::start(view, node, seen), seen.server == ServerState::Stopped) {
+        // It cannot be emptied, and its data are the best there are: the leave is given back, and it is started as it was.
+        (Err(_), _) if keeps() && start::is_last_copy(view, node, seen) => Next::Done,
+        (Ok(step), true) => Next::Step(step),
+        (Err(reason), true) => Next::Wait(reason),
+        (_, false) => Next::Heal,
+    }
 }
 
 /// Whether a server runs as it is to run when this is over.

@@ -143,7 +143,7 @@ fn may_still(view: &View<'_>, dead: NodeId, node: NodeId) -> bool {
 }
 
 /// Whether another member of the shard may have the data. Unknown is not absent: only a node that is seen without data has none.
-fn copy_elsewhere(view: &View<'_>, shard: u16, dead: NodeId) -> bool {
+pub(crate) fn copy_elsewhere(view: &View<'_>, shard: u16, dead: NodeId) -> bool {
     // What was receiving its first copy at the last look may have it by now.
     let receives = |node: NodeId| {
         let from = |one: Serving<'_>| view.primary_known_to(one) == Some(dead);

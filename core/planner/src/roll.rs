@@ -152,6 +152,11 @@ fn why_not_emptied(view: &View<'_>, one: Serving<'_>) -> Option<Waiting> {
 }
 
 pub(crate) fn give(view: &View<'_>, draft: &mut Draft, operation: Operation, to: Serving<'_>) {
+    draft.change(given(view, operation, to.node));
+}
+
+/// The change that gives a node leave.
+pub(crate) fn given(view: &View<'_>, operation: Operation, node: NodeId) -> RecordChange {
     let given = view.record.generation.next();
-    draft.change(RecordChange::Give(Grant { operation, nodes: BTreeSet::from([to.node]), given, moves: Vec::new() }));
+    RecordChange::Give(Grant { operation, nodes: BTreeSet::from([node]), given, moves: Vec::new() })
 }

@@ -7,19 +7,23 @@ use justmanage_model::{
 use justmanage_releases::hop;
 
 use crate::heal::START_PATIENCE;
+use crate::revive::copy_elsewhere;
+use crate::roll;
 use crate::view::View;
 
 /// The step that starts a node's server; or why it cannot be started yet.
 ///
 /// A program that may not be able to read what the one before it has written never sees that: the node is emptied, and copies
 /// everything anew from its primary. So that is done only while another server is seen to be the primary of its shard, with all
-/// that there is.
+/// that there is. But where nobody else has anything, and what the node was started with last does not run there, the other program has to
+/// do with what is there: one that cannot read it says so, ends, and leaves it alone.
 pub(crate) fn start(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Result<NodeStep, Waiting> {
     let Some(shard) = view.record.shard_of(node).filter(|_| empties(view, node, seen)) else {
         return Ok(NodeStep::StartServer);
     };
     match view.primary_of(shard).filter(|primary| primary.node != node && primary.has_copy()) {
         Some(_) => Ok(NodeStep::StartEmpty),
+        None if seen.unfit && is_last_copy(view, node, seen) => Ok(NodeStep::StartServer),
         None => Err(Waiting::NoPrimary { shard }),
     }
 }
@@ -36,10 +40,24 @@ fn empties(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> bool {
     view.has_others(shard) && !ran.is_same(&to) && !fits()
 }
 
+/// Whether a server that does not run is the only one in its shard that may have anything: it was saved when it was stopped, and the
+/// others have died without. Whoever is not seen may have more.
+pub(crate) fn is_last_copy(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> bool {
+    let ended = matches!(seen.server, ServerState::Stopped | ServerState::Down { .. });
+    let Some(shard) = view.record.shard_of(node).filter(|_| ended && seen.last.is_some()) else { return false };
+    view.primary_of(shard).is_none() && !copy_elsewhere(view, shard, node)
+}
+
+/// Whether a node's server was last started as what servers come from.
+pub(crate) fn is_as_it_was(view: &View<'_>, seen: &NodeObservation) -> bool {
+    seen.program.as_ref().zip(view.record.previous.as_ref()).is_some_and(|(ran, previous)| ran.is_same(previous))
+}
+
 /// The change that puts a node back to the release that it comes from, if the new one proved not to be fit there: its server could
 /// not be started, ended by its own doing within a minute, has not answered for one, or does not come into sync.
 ///
-/// A primary first loses its place as any dead one does.
+/// A primary first loses its place as any dead one does. Who was stopped to try it, and has all that is left of its shard, has that from
+/// before, and nobody to wait for.
 pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
     let record = view.record;
     let previous = record.previous.as_ref()?;
@@ -48,7 +66,8 @@ pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) ->
     let granted = record.grant.as_ref().is_none_or(ours);
     let shard = record.shard_of(node).filter(|_| granted)?;
     let elsewhere = view.primary_of(shard).is_some_and(|primary| primary.node != node);
-    if view.has_others(shard) && !elsewhere {
+    let alone = || !view.has_others(shard) || record.grant.is_some() && is_last_copy(view, node, seen);
+    if !elsewhere && !alone() {
         return None;
     }
     let (since, why) = unfit(view, node, seen)?;
@@ -66,6 +85,14 @@ pub(crate) fn halt(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Opt
     let (since, why) = unfit(view, node, seen)?;
     let what = format!("{} is not fit: on node {node} {why} No further node goes over.", tried.release);
     Some(RecordChange::HaltAfter(Halt { what, since }))
+}
+
+/// The leave to go over, for a server that is not fit as it was, and has all that is left of its shard: whoever turned back did so because
+/// of that, perhaps. It does not run, so that disturbs nobody.
+pub(crate) fn go_over(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
+    let free = view.record.grant.is_none() && view.record.halt.is_none();
+    let unfit = seen.unfit && is_as_it_was(view, seen);
+    (free && unfit && is_last_copy(view, node, seen)).then(|| roll::given(view, Operation::Restart, node))
 }
 
 /// The program that servers go over to, where this one has run it last.

@@ -38,6 +38,7 @@ impl Turn {
             return Ok(self.tools.supervisor.stop(STOP_LIMIT).await?);
         };
         connection.set_limit(STOP_LIMIT);
+        self.memory.saves(&self.tools.directory);
         // Asked politely it says why it cannot save; the signal that follows only makes sure.
         let asked = async { connection.shutdown().await.map_err(StepError::from) };
         self.tools.supervisor.stop_asking(asked, STOP_LIMIT).await

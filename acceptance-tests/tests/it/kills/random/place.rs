@@ -103,10 +103,10 @@ impl Place {
             eprintln!("lost: a write that was acknowledged {:?} before the kills", ages.collect::<Vec<_>>());
         }
         assert_bounded(&seen, &killed, &row);
-        assert_kept(&self.workspace, &row.to_string());
         let nodes = usize::from(self.shards) * 2;
         // A server that writes a file has a child of the same name for that moment.
         wait_until(&format!("{row}: so many servers"), LIMIT, || self.servers().len() == nodes);
+        assert_kept(&self.workspace, &row.to_string());
         assert_is(&self.workspace, self.engine, (self.shards, 1), &row.to_string());
         assert_eq!(text(&self.workspace.resource(CLUSTER)["version_actual"]), self.versions[self.version], "{row}");
         row
@@ -139,10 +139,7 @@ impl Place {
                 wait_until("its moment comes", LIMIT, || Instant::now() >= moment);
                 killed.push(self.kill(victim, None, begun));
             }
-            let plan = ["plan", "-input=false", "-no-color", "-detailed-exitcode"];
-            if due.is_empty() && run.code == Some(0) && self.workspace.terraform(&plan).code == Some(0) {
-                // What agents have finished by themselves is no difference, so no apply has written it down.
-                self.workspace.terraform(&["apply", "-refresh-only", "-json", "-auto-approve", "-input=false"]).ok();
+            if due.is_empty() && run.code == Some(0) && self.is_done() {
                 return (killed, applies);
             }
             let since = killed.last().map_or(begun, |killed: &Killed| killed.at);
@@ -152,6 +149,24 @@ impl Place {
             );
         }
         unreachable!("it is one or the other");
+    }
+
+    /// Waits until the agents have done what is theirs, or a plan wants an apply. What they see through by themselves is no difference to
+    /// it: nor is it over, then, and whoever is emptied by it may be somebody whom an apply has to take away afterwards.
+    fn is_done(&self) -> bool {
+        let plan = ["plan", "-input=false", "-no-color", "-detailed-exitcode"];
+        let refresh = ["apply", "-refresh-only", "-json", "-auto-approve", "-input=false"];
+        let (mut idle, mut converged) = (true, false);
+        wait_until("the agents are done, or want an apply", LIMIT, || {
+            idle = self.workspace.terraform(&plan).code == Some(0);
+            converged = idle && {
+                self.workspace.terraform(&refresh).ok();
+                self.workspace.resource(CLUSTER)["converged"] == true
+            };
+            !idle || converged
+        });
+        // What was done in between may want one, too.
+        converged && self.workspace.terraform(&plan).code == Some(0)
     }
 
     /// Kills whoever it is, if he is there.
