@@ -72,10 +72,7 @@ impl Roll {
         let follows = |node: &&NodeId| record.shard_of(**node) == Some(0) && **node != first;
         let heir = *record.members.keys().find(follows).expect("a replica");
         let voters = (1..SHARDS).map(|shard| cluster.position(leads(shard))).collect();
-        let mut writers = Vec::new();
-        for shard in 0..SHARDS {
-            writers.push(Writer::begin(&cluster, shard).await);
-        }
+        let writers = Writer::at_each(&cluster, SHARDS).await;
         let roll = Self { cluster, before, heir, voters, writers, _home: home };
         roll.voters_drop(VOTE_REQUEST);
         let wanted = |record: &mut Record| drop(record.spec.config.insert("io-threads".into(), "2".into()));

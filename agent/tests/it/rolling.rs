@@ -32,10 +32,7 @@ async fn roll(binary: &Path, shards: u16, replicas: u16) {
     let cluster = Cluster::formed(binary, shards, replicas, |_| {}).await;
     let before = cluster.operator(0).converged().await;
     fenced(&cluster, 0, shards).await;
-    let mut writers = Vec::new();
-    for shard in 0..shards {
-        writers.push(Writer::begin(&cluster, shard).await);
-    }
+    let writers = Writer::at_each(&cluster, shards).await;
     let wanted = |record: &mut Record| drop(record.spec.config.insert("io-threads".into(), "2".into()));
     cluster.operator(0).change(wanted).await;
     let after = until_all_have(&cluster, "2", shards).await;

@@ -39,15 +39,6 @@ impl Sessions {
     }
 }
 
-/// One at each shard.
-async fn writers(cluster: &Cluster, shards: u16) -> Vec<Writer> {
-    let mut writers = Vec::new();
-    for shard in 0..shards {
-        writers.push(Writer::begin(cluster, shard).await);
-    }
-    writers
-}
-
 /// All that was written is there, and one server took all of it.
 fn stayed(report: &Report) {
     report.lost_nothing();
@@ -90,7 +81,7 @@ fn reconnections(cluster: &Cluster) -> usize {
 async fn servers_get_new_certificates_and_no_connection_ends(program: &Path, shards: u16) {
     let cluster = Cluster::formed(program, shards, 1, |_| ()).await;
     let mut sessions = Sessions::open(&cluster).await;
-    let writers = writers(&cluster, shards).await;
+    let writers = Writer::at_each(&cluster, shards).await;
     let before = cluster.operator(0).converged().await;
     let links = reconnections(&cluster);
     let asked = cluster
@@ -135,7 +126,7 @@ async fn an_authority_follows_another_and_no_connection_ends(program: &Path, sha
     let mut sessions = Sessions::open(&cluster).await;
     let old = cluster.operator(0).converged().await.record().ca_certificate.expect("an authority");
     let links = reconnections(&cluster);
-    let writers = writers(&cluster, shards).await;
+    let writers = Writer::at_each(&cluster, shards).await;
     cluster
         .operator(0)
         .change(|record| {

@@ -56,10 +56,7 @@ async fn go(from: &Path, to: &Path, shards: u16, replicas: u16) {
     let plaintext = !started.nodes[0].program.tls;
     let cluster = started.form(shards, replicas, |record| record.spec.testing.plaintext = plaintext).await;
     let before = cluster.operator(0).converged().await;
-    let mut writers = Vec::new();
-    for shard in 0..shards {
-        writers.push(Writer::begin(&cluster, shard).await);
-    }
+    let writers = Writer::at_each(&cluster, shards).await;
     let began = std::time::Instant::now();
     cluster.operator(0).change(|record| go_over(record, &to)).await;
     let after = until_all_run(&cluster, &to, shards).await;
@@ -171,10 +168,7 @@ async fn what_a_replica_saved_when_it_was_stopped_is_there_when_its_primary_dies
     let cluster = Cluster::formed(&servers::redis(), 3, 1, unpersisted).await;
     let before = cluster.operator(0).converged().await;
     let old = before.record().program();
-    let mut writers = Vec::new();
-    for shard in 0..3 {
-        writers.push(Writer::begin(&cluster, shard).await);
-    }
+    let writers = Writer::at_each(&cluster, 3).await;
     let (asked, bad) = (Instant::now(), unfit(home.path(), 5));
     cluster.operator(0).change(|record| go_over(record, &bad)).await;
     let granted = |said: &Said| said.record().grant.as_ref().and_then(|grant| grant.nodes.iter().next().copied());
@@ -205,10 +199,7 @@ async fn a_release_that_ends_by_itself_after_its_start_ends_the_roll_and_that_no
     let cluster = Cluster::formed(&find("redis-7.0."), 3, 1, |_| {}).await;
     let old = cluster.operator(0).converged().await.record().program();
     let to = program(&find("redis-7.2."));
-    let mut writers = Vec::new();
-    for shard in 0..3 {
-        writers.push(Writer::begin(&cluster, shard).await);
-    }
+    let writers = Writer::at_each(&cluster, 3).await;
     cluster.operator(0).change(|record| go_over(record, &to)).await;
     let has_gone =
         |said: &Said, node: NodeId| server(said, node).is_some_and(|one| to.release.agrees_with(&one.release));

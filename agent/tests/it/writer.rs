@@ -92,6 +92,15 @@ impl Writer {
         writer
     }
 
+    /// One at each shard, in their order.
+    pub(crate) async fn at_each(cluster: &Cluster, shards: u16) -> Vec<Self> {
+        let mut writers = Vec::new();
+        for shard in 0..shards {
+            writers.push(Self::begin(cluster, shard).await);
+        }
+        writers
+    }
+
     /// The key that it writes.
     pub(crate) fn key(&self) -> &str {
         &self.key

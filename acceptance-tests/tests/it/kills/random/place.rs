@@ -156,17 +156,18 @@ impl Place {
     fn is_done(&self) -> bool {
         let plan = ["plan", "-input=false", "-no-color", "-detailed-exitcode"];
         let refresh = ["apply", "-refresh-only", "-json", "-auto-approve", "-input=false"];
-        let (mut idle, mut converged) = (true, false);
+        let idle = || self.workspace.terraform(&plan).code == Some(0);
+        let mut converged = false;
         wait_until("the agents are done, or want an apply", LIMIT, || {
-            idle = self.workspace.terraform(&plan).code == Some(0);
-            converged = idle && {
-                self.workspace.terraform(&refresh).ok();
-                self.workspace.resource(CLUSTER)["converged"] == true
-            };
-            !idle || converged
+            if !idle() {
+                return true;
+            }
+            self.workspace.terraform(&refresh).ok();
+            converged = self.workspace.resource(CLUSTER)["converged"] == true;
+            converged
         });
         // What was done in between may want one, too.
-        converged && self.workspace.terraform(&plan).code == Some(0)
+        converged && idle()
     }
 
     /// Kills whoever it is, if he is there.
