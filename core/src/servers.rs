@@ -6,8 +6,8 @@ use justmanage_model::pool::{Host, Pool};
 use justmanage_platform_servers::facts::{Missing, script};
 use justmanage_platform_servers::{Shell, together};
 
-pub use justmanage_platform_servers::Programs;
 pub use justmanage_platform_servers::facts::{Facts, State};
+pub use justmanage_platform_servers::{Programs, sharing};
 pub use justmanage_platforms::Needs;
 pub use justmanage_ssh::credentials::{agent_of_user, check_key};
 pub use justmanage_ssh::{Credentials, Hosts, SshError};

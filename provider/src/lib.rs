@@ -10,6 +10,7 @@
 //! | `user` | `justmanage_redis_user` |
 //! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
 //! | `policies` | `justmanage_maintenance_window`, `justmanage_backup_policy` and `justmanage_server_pool`: values that clusters take |
+//! | `ways` | ways to a cluster for users and credentials, which know its id alone |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `servers` | the data source `justmanage_servers`: the servers of a pool, and which of them can be had |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
@@ -28,6 +29,7 @@ mod releases;
 mod servers;
 mod settings;
 mod user;
+mod ways;
 
 pub use process::run;
 

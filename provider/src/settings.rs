@@ -119,7 +119,7 @@ pub(crate) struct Client {
 impl Client {
     /// Who knows a cluster by its id.
     pub(crate) fn manager(&self, locator: &Locator) -> Result<Manager, Diagnostics> {
-        self.managers.of(locator).map_err(|failure| diagnostics::error(&failure).into())
+        self.managers.of(locator, None).map_err(|failure| diagnostics::error(&failure).into())
     }
 }
 

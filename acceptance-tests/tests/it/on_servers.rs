@@ -1,38 +1,36 @@
 //! Clusters on servers of the user's own: real Terraform, real sshd, real systemd.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use acceptance_tests::hosts::{Host, Hosts, Options};
-use acceptance_tests::{Workspace, servers};
+use acceptance_tests::{Login, Workspace, servers};
+use redis::TypedCommands;
+use serde_json::{Value, json};
 
-use crate::world::{CLUSTER, PASSWORD, login, text, user};
+use crate::world::{CLUSTER, PASSWORD, text};
 
-/// Where the database is installed on every host, as a distribution would.
+/// Where the database is installed on every host, as a distribution would: a link is on the search path.
 const INSTALLED: &str = "/opt/redis";
 
-/// Hosts with a database program, and a workspace whose provider gets onto them.
-fn prepared(count: usize) -> (Hosts, Workspace) {
-    let hosts = Hosts::up(count, &Options::default());
+/// Hosts with a database program, of these zones, and a workspace with the example, whose variables say who they are.
+fn prepared(zones: &[&str]) -> (Hosts, Workspace) {
+    let hosts = Hosts::up(zones.len(), &Options::default());
     let mut workspace = Workspace::new();
-    workspace.set("TF_VAR_app_password", PASSWORD);
+    workspace.copy_example("servers");
     let program = relocated(workspace.root());
     hosts.all().iter().for_each(|host| install(&hosts, host, &program));
     let key = workspace.root().join("operator.key");
     run(Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key));
-    run(Command::new("chmod").arg("600").arg(&key));
-    workspace.write(
-        "provider.tf",
-        &format!(
-            "terraform {{\n  required_providers {{\n    justmanage = {{\n      source = \"justmanage/justmanage\"\n    }}\n  }}\n}}\n\n\
-             provider \"justmanage\" {{\n  operator_key = {:?}\n  artifacts    = [{{ directory = \"{INSTALLED}\" }}]\n  ssh = {{\n    \
-             private_key_file  = {:?}\n    known_hosts_files = [{:?}]\n  }}\n}}\n",
-            key.display().to_string(),
-            hosts.key().display().to_string(),
-            hosts.known_hosts().display().to_string(),
-        ),
-    );
+    let server = |(host, zone): (&Host, &&str)| json!({ "address": host.address(), "zone": zone, "host_keys": [host.key()] });
+    let servers: Vec<Value> = hosts.all().iter().zip(zones).map(server).collect();
+    let read = |path: &Path| fs::read_to_string(path).expect("a key");
+    workspace.set("TF_VAR_servers", &Value::from(servers).to_string());
+    workspace.set("TF_VAR_ssh_key", &read(&hosts.key()));
+    workspace.set("TF_VAR_operator_key", &read(&key));
+    workspace.set("TF_VAR_app_password", PASSWORD);
     (hosts, workspace)
 }
 
@@ -52,7 +50,7 @@ fn relocated(folder: &Path) -> std::path::PathBuf {
 fn install(hosts: &Hosts, host: &Host, program: &Path) {
     let [key, known] = [hosts.key(), hosts.known_hosts()].map(|path| path.display().to_string());
     let copy = format!(
-        "tar -C {} -cf - . | ssh -F none -i {key} -o UserKnownHostsFile={known} root@{} 'mkdir -p {INSTALLED} && tar -C {INSTALLED} -xf -'",
+        "tar -C {} -cf - . | ssh -F none -i {key} -o UserKnownHostsFile={known} root@{} 'mkdir -p {INSTALLED} && tar -C {INSTALLED} -xf - && ln -s {INSTALLED}/bin/* /usr/local/bin/'",
         program.display(),
         host.address(),
     );
@@ -65,28 +63,29 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A cluster on these hosts, who log in as somebody who may use sudo.
-fn cluster(hosts: &Hosts, more: &str) -> String {
-    let listed: Vec<String> =
-        hosts.all().iter().map(|host| format!("{{ address = \"{}\" }}", host.address())).collect();
-    format!(
-        r#"
-resource "justmanage_server_pool" "rack" {{
-  user    = "admin"
-  servers = [{}]
-}}
-resource "justmanage_redis_cluster" "cache" {{
-  name    = "cache"
-  engine  = "redis"
-  version = "7.0"
-  memory  = "64MiB"
-  servers = {{ pool = justmanage_server_pool.rack.definition }}
-  deletion_protection = false
-{more}
-}}
-"#,
-        listed.join(", ")
-    )
+/// The example with another shape.
+fn shaped(workspace: &Workspace, shards: u16, replicas_per_shard: u16) {
+    let example = fs::read_to_string(workspace.config().join("main.tf")).expect("the example");
+    let line = |name: &str, number: u16| format!("  {name:<19} = {number}");
+    let number = |text: &str, name: &str, number: u16| {
+        let lines = text.lines().map(|one| match one.trim_start().split(' ').next() == Some(name) {
+            true => line(name, number),
+            false => one.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    let text = number(&number(&example, "shards", shards), "replicas_per_shard", replicas_per_shard);
+    assert!(text.contains(&line("shards", shards)) && text.contains(&line("replicas_per_shard", replicas_per_shard)));
+    workspace.write("main.tf", &text);
+}
+
+fn user(workspace: &Workspace) -> Login {
+    Login {
+        endpoint: text(&workspace.output("endpoints")[0]),
+        ca: text(&workspace.output("ca_certificate")),
+        user: "app".into(),
+        password: PASSWORD.into(),
+    }
 }
 
 /// What of ours is on a host.
@@ -97,33 +96,46 @@ fn left(host: &Host) -> String {
 
 #[test]
 fn one_node_is_made_used_and_removed_without_a_trace() {
-    let (hosts, workspace) = prepared(1);
-    workspace.write("main.tf", &(cluster(&hosts, "") + &user("~app:* +@all -@dangerous", 1)));
+    let (hosts, workspace) = prepared(&["a"]);
+    shaped(&workspace, 1, 0);
     workspace.apply().ok();
     let state = workspace.resource(CLUSTER);
     assert_eq!(state["converged"], true);
     let address = hosts[0].address();
     assert_eq!(text(&state["endpoints"][0]), format!("{address}:6379"));
     assert!(text(&state["id"]).starts_with(&format!("servers/admin@{address}/cache/")), "{}", state["id"]);
-    let mut connection = login(&workspace).connect().expect("connect");
-    redis::cmd("SET").arg("app:key").arg("value").exec(&mut connection).expect("a write");
+    let mut client = user(&workspace).connect().expect("the user gets in");
+    client.set("app:key", "value").expect("a write");
     assert_eq!(hosts[0].root("ps -o user= -C redis-server").ok(), "justmanage");
+    // The process is limited by its unit: to what 64 MiB of data can take at worst, and to one processor.
+    let limits = "systemctl show --value -p MemoryMax -p CPUQuotaPerSecUSec 'justmanage-server@*' | sort";
+    assert_eq!(hosts[0].root(limits).ok(), format!("1s\n{}", 320 << 20));
     workspace.assert_no_changes();
     workspace.destroy().ok();
     assert_eq!(left(&hosts[0]), "", "removed without a trace");
 }
 
 #[test]
-fn three_shards_with_replicas_stand_on_a_server_each() {
-    let (hosts, workspace) = prepared(6);
-    let shape = "  shards = 3\n  replicas_per_shard = 1";
-    workspace.write("main.tf", &(cluster(&hosts, shape) + &user("~app:* +@all -@dangerous", 1)));
+fn the_example_puts_three_shards_with_replicas_on_six_servers_of_three_zones() {
+    let (hosts, workspace) = prepared(&["a", "a", "b", "b", "c", "c"]);
     workspace.apply().ok();
     let state = workspace.resource(CLUSTER);
     assert_eq!((&state["converged"], state["endpoints"].as_array().map(Vec::len)), (&true.into(), Some(6)));
     for host in hosts.all() {
         assert_eq!(host.root("pgrep -c redis-server").ok(), "1", "{}", host.name());
     }
+    let zone = |endpoint: &str| {
+        let at = hosts.all().iter().position(|host| endpoint == format!("{}:6379", host.address()));
+        at.unwrap_or_else(|| panic!("{endpoint}: whose?")) / 2
+    };
+    let nodes = workspace.output("nodes");
+    let mut zones: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (endpoint, what) in nodes.as_object().expect("nodes") {
+        let (_, shard) = text(what).split_once(" of ").map(|(role, shard)| (role.to_owned(), shard.to_owned())).expect("a shard");
+        zones.entry(shard).or_default().insert(zone(endpoint));
+    }
+    assert!(zones.len() == 3 && zones.values().all(|zones| zones.len() == 2), "two zones for each shard: {nodes}");
+    user(&workspace).connect().expect("the user gets in").set("app:key", "value").expect("a write");
     workspace.assert_no_changes();
     workspace.destroy().ok();
     for host in hosts.all() {

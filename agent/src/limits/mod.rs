@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use justmanage_model::spec::process_limit;
 use justmanage_model::{Bytes, ClusterSpec, MilliCpus, NodeId};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -28,8 +29,6 @@ use crate::directory::Directory;
 use crate::process::Confinement;
 use find::{Controller, place};
 use group::{Group, belongs, name};
-
-pub use size::process_limit;
 
 /// How much less likely than others the kernel is to end the server when the whole machine has no memory left. Others of
 /// that machine hold copies of what is on disk; a server holds what its clients were told is kept.

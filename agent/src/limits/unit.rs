@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use justmanage_model::Bytes;
+use justmanage_model::spec::process_limit;
 
 use super::find::{Controller, Place, place};
 use super::group::Group;
-use super::process_limit;
 
 /// What is in force for a process with so much data: a sentence on memory, and one on processors.
 pub(super) fn in_force(proc: &Path, pid: u32, data: Bytes) -> Vec<String> {

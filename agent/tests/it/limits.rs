@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use justmanage_agent::Directory;
-use justmanage_agent::limits::{self, Limits, Wanted, process_limit};
+use justmanage_agent::limits::{self, Limits, Wanted};
 use justmanage_agent::process::{Confinement, Launch};
+use justmanage_model::spec::process_limit;
 use justmanage_model::{Bytes, NodeId, ServerState};
 
 use crate::node::{AGENT, Node, random};

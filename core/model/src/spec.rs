@@ -8,10 +8,12 @@ use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, Maintenan
 
 mod cpus;
 mod policies;
+mod process_limit;
 mod rotate;
 
 pub use cpus::MilliCpus;
 pub use policies::pinned;
+pub use process_limit::{PROCESS_FIXED, process_limit};
 pub use rotate::{AUTHORITY_GRACE, AUTHORITY_GRACE_MAX, Rotate, WORD_MAX};
 
 /// A cluster as its user wants it.

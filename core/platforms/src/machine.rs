@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::pool::{Label, LabelValue};
-use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, MilliCpus, Pin};
+use justmanage_model::spec::process_limit;
+use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, MilliCpus, Pin};
 
 use crate::Way;
 
@@ -70,6 +71,24 @@ pub struct Limits {
     pub cpus: Option<MilliCpus>,
     /// Bytes a second from its disk, and as many to it.
     pub io: Option<Bytes>,
+}
+
+impl Limits {
+    /// What is within both.
+    #[must_use]
+    pub fn wider(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.zip(other.memory).map(|(one, other)| one.max(other)),
+            cpus: self.cpus.zip(other.cpus).map(|(one, other)| one.max(other)),
+            io: self.io.zip(other.io).map(|(one, other)| one.max(other)),
+        }
+    }
+}
+
+impl From<&ClusterSpec> for Limits {
+    fn from(spec: &ClusterSpec) -> Self {
+        Self { memory: Some(process_limit(spec.memory)), cpus: spec.cpus, io: None }
+    }
 }
 
 /// A machine's address on its platform: an instance id, a host name, a directory. Only its platform reads it.

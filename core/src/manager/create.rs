@@ -52,7 +52,7 @@ impl Manager {
             }
             Ground::Machines(cluster, there) => {
                 let claims = claims(name, cluster, spec, &there).map_err(Unfinished::nothing)?;
-                let made = self.ensure(claims, &program.1, key.pin(), cancel).await;
+                let made = self.ensure(claims, &program.1, spec.into(), key.pin(), cancel).await;
                 // Only now it is known where they are.
                 let locator = self.locate(name, cluster).await;
                 let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };

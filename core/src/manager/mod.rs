@@ -6,6 +6,7 @@
 //! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
 //! | `spares` | machines without a place |
 //! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
+//! | `limits` | limits of servers, where the platform sets them |
 //! | `whereabouts` | where a cluster is, as its id says it |
 //! | `release` | from one release to another |
 //! | `fit` | whether the data fit into fewer shards or less memory |
@@ -19,6 +20,7 @@ mod destroy;
 mod fit;
 mod found;
 mod journal;
+mod limits;
 mod look;
 mod machines;
 #[cfg(debug_assertions)]

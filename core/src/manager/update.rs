@@ -7,6 +7,7 @@ use justmanage_model::spec::NODES_MAX;
 use justmanage_model::{
     BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Place, Record, Seat, ServerState, Shape,
 };
+use justmanage_platforms::Limits;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
@@ -103,6 +104,9 @@ impl Manager {
             (false, Some(failure)) => return Err(stay(failure.clone())),
             (false, None) => staying(self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?),
         };
+        let (before, after) = (Limits::from(&known.spec), Limits::from(wanted.spec));
+        let limited = || looked.iter().map(|one| &one.machine);
+        self.limit(limited(), before.wider(after)).await.map_err(stay)?;
         let agents = by_use(&looked);
         let operator = self.operator.existing().map_err(stay)?.pin();
         let record = self
@@ -123,6 +127,9 @@ impl Manager {
             .map_err(stay)?;
         if record.spec != *wanted.spec {
             return Err(stay(changed_meanwhile()));
+        }
+        if before.wider(after) != after {
+            self.limit(limited(), after).await.map_err(stay)?;
         }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         match failed {

@@ -38,5 +38,5 @@ impl Identified for Clusters {
 }
 
 fn platform(text: &str) -> Result<(), String> {
-    text.parse::<PlatformKind>().map(|_| ())
+    text.parse::<PlatformKind>().map(|_| ()).map_err(|why| format!("{text:?} is no platform: {why}."))
 }

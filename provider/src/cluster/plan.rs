@@ -77,6 +77,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     }
     report(cx, warnings::new_shape(&from, &to));
     if reshapes {
+        report(cx, servers::shared_zones(&planned, &to));
         report(cx, shape::warnings(&from, &to, seen.as_ref()));
     }
     if to.memory < from.memory {
@@ -108,6 +109,7 @@ fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
 /// A cluster that is to be made: can it be had, and does the user know what it can stand?
 async fn create(cx: &Context, planned: &Cluster, spec: &ClusterSpec) -> Result<(), Diagnostics> {
     report(cx, warnings::shape(spec));
+    report(cx, servers::shared_zones(planned, spec));
     report(cx, spares::idle(spec));
     if cx.provider_config_unknown() {
         return Ok(());

@@ -1,15 +1,15 @@
 //! `servers` of a cluster: of which pool it takes servers, what these have to have, and whether there can be enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_core::Manager;
 use justmanage_core::locator::PlatformKind;
-use justmanage_core::servers::Needs;
+use justmanage_core::servers::{Needs, sharing};
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Label, LabelValue, Pool, Server};
-use justmanage_model::{Bytes, Failure, FieldPath, Place};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Place};
 use tfkit::model::View;
-use tfkit::{Attr, Diagnostics, Model, Path, Value};
+use tfkit::{Attr, Diagnostic, Diagnostics, Model, Path, Value};
 
 use super::Cluster;
 use super::model::Servers;
@@ -124,10 +124,32 @@ impl Count {
     }
 }
 
-/// Fewer servers than the cluster needs, whatever they are made of: those that are hidden, or lack a label, are for others.
-fn not_enough(pool: &Pool, labels: &BTreeMap<Label, LabelValue>, count: Count) -> Option<Failure> {
+/// Those of a pool that a cluster can have, whatever they are made of: who is hidden, or lacks a label, is for others.
+fn usable<'a>(pool: &'a Pool, labels: &'a BTreeMap<Label, LabelValue>) -> impl Iterator<Item = &'a Server> {
     let bears = |server: &Server| labels.iter().all(|(label, value)| server.labels.get(label) == Some(value));
-    let fit = pool.servers.iter().filter(|server| !server.hidden && bears(server)).count();
+    pool.servers.iter().filter(move |server| !server.hidden && bears(server))
+}
+
+/// Shards whose nodes cannot be in different zones: what takes one zone away takes more than one of them.
+pub(super) fn shared_zones(cluster: &Cluster, spec: &ClusterSpec) -> Option<Diagnostic> {
+    let servers = cluster.servers.as_ref()?;
+    let (pool, needs) = (pool_of(servers).ok()?, needs(servers).ok()?);
+    let nodes = spec.replicas_per_shard + 1;
+    let shared = sharing(usable(&pool, &needs.labels), spec.shards, nodes);
+    let zones: BTreeSet<_> = usable(&pool, &needs.labels).filter_map(|server| server.zone.as_ref()).collect();
+    let (all, zones) = (spec.shards, zones.len());
+    let detail = format!(
+        "The {nodes} nodes of a shard are put into different zones as far as the pool has them. It has servers in {zones} that the \
+         cluster can have, and {shared} of {all} shards will have two nodes in one of them: what takes that zone away takes \
+         both.\n\nAdd servers in other zones, or ask for fewer replicas_per_shard."
+    );
+    let at = Path::attribute("servers").attr("pool");
+    (shared > 0).then(|| Diagnostic::warning("Nodes of a shard share a zone", detail).at(at))
+}
+
+/// Fewer servers than the cluster needs.
+fn not_enough(pool: &Pool, labels: &BTreeMap<Label, LabelValue>, count: Count) -> Option<Failure> {
+    let fit = usable(pool, labels).count();
     if i64::try_from(fit).is_ok_and(|fit| fit >= count.servers()) {
         return None;
     }

@@ -21,6 +21,8 @@ pub(crate) struct Managers {
     parts: Parts,
     /// By the definition of their pool: each looks at its servers once for all that is asked at a time.
     of_pools: Mutex<HashMap<String, Manager>>,
+    /// Those of the clusters that this run was asked about, the latest last.
+    seen: Mutex<Vec<Pool>>,
 }
 
 /// What managers are made of.
@@ -40,7 +42,7 @@ impl Managers {
         let local =
             Manager::local(parts.root.clone(), parts.agent.clone(), parts.artefacts.clone(), parts.operator.clone());
         let local = patient(local, parts.patience);
-        Self { local, parts, of_pools: Mutex::default() }
+        Self { local, parts, of_pools: Mutex::default(), seen: Mutex::default() }
     }
 
     /// For clusters on this machine.
@@ -53,6 +55,14 @@ impl Managers {
     /// # Errors
     /// Nobody can log in anywhere, as the provider block says it.
     pub(crate) fn of_pool(&self, pool: &Pool) -> Result<Manager, Failure> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|other| other != pool);
+        seen.push(pool.clone());
+        drop(seen);
+        self.through(pool)
+    }
+
+    fn through(&self, pool: &Pool) -> Result<Manager, Failure> {
         let mut made = self.of_pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(manager) = made.get(&pool.to_string()) {
             return Ok(manager.clone());
@@ -68,21 +78,38 @@ impl Managers {
         Ok(manager)
     }
 
-    /// For a cluster of which only the id is known. On servers, the hosts in its id lead to it, and those that the provider block names.
+    /// For a cluster of which only the id is known. On servers it is reached by [`Managers::pool`], or by this pool, which was that
+    /// once; or else by the hosts in its id, whose keys have to be known then.
     ///
     /// # Errors
     /// As [`Managers::of_pool`]; or no host can be called so.
-    pub(crate) fn of(&self, locator: &Locator) -> Result<Manager, Failure> {
-        let PlatformKind::Servers { hosts } = &locator.platform else { return Ok(self.local.clone()) };
-        let hosts = hosts.iter().map(|text| text.parse::<Host>()).collect::<Result<Vec<_>, _>>();
-        let hosts = hosts.map_err(|invalid| invalid.at(FieldPath::of("id")))?;
-        let known = self.parts.known.clone().filter(|known| {
-            let is =
-                |host: &Host, server: &Server| (&server.host.address, server.host.port) == (&host.address, host.port);
-            hosts.iter().any(|host| known.servers.iter().any(|server| is(host, server)))
-        });
-        self.of_pool(&known.unwrap_or_else(|| Pool { servers: hosts.into_iter().map(Server::new).collect() }))
+    pub(crate) fn of(&self, locator: &Locator, once: Option<Pool>) -> Result<Manager, Failure> {
+        let PlatformKind::Servers { .. } = &locator.platform else { return Ok(self.local.clone()) };
+        let hosts = hosts(locator).map_err(|invalid| invalid.at(FieldPath::of("id")))?;
+        let pool = self.pool(locator).or_else(|| once.filter(|once| has_one(once, &hosts)));
+        self.through(&pool.unwrap_or_else(|| Pool { servers: hosts.into_iter().map(Server::new).collect() }))
     }
+
+    /// The pool with servers of this cluster, with their keys and jump hosts: that of the provider block, or of a cluster that this run
+    /// was asked about.
+    pub(crate) fn pool(&self, locator: &Locator) -> Option<Pool> {
+        let hosts = hosts(locator).ok()?;
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        self.parts.known.iter().chain(seen.iter().rev()).find(|pool| has_one(pool, &hosts)).cloned()
+    }
+}
+
+/// The hosts in a cluster's id.
+fn hosts(locator: &Locator) -> Result<Vec<Host>, Invalid> {
+    match &locator.platform {
+        PlatformKind::Servers { hosts } => hosts.iter().map(|text| text.parse()).collect(),
+        PlatformKind::Local => Ok(Vec::new()),
+    }
+}
+
+fn has_one(pool: &Pool, hosts: &[Host]) -> bool {
+    let is = |server: &Server, host: &Host| (&server.host.address, server.host.port) == (&host.address, host.port);
+    pool.servers.iter().any(|server| hosts.iter().any(|host| is(server, host)))
 }
 
 fn patient(manager: Manager, patience: Option<Duration>) -> Manager {

@@ -89,6 +89,28 @@ async fn what_is_not_known_yet_is_not_judged() {
     }
 }
 
+#[tokio::test]
+async fn a_plan_says_of_how_many_shards_nodes_have_to_share_a_zone() {
+    let mut world = World::new().await;
+    // As long as nobody knows how to log in, no server is asked.
+    world.configure(&[("ssh", ssh(&[("private_key", Value::unknown())]))]).await.expect("unknown yet");
+    let zones = |zones: &[&str]| {
+        let server = |(number, zone): (usize, &&str)| format!("10.0.0.{} zone {zone}", number + 1);
+        zones.iter().enumerate().map(server).collect::<Vec<_>>().join("; ")
+    };
+    for (pool, says) in [
+        (zones(&["a", "a", "b", "b", "c", "c"]), None),
+        (zones(&["a", "a", "a", "a", "b", "c"]), Some("It has servers in 3 that the cluster can have, and 1 of 3 shards")),
+        (zones(&["a"; 6]), Some("It has servers in 1 that the cluster can have, and 3 of 3 shards")),
+        (pool(6), None),
+    ] {
+        let plan = world.plan(None, &on(&[("pool", pool.as_str().into())], &[])).await.expect("plan");
+        let said = plan.warnings.iter().find(|warning| warning.summary == "Nodes of a shard share a zone");
+        assert_eq!(said.map(|warning| warning.path.to_string()).as_deref(), says.map(|_| "servers.pool"), "{pool}");
+        assert!(said.zip(says).is_none_or(|(said, says)| said.detail.contains(says)), "{said:?}");
+    }
+}
+
 /// What servers have is asked when it is planned, so that nothing is begun that cannot be finished.
 #[tokio::test]
 async fn a_plan_says_which_servers_do_not_answer_and_nothing_moves_to_servers_in_place() {

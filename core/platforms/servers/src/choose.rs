@@ -120,6 +120,22 @@ pub fn choose(
     Ok(choice)
 }
 
+/// How many shards would have two nodes in one zone if all of these servers fitted and were free: none could do better.
+pub fn sharing<'a>(servers: impl IntoIterator<Item = &'a Server>, shards: u16, nodes_per_shard: u16) -> usize {
+    let (mut room, mut alone) = (BTreeMap::<&Zone, usize>::new(), 0);
+    for server in servers {
+        match &server.zone {
+            Some(zone) => *room.entry(zone).or_default() += 1,
+            None => alone += 1,
+        }
+    }
+    let room: Vec<usize> = room.into_values().chain(std::iter::repeat_n(1, alone)).collect();
+    let nodes = usize::from(nodes_per_shard);
+    let shards: Vec<_> = (0..shards).map(|_| spread::Shard { nodes, has: BTreeSet::new() }).collect();
+    let shares = |zones: &Vec<usize>| zones.iter().collect::<BTreeSet<_>>().len() < zones.len();
+    spread::spread(&shards, &room).iter().filter(|zones| shares(zones)).count()
+}
+
 /// Why a server is not for this cluster, in a sentence's second half.
 fn why_not(server: &Server, facts: Result<&Facts, &String>, needs: &Needs) -> Option<String> {
     if server.hidden {

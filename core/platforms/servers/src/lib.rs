@@ -32,7 +32,7 @@ mod reach;
 mod scripts;
 mod trouble;
 
-pub use choose::{Place, Refusal, choose};
+pub use choose::{Place, Refusal, choose, sharing};
 pub use facts::{Facts, State};
 pub use look::together;
 pub use platform::Servers;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
     PlatformKind,
 };
 
@@ -97,6 +97,15 @@ impl Platform for World {
             Ok(inside.machines[&node].clone())
         })
         .await
+    }
+
+    async fn limit(&self, machine: &Machine, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        let mut inside = self.inside();
+        if !inside.machines.contains_key(&machine.claim.node) {
+            return Err(PlatformError::NotFound { what: "the machine".into() });
+        }
+        inside.limits.entry(machine.claim.node).or_default().push(*limits);
+        Ok(Vec::new())
     }
 
     async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

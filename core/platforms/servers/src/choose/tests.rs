@@ -55,6 +55,21 @@ fn where_zones_are_scarce_as_few_as_can_be_share_one() {
 }
 
 #[test]
+fn how_many_shards_cannot_be_spread_is_known_before_any_server_is_asked() {
+    for (servers, shards, nodes, expected) in [
+        ("h1 zone a; h2 zone a; h3 zone b; h4 zone b; h5 zone c; h6 zone c", 3, 2, 0),
+        ("h1 zone a; h2 zone a; h3 zone a; h4 zone a; h5 zone b; h6 zone c", 3, 2, 1),
+        ("h1 zone a; h2 zone a; h3 zone a; h4 zone a", 2, 2, 2),
+        ("h1; h2; h3 zone a; h4 zone a", 2, 2, 0),
+        ("h1; h2", 1, 2, 0),
+        ("h1 zone a; h2 zone b", 1, 3, 0),
+    ] {
+        let pool: Pool = servers.parse().expect("a pool");
+        assert_eq!(sharing(&pool.servers, shards, nodes), expected, "{servers}: {shards} x {nodes}");
+    }
+}
+
+#[test]
 fn who_says_nothing_of_a_zone_shares_none() {
     assert!(chosen(&pool("h1; h2; h3; h4"), 2, 2).shared.is_empty());
 }

@@ -9,18 +9,21 @@ main() {
     else
         rm -f "$part" "$part.new" && rmdir "${part%/*}" 2>/dev/null
     fi
+    # Also where the text was there already: whoever wrote it may have got no further.
     systemctl daemon-reload || fail "systemd does not read its units."
     for unit in $(systemctl list-units --plain --no-legend --full "$servers" | cut -d ' ' -f 1); do
         limit "$unit"
     done
 }
 
-# Puts the limits in force for a server that runs. A limit below what it has already would kill it.
+# Puts the limits in force for a server that runs. A lower one would kill it if it is below what it has already, or comes to have
+# while it saves: as much again, and what every server has besides.
 limit() {
     set -- "$1" "MemoryMax=$MEMORY"
     pid=$(systemctl show --property=MainPID --value "$1")
     kib=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "$ROOT/proc/$pid/status" 2>/dev/null)
-    if [ "$MEMORY" != infinity ] && [ "$((${kib:-0} * 1024))" -gt "$MEMORY" ]; then
+    if [ -n "$kib" ] && is_lower "$(systemctl show --property=MemoryMax --value "$1")" &&
+        [ "$((2 * kib * 1024 + (128 << 20)))" -gt "$MEMORY" ]; then
         printf 'later memory: it uses %s KiB now.\n' "$kib"
         set -- "$1"
     fi
@@ -32,4 +35,9 @@ END
     unit=$1
     shift
     [ "$#" = 0 ] || systemctl set-property --runtime "$unit" "$@" || fail "The limits of $unit cannot be set."
+}
+
+# Whether the memory that is wanted is less than this one, in force now.
+is_lower() {
+    [ "$MEMORY" != infinity ] && { [ "$1" = infinity ] || [ "$MEMORY" -lt "${1:-0}" ]; }
 }

@@ -192,6 +192,24 @@ async fn limits_are_a_part_of_the_unit_and_in_force_for_what_runs() {
     let called = fs::read_to_string(root.join("run/calls")).expect("calls");
     assert!(called.contains("set-property --runtime justmanage-server@1-2-3.service MemoryMax=67108864"), "{called}");
 
+    // The server has no other process than 0 here: it uses 100 MB, twice which and 128 MiB are what it may come to need.
+    fs::create_dir_all(root.join("proc/0")).expect("a directory");
+    fs::write(root.join("proc/0/status"), "Name:\tredis-server\nVmRSS:\t  100000 kB\n").expect("a process");
+    let now = || fs::read_to_string(root.join("run/memory")).expect("a limit").trim().to_owned();
+    let limited = async |mib: u64| {
+        let limits = Limits { memory: Some(Bytes::mib(mib)), ..Limits::default() };
+        servers.limit(&made, &limits).await.expect("limits")
+    };
+    assert_eq!(limited(256).await, Vec::<String>::new(), "a wider one can only help");
+    assert_eq!(now(), Bytes::mib(256).get().to_string());
+    let later = limited(200).await;
+    assert!(later[0].contains("not before the server's next start: memory: it uses 100000 KiB now"), "{later:?}");
+    assert_eq!(now(), Bytes::mib(256).get().to_string(), "as it was");
+    assert!(fs::read_to_string(&part).expect("a part").contains("MemoryMax=209715200\n"), "for its next start");
+    assert_eq!(limited(512).await, Vec::<String>::new());
+    assert_eq!(limited(400).await, Vec::<String>::new(), "enough");
+    assert_eq!(now(), Bytes::mib(400).get().to_string());
+
     servers.limit(&made, &Limits::default()).await.expect("none");
     assert!(!part.exists() && !part.parent().expect("a directory").exists());
     let gone = Machine { reference: MachineRef(format!("db1/{}", order(2).claim.node)), ..made };
