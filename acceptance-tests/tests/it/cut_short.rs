@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use crate::world::{APPLY, CLUSTER, login, prepared};
 
 /// Starts an apply, and kills Terraform with its providers as soon as `moment` has come.
-fn killed_when(workspace: &Workspace, moment: impl Fn(&Workspace) -> bool) {
+pub(crate) fn killed_when(workspace: &Workspace, moment: impl Fn(&Workspace) -> bool) {
     let mut command = workspace.command(&["apply", "-auto-approve", "-input=false"]);
     let mut terraform = command.spawn().expect("terraform starts");
     wait_until("the moment comes", DEADLINE, || moment(workspace) || terraform.try_wait().expect("child").is_some());

@@ -9,6 +9,7 @@ use acceptance_tests::servers::{self, Server};
 use acceptance_tests::{DEADLINE, Workspace, wait_until};
 
 use crate::artifacts::{packed, serve};
+use crate::cut_short::killed_when;
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
 
 /// A cluster of this shape whose programs come from these entries of `artifacts`.
@@ -96,6 +97,28 @@ fn a_patch_is_taken_from_a_mirror_and_put_back_again() {
     goes_over(&workspace, "Rolling upgrade", &new.version);
     write(&workspace, ("redis", &old.version), (3, 1));
     goes_over(&workspace, "Rolling downgrade", &old.version);
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
+}
+
+#[test]
+fn the_apply_after_a_killed_one_sees_the_upgrade_through() {
+    let (old, new) = (servers::of_line("redis", "8.0"), servers::patch_of_line("redis", "8.0"));
+    let mut workspace = prepared(&[&old, &new].map(directory), ("redis", &old.version), (3, 1));
+    // A provider that dies cannot say goodbye to the agents.
+    workspace.allow_alarm("");
+    workspace.apply().ok();
+    write(&workspace, ("redis", &new.version), (3, 1));
+    killed_when(&workspace, |workspace| {
+        workspace.running("redis-server").iter().any(|server| server.exe.starts_with(&new.bin))
+    });
+    workspace.plan().ok();
+    assert_eq!(workspace.planned().actions(CLUSTER), ["update"]);
+    workspace.apply().ok();
+    let state = workspace.resource(CLUSTER);
+    assert_eq!((&state["converged"], text(&state["version_actual"])), (&true.into(), new.version.clone()));
+    assert_eq!(state["last_operation"]["outcome"], "done", "{state}");
+    workspace.assert_no_changes();
     workspace.destroy().ok();
     workspace.assert_nothing_left();
 }

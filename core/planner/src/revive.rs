@@ -1,7 +1,8 @@
 //! What becomes of a server whose process is proven dead: it is started again, or a replica takes over first.
 
 use justmanage_model::{
-    LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Role, Seen, ServerState, Takeover, Timestamp,
+    LastRole, NodeId, NodeObservation, OnCrash, Phase, ReplicaLink, Role, Seen, ServerState, SlotSet, Takeover,
+    Timestamp,
 };
 
 use crate::view::{Serving, View};
@@ -42,7 +43,10 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
     let Some(last) = seen.last.as_ref() else {
         // A newcomer, or a replica whose data died with it: whoever is the primary gives it everything. If nobody is seen to be
         // that, it may have become it itself since it was looked at last.
-        return if other.is_some() { Revival::Start } else { without_its_data(view, shard, node, since) };
+        return match other.is_some() || is_of_no_slots(view, node) {
+            true => Revival::Start,
+            false => without_its_data(view, shard, node, since),
+        };
     };
     // It was a replica; but where its data died with it, and nobody is seen to be the primary, it may have become that since.
     if !last.primary && (last.persistent || other.is_some()) {
@@ -81,6 +85,13 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
         return Revival::Start;
     }
     without_its_data(view, shard, node, since)
+}
+
+/// A newcomer that has not found its place yet, of a shard that has no slots: others serve all. It is given some when it has, so it never had
+/// any; and had it been elected, which takes longer than to look at those who serve, its shard's would be missing there.
+fn is_of_no_slots(view: &View<'_>, node: NodeId) -> bool {
+    let newcomer = view.record.members.get(&node).is_some_and(|member| member.bus_id.is_none());
+    newcomer && view.served() == SlotSet::all()
 }
 
 /// A dead primary whose data died with it. Whoever has a copy takes over, however far behind: there is nothing better. Where

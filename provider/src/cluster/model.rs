@@ -13,7 +13,7 @@ use super::report::LastOperation;
 ///
 /// `terraform query` (Terraform 1.14 and newer) finds the clusters of this machine by `list "justmanage_redis_cluster"`, and writes
 /// their configuration.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, Model, PartialEq)]
 pub(crate) struct Cluster {
     /// Where the cluster is found: platform, name and an id of its own, such as `local/cache/jmc0123456789abcdef`. Stable for life.
     #[tf(computed, keep)]
@@ -151,7 +151,7 @@ pub(crate) struct Cluster {
 }
 
 /// Processes of the machine that Terraform runs on.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, Model, PartialEq)]
 pub(crate) struct Local {}
 
 /// Servers of the user's own.
@@ -175,7 +175,7 @@ pub(crate) struct Servers {
 }
 
 /// What is to be replaced by something new.
-#[derive(Clone, Debug, Default, Model)]
+#[derive(Clone, Debug, Default, Model, PartialEq)]
 pub(crate) struct Rotate {
     /// The certificates of all servers, by new ones of the same authority. The agents also renew them by themselves, before two
     /// thirds of their 90 days are over.

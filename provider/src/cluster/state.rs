@@ -84,11 +84,13 @@ impl Cluster {
     }
 
     /// As [`Cluster::seen`], for a refresh. What the agents do by themselves (starting a server that died, say) is no unfinished
-    /// work of Terraform's: it must not make a plan. Only what needs an apply does.
+    /// work of Terraform's: it must not make a plan. Only what needs an apply does, and a change under way of which the state does
+    /// not know, as that of an apply that was killed: the next apply sees it through.
     pub(super) fn refreshed(self, view: &ClusterView) -> Self {
         let before = self.converged.known().copied();
+        let known = view.record.as_ref().is_none_or(|record| self.asks_for(record));
         let mut cluster = self.seen(view);
-        if !view.converged && !view.needs_apply && before != Some(false) {
+        if !view.converged && !view.needs_apply && before != Some(false) && known {
             cluster.converged = true.into();
             cluster.waiting_on = Vec::new().into();
         }
@@ -144,6 +146,13 @@ impl Cluster {
             self.waiting_on = vec!["The last apply did not come to its end.".to_owned()].into();
         }
         self
+    }
+
+    /// Whether it says of the configuration what the Record says.
+    fn asks_for(&self, record: &Record) -> bool {
+        let mut taken = self.clone();
+        taken.take(record);
+        taken == *self
     }
 
     /// The configuration as the Record has it; drift shows, another spelling does not.

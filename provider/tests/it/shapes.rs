@@ -176,7 +176,7 @@ async fn an_apply_that_was_killed_shows_and_the_next_one_finishes() {
 }
 
 #[tokio::test]
-async fn slots_that_agents_move_by_themselves_are_no_difference() {
+async fn slots_that_a_killed_apply_left_to_the_agents_are_waited_for_by_the_next() {
     let mut world = World::new().await;
     let state = world.made(&shape(3, 0)).await;
     world.stage.hold_slots(true);
@@ -185,8 +185,9 @@ async fn slots_that_agents_move_by_themselves_are_no_difference() {
         record.set_spec(spec);
     });
     let state = world.refreshed(&state).await;
-    assert_eq!(get(&state.value, "converged"), &true.into(), "nobody has to do anything");
-    assert!(world.plan(Some(&state), &shape(2, 0)).await.expect("plan").is_empty());
+    assert_eq!(get(&state.value, "converged"), &false.into(), "the state knew of three shards");
+    let change = world.plan(Some(&state), &shape(2, 0)).await.expect("plan");
+    assert!(!change.is_empty(), "an apply waits for them");
     world.stage.hold_slots(false);
     let state = world.refreshed(&state).await;
     let state = world.refreshed(&state).await;

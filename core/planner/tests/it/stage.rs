@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use justmanage_model::{
-    Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version, Waiting,
+    ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version, Waiting,
 };
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
@@ -248,6 +248,10 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
             record.retired.clear();
         }
         ("surge", "") => record.spec.surge = true,
+        ("shards", count) => {
+            let shards = count.parse().map_err(|_| "how many?")?;
+            record.set_spec(ClusterSpec { shards, ..record.spec.clone() });
+        }
         ("release", version) => {
             let version: Version = version.parse().map_err(|_| "which version?")?;
             record.spec.version = ReleaseTarget::Exactly(version);

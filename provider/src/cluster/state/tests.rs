@@ -1,5 +1,10 @@
 //! What a refresh makes of what is seen: only work that needs an apply shows in a plan.
 
+use std::collections::BTreeMap;
+
+use justmanage_model::record::LAYOUT;
+use justmanage_model::{Artefact, ClusterId, ClusterSpec, Engine, Epoch, Generation, Phase, Release};
+
 use super::*;
 
 fn cluster(converged: Attr<bool>) -> Cluster {
@@ -48,6 +53,38 @@ fn view(converged: bool, needs_apply: bool) -> ClusterView {
     }
 }
 
+/// The Record of the same cluster, if it asks for this version.
+fn record(version: &str) -> Record {
+    Record {
+        layout: LAYOUT,
+        epoch: Epoch::from_entropy([1; 8]),
+        generation: Generation::FIRST,
+        cluster: ClusterId::from_entropy([1; 10]),
+        name: "cache".parse().expect("a name"),
+        phase: Phase::Formed,
+        unclaimed: false,
+        spec: ClusterSpec::new(Engine::Redis, version.parse().expect("a version"), 1, 0, Bytes::mib(64)),
+        release: Release::new(Engine::Redis, "7.0.15".parse().expect("a version")),
+        artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("an artefact"),
+        operators: [Pin::from_digest([1; 32])].into(),
+        members: BTreeMap::new(),
+        users: BTreeMap::new(),
+        ca_certificate: None,
+        grant: None,
+        previous: None,
+        returning: false,
+        surge: false,
+        reshaping: None,
+        retired: Default::default(),
+        spares: Default::default(),
+        halt: None,
+        vault: None,
+        fences: BTreeMap::new(),
+        takeovers: BTreeMap::new(),
+        rotation: Default::default(),
+    }
+}
+
 #[test]
 fn only_what_needs_an_apply_makes_a_converged_cluster_unfinished() {
     for (before, sees, expected) in [
@@ -63,6 +100,20 @@ fn only_what_needs_an_apply_makes_a_converged_cluster_unfinished() {
         let reasons = after.waiting_on.known().expect("known").len();
         assert_eq!(reasons == 0, expected, "reasons go with it: {before} and {sees:?}");
     }
+}
+
+#[test]
+fn a_change_under_way_that_the_state_does_not_know_is_unfinished_until_the_agents_have_ended_it() {
+    let works_on = |version: &str| ClusterView { record: Some(record(version)), ..view(false, false) };
+    let unknown = cluster(true.into()).refreshed(&works_on("7.2"));
+    assert_eq!((unknown.version.as_str(), &unknown.converged), ("7.2", &false.into()));
+    assert_eq!(unknown.waiting_on, vec!["something".to_owned()].into());
+    let again = unknown.refreshed(&works_on("7.2"));
+    assert_eq!(again.converged, false.into(), "the state knows the version by now, and nobody has waited yet");
+    let ended = again.refreshed(&ClusterView { record: Some(record("7.2")), ..view(true, false) });
+    assert_eq!((ended.converged, ended.waiting_on), (true.into(), Vec::new().into()));
+    let healing = cluster(true.into()).refreshed(&works_on("7.0"));
+    assert_eq!(healing.converged, true.into(), "nobody has changed anything: that is the agents' own");
 }
 
 #[test]
