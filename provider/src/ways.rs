@@ -25,6 +25,6 @@ pub(crate) fn manager<M: Model>(cx: &Cx<Client, M>, locator: &Locator) -> Result
 /// Keeps what leads to a cluster, if that is known here.
 pub(crate) fn keep<M: Model>(cx: &Cx<Client, M>, client: &Client, locator: &Locator) {
     if let Some(pool) = client.managers.pool(locator) {
-        cx.set_private(POOL, pool.to_string());
+        cx.set_private(POOL, pool.without_former().to_string());
     }
 }

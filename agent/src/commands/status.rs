@@ -43,7 +43,8 @@ pub(super) fn agent(directory: &Directory) -> io::Result<Option<AgentInfo>> {
     // A damaged file is one that the agent that runs has not written.
     let info: Option<AgentInfo> = directory.read(&directory.agent_info()).unwrap_or_default();
     // Nobody holds the lock since an earlier start of the machine; and in a container a service may see another boot id than a shell does.
-    let lives = |info: &AgentInfo| identity(info.process.pid).is_ok_and(|now| now.start_time == info.process.start_time);
+    let lives =
+        |info: &AgentInfo| identity(info.process.pid).is_ok_and(|now| now.start_time == info.process.start_time);
     Ok(info.filter(lives))
 }
 

@@ -120,6 +120,8 @@ pub struct Server {
     pub labels: BTreeMap<Label, LabelValue>,
     /// Whether nobody may take it. What is there stays.
     pub hidden: bool,
+    /// Whether it is in the pool no more: what is there is seen as long as it answers, and gone when it does not. No definition says so.
+    pub former: bool,
 }
 
 /// The user's own servers, in the order in which they are written.
@@ -133,20 +135,28 @@ impl Server {
     /// A server of which no more is known than how to get onto it.
     #[must_use]
     pub const fn new(host: Host) -> Self {
-        Self { host, private_address: None, zone: None, labels: BTreeMap::new(), hidden: false }
+        Self { host, private_address: None, zone: None, labels: BTreeMap::new(), hidden: false, former: false }
     }
 }
 
 impl Pool {
-    /// This pool and, hidden, the servers of an older one that it does not have any more: what is there stays, and is seen.
+    /// This pool and, hidden, the servers of an older one that it does not have any more: what is there stays, and is seen. One that
+    /// does not answer is lost, by the word of whoever took it out of the pool.
     #[must_use]
     pub fn and_before(mut self, before: &Self) -> Self {
         let at = |server: &Server| (server.host.address.clone(), server.host.port);
         for server in &before.servers {
             if !self.servers.iter().any(|here| at(here) == at(server)) {
-                self.servers.push(Server { hidden: true, ..server.clone() });
+                self.servers.push(Server { hidden: true, former: true, ..server.clone() });
             }
         }
+        self
+    }
+
+    /// This pool without those that are in it no more.
+    #[must_use]
+    pub fn without_former(mut self) -> Self {
+        self.servers.retain(|server| !server.former);
         self
     }
 

@@ -24,7 +24,9 @@ use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
 pub use kind::PlatformKind;
-pub use machine::{ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs};
+pub use machine::{
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Visible,
+};
 pub use way::{Dial, Stream, Way};
 
 /// A source of machines: this machine, servers over SSH, a cloud.
@@ -38,6 +40,14 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError>;
+
+    /// The same as far as it can be seen: where some of a platform does not answer, the machines of all the rest.
+    ///
+    /// # Errors
+    /// As [`Platform::find`], where nothing can be seen.
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        Ok(Visible { machines: self.find(query).await?, silent: Vec::new() })
+    }
 
     /// The names of all clusters that have machines here. Authoritative, as [`Platform::find`] is.
     ///

@@ -95,6 +95,15 @@ impl From<&ClusterSpec> for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineRef(pub String);
 
+/// What is there of machines that are meant, as far as it can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visible {
+    /// Those that were seen.
+    pub machines: Vec<Machine>,
+    /// Where others may be: what does not answer, a sentence each. Nothing: there are no others.
+    pub silent: Vec<String>,
+}
+
 /// A machine that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {

@@ -2,7 +2,7 @@
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{ClusterId, Failure, Pin};
-use justmanage_platforms::{ClaimQuery, Connector, Machine, MachineOrder, MachineState, PlatformError};
+use justmanage_platforms::{ClaimQuery, Connector, Machine, MachineOrder, MachineState, PlatformError, Visible};
 use tracing::debug;
 
 use super::{Manager, from_platform, together};
@@ -100,10 +100,11 @@ impl Manager {
         Ok(agent)
     }
 
-    /// The machines of one cluster in the order of their seats, and the agents among them that run. Where the locator names no
+    /// The machines of one cluster that can be seen, in the order of their seats, and the agents among them that run. Where the locator names no
     /// cluster, there must be one of that name and no more.
-    pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Vec<Machine>, Vec<AgentInfo>), Failure> {
-        let mut machines = self.platform.find(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
+    pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Visible, Vec<AgentInfo>), Failure> {
+        let mut found = self.platform.find_seen(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
+        let machines = &mut found.machines;
         if let Some(other) =
             machines.iter().map(|machine| machine.claim.cluster).find(|c| *c != machines[0].claim.cluster)
         {
@@ -111,7 +112,7 @@ impl Manager {
         }
         machines.sort_by_key(|machine| (machine.claim.seat.is_none(), machine.claim.seat, machine.claim.node));
         let mut agents = Vec::new();
-        for machine in &machines {
+        for machine in machines.iter() {
             if let Some(Ok(info)) = self.door(machine).await {
                 agents.push(info);
             }
@@ -119,7 +120,7 @@ impl Manager {
         if !agents.is_empty() {
             self.operator.existing()?;
         }
-        Ok((machines, agents))
+        Ok((found, agents))
     }
 
     /// Makes machines' agents run, with this operator among those that they obey if they are new. What is there stays.

@@ -13,7 +13,7 @@ use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, PlatformKind,
-    Way,
+    Visible, Way,
 };
 use justmanage_steps::step;
 
@@ -41,6 +41,10 @@ impl Platform for Marked<dyn Platform> {
 
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         call("platform.find", self.0.find(query)).await
+    }
+
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        call("platform.find", self.0.find_seen(query)).await
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {

@@ -25,7 +25,8 @@ async fn servers_are_limited_before_they_can_hold_more_and_after_they_can_only_h
     let usual = shape(3, 1);
     assert_eq!(limits(&world), vec![vec![of(usual.memory, None)]; 6], "a new one, before it has anything");
 
-    let update = async |spec: &ClusterSpec| manager.update(&view.id, spec, &CancellationToken::new()).await.expect("update");
+    let update =
+        async |spec: &ClusterSpec| manager.update(&view.id, spec, &CancellationToken::new()).await.expect("update");
     let (more, less) = (Bytes::mib(256), Bytes::mib(32));
     let wide = ClusterSpec { memory: more, cpus: Some("1.5".parse().expect("processors")), ..usual.clone() };
     update(&wide).await;

@@ -96,6 +96,7 @@ impl Resource for Clusters {
             Observed::Gone => Ok(None),
             Observed::Here(view) => {
                 private::keep(cx, &view);
+                silence(&view.silent).into_iter().for_each(|warning| cx.report(warning));
                 Ok(Some(state.refreshed(&view)))
             }
             Observed::Unreachable(failure) => {
@@ -111,7 +112,9 @@ impl Resource for Clusters {
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
         let same_agents = prior.agent_version == plan.planned.agent_version;
-        if before == spec && same_agents && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
+        let same_servers = !servers::takes_some_away(&prior, &plan.planned);
+        let well = prior.converged.known() == Some(&true) && private::missing(cx).is_empty();
+        if before == spec && same_agents && same_servers && well {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
@@ -174,6 +177,19 @@ impl Resource for Clusters {
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
         spec::same_meaning(path, one, other)
     }
+}
+
+/// Servers of the pool that do not answer.
+fn silence(silent: &[String]) -> Option<Diagnostic> {
+    let count = silent.len();
+    let summary =
+        if count == 1 { "1 server does not answer".to_owned() } else { format!("{count} servers do not answer") };
+    let detail = format!(
+        "{}\n\nWhat the cluster has there is not replaced as long as it may come back. If a server is gone for good, take it out of the \
+         pool: an apply then puts another one in its place.",
+        silent.join("\n")
+    );
+    (count > 0).then(|| Diagnostic::warning(summary, detail).at(Path::attribute("servers").attr("pool")))
 }
 
 /// A failure as the user reads it. Of a call that ran out of time, that is what ended it: which timeout, and what to do about it.

@@ -155,7 +155,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Local {}
 
 /// Servers of the user's own.
-#[derive(Clone, Debug, Model)]
+#[derive(Clone, Debug, Model, PartialEq)]
 pub(crate) struct Servers {
     /// Which there are: the `definition` of a `justmanage_server_pool`, or such a text written out (`10.0.0.11 user admin zone a; ...`).
     #[tf(required, validate = super::servers::pool, says = "a definition of a server pool")]

@@ -67,7 +67,8 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     }
     // Nodes come, or go, or a new machine has another address. (As long as agents move slots, nobody has to do anything.)
     let works = from != to || change.prior.as_ref().is_some_and(|prior| prior.converged.known() == Some(&false));
-    if reshapes || !missing.is_empty() || works && private::reshaping(cx) {
+    let leaves = servers::takes_some_away(&prior, &planned);
+    if reshapes || leaves || !missing.is_empty() || works && private::reshaping(cx) {
         change.planned.endpoints = Attr::unknown();
     }
     agents::show_upgrade(cx, change).await?;

@@ -73,6 +73,12 @@ pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluste
     of_pool().map_err(|failure: Failure| diagnostics::error(&failure).into())
 }
 
+/// Whether servers are in the pool no more: those that do not answer are lost with what they have of the cluster.
+pub(super) fn takes_some_away(from: &Cluster, to: &Cluster) -> bool {
+    let pool = |cluster: &Cluster| pool_of(cluster.servers.as_ref()?).ok();
+    pool(from).zip(pool(to)).is_some_and(|(from, to)| to.and_before(&from).servers.iter().any(|server| server.former))
+}
+
 fn pool_of(servers: &Servers) -> Result<Pool, Failure> {
     servers.pool.parse().map_err(|invalid: Invalid| invalid.at(FieldPath::of("servers").attribute("pool")))
 }

@@ -1,6 +1,5 @@
 //! Who makes and finds clusters: a manager for this machine, and one for each pool of servers.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,8 +18,8 @@ use crate::servers::OverSsh;
 pub(crate) struct Managers {
     local: Manager,
     parts: Parts,
-    /// By the definition of their pool: each looks at its servers once for all that is asked at a time.
-    of_pools: Mutex<HashMap<String, Manager>>,
+    /// Each looks at its servers once for all that is asked at a time.
+    of_pools: Mutex<Vec<(Pool, Manager)>>,
     /// Those of the clusters that this run was asked about, the latest last.
     seen: Mutex<Vec<Pool>>,
 }
@@ -64,7 +63,7 @@ impl Managers {
 
     fn through(&self, pool: &Pool) -> Result<Manager, Failure> {
         let mut made = self.of_pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(manager) = made.get(&pool.to_string()) {
+        if let Some((_, manager)) = made.iter().find(|(other, _)| other == pool) {
             return Ok(manager.clone());
         }
         let Parts { agent, artefacts, operator, patience, servers, .. } = &self.parts;
@@ -74,7 +73,7 @@ impl Managers {
         let programs = Programs::new(version, [(std::env::consts::ARCH.to_owned(), agent.clone())]);
         let manager = Manager::servers(pool.clone(), servers.hosts()?, programs, artefacts.clone(), operator.clone());
         let manager = patient(manager, *patience);
-        made.insert(pool.to_string(), manager.clone());
+        made.push((pool.clone(), manager.clone()));
         Ok(manager)
     }
 

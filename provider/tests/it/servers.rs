@@ -100,7 +100,10 @@ async fn a_plan_says_of_how_many_shards_nodes_have_to_share_a_zone() {
     };
     for (pool, says) in [
         (zones(&["a", "a", "b", "b", "c", "c"]), None),
-        (zones(&["a", "a", "a", "a", "b", "c"]), Some("It has servers in 3 that the cluster can have, and 1 of 3 shards")),
+        (
+            zones(&["a", "a", "a", "a", "b", "c"]),
+            Some("It has servers in 3 that the cluster can have, and 1 of 3 shards"),
+        ),
         (zones(&["a"; 6]), Some("It has servers in 1 that the cluster can have, and 3 of 3 shards")),
         (pool(6), None),
     ] {

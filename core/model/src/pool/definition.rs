@@ -66,6 +66,7 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
         zone: None,
         labels: BTreeMap::new(),
         hidden: false,
+        former: false,
     };
     loop {
         let word = cursor.until_blank();

@@ -114,5 +114,7 @@ fn a_host_reads_back_as_it_is_called() {
 fn servers_that_are_taken_out_of_a_pool_are_seen_and_not_taken() {
     let pool = |text: &str| text.parse::<Pool>().expect(text);
     let both = pool("10.0.0.1; 10.0.0.2 zone b").and_before(&pool("10.0.0.2 zone a; 10.0.0.3 zone c"));
-    assert_eq!(both, pool("10.0.0.1; 10.0.0.2 zone b; 10.0.0.3 zone c hidden"));
+    assert_eq!(both.servers.iter().map(|server| server.former).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(both.clone().without_former(), pool("10.0.0.1; 10.0.0.2 zone b"));
+    assert_eq!(both.to_string(), pool("10.0.0.1; 10.0.0.2 zone b; 10.0.0.3 zone c hidden").to_string());
 }

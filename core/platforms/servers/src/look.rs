@@ -1,7 +1,8 @@
 //! A look at all servers of a pool: what each is made of, whose it is, and what runs there.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
@@ -51,12 +52,14 @@ impl Seen {
 #[derive(Debug)]
 pub(crate) struct Look {
     begun: Instant,
+    care: Care,
     pub(crate) servers: Vec<Result<Seen, Trouble>>,
 }
 
 impl Look {
+    #[cfg(test)]
     pub(crate) fn at(begun: Instant, servers: Vec<Result<Seen, Trouble>>) -> Self {
-        Self { begun, servers }
+        Self { begun, care: Care::Everybody, servers }
     }
 
     /// That every server has said whose it is: a node that is on none then is nowhere.
@@ -82,25 +85,72 @@ pub(crate) struct Looks {
     pool: Arc<Pool>,
     shell: Arc<dyn Shell>,
     last: Mutex<Option<Arc<Look>>>,
+    /// Servers that did not answer, and when that was.
+    silent: StdMutex<BTreeMap<usize, (Instant, Trouble)>>,
 }
+
+/// How a look is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Care {
+    /// Who did not answer lately is not waited for again: enough to see the rest.
+    Lately,
+    /// Everybody is asked.
+    Everybody,
+}
+
+/// For how long nobody is asked again who did not answer, where that is enough.
+const LATELY: Duration = Duration::from_secs(60);
 
 impl Looks {
     pub(crate) fn new(pool: Arc<Pool>, shell: Arc<dyn Shell>) -> Self {
-        Self { pool, shell, last: Mutex::default() }
+        Self { pool, shell, last: Mutex::default(), silent: StdMutex::default() }
     }
 
-    /// A look that was begun then, or later. Many who ask at the same time get the same one.
+    /// A look at everybody that was begun then, or later. Many who ask at the same time get the same one.
     pub(crate) async fn since(&self, then: Instant) -> Arc<Look> {
+        self.with_care(Care::Everybody, then).await
+    }
+
+    /// A look that was begun then, or later, made so or with more care.
+    pub(crate) async fn with_care(&self, care: Care, then: Instant) -> Arc<Look> {
         let mut last = self.last.lock().await;
-        if let Some(look) = last.as_ref().filter(|look| look.begun >= then) {
+        if let Some(look) = last.as_ref().filter(|look| look.begun >= then && look.care >= care) {
             return look.clone();
         }
         let begun = Instant::now();
-        let asked = self.pool.servers.iter().map(|server| self.ask(server)).collect();
+        let asked = self.pool.servers.iter().enumerate().map(|(at, server)| self.look_at(at, server, care)).collect();
         let servers = together(&self.pool, asked).await;
-        let look = Arc::new(Look::at(begun, servers));
+        let look = Arc::new(Look { begun, care, servers });
         *last = Some(look.clone());
         look
+    }
+
+    /// What is to be seen at one server; of one that is in the pool no more, and does not answer, that nobody is there: it is not asked
+    /// again either.
+    async fn look_at(&self, at: usize, server: &Server, care: Care) -> Result<Seen, Trouble> {
+        let silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = silent().get(&at).cloned();
+        let known = known.filter(|(when, _)| server.former || care == Care::Lately && when.elapsed() < LATELY);
+        let answer = match known {
+            Some((_, trouble)) => Err(trouble),
+            None => {
+                let answer = self.ask(server).await;
+                match &answer {
+                    Err(trouble) if server.former || trouble.kind == Kind::Unreachable => {
+                        drop(silent().insert(at, (Instant::now(), trouble.clone())));
+                    }
+                    _ => drop(silent().remove(&at)),
+                }
+                answer
+            }
+        };
+        answer.or_else(|trouble| match server.former {
+            true => {
+                let facts = Err(trouble.what);
+                Ok(Seen { order: None, agent: None, program: None, upgrading: false, address: None, facts })
+            }
+            false => Err(trouble),
+        })
     }
 
     /// A look at one server alone.

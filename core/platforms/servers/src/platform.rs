@@ -12,13 +12,13 @@ use justmanage_model::{ClusterName, Engine, NodeId, Version};
 use justmanage_platforms::kind::HOSTS_MAX;
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
-    PlatformKind,
+    PlatformKind, Visible,
 };
 use justmanage_ssh::Output;
 
 use crate::artefacts::Given;
 use crate::ensure::LIMIT;
-use crate::look::{Look, Looks};
+use crate::look::{Care, Look, Looks};
 use crate::programs::Programs;
 use crate::reach::Reach;
 use crate::script::Script;
@@ -101,6 +101,16 @@ impl Platform for Servers {
         let look = self.looks.since(Instant::now()).await;
         look.whole()?;
         Ok(Self::machines(&look, &self.pool, query))
+    }
+
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        let look = self.looks.with_care(Care::Lately, Instant::now()).await;
+        if look.servers.iter().all(Result::is_err) {
+            look.whole()?;
+        }
+        let silent = look.servers.iter().filter_map(|seen| seen.as_ref().err());
+        let silent = silent.map(|trouble| format!("{}.", trouble.what.trim_end_matches('.'))).collect();
+        Ok(Visible { machines: Self::machines(&look, &self.pool, query), silent })
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {

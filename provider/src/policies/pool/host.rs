@@ -60,7 +60,7 @@ pub(super) fn server(
     let labels = labels(reader, &at("labels"), &view.labels);
     let hidden = reader.switch(&view.hidden, false);
     let host = Host { jump: jump.map(Box::new), ..host? };
-    Some(Server { host, private_address, zone, labels, hidden })
+    Some(Server { host, private_address, zone, labels, hidden, former: false })
 }
 
 /// A jump host without the one through which it is reached itself.

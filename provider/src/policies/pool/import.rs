@@ -33,7 +33,7 @@ impl ServerPool {
 }
 
 fn server(server: &Server, usual: (&str, u16), jump: Option<String>) -> PoolServer {
-    let Server { host, private_address, zone, labels, hidden } = server;
+    let Server { host, private_address, zone, labels, hidden, former: _ } = server;
     let labels: BTreeMap<String, String> =
         labels.iter().map(|(label, value)| (label.to_string(), value.to_string())).collect();
     PoolServer {
