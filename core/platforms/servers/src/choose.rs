@@ -74,7 +74,7 @@ pub fn choose(
     };
     fit.sort_by_key(size);
     // Who says nothing of a zone stands alone, as far as anybody knows.
-    let zone = |position: usize| pool[position].0.zone.clone().map_or(Err(position), Ok);
+    let zone = |position: usize| pool[position].0.zone.clone().ok_or(position);
     let mut free: BTreeMap<Result<Zone, usize>, Vec<usize>> = BTreeMap::new();
     // Of zones with as much room, those go first that have the smallest.
     let mut zones: Vec<Result<Zone, usize>> = Vec::new();

@@ -20,10 +20,8 @@ pub(super) fn spread(shards: &[Shard], room: &[usize]) -> Vec<Vec<usize>> {
     let most = shards.iter().map(|shard| shard.nodes).max().unwrap_or(0);
     // Everybody's first before anybody's second: who is left over is somebody's last.
     for round in 0..most {
-        for shard in 0..shards.len() {
-            if round < shards[shard].nodes {
-                spread.give(shard, &mut BTreeSet::new());
-            }
+        for (shard, _) in shards.iter().enumerate().filter(|(_, shard)| round < shard.nodes) {
+            spread.give(shard, &mut BTreeSet::new());
         }
     }
     let mut zones: Vec<Vec<usize>> = spread.given.iter().map(|zones| zones.iter().copied().collect()).collect();

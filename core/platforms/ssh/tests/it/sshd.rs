@@ -56,7 +56,11 @@ impl Sshd {
             if process.try_wait().expect("sshd").is_none() {
                 return Self { folder, port, process };
             }
-            assert!(begun.elapsed() < DEADLINE, "sshd does not start: {}", fs::read_to_string(path("log")).unwrap());
+            assert!(
+                begun.elapsed() < DEADLINE,
+                "sshd does not start: {}",
+                fs::read_to_string(path("log")).unwrap_or_default()
+            );
         }
     }
 
