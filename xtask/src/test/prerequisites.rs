@@ -59,6 +59,11 @@ const NEEDS: &[Need] = &[
         otherwise: "OpenSSH's server at /usr/sbin/sshd, which tests of SSH start on the loopback",
     },
     Need {
+        programs: &["openssl"],
+        package: Some("openssl"),
+        otherwise: "openssl, which makes operator keys as the guide says",
+    },
+    Need {
         programs: &["python3"],
         package: Some("python3-pip"),
         otherwise: "Python 3.11.3 or later with pip, for clients by redis-py, and for servers that PyPI has",
