@@ -20,6 +20,7 @@
 //! | [`binaries`] | provider and agent as cargo built them |
 //! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
+//! | [`hosts`] | servers of their own on this machine, over SSH |
 //! | [`secrets`] | secrets, and a search for them in every form |
 //! | [`repeat`] | something that is done again and again beside the test |
 #![allow(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
@@ -27,6 +28,7 @@
 pub mod attribute;
 pub mod binaries;
 pub mod clients;
+pub mod hosts;
 pub mod load;
 pub mod logs;
 pub mod processes;

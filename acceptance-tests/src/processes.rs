@@ -53,6 +53,12 @@ pub fn is_alive(pid: i32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
+/// The test process that named something `<prefix><its number>-...`, if that is dead.
+pub(crate) fn dead_owner(name: &str, prefix: &str) -> Option<i32> {
+    let owner = name.strip_prefix(prefix)?.split_once('-')?.0.parse().ok()?;
+    (!is_alive(owner)).then_some(owner)
+}
+
 /// Whose child it is.
 pub fn parent(pid: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

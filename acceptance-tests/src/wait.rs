@@ -18,6 +18,20 @@ pub fn wait_until(what: &str, deadline: Duration, mut condition: impl FnMut() ->
     wait_for(what, deadline, || condition().then_some(()));
 }
 
+/// Waits for `condition` so long at most; whether it came to hold. For ends, which complain of everything at once.
+pub(crate) fn holds_within(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if started.elapsed() >= deadline {
+            return false;
+        }
+        thread::sleep(EVERY);
+    }
+}
+
 /// Waits until `look` finds something, and returns it.
 ///
 /// # Panics

@@ -27,7 +27,7 @@ use crate::moving::Reception;
 use crate::node::Berth;
 use crate::peers::Peers;
 use crate::place::{self, Signals};
-use crate::process;
+use crate::process::{self, Launcher};
 use crate::secrets::{self, Secrets};
 use crate::server::{ServerAccess, Supervisor, SupervisorError};
 use crate::status::Publisher;
@@ -70,7 +70,7 @@ pub enum End {
 }
 
 /// Runs the agent of a node until it is asked to end. The caller holds the node's lock, and `listener` is bound to the
-/// agent's port of `berth`.
+/// agent's port of `berth`. The launcher starts the node's server.
 ///
 /// # Errors
 /// What kept it from running. Nothing is undone: the next start goes on from what is on disk.
@@ -79,6 +79,7 @@ pub async fn serve(
     order: NodeOrder,
     berth: Berth,
     listener: TcpListener,
+    launcher: Launcher,
     signals: &mut Signals,
 ) -> Result<End, ServeError> {
     let key = Arc::new(own_key(&directory)?);
@@ -94,9 +95,13 @@ pub async fn serve(
         names: order.peer_names.clone(),
     })
     .await?;
+    let limits = match launcher.is_service() {
+        true => Limits::of_unit(directory.clone(), order.claim.node),
+        false => Limits::new(directory.clone(), order.claim.node),
+    };
     // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
     // adopted yet.
-    let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now)?;
+    let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now, launcher)?;
 
     let allowed = Allowed::new(welcome(&group, &order.operators));
     listener.set_nonblocking(true)?;
@@ -146,7 +151,7 @@ pub async fn serve(
         peers,
         journal,
         counts,
-        limits: Limits::new(directory.clone(), order.claim.node),
+        limits,
         clock: Timestamp::now,
     };
     let turn = Turn::new(tools, node, cluster);

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, OperationReport, Record, Timestamp, Waiting};
+use justmanage_platforms::Way;
 
 pub use error::AgentError;
 pub use grpc::GrpcAgents;
@@ -71,6 +72,10 @@ impl Note {
 /// Agents, as the manager sees them.
 #[async_trait]
 pub trait Agents: Send + Sync {
+    /// From now on calls to an agent go this way, since its own address leads nowhere from here. Whoever is not told so calls at
+    /// the address.
+    fn lead(&self, _agent: &AgentInfo, _way: Way) {}
+
     /// How an agent's own node is now.
     async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError>;
 

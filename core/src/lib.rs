@@ -15,6 +15,7 @@
 //! | [`agents`] | calls to agents, behind a trait |
 //! | [`classify`] | what is to become of what already exists under a name |
 //! | [`manager`] | [`Manager`]: apply, observe, destroy, users, credentials |
+//! | [`servers`] | servers of a pool: what they are made of, and whose they are |
 //! | [`view`] | what a cluster looks like to its user |
 
 pub mod agents;
@@ -23,6 +24,7 @@ pub mod classify;
 pub mod locator;
 pub mod manager;
 pub mod operator;
+pub mod servers;
 pub mod view;
 
 pub use locator::Locator;

@@ -164,8 +164,8 @@ fn default_path() -> Result<PathBuf, Failure> {
     })
 }
 
-/// `~/` at the start means the home directory, as in a shell.
-fn expand(path: &str) -> PathBuf {
+/// A path as a user writes it: `~/` at the start means the home directory, as in a shell.
+pub fn expand(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),

@@ -37,6 +37,8 @@ pub struct ClusterView {
     pub agent_version: Option<Version>,
     /// Its nodes in the order of their seats, then its spares.
     pub nodes: Vec<NodeView>,
+    /// Where some of its machines may be and nobody answers, a sentence each: a host that is down, say.
+    pub silent: Vec<String>,
     /// Whose agent leads; `None` when nobody does.
     pub leader: Option<NodeId>,
     /// Members whose machines do not exist any more: an apply replaces them.
@@ -59,6 +61,7 @@ impl ClusterView {
             record: None,
             converged: false,
             needs_apply: true,
+            silent: Vec::new(),
             waiting_on: vec!["its agents have not answered yet".into()],
             version_actual: None,
             agent_version: None,
@@ -101,6 +104,7 @@ impl ClusterView {
             version_actual,
             agent_version: nodes.iter().filter_map(|node| node.agent_version).min(),
             nodes,
+            silent: Vec::new(),
             leader: status.leader,
             missing: Vec::new(),
             spares_missing: record.spares_missing(),
@@ -121,12 +125,16 @@ impl ClusterView {
     }
 
     /// The same together with what the platform says of its machines.
-    pub(crate) fn with_machines(mut self, machines: &[Machine]) -> Self {
+    /// `silent`: where those may be that are not among these, a sentence each; if there is no such place, they do not exist.
+    pub(crate) fn with_machines(mut self, machines: &[Machine], silent: &[String]) -> Self {
+        self.silent = silent.to_vec();
         let of = |node: NodeId| machines.iter().find(|machine| machine.claim.node == node);
         let mut lacking = Vec::new();
         for node in &mut self.nodes {
             let (state, what) = match of(node.node).map(|machine| &machine.state) {
                 Some(MachineState::Running(_)) => continue,
+                // What its agent and the others say counts: it may be there.
+                None if !silent.is_empty() => continue,
                 Some(MachineState::Stopped) => (NodeState::AgentStopped, "its agent does not run; an apply starts it"),
                 None => (NodeState::Missing, "its machine does not exist any more; an apply replaces it"),
             };

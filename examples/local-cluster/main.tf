@@ -62,7 +62,7 @@ output "ca_certificate" {
 
 output "nodes" {
   description = "Who is who at this moment."
-  value       = { for node in data.justmanage_redis_cluster.cache.nodes : node.endpoint => "${node.role} of shard ${node.shard}" }
+  value       = { for node in data.justmanage_redis_cluster.cache.nodes : node.endpoint => "${coalesce(node.role, node.state)} of shard ${node.shard}" }
 }
 
 output "known_vulnerabilities" {

@@ -10,4 +10,16 @@ provider "justmanage" {
   local = {
     directory = "/var/lib/justmanage"
   }
+
+  # Servers of your own are reached as ssh would reach them; or with a key that is stored nowhere.
+  ssh = {
+    private_key = var.ssh_key
+  }
+}
+
+variable "ssh_key" {
+  description = "A private key that logs in to servers. It never enters Terraform's state, nor a plan."
+  type        = string
+  sensitive   = true
+  ephemeral   = true
 }

@@ -9,8 +9,10 @@
 //! | `cluster` | `justmanage_redis_cluster` |
 //! | `user` | `justmanage_redis_user` |
 //! | `credentials` | the ephemeral resource `justmanage_redis_credentials` |
-//! | `policies` | `justmanage_maintenance_window` and `justmanage_backup_policy`: values that clusters take |
+//! | `policies` | `justmanage_maintenance_window`, `justmanage_backup_policy` and `justmanage_server_pool`: values that clusters take |
+//! | `ways` | ways to a cluster for users and credentials, which know its id alone |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
+//! | `servers` | the data source `justmanage_servers`: the servers of a pool, and which of them can be had |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `functions` | `next_openings`, `connection_uri` |
 //! | `diagnostics`, `meaning` | failures of the core as Terraform shows them; values that are spelt differently and mean the same |
@@ -24,8 +26,10 @@ mod meaning;
 mod policies;
 mod process;
 mod releases;
+mod servers;
 mod settings;
 mod user;
+mod ways;
 
 pub use process::run;
 
@@ -40,9 +44,11 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .list(cluster::list::ClusterList)
         .resource(policies::MaintenanceWindows)
         .resource(policies::BackupPolicies)
+        .resource(policies::ServerPools)
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(releases::Releases)
+        .data_source(servers::Servers)
         .function(functions::NextOpenings)
         .function(functions::ConnectionUri)
 }

@@ -1,15 +1,26 @@
 //! The provider block: what it says, and what it connects to.
 
+mod managers;
+mod ssh;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use justmanage_core::artefacts::{Artefacts, Source};
-use justmanage_core::{Manager, OperatorKey};
-use justmanage_model::{Engine, Failure, Testing, Version};
+use justmanage_core::{Locator, Manager, OperatorKey};
+use justmanage_model::pool::Pool;
+use justmanage_model::{Engine, Failure, FieldPath, Testing, Version};
 use tfkit::model::View;
 use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
 
 use crate::diagnostics;
+use crate::servers::OverSsh;
+use managers::Parts;
+use ssh::SshSettings;
+
+pub(crate) use managers::Managers;
+pub(crate) use ssh::Logins;
 
 /// Names the agent's program, for those who keep it elsewhere than beside the provider.
 const AGENT_ENVIRONMENT: &str = "JUSTMANAGE_AGENT";
@@ -32,6 +43,13 @@ pub(crate) struct Settings {
     /// Settings of clusters on this machine (`local = {}`).
     #[tf(optional)]
     local: Option<LocalSettings>,
+    /// How servers of your own are reached: keys to log in with, and which hosts are known. Several ways to log in may be given; they are
+    /// tried one after the other. Without it they are reached as `ssh` would reach them. None of it is stored anywhere.
+    #[tf(optional)]
+    ssh: Option<SshSettings>,
+    /// Settings of clusters on servers of your own.
+    #[tf(optional)]
+    servers: Option<ServersSettings>,
     /// Switches for tests of Just Manage itself. Each weakens something; none is for a cluster that anybody needs.
     #[tf(optional)]
     testing: Option<TestingSettings>,
@@ -66,6 +84,16 @@ pub(crate) struct LocalSettings {
     directory: Option<String>,
 }
 
+/// Settings of clusters on servers of your own (`servers = { ... }`).
+#[derive(Model)]
+pub(crate) struct ServersSettings {
+    /// The definition of a pool (`definition` of a `justmanage_server_pool` that somebody else keeps, or such a text written out). By it
+    /// clusters are found of which a resource or data source knows no more than the id, as users do. Without it, the hosts in the id are
+    /// called, and have to stand in `known_hosts`.
+    #[tf(required, validate = pool, says = "a definition of a server pool")]
+    pool: String,
+}
+
 /// Switches for tests of Just Manage itself.
 #[derive(Model)]
 pub(crate) struct TestingSettings {
@@ -82,8 +110,17 @@ pub(crate) struct TestingSettings {
 
 /// What all calls share.
 pub(crate) struct Client {
-    pub(crate) manager: Manager,
+    pub(crate) managers: Managers,
     pub(crate) testing: Testing,
+    /// Servers of pools, which the data source asks.
+    pub(crate) servers: Arc<OverSsh>,
+}
+
+impl Client {
+    /// Who knows a cluster by its id.
+    pub(crate) fn manager(&self, locator: &Locator) -> Result<Manager, Diagnostics> {
+        self.managers.of(locator, None).map_err(|failure| diagnostics::error(&failure).into())
+    }
 }
 
 /// Checks what one attribute alone cannot say.
@@ -105,6 +142,9 @@ pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
             )
             .at(Path::attribute("testing").attr(switch)),
         );
+    }
+    if let Some(settings) = settings.ssh.known() {
+        ssh::validate(settings, report);
     }
     let entries = settings.artifacts.known().map(Vec::as_slice).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
@@ -148,16 +188,18 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
     let directory = settings.local.and_then(|local| local.directory);
     let root = root(directory)
         .map_err(|failure| diagnostics::error(&failure).at(Path::attribute("local").attr("directory")))?;
+    let servers = Arc::new(OverSsh::new(Logins::new(settings.ssh)?));
     let agent = agent_program().map_err(|failure| diagnostics::error(&failure))?;
-    let mut manager = Manager::local(root, agent, Artefacts::new(sources), operator);
-    let mut testing = Testing::default();
+    let known = settings.servers.map(|servers| servers.pool.parse::<Pool>()).transpose();
+    let known = known.map_err(|invalid| diagnostics::error(&invalid.at(FieldPath::of("servers").attribute("pool"))))?;
+    let (mut testing, mut patience) = (Testing::default(), None);
     if let Some(switches) = settings.testing {
         testing = Testing { plaintext: switches.plaintext, old_releases: switches.old_releases };
-        if let Some(seconds) = switches.patience_seconds {
-            manager = manager.with_patience(Duration::from_secs(seconds.into()));
-        }
+        patience = switches.patience_seconds.map(|seconds| Duration::from_secs(seconds.into()));
     }
-    Ok(Client { manager, testing })
+    let (artefacts, operator) = (Artefacts::new(sources), Arc::new(operator));
+    let managers = Managers::new(Parts { root, agent, artefacts, operator, patience, known, servers: servers.clone() });
+    Ok(Client { managers, testing, servers })
 }
 
 fn source(entry: Artifact) -> Result<Source, String> {
@@ -220,4 +262,8 @@ fn engine(text: &str) -> Result<(), String> {
 
 fn version(text: &str) -> Result<(), String> {
     text.parse::<Version>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn pool(text: &str) -> Result<(), String> {
+    text.parse::<Pool>().map(|_| ()).map_err(|error| error.to_string())
 }

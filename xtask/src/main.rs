@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask servers | clients | matrix | deps | test | bench | demo | docs | dist`.
+//! The project's tasks: `cargo xtask servers | clients | hosts | matrix | deps | test | bench | demo | docs | dist`.
 //!
 //! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
 //! Invariant: a task that fails says what to do about it and exits non-zero.
@@ -10,6 +10,7 @@ mod demo;
 mod deps;
 mod dist;
 mod docs;
+mod hosts;
 mod house;
 mod matrix;
 mod nodes;
@@ -51,6 +52,8 @@ enum Task {
     Servers(servers::Options),
     /// Fetch redis-py and ioredis into the cache, as tests use them
     Clients,
+    /// Make the trees of Debian in the cache that hosts of tests stand on
+    Hosts,
     /// Measure between which releases a cluster can go, and write it to core/releases/data/hops.json
     Matrix(matrix::Options),
     /// (started by demo and bench) Wait until standard input ends, then clean up
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::CleanUpAfter { folder } => demo::clean_up_after(&folder),
         Task::Servers(options) => servers::run(&options),
         Task::Clients => clients::run(),
+        Task::Hosts => hosts::run(),
         Task::Matrix(options) => matrix::run(&options),
     };
     match done {

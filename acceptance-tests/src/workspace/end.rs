@@ -100,8 +100,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 pub(super) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<i32>().ok());
-        let Some(owner) = owner.filter(|owner| !processes::is_alive(*owner)) else { continue };
+        let Some(owner) = processes::dead_owner(&name, PREFIX) else { continue };
         eprintln!("removing what the killed test process {owner} left");
         for process in processes::inside(&entry.path()) {
             processes::signal(process.pid, Signal::KILL);

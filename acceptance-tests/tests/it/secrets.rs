@@ -26,6 +26,7 @@ const FIRST: &str = "1st <horse> \"battery\" \\ staple/7f3a&+%=?";
 const SECOND: &str = "2nd <horse> \"battery\" \\ staple/91c2&+%=?";
 const THIRD: &str = "3rd <horse> \"battery\" \\ staple/d05e&+%=?";
 const REPORT: &str = "4th <horse> \"battery\" \\ staple/6b88&+%=?";
+const PASSPHRASE: &str = "5th <horse> \"battery\" \\ staple/2e47&+%=?";
 
 /// How many nodes the cluster has.
 const NODES: usize = 3;
@@ -42,6 +43,25 @@ resource "justmanage_redis_user" "report" {
   name            = "report"
   acl             = "~app:* +@read +cluster|slots"
   password_sha256 = var.report_sha256
+}
+"#;
+
+/// Servers that are asked; nobody is there.
+const SERVERS: &str = r#"
+variable "ssh_key" {
+  type      = string
+  sensitive = true
+  ephemeral = true
+}
+
+variable "ssh_passphrase" {
+  type      = string
+  sensitive = true
+  ephemeral = true
+}
+
+data "justmanage_servers" "nobody" {
+  pool = "127.0.0.1 port 1"
 }
 "#;
 
@@ -62,6 +82,7 @@ fn no_secret_is_anywhere_but_where_it_is_kept() {
     work_as_a_temporary_user(&mut life);
     restart_the_servers_one_by_one(&mut life);
     make_mistakes(&mut life);
+    ask_servers(&mut life);
     fail_while_a_password_is_set(&mut life);
     forget_and_import(&mut life);
     remove_a_user(&mut life);
@@ -157,6 +178,34 @@ fn make_mistakes(life: &mut Life) {
     }
     life.workspace.unset("JUSTMANAGE_OPERATOR_KEY");
     life.look();
+}
+
+/// A key to log in with is used; then it stands where its path belongs.
+fn ask_servers(life: &mut Life) {
+    let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem();
+    life.keep_pem("the key for servers", &pem, &YOURS[..1]);
+    life.keep("the passphrase for servers", PASSPHRASE.as_bytes(), &YOURS[..1]);
+    life.workspace.set("TF_VAR_ssh_key", &pem);
+    life.workspace.set("TF_VAR_ssh_passphrase", PASSPHRASE);
+    life.workspace.write("servers.tf", SERVERS);
+    let with = |key: &str| {
+        format!("provider \"justmanage\" {{\n  ssh = {{ {key} = var.ssh_key, passphrase = var.ssh_passphrase }}\n}}\n")
+    };
+    life.workspace.write("ssh_override.tf", &with("private_key"));
+    life.run("plan with servers", &["plan", "-no-color", "-input=false", "-out=servers.tfplan"]).ok();
+    life.open_plan("servers.tfplan");
+    life.apply("apply with servers").ok();
+    let state = life.workspace.resource("data.justmanage_servers.nobody")["servers"][0]["state"].clone();
+    assert_eq!(state, "unreachable");
+    life.workspace.write("ssh_override.tf", &with("private_key_file"));
+    life.run("plan with a key for its path", &["plan", "-no-color", "-input=false"]).fails();
+    life.look();
+    for file in ["servers.tf", "ssh_override.tf"] {
+        fs::remove_file(life.workspace.config().join(file)).expect("it was written");
+    }
+    for variable in ["TF_VAR_ssh_key", "TF_VAR_ssh_passphrase"] {
+        life.workspace.unset(variable);
+    }
 }
 
 /// Nobody answers; then somebody does.

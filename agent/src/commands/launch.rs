@@ -1,12 +1,17 @@
 //! `launch`: becomes another program; for the agent's own use ([`crate::process::Launcher`]).
 
+use std::ffi::OsStr;
+
 use lexopt::prelude::*;
 
 use super::{CommandError, Outcome};
-use crate::process::{Confinement, Launch};
+use crate::process::{Confinement, Launch, Refusal, launch_from_stdin};
 
-/// `launch [--alone] [--join FILE]... [--oom-score-adj N] DIRECTORY PROGRAM ARGUMENTS...`
+/// `launch [--alone] [--join FILE]... [--oom-score-adj N] DIRECTORY PROGRAM ARGUMENTS...`, or `launch --stdin`.
 pub(super) fn launch(mut arguments: lexopt::Parser) -> Outcome {
+    if arguments.raw_args()?.peek() == Some(OsStr::new("--stdin")) {
+        return from_stdin(arguments);
+    }
     let mut alone = false;
     let mut confinement = Confinement::default();
     let directory = loop {
@@ -22,6 +27,19 @@ pub(super) fn launch(mut arguments: lexopt::Parser) -> Outcome {
     // From here on nothing is ours: a server's argument may well look like an option.
     let mut rest = arguments.raw_args()?;
     let program = rest.next().ok_or_else(|| lexopt::Error::from("the program is missing"))?.into();
-    let refusal = Launch { alone, confinement, directory, program, arguments: rest.collect() }.become_it();
+    refused(Launch { alone, confinement, directory, program, arguments: rest.collect() }.become_it())
+}
+
+/// Everything is said over standard input; nothing else is taken.
+fn from_stdin(mut arguments: lexopt::Parser) -> Outcome {
+    arguments.next()?;
+    match arguments.next()? {
+        None => refused(launch_from_stdin()),
+        Some(other) => Err(other.unexpected().into()),
+    }
+}
+
+/// It did not become the program, or would not have come back.
+fn refused(refusal: Refusal) -> Outcome {
     Err(CommandError::new(refusal, "The agent tries again; see its log."))
 }

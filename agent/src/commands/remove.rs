@@ -104,10 +104,28 @@ fn delete(directory: &Directory) -> io::Result<()> {
     step!("remove: all but the order deleted");
     let last = leftover(directory.path());
     delete_all(&last)?;
-    fs::rename(directory.path(), &last)?;
+    match fs::rename(directory.path(), &last) {
+        Err(error) if is_held(&error) => return empty(&keep),
+        renamed => renamed?,
+    }
     step!("remove: out of sight");
     delete_all(&last)?;
     step!("remove: gone");
+    Ok(())
+}
+
+/// Whether a directory is not ours to move: what is above is root's, or read-only to our unit, as on a server of the user's own.
+fn is_held(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+}
+
+/// Leaves nothing in a directory that has to stay: there an empty one is no claim, and the next takes its place. The order goes last,
+/// by which the unit starts its agent.
+fn empty([order, lock]: &[PathBuf; 2]) -> io::Result<()> {
+    delete_all(lock)?;
+    delete_all(order)?;
+    step!("remove: empty");
     Ok(())
 }
 
@@ -126,4 +144,33 @@ fn delete_all(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
     };
     deleted.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_has_to_stay_is_left_empty() {
+        let home = tempfile::tempdir().expect("a directory");
+        let keep = ["order.json", "agent.lock"].map(|name| home.path().join(name));
+        fs::write(&keep[0], "{}").expect("an order");
+        // The lock may be gone: whoever was cut short is called again.
+        empty(&keep).expect("emptied");
+        assert_eq!(fs::read_dir(home.path()).expect("it is there").count(), 0);
+        empty(&keep).expect("twice is once");
+    }
+
+    #[test]
+    fn only_what_others_hold_stays() {
+        for (kind, held) in [
+            (io::ErrorKind::PermissionDenied, true),
+            (io::ErrorKind::ReadOnlyFilesystem, true),
+            (io::ErrorKind::ResourceBusy, true),
+            (io::ErrorKind::DirectoryNotEmpty, false),
+            (io::ErrorKind::StorageFull, false),
+        ] {
+            assert_eq!(is_held(&kind.into()), held, "{kind}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{CommandError, Outcome, disk, order, remove};
 use crate::directory::Directory;
 use crate::node::{Berth, BerthError};
 use crate::place::{self, Signals};
-use crate::process::LockGuard;
+use crate::process::{Launcher, LockGuard, SERVICE_SOCKET};
 use crate::serve::{End, serve};
 
 /// How long to wait for the lock: others hold it for an instant to look at it, and an agent that was just told to end takes
@@ -47,15 +47,22 @@ pub(super) fn run(directory: &Directory) -> Outcome {
 /// Serves where the node is, and when it has moved, there. Process, lock, directory and ports stay.
 async fn from_place_to_place(directory: &Directory, order: &NodeOrder) -> Result<End, CommandError> {
     let mut signals = Signals::listen().map_err(disk(directory))?;
+    let launcher = launcher();
     loop {
         let Some(here) = place::find(order, &mut signals).await else { return Ok(End::Asked) };
-        let (berth, listener) = match Berth::take(directory, &here) {
+        // Whose server is a unit of the system's has the machine for itself.
+        let taken = match launcher.is_service() {
+            true => Berth::take_usual(directory, &here),
+            false => Berth::take(directory, &here),
+        };
+        let (berth, listener) = match taken {
             Ok(taken) => taken,
             // Gone in the same instant: it is looked for again.
             Err(error) if order.peer_names.is_some() && error.is_elsewhere() => continue,
             Err(error) => return Err(no_berth(error)),
         };
-        let end = serve(directory.clone(), here, berth, listener, &mut signals).await.map_err(|error| {
+        let end = serve(directory.clone(), here, berth, listener, launcher.clone(), &mut signals).await;
+        let end = end.map_err(|error| {
             tracing::error!(error = error.to_string(), "the agent ends");
             let hint = format!("Its log, {}, tells more.", directory.agent_log().display());
             CommandError::new(format!("the agent ended: {error}"), hint)
@@ -64,6 +71,13 @@ async fn from_place_to_place(directory: &Directory, order: &NodeOrder) -> Result
             return Ok(end);
         }
     }
+}
+
+/// Who starts the node's server: systemd, where the agent's unit names a socket for that, or this program itself. The variable
+/// goes no further: what is launched has an environment of its own.
+fn launcher() -> Launcher {
+    let socket = std::env::var_os(SERVICE_SOCKET).filter(|socket| !socket.is_empty());
+    socket.map_or_else(Launcher::own, Launcher::service)
 }
 
 fn no_berth(error: BerthError) -> CommandError {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{CommandError, disk, order, status};
 use crate::directory::Directory;
-use crate::process::{Launch, Launcher, LockGuard, Watched};
+use crate::process::{Launch, Launcher, LockGuard, SERVICE_SOCKET, Watched};
 use crate::server::tail;
 
 /// How long an agent may take until it listens. It takes 20 ms; a machine that has just booted is busy.
@@ -63,10 +63,10 @@ fn launch(directory: &Directory, program: &Path) -> Result<Watched, CommandError
     let fail = disk(directory);
     let path = directory.path().as_os_str();
     let launch = Launch::new(directory.path(), program, &[OsStr::new("run"), OsStr::new("--dir"), path]);
-    let mut command = Launcher::own().command(&launch);
-    if let Some(level) = std::env::var_os("JUSTMANAGE_LOG") {
-        command.env("JUSTMANAGE_LOG", level);
-    }
+    let mut command = launch.command(Launcher::OWN);
+    // Meant for agents; the servers that they start do not get them.
+    let kept = ["JUSTMANAGE_LOG", SERVICE_SOCKET].into_iter();
+    command.envs(kept.filter_map(|name| Some((name, std::env::var_os(name)?))));
     // What it says before it has a log, and if it panics.
     let log = File::options().append(true).create(true).mode(0o600).open(directory.agent_log()).map_err(&fail)?;
     let child = command.stdout(std::process::Stdio::null()).stderr(log).spawn().map_err(&fail)?;

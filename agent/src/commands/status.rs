@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 
 use super::{CommandError, disk, order};
 use crate::directory::Directory;
-use crate::process::{LockGuard, Watched, Workplaces};
+use crate::process::{LockGuard, Watched, Workplaces, identity};
 use crate::server;
 
 /// How long an agent may take to prove its key: it takes 2 ms, on a busy machine tenths of a second.
@@ -42,7 +42,13 @@ pub(super) fn agent(directory: &Directory) -> io::Result<Option<AgentInfo>> {
     }
     // A damaged file is one that the agent that runs has not written.
     let info: Option<AgentInfo> = directory.read(&directory.agent_info()).unwrap_or_default();
-    Ok(info.filter(|info| Watched::open(&info.process).is_some()))
+    // Nobody holds the lock since an earlier start of the machine; and in a container a service may see another boot id than a shell does.
+    let lives = |info: &AgentInfo| {
+        let now = identity(info.process.pid).ok().filter(|now| now.start_time == info.process.start_time);
+        // Who has ended and was not collected yet has an identity as well.
+        now.is_some_and(|now| Watched::open(&now).is_some())
+    };
+    Ok(info.filter(lives))
 }
 
 /// As [`agent`], and it has just proven that it holds its key. An agent that was killed this moment has its lock, its socket

@@ -130,6 +130,30 @@ impl Group {
         Ok(text.trim().parse().ok().filter(|bytes| *bytes < UNLIMITED).map(Bytes::new))
     }
 
+    /// The limit of processor time in force, in thousandths of a processor.
+    pub(super) fn cpus(&self) -> io::Result<Option<u64>> {
+        let read = |file: &str| fs::read_to_string(self.directory.join(file));
+        let text = match self.version {
+            Version::One => format!("{} {}", read("cpu.cfs_quota_us")?.trim(), read("cpu.cfs_period_us")?.trim()),
+            Version::Two => read("cpu.max")?,
+        };
+        // Without a limit the first is -1, or `max`.
+        let mut numbers = text.split_whitespace().map(|number| number.parse::<u64>().ok());
+        let (quota, period) = (numbers.next().flatten(), numbers.next().flatten());
+        Ok(quota.zip(period.filter(|period| *period > 0)).map(|(quota, period)| quota.saturating_mul(1000) / period))
+    }
+
+    /// The limit of swap in force. Version 1 has none of swap alone.
+    pub(super) fn swap(&self) -> io::Result<Option<Bytes>> {
+        match self.version {
+            Version::One => Ok(None),
+            Version::Two => {
+                let text = fs::read_to_string(self.directory.join("memory.swap.max"))?;
+                Ok(text.trim().parse().ok().map(Bytes::new))
+            }
+        }
+    }
+
     /// Whether swap is kept from it.
     pub(super) fn without_swap(&self) -> bool {
         let file = match self.version {

@@ -4,10 +4,14 @@
 //! it ([`process_limit`]), and is there for what nobody planned: buffers without bounds, a leak. A server starts in its group
 //! ([`Confinement`]), and one that is adopted is put into it. What cannot be done is one sentence in the node's observation,
 //! and no reason not to run. Why so: docs/decisions/0012-limits-of-a-server.md.
+//!
+//! A server that systemd starts is in the groups of its unit, whose limits root writes: those are read, and nothing is made or
+//! changed (docs/decisions/0026-servers.md).
 
 mod find;
 mod group;
 mod size;
+mod unit;
 
 use std::fs;
 use std::io;
@@ -16,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use justmanage_model::spec::process_limit;
 use justmanage_model::{Bytes, ClusterSpec, MilliCpus, NodeId};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -25,13 +30,13 @@ use crate::process::Confinement;
 use find::{Controller, place};
 use group::{Group, belongs, name};
 
-pub use size::process_limit;
-
 /// How much less likely than others the kernel is to end the server when the whole machine has no memory left. Others of
 /// that machine hold copies of what is on disk; a server holds what its clients were told is kept.
 const OOM_SCORE_ADJ: i16 = -500;
 /// How often the limits in force are looked at: who else is root can change them at any time, and mostly nobody does.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The same for those of a unit: an apply that has just changed them should see so soon, and to read them is nothing.
+const LOOK_AGAIN_AT_UNIT: Duration = Duration::from_secs(5);
 /// How long the last process of a group may take to leave it after its end: the kernel gives its memory back first.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -58,11 +63,21 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct Inner {
+    limiter: Limiter,
     directory: Directory,
     node: NodeId,
     /// `/proc`.
     proc: PathBuf,
     told: Mutex<Option<Told>>,
+}
+
+/// Whose the groups are that the server is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limiter {
+    /// The agent's: it makes them.
+    Agent,
+    /// Its unit's: systemd makes them.
+    Unit,
 }
 
 /// What was in force when it was looked at last.
@@ -82,16 +97,24 @@ struct Made {
 impl Limits {
     /// Of a node's server.
     pub fn new(directory: Directory, node: NodeId) -> Self {
-        Self::on(directory, node, "/proc".into())
+        Self::on(Limiter::Agent, directory, node, "/proc".into())
     }
 
-    fn on(directory: Directory, node: NodeId, proc: PathBuf) -> Self {
-        Self { inner: Arc::new(Inner { directory, node, proc, told: Mutex::new(None) }) }
+    /// Of a node's server that systemd starts: what limits it is its unit's.
+    pub fn of_unit(directory: Directory, node: NodeId) -> Self {
+        Self::on(Limiter::Unit, directory, node, "/proc".into())
+    }
+
+    fn on(limiter: Limiter, directory: Directory, node: NodeId, proc: PathBuf) -> Self {
+        Self { inner: Arc::new(Inner { limiter, directory, node, proc, told: Mutex::new(None) }) }
     }
 
     /// Makes the groups of a server that is about to start, and says how it is to begin.
     pub fn confinement(&self, wanted: Wanted) -> Confinement {
         let mut join: Vec<PathBuf> = Vec::new();
+        if self.inner.limiter == Limiter::Unit {
+            return Confinement { join, oom_score_adj: Some(OOM_SCORE_ADJ) };
+        }
         for controller in [Controller::Memory, Controller::Cpu] {
             if controller == Controller::Cpu && wanted.cpus.is_none() {
                 continue;
@@ -112,8 +135,8 @@ impl Limits {
         Confinement { join, oom_score_adj: Some(OOM_SCORE_ADJ) }
     }
 
-    /// Makes the limits of a running server so, and says what is in force, or why nothing is. What was so a minute ago is taken
-    /// for so; the kernel may take seconds for a lower limit, so this waits on a thread of its own.
+    /// Makes the limits of a running server so, unless they are its unit's, and says what is in force, or why nothing is. What was
+    /// so a minute ago is taken for so; the kernel may take seconds for a lower limit, so this waits on a thread of its own.
     pub async fn enforce(&self, pid: u32, wanted: Wanted) -> Vec<String> {
         let inner = self.inner.clone();
         let told = tokio::task::spawn_blocking(move || inner.told(pid, wanted)).await;
@@ -124,9 +147,22 @@ impl Limits {
 impl Inner {
     fn told(&self, pid: u32, wanted: Wanted) -> Vec<String> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = told.as_ref().filter(|told| told.of == (pid, wanted) && told.at.elapsed() < LOOK_AGAIN) {
+        let fresh = match self.limiter {
+            Limiter::Agent => LOOK_AGAIN,
+            Limiter::Unit => LOOK_AGAIN_AT_UNIT,
+        };
+        if let Some(told) = told.as_ref().filter(|told| told.of == (pid, wanted) && told.at.elapsed() < fresh) {
             return told.sentences.clone();
         }
+        let sentences = match self.limiter {
+            Limiter::Agent => self.enforce(pid, wanted),
+            Limiter::Unit => unit::in_force(&self.proc, pid, wanted.memory),
+        };
+        *told = Some(Told { of: (pid, wanted), at: Instant::now(), sentences: sentences.clone() });
+        sentences
+    }
+
+    fn enforce(&self, pid: u32, wanted: Wanted) -> Vec<String> {
         let memory = self.memory(pid, wanted.memory).unwrap_or_else(|why| format!("memory: not limited: {why}"));
         let mut sentences = vec![memory];
         sentences.extend(
@@ -134,7 +170,6 @@ impl Inner {
                 .map(|said| said.unwrap_or_else(|why| format!("processors: not limited: {why}"))),
         );
         self.protect(pid);
-        *told = Some(Told { of: (pid, wanted), at: Instant::now(), sentences: sentences.clone() });
         sentences
     }
 

@@ -68,7 +68,12 @@ impl Machine {
     }
 
     fn limits(&self) -> Limits {
-        Limits::on(Directory::new(self.path("node")), node(), self.path("proc"))
+        Limits::on(Limiter::Agent, Directory::new(self.path("node")), node(), self.path("proc"))
+    }
+
+    /// Of an agent whose server is a unit's.
+    fn limits_of_unit(&self) -> Limits {
+        Limits::on(Limiter::Unit, Directory::new(self.path("node")), node(), self.path("proc"))
     }
 
     /// As the agent sees it, without what it remembers.
@@ -223,6 +228,51 @@ fn what_cannot_be_done_is_one_sentence() {
     );
     let denied = sentence(Path::new("/sys/fs/cgroup/x"), &io::ErrorKind::PermissionDenied.into());
     assert_eq!(denied, "this user may not make or change control groups (/sys/fs/cgroup/x)");
+}
+
+#[test]
+fn the_limits_of_a_unit_are_read_and_left_alone() {
+    let told = |machine: &Machine| machine.limits_of_unit().inner.told(PID, wanted(64, Some("1")));
+    let machine = Machine::new();
+    let (slice, unit) = ("tree/system.slice", "tree/system.slice/justmanage-server@3-812-998.service");
+    machine.put(&format!("proc/{PID}/cgroup"), "0::/system.slice/justmanage-server@3-812-998.service\n");
+    fs::create_dir_all(machine.path(unit)).expect("a directory");
+    assert_eq!(told(&machine), ["memory: not limited by its unit", "processors: not limited by its unit"]);
+    machine.put(&format!("{unit}/memory.max"), "1073741824\n");
+    machine.put(&format!("{unit}/memory.swap.max"), "0\n");
+    machine.put(&format!("{unit}/cpu.max"), "150000 100000\n");
+    let as_written = [
+        "memory: at most 1GiB for the process, for 64MiB of data, by its unit; no swap (control groups, version 2)",
+        "processors: at most 1.5 by its unit (control groups, version 2)",
+    ];
+    assert_eq!(told(&machine), as_written);
+    // What is above holds as well.
+    machine.put(&format!("{slice}/memory.max"), "268435456\n");
+    machine.put(&format!("{slice}/memory.swap.max"), "max\n");
+    machine.put(&format!("{slice}/cpu.max"), "max 100000\n");
+    let narrow = "memory: at most 256MiB for the process, which is less than the 320MiB that 64MiB of data can take, by its unit; \
+                  no swap (control groups, version 2)";
+    assert_eq!(told(&machine), [narrow, as_written[1]]);
+    let confinement = machine.limits_of_unit().confinement(wanted(64, Some("1")));
+    assert_eq!(confinement, Confinement { join: Vec::new(), oom_score_adj: Some(-500) });
+    assert!(!machine.path("tree/justmanage").exists() && !machine.path("node/limits.json").exists());
+    assert!(!machine.path(&format!("proc/{PID}/oom_score_adj")).exists());
+
+    let machine = Machine::first();
+    let group = format!("memory/user/{}", ours());
+    machine.put(&format!("proc/{PID}/cgroup"), &format!("4:memory:/user/{0}\n1:cpu:/{0}\n", ours()));
+    machine.put(&format!("{group}/memory.limit_in_bytes"), "536870912\n");
+    machine.put(&format!("cpu/{}/cpu.cfs_quota_us", ours()), "25000\n");
+    let first = [
+        "memory: at most 512MiB for the process, for 64MiB of data, by its unit (control groups, version 1)",
+        "processors: at most 0.25 by its unit (control groups, version 1)",
+    ];
+    assert_eq!(told(&machine), first);
+
+    machine.put("proc/self/mountinfo", "");
+    let why = told(&machine);
+    assert!(why[0].starts_with("memory: what its unit limits cannot be seen: no control groups"), "{why:?}");
+    assert_eq!(why.len(), 2);
 }
 
 #[test]

@@ -22,11 +22,16 @@ const CLIENT: u16 = 21_000;
 /// The cluster bus is this much above the client port, where servers expect it by default.
 const BUS_ABOVE_CLIENT: u16 = 10_000;
 
-/// The ports of a node: agent 19000 + n, client 21000 + n, bus 31000 + n.
+/// The usual ports, of a node that has its machine for itself. The bus is where servers expect it here, too.
+const USUAL_AGENT: u16 = 7379;
+const USUAL_CLIENT: u16 = 6379;
+
+/// The ports of a node: agent 19000 + n, client 21000 + n, bus 31000 + n; or the usual ones, 7379, 6379 and 16379.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Ports", into = "Ports")]
 pub struct Berth {
-    number: u16,
+    /// `None`: the usual ports.
+    number: Option<u16>,
 }
 
 /// `ports.json`: the ports themselves, for whoever reads it.
@@ -40,7 +45,7 @@ struct Ports {
 /// Why a node has no berth.
 #[derive(Debug, thiserror::Error)]
 pub enum BerthError {
-    /// A port that the node had before is another program's now.
+    /// A port that is the node's, since it had it before or has the machine for itself, is another program's now.
     #[error("port {port} of {address}, which this node uses for {what}, cannot be taken: {source}")]
     Taken {
         /// The port.
@@ -77,6 +82,8 @@ impl BerthError {
 }
 
 impl Berth {
+    const USUAL: Self = Self { number: None };
+
     /// The node's berth, and the agent's listener on it. At the first start the first that is free, from a place that the
     /// node's id decides; from then on the same for life, because clients know it.
     ///
@@ -91,14 +98,28 @@ impl Berth {
             return berth.take_again(directory, order.address);
         }
         let neighbours = neighbours(directory);
-        for number in numbers_from(&order.claim.node).filter(|number| !neighbours.contains(&Self { number: *number })) {
-            let berth = Self { number };
+        let numbered = numbers_from(&order.claim.node).map(|number| Self { number: Some(number) });
+        for berth in numbered.filter(|berth| !neighbours.contains(berth)) {
             if let Some(listener) = berth.try_take(order.address)? {
                 directory.write(&directory.ports(), &berth)?;
                 return Ok((berth, listener));
             }
         }
         Err(BerthError::Full(order.address))
+    }
+
+    /// The usual ports, for a node that has its machine for itself, where users and their firewalls expect them. A node that has
+    /// others already keeps those.
+    ///
+    /// # Errors
+    /// A port is taken, or the disk.
+    pub fn take_usual(directory: &Directory, order: &NodeOrder) -> Result<(Self, TcpListener), BerthError> {
+        let before = directory.read::<Self>(&directory.ports())?;
+        let (berth, listener) = before.unwrap_or(Self::USUAL).take_again(directory, order.address)?;
+        if before.is_none() {
+            directory.write(&directory.ports(), &berth)?;
+        }
+        Ok((berth, listener))
     }
 
     fn take_again(self, directory: &Directory, address: IpAddr) -> Result<(Self, TcpListener), BerthError> {
@@ -133,12 +154,18 @@ impl Berth {
 
     /// Where the agent listens.
     pub const fn agent_port(self) -> u16 {
-        AGENT + self.number
+        match self.number {
+            Some(number) => AGENT + number,
+            None => USUAL_AGENT,
+        }
     }
 
     /// Where clients connect to the server.
     pub const fn client_port(self) -> u16 {
-        CLIENT + self.number
+        match self.number {
+            Some(number) => CLIENT + number,
+            None => USUAL_CLIENT,
+        }
     }
 
     /// The cluster bus.
@@ -152,7 +179,8 @@ impl TryFrom<Ports> for Berth {
 
     fn try_from(ports: Ports) -> Result<Self, String> {
         let number = ports.agent.checked_sub(AGENT).filter(|number| *number < BERTHS);
-        let berth = number.map(|number| Self { number });
+        let berth = number.map(|number| Self { number: Some(number) });
+        let berth = berth.or((ports.agent == USUAL_AGENT).then_some(Self::USUAL));
         let fits = |berth: &Self| (berth.client_port(), berth.bus_port()) == (ports.client, ports.bus);
         berth.filter(fits).ok_or_else(|| format!("{}, {} and {} are no berth", ports.agent, ports.client, ports.bus))
     }
@@ -200,17 +228,26 @@ mod tests {
         assert_ne!(numbers[0], numbers_from(&NodeId::from_entropy([8; 10])).next().unwrap());
         numbers.sort_unstable();
         assert_eq!(numbers, (0..BERTHS).collect::<Vec<_>>());
-        let last = Berth { number: BERTHS - 1 };
+        let last = Berth { number: Some(BERTHS - 1) };
         assert_eq!((last.agent_port(), last.client_port(), last.bus_port()), (20_767, 22_767, 32_767));
     }
 
     #[test]
     fn ports_on_disk_must_be_those_of_one_berth() {
-        let berth = Berth { number: 5 };
-        let text = serde_json::to_string(&berth).unwrap();
-        assert_eq!(text, r#"{"agent":19005,"client":21005,"bus":31005}"#);
-        assert_eq!(serde_json::from_str::<Berth>(&text).unwrap(), berth);
-        for wrong in [(19_005, 21_006, 31_005), (18_999, 20_999, 30_999), (20_768, 22_768, 32_768), (0, 0, 0)] {
+        for (berth, expected) in [
+            (Berth { number: Some(5) }, r#"{"agent":19005,"client":21005,"bus":31005}"#),
+            (Berth::USUAL, r#"{"agent":7379,"client":6379,"bus":16379}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&berth).unwrap(), expected);
+            assert_eq!(serde_json::from_str::<Berth>(expected).unwrap(), berth);
+        }
+        for wrong in [
+            (19_005, 21_006, 31_005),
+            (7379, 6380, 16_380),
+            (18_999, 20_999, 30_999),
+            (20_768, 22_768, 32_768),
+            (0, 0, 0),
+        ] {
             let text = format!(r#"{{"agent":{},"client":{},"bus":{}}}"#, wrong.0, wrong.1, wrong.2);
             assert!(serde_json::from_str::<Berth>(&text).is_err(), "{text}");
         }

@@ -3,7 +3,7 @@
 //! What must happen between `fork` and `exec` cannot be done from Rust without unsafe code, and can be done by a program of
 //! a few lines: `justmanage-agent launch [--alone] [--join FILE]... [--oom-score-adj N] DIRECTORY PROGRAM ARGUMENTS...` gives
 //! itself a session, goes to the directory, joins control groups, lets go of inherited descriptors, and becomes PROGRAM. Pid
-//! and start time stay the same all the while.
+//! and start time stay the same all the while. With `launch --stdin` all that is told over a connection (`service`).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -15,13 +15,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{setsid, umask};
-
-/// Starts programs that live on when we end.
-#[derive(Clone, Debug)]
-pub struct Launcher {
-    program: PathBuf,
-}
+use rustix::process::{getpid, getsid, setsid, umask};
 
 /// What a launcher is to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,36 +52,6 @@ pub enum Refusal {
     Failed(String, io::Error),
 }
 
-impl Launcher {
-    /// This program, whatever has become of its file since it was started.
-    pub fn own() -> Self {
-        Self::at("/proc/self/exe")
-    }
-
-    /// The agent's program at a path.
-    pub fn at(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into() }
-    }
-
-    /// The command that launches; its output is the caller's to direct. Of the environment it has `PATH` and `TZ` only: what
-    /// else was there (credentials of a cloud, variables of Terraform) is none of the program's business.
-    pub fn command(&self, launch: &Launch) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("launch").args(launch.alone.then_some("--alone"));
-        for file in &launch.confinement.join {
-            command.arg("--join").arg(file);
-        }
-        if let Some(score) = launch.confinement.oom_score_adj {
-            command.arg(format!("--oom-score-adj={score}"));
-        }
-        command.arg(&launch.directory).arg(&launch.program).args(&launch.arguments);
-        command.env_clear().stdin(Stdio::null());
-        command.envs(["PATH", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.envs(justmanage_steps::inherited());
-        command
-    }
-}
-
 impl Launch {
     /// What to launch in a directory.
     pub fn new(directory: &Path, program: &Path, arguments: &[&OsStr]) -> Self {
@@ -96,25 +60,48 @@ impl Launch {
         Self { alone: false, confinement, directory: directory.to_owned(), program: program.to_owned(), arguments }
     }
 
+    /// The command with which an agent's program launches this; its output is the caller's to direct. Of the environment it has
+    /// `PATH` and `TZ` only.
+    pub fn command(&self, launcher: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(launcher);
+        command.arg("launch").args(self.alone.then_some("--alone"));
+        for file in &self.confinement.join {
+            command.arg("--join").arg(file);
+        }
+        if let Some(score) = self.confinement.oom_score_adj {
+            command.arg(format!("--oom-score-adj={score}"));
+        }
+        command.arg(&self.directory).arg(&self.program).args(&self.arguments);
+        command.env_clear().stdin(Stdio::null()).envs(environment());
+        command
+    }
+
     /// Becomes the program. Returns only if that is not possible.
     pub fn become_it(&self) -> Refusal {
         match self.prepare() {
             // The lock's file is open until here, and its descriptor goes along.
-            Ok(_lock) => {
-                let error = Command::new(&self.program).args(&self.arguments).exec();
-                Refusal::Failed(format!("{:?} cannot be run", self.program), error)
-            }
+            Ok(_lock) => self.run(Command::new(&self.program)),
             Err(refusal) => refusal,
         }
     }
 
-    fn prepare(&self) -> Result<Option<File>, Refusal> {
+    /// The last step of a process that is prepared. Returns only if the program cannot be run.
+    pub(super) fn run(&self, mut program: Command) -> Refusal {
+        let error = program.args(&self.arguments).exec();
+        Refusal::Failed(format!("{:?} cannot be run", self.program), error)
+    }
+
+    /// Makes this process ready to become the program. What is returned is the directory's lock, to be held until it has.
+    pub(super) fn prepare(&self) -> Result<Option<File>, Refusal> {
         let failed = |what: &str| {
             let what = format!("{what} {:?}", self.directory);
             move |error: io::Error| Refusal::Failed(what, error)
         };
-        // No signal of a terminal, and none that is meant for the agent's group, reaches it.
-        setsid().map_err(|error| failed("no session of its own for a process in")(error.into()))?;
+        // No signal of a terminal, and none that is meant for the agent's group, reaches it. What systemd starts leads a session
+        // already, and cannot get another.
+        if getsid(None).ok() != Some(getpid()) {
+            setsid().map_err(|error| failed("no session of its own for a process in")(error.into()))?;
+        }
         // What it writes is for its user alone.
         umask(Mode::RWXG | Mode::RWXO);
         std::env::set_current_dir(&self.directory).map_err(failed("cannot go to"))?;
@@ -147,6 +134,13 @@ impl Launch {
         fcntl_setfd(&directory, FdFlags::empty()).map_err(|error| failed(error.into()))?;
         Ok(directory)
     }
+}
+
+/// What a launched program has of our environment: `PATH` and `TZ`. What else is there (credentials of a cloud, variables of
+/// Terraform or of systemd) is none of its business.
+pub(super) fn environment() -> impl Iterator<Item = (&'static str, OsString)> {
+    let kept = ["PATH", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    kept.chain(justmanage_steps::inherited())
 }
 
 /// Lets every descriptor but the three standard ones, and `keep`, be closed at the coming `exec`: a pipe of Terraform that a

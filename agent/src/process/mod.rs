@@ -6,12 +6,17 @@
 mod find;
 mod identity;
 mod launch;
+mod launcher;
 mod lock;
+mod service;
 mod stat;
+mod unit;
 mod watched;
 
 pub use find::{Workplaces, find_agent, leftovers};
 pub use identity::{boot_id, identity};
-pub use launch::{Confinement, Launch, Launcher, Refusal};
+pub use launch::{Confinement, Launch, Refusal};
+pub use launcher::{Launcher, SERVICE_SOCKET};
 pub use lock::LockGuard;
+pub use service::launch_from_stdin;
 pub use watched::{Ending, Watched};

@@ -14,6 +14,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::identity;
+use super::unit::Unit;
 
 /// A process that was alive when it was opened.
 ///
@@ -24,6 +25,8 @@ pub struct Watched {
     pidfd: OwnedFd,
     /// A child's status can be taken once; whoever comes later reads it here.
     ending: Mutex<Option<Ending>>,
+    /// Who knows how it ended, where it is systemd that is told.
+    unit: Option<Unit>,
 }
 
 /// How a process ended.
@@ -100,7 +103,17 @@ impl Watched {
         let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("{pid} is no process id"));
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(invalid)?;
         let pidfd = pidfd_open(raw, PidfdFlags::empty())?;
-        Ok(Self { identity: identity(pid)?, pidfd, ending: Mutex::new(None) })
+        Ok(Self { identity: identity(pid)?, pidfd, ending: Mutex::new(None), unit: None })
+    }
+
+    /// The same, and which unit of systemd it is in is remembered: after its end nobody can tell any more.
+    pub(super) fn in_unit(mut self) -> Self {
+        if self.unit.is_none() {
+            let unit = Unit::of(self.identity.pid);
+            // What was read while it still lived is its own, and not that of one with its pid.
+            self.unit = unit.filter(|_| !self.is_over());
+        }
+        self
     }
 
     /// Which process it is.
@@ -124,6 +137,14 @@ impl Watched {
         let pidfd = AsyncFd::with_interest(self.pidfd.try_clone()?, Interest::READABLE)?;
         pidfd.readable().await?.retain_ready();
         Ok(self.take_ending())
+    }
+
+    /// How it ended, if it was the main process of a unit, and systemd says so within a second. Nobody else was told of it.
+    pub async fn ask_ending(&self) -> Ending {
+        match &self.unit {
+            Some(unit) => unit.ending(self.identity.pid).await,
+            None => Ending::Unknown,
+        }
     }
 
     /// Waits for its end on this thread, so long at most; `None`: it still lives.

@@ -2,9 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -227,17 +225,13 @@ impl Inner {
         if let Err(error) = rotate(&log) {
             warn!(error = error.to_string(), "the server's log cannot be put aside");
         }
-        let output = File::options().append(true).create(true).mode(0o600).open(&log).map_err(failed)?;
         let confinement = self.confinement.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let launch = Launch { alone: true, confinement, ..Launch::new(&self.directory.data(), program, arguments) };
-        let mut command = self.launcher.command(&launch);
-        let child = command.stdout(output.try_clone().map_err(failed)?).stderr(output).spawn().map_err(failed)?;
-        // Dropped without waiting: its status is taken through the pidfd.
-        Watched::child(&child).map_err(failed)
+        self.launcher.launch(&launch, &log).map_err(failed)
     }
 
     fn hold(self: &Arc<Self>, state: &mut State, server: Watched, since: Timestamp) {
-        let server = Arc::new(server);
+        let server = Arc::new(self.launcher.recognise(server));
         state.held = Some(server.clone());
         self.process.send_replace(Process::Running { identity: server.identity().clone(), since });
         tokio::spawn(watch_over(Arc::downgrade(self), server));
@@ -328,6 +322,8 @@ async fn watch_over(supervisor: Weak<Inner>, server: Arc<Watched>) {
             },
         }
     };
+    // Of a server that systemd started only systemd was told how it ended, and it is asked before anybody hears of the end.
+    let ending = if ending == Ending::Unknown { server.ask_ending().await } else { ending };
     if let Some(inner) = supervisor.upgrade() {
         inner.ended(&server, ending);
     }

@@ -76,21 +76,11 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// The supervisor of a node, with the server that runs already, if one does: it is watched from now on, and not disturbed.
+    /// Servers that are started from now on are started by the launcher.
     ///
     /// # Errors
     /// `/proc` cannot be read.
     pub fn adopt(
-        directory: Directory,
-        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
-    ) -> Result<Self, SupervisorError> {
-        Self::adopt_with(directory, clock, Launcher::own())
-    }
-
-    /// As [`Supervisor::adopt`], in a program that is not the agent's own.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn adopt_with(
         directory: Directory,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
         launcher: Launcher,

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use justmanage_agent::Directory;
-use justmanage_agent::limits::{self, Limits, Wanted, process_limit};
-use justmanage_agent::process::{Confinement, Launch, Launcher};
+use justmanage_agent::limits::{self, Limits, Wanted};
+use justmanage_agent::process::{Confinement, Launch};
+use justmanage_model::spec::process_limit;
 use justmanage_model::{Bytes, NodeId, ServerState};
 
 use crate::node::{AGENT, Node, random};
@@ -40,7 +41,7 @@ impl Groups {
     fn command(&self, confinement: Confinement, program: &str, arguments: &[&str]) -> Command {
         let arguments: Vec<_> = arguments.iter().map(std::ffi::OsStr::new).collect();
         let launch = Launch { confinement, ..Launch::new(self.home.path(), Path::new(program), &arguments) };
-        Launcher::at(AGENT).command(&launch)
+        launch.command(AGENT)
     }
 
     fn remove(&self) {

@@ -23,6 +23,25 @@ fn a_node_has_the_same_ports_for_life() {
 }
 
 #[test]
+fn a_node_that_has_its_machine_for_itself_has_the_usual_ports() {
+    let world = World::new();
+    let (directory, order) = world.node("one", 9, "127.1.1.9");
+    let (berth, listener) = Berth::take_usual(&directory, &order).unwrap();
+    assert_eq!((berth.agent_port(), berth.client_port(), berth.bus_port()), (7379, 6379, 16_379));
+    assert_eq!(listener.local_addr().unwrap(), (order.address, 7379).into());
+    let (other, order) = world.node("two", 8, "127.1.1.9");
+    let error = Berth::take_usual(&other, &order).unwrap_err();
+    assert!(matches!(error, BerthError::Taken { port: 7379, .. }), "{error}");
+    assert!(!other.ports().exists(), "it may have them when they are free");
+    drop(listener);
+    assert_eq!(Berth::take(&directory, &order).unwrap().0, berth, "for life");
+    // Others that it has are for life, too.
+    let (numbered, listener) = Berth::take(&other, &order).unwrap();
+    drop(listener);
+    assert_eq!(Berth::take_usual(&other, &order).unwrap().0, numbered);
+}
+
+#[test]
 fn two_nodes_that_want_the_same_get_neighbouring_berths() {
     let world = World::new();
     // The same id: the same place to begin with.

@@ -2,55 +2,21 @@
 
 #![allow(clippy::unwrap_used)] // The panic is the test's report, here and in its helpers.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use justmanage_agent::Directory;
-use justmanage_agent::process::{Launcher, Refusal, Workplaces};
+use justmanage_agent::process::{Launch, Launcher, Refusal, Workplaces};
 use justmanage_agent::server::{Process, Supervisor, SupervisorError, running};
 use justmanage_model::Timestamp;
-use justmanage_model::node::ProcessIdentity;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::process_support::{
-    AGENT, PATIENCE, REDIS, World, answers, ask, inside, kill, redis, state_letter, supervisor, until,
+    AGENT, PATIENCE, REDIS, World, ask, down, identity, inside, kill, redis, redis_answers, shell, start, state_letter,
+    supervisor, until,
 };
-
-fn start(supervisor: &Supervisor, program: &Path, arguments: &[&str]) -> ProcessIdentity {
-    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-    supervisor.start(program, &arguments).unwrap();
-    identity(supervisor)
-}
-
-fn shell(supervisor: &Supervisor, script: &str) -> ProcessIdentity {
-    start(supervisor, Path::new("/bin/sh"), &["-c", script])
-}
-
-fn identity(supervisor: &Supervisor) -> ProcessIdentity {
-    match supervisor.state() {
-        Process::Running { identity, .. } => identity,
-        other => panic!("it does not run: {other:?}"),
-    }
-}
-
-async fn down(supervisor: &Supervisor) -> (u32, Duration, String) {
-    let mut states = supervisor.watch();
-    let seen = tokio::time::timeout(PATIENCE, states.wait_for(|state| matches!(state, Process::Down { .. }))).await;
-    match seen.expect("it goes down").unwrap().clone() {
-        Process::Down { since, failures, retry_at, why, .. } => {
-            (failures, Duration::try_from(retry_at.duration_since(since)).unwrap(), why)
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn redis_answers(directory: &Directory) {
-    until("Redis answers", || answers(directory)).await;
-}
 
 #[tokio::test]
 async fn a_server_lives_on_without_its_supervisor_and_is_adopted() {
@@ -145,11 +111,8 @@ async fn two_servers_never_work_on_one_directory() {
     redis_answers(&directory).await;
     assert_eq!(start(&two, &redis(), &REDIS), server);
     // And one that does not even look.
-    let launch = justmanage_agent::process::Launch {
-        alone: true,
-        ..justmanage_agent::process::Launch::new(&directory.data(), Path::new("/bin/true"), &[])
-    };
-    let refused = Launcher::at(AGENT).command(&launch).output().unwrap();
+    let launch = Launch { alone: true, ..Launch::new(&directory.data(), Path::new("/bin/true"), &[]) };
+    let refused = launch.command(AGENT).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     let reason = Refusal::NotAlone(directory.data()).to_string();
@@ -162,7 +125,7 @@ async fn a_server_that_ends_at_once_is_down_for_longer_each_time() {
     let world = World::new();
     let directory = world.directory();
     let clock = || Timestamp::from_second(1_700_000_000).unwrap();
-    let supervisor = Supervisor::adopt_with(directory.clone(), clock, Launcher::at(AGENT)).unwrap();
+    let supervisor = Supervisor::adopt(directory.clone(), clock, Launcher::at(AGENT)).unwrap();
     for (failures, rest) in [(1, 200), (2, 400), (3, 800), (4, 1600)] {
         let server = shell(&supervisor, "echo the port is taken >&2; exit 3");
         let (seen, rested, why) = down(&supervisor).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // The panic is the test's report, here and in its helpers.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::IpAddr;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use justmanage_agent::Directory;
 use justmanage_agent::process::Launcher;
-use justmanage_agent::server::Supervisor;
-use justmanage_model::node::NodeOrder;
+use justmanage_agent::server::{Process, Supervisor};
+use justmanage_model::node::{NodeOrder, ProcessIdentity};
 use justmanage_model::{Claim, ClusterId, NodeId, Seat, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -117,7 +118,39 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// A supervisor as an agent has it.
 pub(crate) fn supervisor(directory: &Directory) -> Supervisor {
-    Supervisor::adopt_with(directory.clone(), Timestamp::now, Launcher::at(AGENT)).unwrap()
+    Supervisor::adopt(directory.clone(), Timestamp::now, Launcher::at(AGENT)).unwrap()
+}
+
+/// Starts a program as a server, and says which process it is.
+pub(crate) fn start(supervisor: &Supervisor, program: &Path, arguments: &[&str]) -> ProcessIdentity {
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    supervisor.start(program, &arguments).unwrap();
+    identity(supervisor)
+}
+
+/// The same with a script.
+pub(crate) fn shell(supervisor: &Supervisor, script: &str) -> ProcessIdentity {
+    start(supervisor, Path::new("/bin/sh"), &["-c", script])
+}
+
+/// The server that runs.
+pub(crate) fn identity(supervisor: &Supervisor) -> ProcessIdentity {
+    match supervisor.state() {
+        Process::Running { identity, .. } => identity,
+        other => panic!("it does not run: {other:?}"),
+    }
+}
+
+/// Waits until the server is down: how often in a row, how long it is to rest, and why.
+pub(crate) async fn down(supervisor: &Supervisor) -> (u32, Duration, String) {
+    let mut states = supervisor.watch();
+    let seen = tokio::time::timeout(PATIENCE, states.wait_for(|state| matches!(state, Process::Down { .. }))).await;
+    match seen.expect("it goes down").unwrap().clone() {
+        Process::Down { since, failures, retry_at, why, .. } => {
+            (failures, Duration::try_from(retry_at.duration_since(since)).unwrap(), why)
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A real Redis server of the cache.
@@ -144,4 +177,8 @@ pub(crate) fn ask(directory: &Directory, call: &str) -> Option<String> {
 
 pub(crate) fn answers(directory: &Directory) -> bool {
     ask(directory, "PING").as_deref() == Some("+PONG")
+}
+
+pub(crate) async fn redis_answers(directory: &Directory) {
+    until("Redis answers", || answers(directory)).await;
 }

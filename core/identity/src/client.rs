@@ -1,14 +1,14 @@
 //! A channel to an agent, which must prove the key that we expect.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use justmanage_model::Pin;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
@@ -32,7 +32,7 @@ const ATTEMPT_LIMIT: Duration = Duration::from_millis(1500);
 const HEAD_START: Duration = Duration::from_millis(200);
 
 /// A connection that both sides have agreed to.
-type Stream = BufReader<TlsStream<TcpStream>>;
+type Stream<S = TcpStream> = BufReader<TlsStream<S>>;
 
 /// Where to look for an agent. It is only where to look: who answers has to prove its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,14 +70,41 @@ impl From<SocketAddr> for Target {
 pub fn connect(agent: impl Into<Target>, expected: Pin, key: &KeyPair) -> Result<Channel, IdentityError> {
     let connector = TlsConnector::from(Arc::new(tls::client(key, expected)?));
     let agent = agent.into();
+    Ok(channel(move || find(connector.clone(), agent.clone())))
+}
+
+/// A channel to an agent whose own address leads nowhere from here, over connections that somebody else makes: through another host,
+/// say. Whoever answers at their end has to prove its key all the same.
+///
+/// # Errors
+/// [`IdentityError::Crypto`].
+pub fn connect_through<D, F, S>(dial: D, agent: IpAddr, expected: Pin, key: &KeyPair) -> Result<Channel, IdentityError>
+where
+    D: Fn() -> F + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connector = TlsConnector::from(Arc::new(tls::client(key, expected)?));
+    Ok(channel(move || {
+        let (connector, dialled) = (connector.clone(), dial());
+        async move { prove(&connector, dialled.await?, agent).await }
+    }))
+}
+
+/// A channel over connections that are opened so, each within the limit.
+fn channel<F, S>(open: impl Fn() -> F + Send + 'static) -> Channel
+where
+    F: Future<Output = io::Result<Stream<S>>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let endpoint = Endpoint::from(Uri::from_static("https://agent"));
-    Ok(endpoint.connect_timeout(CONNECT_LIMIT).connect_with_connector_lazy(service_fn(move |_: Uri| {
-        let found = find(connector.clone(), agent.clone());
+    endpoint.connect_timeout(CONNECT_LIMIT).connect_with_connector_lazy(service_fn(move |_: Uri| {
+        let opened = open();
         async move {
-            let limited = tokio::time::timeout(CONNECT_LIMIT, found).await;
+            let limited = tokio::time::timeout(CONNECT_LIMIT, opened).await;
             limited.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(TokioIo::new)
         }
-    })))
+    }))
 }
 
 /// The first connection that comes about; otherwise why the last did not.
@@ -118,14 +145,22 @@ async fn by_name(connector: TlsConnector, name: String, port: u16) -> io::Result
 async fn open(connector: TlsConnector, agent: SocketAddr) -> io::Result<Stream> {
     let tcp = TcpStream::connect(agent).await?;
     tcp.set_nodelay(true)?;
-    let_in(BufReader::new(connector.connect(ServerName::IpAddress(agent.ip().into()), tcp).await?)).await
+    prove(&connector, tcp, agent.ip()).await
+}
+
+/// Lets both sides prove who they are.
+async fn prove<S>(connector: &TlsConnector, stream: S, agent: IpAddr) -> io::Result<Stream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let_in(BufReader::new(connector.connect(ServerName::IpAddress(agent.into()), stream).await?)).await
 }
 
 /// Waits until the server speaks.
 ///
 /// In TLS 1.3 a client's handshake is over before the server has judged its certificate. Whoever writes at once may get a
 /// broken pipe in the place of the alert that says why. An HTTP/2 server speaks first, so the answer is there to be read.
-async fn let_in(mut stream: Stream) -> io::Result<Stream> {
+async fn let_in<S: AsyncRead + AsyncWrite + Unpin>(mut stream: Stream<S>) -> io::Result<Stream<S>> {
     if stream.fill_buf().await?.is_empty() {
         return Err(io::ErrorKind::ConnectionReset.into());
     }

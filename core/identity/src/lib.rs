@@ -12,7 +12,7 @@
 //! | [`key`] | [`KeyPair`]: made, kept in a file that only its owner reads, and loaded |
 //! | [`allowed`] | [`Allowed`]: the pins that a server accepts, changeable while it serves |
 //! | [`tls`] | configurations of both sides |
-//! | [`client`] | [`connect`]: a channel to an agent, at an address or a name |
+//! | [`client`] | [`connect`]: a channel to an agent, at an address or a name; [`connect_through`]: by way of somebody else |
 //! | [`server`] | [`Incoming`]: authenticated connections for a tonic server |
 //! | [`seal`](mod@seal) | the cluster's secrets, sealed for its members ([`Vault`](justmanage_model::Vault)) |
 
@@ -24,7 +24,7 @@ pub mod server;
 pub mod tls;
 
 pub use allowed::Allowed;
-pub use client::{Target, connect};
+pub use client::{Target, connect, connect_through};
 pub use key::{IdentityError, KeyPair, NAME};
 pub use seal::{SealError, SealingPair};
 pub use server::{Incoming, Peer};

@@ -20,6 +20,7 @@
 //! | [`window`] | maintenance windows: when a cluster may be disturbed, and which upgrades it takes |
 //! | [`backup`] | backup policies: when, where to, what is kept |
 //! | [`claim`] | who owns a machine |
+//! | [`pool`] | pools of the user's own servers: hosts, and how one gets onto them |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
 //! | [`whereabouts`] | where nodes are, and their names when addresses may change |
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
@@ -43,6 +44,7 @@ pub mod nearest;
 pub mod node;
 pub mod observation;
 pub mod plan;
+pub mod pool;
 pub mod record;
 pub mod release;
 pub mod report;

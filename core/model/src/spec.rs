@@ -8,10 +8,12 @@ use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, Maintenan
 
 mod cpus;
 mod policies;
+mod process_limit;
 mod rotate;
 
 pub use cpus::MilliCpus;
 pub use policies::pinned;
+pub use process_limit::{PROCESS_FIXED, process_limit};
 pub use rotate::{AUTHORITY_GRACE, AUTHORITY_GRACE_MAX, Rotate, WORD_MAX};
 
 /// A cluster as its user wants it.
@@ -104,6 +106,8 @@ impl Testing {
 pub enum Place {
     /// Processes of the machine that Terraform runs on.
     Local,
+    /// Servers of the user's own, over SSH. Which ones is no part of it: a pool grows and shrinks, and the cluster stays what it is.
+    Servers,
 }
 
 /// Least `memory` of a node. An empty server with TLS, append-only file and a 1 MiB replication backlog uses 1.5 to 2.5 MiB

@@ -6,10 +6,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`machine`] | [`Machine`], [`MachineOrder`], [`ClaimQuery`], [`Connector`] |
+//! | [`kind`] | [`PlatformKind`]: which platform, as the id of a cluster says it |
+//! | [`way`] | [`Way`]: to an agent whose own address leads nowhere from here |
 //! | [`error`] | [`PlatformError`]: variants by what the caller can do |
 
 pub mod error;
+pub mod kind;
 pub mod machine;
+pub mod way;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,16 +23,31 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
-pub use machine::{ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState};
+pub use kind::PlatformKind;
+pub use machine::{
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Visible,
+};
+pub use way::{Dial, Stream, Way};
 
 /// A source of machines: this machine, servers over SSH, a cloud.
 #[async_trait]
 pub trait Platform: Send + Sync {
+    /// What leads to these machines again, for the id of their cluster. Without machines: to whatever is here.
+    fn kind(&self, machines: &[MachineRef]) -> PlatformKind;
+
     /// The machines whose claims match. Authoritative: a machine that is not in the answer does not exist.
     ///
     /// # Errors
     /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError>;
+
+    /// The same as far as it can be seen: where some of a platform does not answer, the machines of all the rest.
+    ///
+    /// # Errors
+    /// As [`Platform::find`], where nothing can be seen.
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        Ok(Visible { machines: self.find(query).await?, silent: Vec::new() })
+    }
 
     /// The names of all clusters that have machines here. Authoritative, as [`Platform::find`] is.
     ///
@@ -66,6 +85,15 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// What kept it from being done; calling again, or [`Platform::ensure`], goes on.
     async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError>;
+
+    /// Limits what the server of a machine may use, now and from its next start on. Answers with what is not in force before that, a
+    /// sentence each. Where agents limit their servers themselves there is nothing to do.
+    ///
+    /// # Errors
+    /// What kept it from being done; calling again goes on.
+    async fn limit(&self, _machine: &Machine, _limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        Ok(Vec::new())
+    }
 
     /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,
     /// its `bin`, and the same one level down).

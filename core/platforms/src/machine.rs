@@ -1,9 +1,13 @@
 //! What platforms are asked for and what they answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, ClusterId, ClusterName, Pin};
+use justmanage_model::pool::{Label, LabelValue};
+use justmanage_model::spec::process_limit;
+use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, MilliCpus, Pin};
+
+use crate::Way;
 
 /// Which machines are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +32,77 @@ pub struct MachineOrder {
     pub claim: Claim,
     /// The operators that its agent obeys until a Record names others.
     pub operators: BTreeSet<Pin>,
+    /// What it has to have, for platforms that choose among machines which are there.
+    pub needs: Needs,
+    /// The claims of all machines that are asked for at the same time, with this one's among them or without: which server one of them
+    /// gets decides what is left for the others.
+    pub along: Vec<Claim>,
+    /// The server program that it is to run. One that the platform has stored ([`crate::Platform::store`]) is put on this machine too.
+    pub program: Option<Artefact>,
+}
+
+impl MachineOrder {
+    /// A machine that is asked for alone and may be anything; or one that is there already.
+    #[must_use]
+    pub fn new(claim: Claim, operators: BTreeSet<Pin>) -> Self {
+        Self { claim, operators, needs: Needs::default(), along: Vec::new(), program: None }
+    }
+}
+
+/// What a machine has to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Processors, at least.
+    pub processors: u32,
+    /// Memory, at least.
+    pub memory: Bytes,
+    /// Free room on the disk, at least.
+    pub disk: Bytes,
+    /// Labels that it bears.
+    pub labels: BTreeMap<Label, LabelValue>,
+}
+
+/// Most that the server of a machine may use; `None`: as much as there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory of its process.
+    pub memory: Option<Bytes>,
+    /// Processor time.
+    pub cpus: Option<MilliCpus>,
+    /// Bytes a second from its disk, and as many to it.
+    pub io: Option<Bytes>,
+}
+
+impl Limits {
+    /// What is within both.
+    #[must_use]
+    pub fn wider(self, other: Self) -> Self {
+        Self {
+            memory: self.memory.zip(other.memory).map(|(one, other)| one.max(other)),
+            cpus: self.cpus.zip(other.cpus).map(|(one, other)| one.max(other)),
+            io: self.io.zip(other.io).map(|(one, other)| one.max(other)),
+        }
+    }
+}
+
+impl From<&ClusterSpec> for Limits {
+    fn from(spec: &ClusterSpec) -> Self {
+        Self { memory: Some(process_limit(spec.memory)), cpus: spec.cpus, io: None }
+    }
 }
 
 /// A machine's address on its platform: an instance id, a host name, a directory. Only its platform reads it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineRef(pub String);
+
+/// What is there of machines that are meant, as far as it can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visible {
+    /// Those that were seen.
+    pub machines: Vec<Machine>,
+    /// Where others may be: what does not answer, a sentence each. Nothing: there are no others.
+    pub silent: Vec<String>,
+}
 
 /// A machine that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +125,20 @@ pub enum MachineState {
 }
 
 /// How to dial an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Connector {
     /// What the agent says of itself; its key in `pin` is what the connection must prove.
     pub agent: AgentInfo,
+    /// Connections are made so, since the agent's own address leads nowhere from here; `None`: it is dialled at its address.
+    pub way: Option<Way>,
+}
+
+impl Connector {
+    /// At its own address.
+    #[must_use]
+    pub fn direct(agent: AgentInfo) -> Self {
+        Self { agent, way: None }
+    }
 }
 
 /// A server program that was fetched and whose digest was verified.

@@ -3,6 +3,7 @@
 mod codec;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,10 +13,11 @@ use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_agent_proto::v1::{
     FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, StatusRequest,
 };
-use justmanage_identity::connect;
+use justmanage_identity::{connect, connect_through};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, Pin, Record};
+use justmanage_platforms::{Stream, Way};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
@@ -37,6 +39,7 @@ const WAIT_LIMIT: Duration = Duration::from_secs(30);
 pub struct GrpcAgents {
     operator: Arc<OperatorKey>,
     connections: Mutex<HashMap<(SocketAddr, Pin), Connection>>,
+    ways: Mutex<HashMap<(SocketAddr, Pin), Way>>,
 }
 
 /// A connection, and the number of the last status that came over it.
@@ -49,7 +52,7 @@ struct Connection {
 impl GrpcAgents {
     /// Calls in the name of this operator.
     pub fn new(operator: Arc<OperatorKey>) -> Self {
-        Self { operator, connections: Mutex::default() }
+        Self { operator, connections: Mutex::default(), ways: Mutex::default() }
     }
 
     fn connection(&self, agent: &AgentInfo) -> Result<Connection, AgentError> {
@@ -59,7 +62,11 @@ impl GrpcAgents {
             return Ok(connection.clone());
         }
         let key = self.operator.existing().map_err(|failure| AgentError::Refused(failure.to_string()))?;
-        let channel = connect(agent.agent, agent.pin, &key).map_err(|e| AgentError::Refused(e.to_string()))?;
+        let channel = match self.ways.lock().unwrap_or_else(PoisonError::into_inner).get(&at).cloned() {
+            None => connect(agent.agent, agent.pin, &key),
+            Some(way) => connect_through(move || dial(way.clone()), agent.agent.ip(), agent.pin, &key),
+        };
+        let channel = channel.map_err(|e| AgentError::Refused(e.to_string()))?;
         let connection = Connection { channel, last: Arc::default() };
         connections.insert(at, connection.clone());
         Ok(connection)
@@ -70,8 +77,17 @@ impl GrpcAgents {
     }
 }
 
+/// A new connection by a way.
+async fn dial(way: Way) -> io::Result<Box<dyn Stream>> {
+    way.dial().await
+}
+
 #[async_trait]
 impl Agents for GrpcAgents {
+    fn lead(&self, agent: &AgentInfo, way: Way) {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).insert((agent.agent, agent.pin), way);
+    }
+
     async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
         let mut client = self.client(agent)?;
         let request = StatusRequest { seen: 0, wait_ms: 0, epoch: String::new() };

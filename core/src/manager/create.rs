@@ -17,7 +17,6 @@ use super::machines::{entropy, new_node};
 use super::update::{Wanted, changed_meanwhile};
 use super::{Manager, Unfinished, from_platform};
 use crate::classify::{Existing, classify};
-use crate::locator::PlatformKind;
 use crate::{ClusterView, Locator};
 
 /// How often what exists is looked at anew before a create gives up: once after waking agents, once after removing what earlier
@@ -43,19 +42,21 @@ impl Manager {
         spec: &ClusterSpec,
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
-        let key = self.operator.ensure().map_err(Unfinished::nothing)?;
+        let key = self.key_for_new().map_err(Unfinished::nothing)?;
         // Before any machine: a version that cannot be had leaves nothing behind.
         let program = self.artefacts.obtain(self.platform.as_ref(), spec).await.map_err(Unfinished::nothing)?;
-        let locate = |cluster| Locator { platform: PlatformKind::Local, name: name.clone(), cluster: Some(cluster) };
         match self.ground(name, spec, key.pin()).await.map_err(Unfinished::nothing)? {
             Ground::Group(cluster) => {
-                self.bring(&locate(cluster), Wanted { spec, from: None, presented: false }, cancel).await
+                let locator = self.locate(name, cluster).await;
+                self.bring(&locator, Wanted { spec, from: None, presented: false }, cancel).await
             }
             Ground::Machines(cluster, there) => {
-                let locator = locate(cluster);
+                let claims = claims(name, cluster, spec, &there).map_err(Unfinished::nothing)?;
+                let made = self.ensure(claims, &program.1, spec.into(), key.pin(), cancel).await;
+                // Only now it is known where they are.
+                let locator = self.locate(name, cluster).await;
                 let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
-                let claims = claims(name, cluster, spec, &there).map_err(unfinished)?;
-                let agents = self.ensure(claims, key.pin(), cancel).await.map_err(unfinished)?;
+                let agents = made.map_err(unfinished)?;
                 self.alone(&locator).await?;
                 let first = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
                 let wanted = first.spec.clone();

@@ -19,7 +19,7 @@ impl Manager {
     pub async fn destroy(&self, locator: &Locator) -> Result<(), Failure> {
         let mut count = 0;
         for left in (0..=LOOKS).rev() {
-            let machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
+            let machines = self.platform.find(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
             if machines.is_empty() {
                 info!(id = %locator, machines = count, "removed");
                 return Ok(());

@@ -2,7 +2,7 @@
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{ClusterId, Failure, Pin};
-use justmanage_platforms::{ClaimQuery, Machine, MachineOrder, MachineState};
+use justmanage_platforms::{ClaimQuery, Connector, Machine, MachineOrder, MachineState, PlatformError, Visible};
 use tracing::debug;
 
 use super::{Manager, from_platform, together};
@@ -88,14 +88,23 @@ impl Manager {
         if machine.state == MachineState::Stopped {
             return None;
         }
-        let reached = self.platform.reach(machine).await;
-        Some(reached.map(|connector| connector.agent).map_err(|error| AgentError::Unreachable(error.to_string())))
+        Some(self.reach(machine).await.map_err(|error| AgentError::Unreachable(error.to_string())))
     }
 
-    /// The machines of one cluster in the order of their seats, and the agents among them that run. Where the locator names no
+    /// A machine's agent, which is called by the way that leads to it from now on.
+    pub(super) async fn reach(&self, machine: &Machine) -> Result<AgentInfo, PlatformError> {
+        let Connector { agent, way } = self.platform.reach(machine).await?;
+        if let Some(way) = way {
+            self.agents.lead(&agent, way);
+        }
+        Ok(agent)
+    }
+
+    /// The machines of one cluster that can be seen, in the order of their seats, and the agents among them that run. Where the locator names no
     /// cluster, there must be one of that name and no more.
-    pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Vec<Machine>, Vec<AgentInfo>), Failure> {
-        let mut machines = self.platform.find(&locator.query()).await.map_err(|error| from_platform(&error))?;
+    pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Visible, Vec<AgentInfo>), Failure> {
+        let mut found = self.platform.find_seen(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
+        let machines = &mut found.machines;
         if let Some(other) =
             machines.iter().map(|machine| machine.claim.cluster).find(|c| *c != machines[0].claim.cluster)
         {
@@ -103,7 +112,7 @@ impl Manager {
         }
         machines.sort_by_key(|machine| (machine.claim.seat.is_none(), machine.claim.seat, machine.claim.node));
         let mut agents = Vec::new();
-        for machine in &machines {
+        for machine in machines.iter() {
             if let Some(Ok(info)) = self.door(machine).await {
                 agents.push(info);
             }
@@ -111,13 +120,13 @@ impl Manager {
         if !agents.is_empty() {
             self.operator.existing()?;
         }
-        Ok((machines, agents))
+        Ok((found, agents))
     }
 
     /// Makes machines' agents run, with this operator among those that they obey if they are new. What is there stays.
     pub(super) async fn wake(&self, machines: Vec<Machine>, operator: Pin) -> Vec<Result<Machine, Failure>> {
         let woken = together(machines, |machine| async move {
-            let order = MachineOrder { claim: machine.claim, operators: [operator].into() };
+            let order = MachineOrder::new(machine.claim, [operator].into());
             self.platform.ensure(&order).await.map_err(|error| from_platform(&error))
         });
         woken.await

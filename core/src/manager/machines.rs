@@ -1,32 +1,44 @@
 //! Machines for the seats of a cluster: many at once, each found again by its claim.
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, Failure, NodeId, Pin};
-use justmanage_platforms::{MachineOrder, MachineRef, MachineState};
+use justmanage_model::{Artefact, Claim, Failure, NodeId, Pin};
+use justmanage_platforms::{Limits, MachineOrder, MachineRef, MachineState};
 use tokio_util::sync::CancellationToken;
 
 use super::converge::cancelled;
 use super::{Manager, from_platform, together};
 
 impl Manager {
-    /// Makes the machines of these claims exist and their agents run, side by side. After a stop no further one is begun.
+    /// Makes the machines of these claims exist and their agents run, side by side, for servers that are to be this program and keep
+    /// to these limits. After a stop no further one is begun.
     ///
     /// # Errors
     /// The first that was met; what was made by then is found again by its claim.
     pub(super) async fn ensure(
         &self,
         claims: Vec<Claim>,
+        program: &Artefact,
+        limits: Limits,
         operator: Pin,
         cancel: &CancellationToken,
     ) -> Result<Vec<AgentInfo>, Failure> {
-        let made = together(claims, |claim| async move {
+        let all = &claims;
+        let made = together(claims.clone(), |claim| async move {
             if cancel.is_cancelled() {
                 return Err(cancelled());
             }
-            let order = MachineOrder { claim, operators: [operator].into() };
+            let order = MachineOrder {
+                needs: self.needs.clone(),
+                along: all.clone(),
+                program: Some(program.clone()),
+                ..MachineOrder::new(claim, [operator].into())
+            };
             let machine = self.platform.ensure(&order).await.map_err(|error| from_platform(&error))?;
             match machine.state {
-                MachineState::Running(info) => Ok(*info),
+                MachineState::Running(_) => {
+                    self.limit_one(&machine, limits).await?;
+                    self.reach(&machine).await.map_err(|error| from_platform(&error))
+                }
                 MachineState::Stopped => {
                     let node = order.claim.node;
                     Err(Failure::new("Machine not running", format!("{node} was made but its agent does not run."))

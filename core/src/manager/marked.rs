@@ -12,7 +12,8 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, Platform, PlatformError,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, PlatformKind,
+    Visible, Way,
 };
 use justmanage_steps::step;
 
@@ -34,8 +35,16 @@ async fn call<T>(name: &str, call: impl Future<Output = T>) -> T {
 
 #[async_trait]
 impl Platform for Marked<dyn Platform> {
+    fn kind(&self, machines: &[MachineRef]) -> PlatformKind {
+        self.0.kind(machines)
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         call("platform.find", self.0.find(query)).await
+    }
+
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        call("platform.find", self.0.find_seen(query)).await
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
@@ -62,6 +71,10 @@ impl Platform for Marked<dyn Platform> {
         call("platform.upgrade", self.0.upgrade(machine)).await
     }
 
+    async fn limit(&self, machine: &Machine, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        call("platform.limit", self.0.limit(machine, limits)).await
+    }
+
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
         call("platform.servers", self.0.servers(engine, directories)).await
     }
@@ -73,6 +86,10 @@ impl Platform for Marked<dyn Platform> {
 
 #[async_trait]
 impl Agents for Marked<dyn Agents> {
+    fn lead(&self, agent: &AgentInfo, way: Way) {
+        self.0.lead(agent, way);
+    }
+
     async fn status(&self, agent: &AgentInfo) -> Result<NodeReply, AgentError> {
         call("agents.status", self.0.status(agent)).await
     }

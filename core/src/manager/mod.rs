@@ -6,6 +6,8 @@
 //! | `machines`, `found`, `replace`, `upgrade` | machines for seats; a group of agents; members whose machines are gone; agents that are older than ours |
 //! | `spares` | machines without a place |
 //! | `create`, `update`, `users`, `credentials`, `observe`, `destroy` | what a user asks for, made of the above |
+//! | `limits` | limits of servers, where the platform sets them |
+//! | `whereabouts` | where a cluster is, as its id says it |
 //! | `release` | from one release to another |
 //! | `fit` | whether the data fit into fewer shards or less memory |
 //! | `converge`, `retire` | watching until it is so, and removing what nobody needs any more |
@@ -18,6 +20,7 @@ mod destroy;
 mod fit;
 mod found;
 mod journal;
+mod limits;
 mod look;
 mod machines;
 #[cfg(debug_assertions)]
@@ -30,15 +33,19 @@ mod spares;
 mod update;
 mod upgrade;
 mod users;
+mod whereabouts;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use justmanage_model::pool::Pool;
 use justmanage_model::{Failure, FieldPath};
 use justmanage_platform_local::{AgentBinary, Local, Root};
-use justmanage_platforms::{Platform, PlatformError};
+use justmanage_platform_servers::{Programs, Servers};
+use justmanage_platforms::{Needs, Platform, PlatformError};
+use justmanage_ssh::Hosts;
 
 use crate::agents::{Agents, GrpcAgents};
 use crate::artefacts::Artefacts;
@@ -62,12 +69,14 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const HANDS: usize = 16;
 
 /// Makes, inspects, changes and removes the clusters of one place, in the name of one operator.
+#[derive(Clone)]
 pub struct Manager {
     platform: Arc<dyn Platform>,
     agents: Arc<dyn Agents>,
     artefacts: Artefacts,
     operator: Arc<OperatorKey>,
     patience: Duration,
+    needs: Needs,
 }
 
 /// A change that did not come to its end.
@@ -102,13 +111,25 @@ impl Manager {
     ) -> Self {
         #[cfg(debug_assertions)]
         let (platform, agents) = marked::marked(platform, agents);
-        Self { platform, agents, artefacts, operator, patience: PATIENCE }
+        Self { platform, agents, artefacts, operator, patience: PATIENCE, needs: Needs::default() }
     }
 
     /// A manager for clusters on this machine, under `root`, run by the agent program `agent`.
-    pub fn local(root: PathBuf, agent: PathBuf, artefacts: Artefacts, operator: OperatorKey) -> Self {
-        let operator = Arc::new(operator);
+    pub fn local(root: PathBuf, agent: PathBuf, artefacts: Artefacts, operator: impl Into<Arc<OperatorKey>>) -> Self {
+        let operator = operator.into();
         let platform = Arc::new(Local::new(Root::new(root), AgentBinary::new(agent)));
+        Self::new(platform, Arc::new(GrpcAgents::new(operator.clone())), artefacts, operator)
+    }
+
+    /// A manager for clusters on servers of this pool. `hosts`: how one gets onto them; `programs`: agents, by what they run on.
+    pub fn servers(
+        pool: Pool,
+        hosts: Arc<Hosts>,
+        programs: Programs,
+        artefacts: Artefacts,
+        operator: Arc<OperatorKey>,
+    ) -> Self {
+        let platform = Arc::new(Servers::new(pool, hosts, programs));
         Self::new(platform, Arc::new(GrpcAgents::new(operator.clone())), artefacts, operator)
     }
 
@@ -116,6 +137,13 @@ impl Manager {
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same manager, which takes machines that have at least this, where they are chosen among those that are there.
+    #[must_use]
+    pub fn with_needs(mut self, needs: Needs) -> Self {
+        self.needs = needs;
         self
     }
 

@@ -2,14 +2,13 @@
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Failure, NodeId, Phase};
-use justmanage_platforms::Machine;
+use justmanage_platforms::{Machine, Visible};
 use tracing::debug;
 
 use super::ask::{LOOK_PATIENCE, Said, no_answer, no_majority};
 use super::look::Answer;
 use super::{Manager, from_platform};
 use crate::agents::{AgentError, ClusterStatus, Note};
-use crate::locator::PlatformKind;
 use crate::{ClusterView, Locator};
 
 /// What a look at a cluster gave.
@@ -30,7 +29,7 @@ impl Manager {
     /// The platform could not be asked.
     pub async fn list(&self) -> Result<Vec<Locator>, Failure> {
         let names = self.platform.clusters().await.map_err(|error| from_platform(&error))?;
-        Ok(names.into_iter().map(|name| Locator { platform: PlatformKind::Local, name, cluster: None }).collect())
+        Ok(names.into_iter().map(|name| self.somewhere(name)).collect())
     }
 
     /// How a cluster is, as its majority sees it. Whoever looks presents its id: a cluster that was not presented before becomes
@@ -39,14 +38,17 @@ impl Manager {
     /// # Errors
     /// The platform could not be asked, or the agents do not obey this operator.
     pub async fn observe(&self, locator: &Locator) -> Result<Observed, Failure> {
-        let (machines, agents) = self.machines_of(locator).await?;
-        let Some(first) = machines.first() else { return Ok(Observed::Gone) };
+        let (Visible { machines, silent }, agents) = self.machines_of(locator).await?;
+        let Some(first) = machines.first() else {
+            return Ok(if silent.is_empty() { Observed::Gone } else { Observed::Unreachable(silence_of(&silent)) });
+        };
         let mut id = locator.clone();
         id.cluster = Some(first.claim.cluster);
         if agents.is_empty() {
-            return Ok(Observed::Here(Box::new(stopped(id, machines.len()))));
+            let view = ClusterView { silent, ..stopped(id, machines.len()) };
+            return Ok(Observed::Here(Box::new(view)));
         }
-        let here = |view: ClusterView| Ok(Observed::Here(Box::new(view.with_machines(&machines))));
+        let here = |view: ClusterView| Ok(Observed::Here(Box::new(view.with_machines(&machines, &silent))));
         match self.ask(&agents, LOOK_PATIENCE.min(self.patience)).await {
             Some(Ok(said)) if said.status.leader.is_some() => {
                 self.present(&agents, &said).await;
@@ -57,7 +59,7 @@ impl Manager {
             Some(Ok(said)) if said.status.record.is_none() => here(ClusterView::of(id, &said.status)),
             // Nobody leads. If machines are gone or agents stopped, an apply has something to mend; otherwise nothing is known.
             Some(Ok(said)) => {
-                let view = ClusterView::of(id, &said.status).with_machines(&machines);
+                let view = ClusterView::of(id, &said.status).with_machines(&machines, &silent);
                 if lacks(&view, &machines) {
                     return Ok(Observed::Here(Box::new(view)));
                 }
@@ -100,6 +102,13 @@ impl Manager {
 fn lacks(view: &ClusterView, machines: &[Machine]) -> bool {
     use justmanage_platforms::MachineState;
     !view.missing.is_empty() || machines.iter().any(|machine| machine.state == MachineState::Stopped)
+}
+
+/// None of its machines is seen where anybody answers.
+fn silence_of(silent: &[String]) -> Failure {
+    let detail =
+        format!("None of its machines was found, and not everybody was heard who may have some. {}", silent.join(" "));
+    Failure::new("Machines not reachable", detail)
 }
 
 /// All its machines are there and none of its agents runs: this machine was restarted.

@@ -45,7 +45,7 @@ impl Manager {
         claims.extend(spares::claims(&record, &there, looked)?);
         let used: BTreeSet<NodeId> = claims.iter().map(|claim| claim.node).collect();
         let operator = self.operator.existing()?.pin();
-        let new = self.ensure(claims, operator, cancel).await?;
+        let new = self.ensure(claims, &record.artefact, (&record.spec).into(), operator, cancel).await?;
         let record = self.retire_lost(record, &there, &agents).await?;
         let mut record = self.drop_spares(record, &there, &agents).await?;
         agents.retain(|agent| !record.retired.contains(&agent.claim.node));

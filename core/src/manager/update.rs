@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::spec::NODES_MAX;
-use justmanage_model::{BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Record, Seat, ServerState, Shape};
+use justmanage_model::{
+    BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Place, Record, Seat, ServerState, Shape,
+};
+use justmanage_platforms::Limits;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::unfounded;
@@ -101,6 +104,9 @@ impl Manager {
             (false, Some(failure)) => return Err(stay(failure.clone())),
             (false, None) => staying(self.renewed(locator, &known, looked, own, cancel).await.map_err(stay)?),
         };
+        let (before, after) = (Limits::from(&known.spec), Limits::from(wanted.spec));
+        let limited = || looked.iter().map(|one| &one.machine);
+        self.limit(limited(), before.wider(after)).await.map_err(stay)?;
         let agents = by_use(&looked);
         let operator = self.operator.existing().map_err(stay)?.pin();
         let record = self
@@ -122,6 +128,9 @@ impl Manager {
         if record.spec != *wanted.spec {
             return Err(stay(changed_meanwhile()));
         }
+        if before.wider(after) != after {
+            self.limit(limited(), after).await.map_err(stay)?;
+        }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
@@ -141,7 +150,7 @@ impl Manager {
     /// # Errors
     /// The machines could not be looked at. An agent that could not be started is no error here.
     pub(super) async fn awake(&self, locator: &Locator) -> Result<Awake, Failure> {
-        let all = self.look(&locator.query()).await?;
+        let all = self.look(&self.query(locator)?).await?;
         let (mut looked, mut asleep): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| !matches!(one.answer, Answer::Stopped));
         // Whoever is to go is not started any more: it may think that it still has a place.
@@ -220,6 +229,19 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
 
 /// Why a running cluster cannot be changed from one spec to another, if it cannot, whatever releases and data there are.
 pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
+    if from.place != to.place {
+        let (local, servers) = ("local", "servers");
+        let about = if to.place == Place::Local { local } else { servers };
+        let detail =
+            "A cluster stays on the platform that it was made on; it holds data, so it is not replaced either.";
+        let hint =
+            "Put the old platform back. To move, make a second cluster on the other one, and bring the data over.";
+        return Some(
+            Failure::at(FieldPath::of(about), "Change not possible in place", detail)
+                .hint(hint)
+                .next("Nothing was changed."),
+        );
+    }
     let meanwhile: BTreeSet<Seat> = Shape::of(from).seats().chain(Shape::of(to).seats()).collect();
     let meanwhile = meanwhile.len() + usize::from(from.spares.max(to.spares));
     if meanwhile > NODES_MAX as usize {

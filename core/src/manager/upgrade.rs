@@ -37,7 +37,7 @@ impl Manager {
     ) -> Result<Vec<Looked>, Failure> {
         let (_, agents) = self.replace_lost(known.clone(), &looked, by_use(&looked), cancel).await?;
         self.upgrade_agents(outdated(&looked, own), agents, own, cancel).await?;
-        self.look(&locator.query()).await
+        self.look(&self.query(locator)?).await
     }
 
     /// Replaces the agents of these machines. Before each, every member has to be seen by one who leads: then the agents have their
@@ -64,9 +64,10 @@ impl Manager {
             let node = machine.claim.node;
             info!(%node, to = %own, done = all - left.len(), of = all, "its agent is replaced");
             let upgraded = self.platform.upgrade(&machine).await.map_err(|error| stopped(&from_platform(&error)))?;
-            if let MachineState::Running(info) = upgraded.state {
+            if upgraded.state != MachineState::Stopped {
+                let reached = self.reach(&upgraded).await.map_err(|error| stopped(&from_platform(&error)))?;
                 agents.retain(|agent| agent.claim.node != node);
-                agents.push(*info);
+                agents.push(reached);
             }
             let back = |status: &ClusterStatus| everybody_is_seen(status) && has(status, node, own);
             self.until(&agents, cancel, back).await.map_err(|failure| stopped(&failure))?;

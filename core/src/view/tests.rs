@@ -229,9 +229,13 @@ fn machines_that_lack_an_agent_or_do_not_exist_need_an_apply() {
         MachineState::Running(serde_json::from_value(text).expect("an agent"))
     };
     let all = [machine(0, info(0)), machine(1, info(1)), machine(2, info(2)), machine(3, info(3))];
-    assert_eq!(view(&status()).with_machines(&all), view(&status()), "nothing lacks");
+    assert_eq!(view(&status()).with_machines(&all, &[]), view(&status()), "nothing lacks");
     let some = [machine(0, info(0)), machine(1, MachineState::Stopped), machine(3, info(3))];
-    let view = view(&status()).with_machines(&some);
+    let silent = ["10.0.0.13 is not reachable.".to_owned()];
+    let unsure = view(&status()).with_machines(&some, &silent);
+    assert_eq!(states(&unsure), ["running", "agent-stopped", "running", "running"], "it may be where nobody answers");
+    assert_eq!((unsure.missing, unsure.silent), (Vec::new(), silent.to_vec()));
+    let view = view(&status()).with_machines(&some, &[]);
     assert_eq!(states(&view), ["running", "agent-stopped", "missing", "running"]);
     assert_eq!(view.missing, [(of(2), member(2).seat)]);
     assert!(!view.converged && view.needs_apply);

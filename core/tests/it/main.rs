@@ -5,6 +5,7 @@ mod apply;
 mod change;
 mod credentials;
 mod cut;
+mod limits;
 mod many;
 mod replace;
 mod shape;

@@ -128,7 +128,7 @@ async fn a_machine_that_a_killed_update_left_takes_its_seat_or_goes() {
     };
     let (fits, surplus) = (claim(1, seat), claim(2, Seat { shard: 0, ordinal: 0 }));
     for claim in [&fits, &surplus] {
-        let order = MachineOrder { claim: (*claim).clone(), operators: BTreeSet::new() };
+        let order = MachineOrder::new((*claim).clone(), BTreeSet::new());
         world.ensure(&order).await.expect("left by somebody");
     }
     update(&manager, &view).await;

@@ -1,6 +1,7 @@
 //! What tells clusters apart: the identity by which a cluster is imported and listed.
 
 use justmanage_core::Locator;
+use justmanage_core::locator::PlatformKind;
 use tfkit::{Diagnostics, Identified, Model, async_trait};
 
 use super::{Cluster, Clusters};
@@ -8,8 +9,8 @@ use super::{Cluster, Clusters};
 /// Where a cluster lives and what it is called there.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ClusterIdentity {
-    /// The platform: `local`.
-    #[tf(required, validate = platform, says = "`local`")]
+    /// The platform: `local`, or `servers/HOST+HOST`, some of the hosts that the cluster is on.
+    #[tf(required, validate = platform, says = "`local` or `servers/HOST+HOST`")]
     pub(crate) platform: String,
     /// Name of the cluster, unique on its platform.
     #[tf(required, validate = super::spec::name, says = "1 to 40 lowercase letters, digits and hyphens")]
@@ -18,7 +19,7 @@ pub(crate) struct ClusterIdentity {
 
 impl From<&Locator> for ClusterIdentity {
     fn from(locator: &Locator) -> Self {
-        Self { platform: locator.platform.as_str().to_owned(), name: locator.name.to_string() }
+        Self { platform: locator.platform.to_string(), name: locator.name.to_string() }
     }
 }
 
@@ -37,8 +38,5 @@ impl Identified for Clusters {
 }
 
 fn platform(text: &str) -> Result<(), String> {
-    match text {
-        "local" => Ok(()),
-        other => Err(format!("{other:?} is no platform of this release. Write \"local\".")),
-    }
+    text.parse::<PlatformKind>().map(|_| ()).map_err(|why| format!("{text:?} is no platform: {why}."))
 }

@@ -21,7 +21,7 @@ impl ListResource for ClusterList {
     type Config = Query;
 
     async fn list(&self, cx: &Cx<Client, Query>, _: Query, found: &Listing<Clusters>) -> Result<(), ListEnd> {
-        let manager = &cx.client()?.manager;
+        let manager = cx.client()?.managers.local();
         for locator in manager.list().await.map_err(|failure| diagnostics::error(&failure))? {
             let object = if found.wants_objects() { self.object(cx, &locator).await } else { None };
             found.add(locator.name.to_string(), ClusterIdentity::from(&locator), object).await?;
@@ -33,7 +33,7 @@ impl ListResource for ClusterList {
 impl ClusterList {
     /// The cluster as an import gives it. One whose agents cannot be asked is listed without.
     async fn object(&self, cx: &Cx<Client, Query>, locator: &justmanage_core::Locator) -> Option<Cluster> {
-        match cx.client().ok()?.manager.observe(locator).await {
+        match cx.client().ok()?.managers.local().observe(locator).await {
             Ok(Observed::Here(view)) => {
                 let record = view.record.as_ref()?;
                 Some(Cluster::imported(record).seen(&view))

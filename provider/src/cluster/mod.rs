@@ -7,6 +7,7 @@ mod plan;
 mod private;
 mod report;
 mod rotate;
+mod servers;
 mod spec;
 mod state;
 
@@ -66,7 +67,7 @@ impl Resource for Clusters {
         let client = cx.client()?;
         let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
         step!("cluster.create: about to begin");
-        let created = client.manager.create(&name, &spec, cx.cancelled()).await;
+        let created = servers::manager(client, &plan.planned, None)?.create(&name, &spec, cx.cancelled()).await;
         step!("cluster.create: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &created {
             private::keep(cx, view);
@@ -90,10 +91,12 @@ impl Resource for Clusters {
 
     async fn read(&self, cx: &Context, state: Cluster) -> Result<Option<Cluster>, Diagnostics> {
         let locator = state.locator()?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        let manager = servers::manager(cx.client()?, &state, None)?;
+        match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
             Observed::Here(view) => {
                 private::keep(cx, &view);
+                silence(&view.silent).into_iter().for_each(|warning| cx.report(warning));
                 Ok(Some(state.refreshed(&view)))
             }
             Observed::Unreachable(failure) => {
@@ -109,12 +112,15 @@ impl Resource for Clusters {
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
         let same_agents = prior.agent_version == plan.planned.agent_version;
-        if before == spec && same_agents && prior.converged.known() == Some(&true) && private::missing(cx).is_empty() {
+        let same_servers = !servers::takes_some_away(&prior, &plan.planned);
+        let well = prior.converged.known() == Some(&true) && private::missing(cx).is_empty();
+        if before == spec && same_agents && same_servers && well {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
         step!("cluster.update: about to begin");
-        let updated = client.manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
+        let manager = servers::manager(client, &plan.planned, Some(&prior))?;
+        let updated = manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &updated {
             private::keep(cx, view);
@@ -138,7 +144,8 @@ impl Resource for Clusters {
         let locator = state.locator()?;
         step!("cluster.delete: about to begin");
         // It may be left at any point: what is still there is found by its claim.
-        let destroyed = cx.unless_stopped(cx.client()?.manager.destroy(&locator)).await;
+        let manager = servers::manager(cx.client()?, &state, None)?;
+        let destroyed = cx.unless_stopped(manager.destroy(&locator)).await;
         step!("cluster.delete: about to be answered");
         Ok(destroyed?.map_err(|failure| diagnostics::error(&failure))?)
     }
@@ -147,7 +154,8 @@ impl Resource for Clusters {
         let locator: Locator = id.parse().map_err(|error: justmanage_core::locator::LocatorError| {
             Diagnostic::error("Import id not valid", format!("{error}. An id looks like local/cache."))
         })?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        let manager = cx.client()?.manager(&locator)?;
+        match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Here(view) => match &view.record {
                 Some(record) => Ok(Cluster::imported(record).seen(&view)),
                 None => Err(not_importable(&view.waiting_on.join("; "))),
@@ -171,6 +179,19 @@ impl Resource for Clusters {
     }
 }
 
+/// Servers of the pool that do not answer.
+fn silence(silent: &[String]) -> Option<Diagnostic> {
+    let count = silent.len();
+    let summary =
+        if count == 1 { "1 server does not answer".to_owned() } else { format!("{count} servers do not answer") };
+    let detail = format!(
+        "{}\n\nWhat the cluster has there is not replaced as long as it may come back. If a server is gone for good, take it out of the \
+         pool: an apply then puts another one in its place.",
+        silent.join("\n")
+    );
+    (count > 0).then(|| Diagnostic::warning(summary, detail).at(Path::attribute("servers").attr("pool")))
+}
+
 /// A failure as the user reads it. Of a call that ran out of time, that is what ended it: which timeout, and what to do about it.
 fn told(cx: &Context, failure: &Failure) -> Diagnostic {
     cx.timed_out().unwrap_or_else(|| diagnostics::error(failure))
@@ -183,7 +204,8 @@ async fn protect(cx: &Context, cluster: &Cluster) -> Result<(), Diagnostics> {
         return Ok(());
     }
     let locator = cluster.locator()?;
-    let what = match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+    let manager = servers::manager(cx.client()?, cluster, None)?;
+    let what = match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
         Observed::Gone => return Ok(()),
         Observed::Here(view) if view.record.is_some() && !view.is_formed() => return Ok(()),
         Observed::Here(view) if view.is_formed() => "holds data".to_owned(),

@@ -106,6 +106,10 @@ pub(crate) struct Cluster {
     /// The platform: processes of the machine that Terraform runs on. Write `local = {}`. Exactly one platform is named.
     #[tf(optional)]
     pub(crate) local: Option<Local>,
+    /// The platform: servers of your own, by SSH, one for each node and each spare. Exactly one platform is named, and a cluster never
+    /// moves to another.
+    #[tf(optional)]
+    pub(crate) servers: Option<Servers>,
     /// Where clients reach the servers, as `address:port`, over TLS; in the order of shards and the nodes in them. A client may
     /// begin with any of them. A failover does not change it: which of them are primaries is to be seen in the data source
     /// `justmanage_redis_cluster`.
@@ -149,6 +153,26 @@ pub(crate) struct Cluster {
 /// Processes of the machine that Terraform runs on.
 #[derive(Clone, Debug, Model, PartialEq)]
 pub(crate) struct Local {}
+
+/// Servers of the user's own.
+#[derive(Clone, Debug, Model, PartialEq)]
+pub(crate) struct Servers {
+    /// Which there are: the `definition` of a `justmanage_server_pool`, or such a text written out (`10.0.0.11 user admin zone a; ...`).
+    #[tf(required, validate = super::servers::pool, says = "a definition of a server pool")]
+    pub(crate) pool: String,
+    /// How many processors a server has to have at least.
+    #[tf(optional)]
+    pub(crate) processors: Option<i64>,
+    /// How much memory a server has to have at least, such as `8GiB`; more than `memory` of the cluster.
+    #[tf(optional, validate = super::servers::size, says = "a size such as `8GiB`")]
+    pub(crate) memory: Option<String>,
+    /// How much room has to be free on a server's disk at least, such as `100GiB`.
+    #[tf(optional, validate = super::servers::size, says = "a size such as `100GiB`")]
+    pub(crate) disk: Option<String>,
+    /// Labels that a server has to bear, such as `{ disk = "nvme" }`.
+    #[tf(optional)]
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+}
 
 /// What is to be replaced by something new.
 #[derive(Clone, Debug, Default, Model, PartialEq)]

@@ -16,7 +16,7 @@ use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Test
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, private, spec};
+use super::{Cluster, Context, private, servers, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
@@ -30,7 +30,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     let (name, to) = spec::wanted(&planned, testing)?;
     let Some(prior) = &change.prior else {
         change.planned.impact = Attr::Known(Vec::new());
-        return create(cx, &to).await;
+        return create(cx, &planned, &to).await;
     };
     let Some(prior) = known(prior) else { return Ok(()) };
     let (prior_name, from) = spec::wanted(&prior, testing)?;
@@ -43,7 +43,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     if let Some(failure) = usage.as_ref().and_then(|usage| refuse_fit(&from, &to, usage)) {
         return Err(diagnostics::error(&failure).into());
     }
-    let over = release::change(cx, &prior, running.as_ref(), (&from, &to)).await?;
+    let over = release::change(cx, (&prior, &planned), running.as_ref(), (&from, &to)).await?;
     show_unfinished(change);
     if from == to {
         keep_what_is_seen(change);
@@ -67,7 +67,8 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     }
     // Nodes come, or go, or a new machine has another address. (As long as agents move slots, nobody has to do anything.)
     let works = from != to || change.prior.as_ref().is_some_and(|prior| prior.converged.known() == Some(&false));
-    if reshapes || !missing.is_empty() || works && private::reshaping(cx) {
+    let leaves = servers::takes_some_away(&prior, &planned);
+    if reshapes || leaves || !missing.is_empty() || works && private::reshaping(cx) {
         change.planned.endpoints = Attr::unknown();
     }
     agents::show_upgrade(cx, change).await?;
@@ -77,6 +78,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     }
     report(cx, warnings::new_shape(&from, &to));
     if reshapes {
+        report(cx, servers::shared_zones(&planned, &to));
         report(cx, shape::warnings(&from, &to, seen.as_ref()));
     }
     if to.memory < from.memory {
@@ -94,7 +96,8 @@ async fn seen(cx: &Context, prior: &Cluster) -> Option<ClusterView> {
     if cx.provider_config_unknown() {
         return None;
     }
-    match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
+    let manager = servers::manager(cx.client().ok()?, prior, None).ok()?;
+    match manager.observe(&prior.locator().ok()?).await {
         Ok(Observed::Here(view)) => Some(*view),
         _ => None,
     }
@@ -105,13 +108,14 @@ fn report(cx: &Context, warnings: impl IntoIterator<Item = Diagnostic>) {
 }
 
 /// A cluster that is to be made: can it be had, and does the user know what it can stand?
-async fn create(cx: &Context, spec: &ClusterSpec) -> Result<(), Diagnostics> {
+async fn create(cx: &Context, planned: &Cluster, spec: &ClusterSpec) -> Result<(), Diagnostics> {
     report(cx, warnings::shape(spec));
+    report(cx, servers::shared_zones(planned, spec));
     report(cx, spares::idle(spec));
     if cx.provider_config_unknown() {
         return Ok(());
     }
-    let release = release::chosen(cx, spec).await?;
+    let release = release::chosen(cx, planned, spec).await?;
     report(cx, holes::of_new(spec, &release));
     Ok(())
 }

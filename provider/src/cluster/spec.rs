@@ -11,13 +11,14 @@ use justmanage_model::{
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Path, Value};
 
-use super::{Cluster, rotate};
+use super::{Cluster, rotate, servers};
 use crate::diagnostics;
 use crate::meaning::same;
 
 /// Checks what one attribute alone cannot say; unknown values are not judged.
 pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
     platform(view, report);
+    servers::validate(view, report);
     let engine = view.engine.known().and_then(|text| text.parse::<Engine>().ok());
     let target = view.version.known().and_then(|text| text.parse::<ReleaseTarget>().ok());
     if let (Some(engine), Some(target)) = (engine, target) {
@@ -48,7 +49,7 @@ pub(super) fn is_old(engine: Engine, target: ReleaseTarget) -> bool {
 
 /// Exactly one platform, always written out.
 fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
-    if view.local.is_null() {
+    if view.local.is_null() && view.servers.is_null() {
         report.push(
             Diagnostic::error(
                 "No platform",
@@ -56,6 +57,15 @@ fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
                  processes of the machine that Terraform runs on.",
             )
             .at(Path::attribute("local")),
+        );
+    }
+    if view.local.is_known() && view.servers.is_known() {
+        report.push(
+            Diagnostic::error(
+                "Two platforms",
+                "The cluster is to live on this machine (`local`) and on servers (`servers`).\n\nLeave one of them out.",
+            )
+            .at(Path::attribute("servers")),
         );
     }
 }
@@ -112,6 +122,7 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
 
 /// What a wholly known configuration asks for.
 pub(super) fn wanted(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec), Diagnostics> {
+    servers::check(model)?;
     parse(model, testing).map_err(|failure| diagnostics::error(&failure).into())
 }
 
@@ -137,7 +148,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         spare_after: model.spare_after.as_deref().map(str::parse::<Interval>).transpose().map_err(at("spare_after"))?,
         memory: model.memory.parse().map_err(at("memory"))?,
         config: model.config.clone().unwrap_or_default(),
-        place: Place::Local,
+        place: servers::place(model),
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
         cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
@@ -183,6 +194,7 @@ pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
         || (is("spare_after") && same::<Interval>(one, other))
         || (*path == Path::attribute("rotate").attr("authority_grace") && same::<Interval>(one, other))
         || (is("backup_policy") && same::<BackupPolicy>(one, other))
+        || servers::same_meaning(path, one, other)
 }
 
 pub(super) fn name(text: &str) -> Result<(), String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use justmanage_core::{ClusterView, Locator};
-use justmanage_model::{Bytes, Pin, Record};
+use justmanage_model::{Bytes, Pin, Place, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
@@ -121,7 +121,9 @@ impl Cluster {
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
             timeouts: None,
-            local: Some(Local {}),
+            local: (record.spec.place == Place::Local).then_some(Local {}),
+            // Of which pool they are is not in the Record; the configuration says it.
+            servers: None,
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,

@@ -9,6 +9,7 @@ use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Ephemeral, Model, Opened, async_t
 use crate::diagnostics;
 use crate::settings::Client;
 use crate::user::{acl, cluster, invalid, locator};
+use crate::ways;
 
 /// A temporary user of a cluster, for whatever Terraform has to do in it: another provider's block, a test, a migration. It needs
 /// Terraform 1.10 or OpenTofu 1.11.
@@ -68,8 +69,8 @@ impl Ephemeral for Temporary {
         let locator = locator(&wanted.cluster_id)?;
         let acl: AclRules = wanted.acl.parse().map_err(|error| invalid("acl", error))?;
         let ttl: Interval = wanted.ttl.parse().map_err(|error| invalid("ttl", error))?;
-        let manager = &cx.client()?.manager;
-        let view = cluster(cx.client()?, &locator).await?;
+        let manager = ways::manager(cx, &locator)?;
+        let view = cluster(&manager, &locator).await?;
         let endpoints = view.endpoints();
         let opened = manager.open_credentials(&locator, &acl, ttl.duration(), cx.cancelled()).await.map_err(failed)?;
         // What renewing and closing need; no secret is in it.
@@ -86,13 +87,13 @@ impl Ephemeral for Temporary {
 
     async fn renew(&self, cx: &Context) -> Result<Option<SystemTime>, Diagnostics> {
         let (locator, user, ttl) = kept(cx)?;
-        cx.client()?.manager.renew_credentials(&locator, &user, ttl.duration()).await.map_err(failed)?;
+        ways::manager(cx, &locator)?.renew_credentials(&locator, &user, ttl.duration()).await.map_err(failed)?;
         Ok(Some(half_way(ttl)))
     }
 
     async fn close(&self, cx: &Context) -> Result<(), Diagnostics> {
         let (locator, user, _) = kept(cx)?;
-        cx.client()?.manager.close_credentials(&locator, &user).await.map_err(failed)
+        ways::manager(cx, &locator)?.close_credentials(&locator, &user).await.map_err(failed)
     }
 }
 

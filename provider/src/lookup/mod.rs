@@ -38,8 +38,8 @@ impl DataSource for Lookup {
     }
 
     async fn read(&self, cx: &Cx<Client, ClusterData>, config: ClusterData) -> Result<ClusterData, Diagnostics> {
-        let manager = &cx.client()?.manager;
         let locator = locator(&config)?;
+        let manager = cx.client()?.manager(&locator)?;
         let failed = |failure: Failure| Diagnostics::from(diagnostics::error(&failure));
         let view = match manager.observe(&locator).await.map_err(failed)? {
             Observed::Here(view) => *view,

@@ -2,6 +2,7 @@
 //! Terraform's state alone.
 
 mod backup;
+mod pool;
 mod reader;
 mod window;
 
@@ -9,6 +10,7 @@ use tfkit::model::View;
 use tfkit::{Attr, Diagnostics, Model, Path, PlanChange};
 
 pub(crate) use backup::BackupPolicies;
+pub(crate) use pool::{ServerPools, label_of};
 pub(crate) use window::MaintenanceWindows;
 
 /// The attributes of a value resource.

@@ -23,18 +23,33 @@ impl Reader {
 
     /// The values of a list; none where it is null.
     pub(super) fn list<T: FromStr<Err = Invalid>>(&mut self, name: &str, texts: &Attr<Vec<Attr<String>>>) -> Vec<T> {
-        self.unknown |= texts.is_unknown();
+        self.list_at(&FieldPath::of(name), texts)
+    }
+
+    /// The same of a list that stands deeper.
+    pub(super) fn list_at<T: FromStr<Err = Invalid>>(
+        &mut self,
+        path: &FieldPath,
+        texts: &Attr<Vec<Attr<String>>>,
+    ) -> Vec<T> {
+        self.not_known(texts.is_unknown());
         let mut values = Vec::new();
         for (index, text) in texts.known().into_iter().flatten().enumerate() {
-            let path = FieldPath::of(name).index(index);
-            if text.is_null() {
-                let failure = Failure::at(path, "Nothing in a list", "This element is null.");
-                self.fault(&failure.hint("Leave it out, or say what it is."));
-            } else {
+            let path = path.clone().index(index);
+            if self.is_there(&path, text) {
                 values.extend(self.element(path, text));
             }
         }
         values
+    }
+
+    /// Whether an element of a list, or of a map, is there at all.
+    pub(super) fn is_there<T>(&mut self, path: &FieldPath, element: &Attr<T>) -> bool {
+        if element.is_null() {
+            let failure = Failure::at(path.clone(), "Nothing in a list", "This element is null.");
+            self.fault(&failure.hint("Leave it out, or say what it is."));
+        }
+        !element.is_null()
     }
 
     /// A number in a range that `u16` holds; 0 where it is null.
@@ -58,9 +73,13 @@ impl Reader {
         self.unknown |= unknown;
     }
 
-    /// Something that is wrong.
+    /// Something that is wrong. Terraform underlines an attribute, or an element of it, and nothing deeper; there the text says where.
     pub(super) fn fault(&mut self, failure: &Failure) {
-        self.faults.push(diagnostics::error(failure));
+        let mut fault = diagnostics::error(failure);
+        if failure.about.steps().len() > 2 {
+            fault.detail = format!("{}: {}", failure.about, fault.detail);
+        }
+        self.faults.push(fault);
     }
 
     /// What was found: faults; or nothing while something is not known; or everything.
@@ -77,12 +96,23 @@ impl Reader {
         Ok(Some(value))
     }
 
-    fn element<T: FromStr<Err = Invalid>>(&mut self, path: FieldPath, text: &Attr<String>) -> Option<T> {
-        self.unknown |= text.is_unknown();
-        match text.known()?.parse() {
+    /// The value of an attribute that stands deeper.
+    pub(super) fn element<T: FromStr<Err = Invalid>>(&mut self, path: FieldPath, text: &Attr<String>) -> Option<T> {
+        self.read(path, text, |text| text.parse())
+    }
+
+    /// The same, read by somebody who knows how; nothing where it is null, not known yet, or wrong.
+    pub(super) fn read<V, T>(
+        &mut self,
+        path: FieldPath,
+        value: &Attr<V>,
+        read: impl FnOnce(&V) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        self.not_known(value.is_unknown());
+        match read(value.known()?) {
             Ok(value) => Some(value),
             Err(invalid) => {
-                self.fault(&Invalid::at(invalid, path));
+                self.fault(&invalid.at(path));
                 None
             }
         }

@@ -45,7 +45,13 @@ impl Identified for Users {
 /// The user of an id such as `local/cache/app`, or as the state has it: `local/cache/jmc0123456789abcdef/app`.
 pub(super) async fn import(cx: &Context, id: &str) -> Result<User, Diagnostics> {
     let (locator, name) = parse(id)?;
-    let view = match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+    let view = match cx
+        .client()?
+        .manager(&locator)?
+        .observe(&locator)
+        .await
+        .map_err(|failure| diagnostics::error(&failure))?
+    {
         Observed::Here(view) => view,
         Observed::Gone => return Err(not_found(&format!("There is no cluster {locator} here."))),
         Observed::Unreachable(failure) => return Err(diagnostics::error(&failure).into()),

@@ -4,7 +4,7 @@ mod import;
 mod password;
 
 use justmanage_core::manager::{Observed, UserOrder};
-use justmanage_core::{ClusterView, Locator};
+use justmanage_core::{ClusterView, Locator, Manager};
 use justmanage_model::{AclRules, Failure, FieldPath, Interval, UserName, user};
 use justmanage_steps::step;
 use tfkit::model::View;
@@ -13,6 +13,7 @@ use tfkit::{Attr, Cx, Diagnostic, Diagnostics, Failed, Model, Path, Plan, PlanCh
 use crate::diagnostics;
 use crate::meaning::same;
 use crate::settings::Client;
+use crate::ways;
 
 /// A database user of a cluster.
 ///
@@ -87,6 +88,10 @@ impl Resource for Users {
         // The id is known as soon as its parts are.
         if let (Some(cluster), Some(name)) = (change.planned.cluster_id.known(), change.planned.name.known()) {
             change.planned.id = id_of(cluster, name);
+            // A plan sees the cluster, an apply in which nothing happens to it does not.
+            if let (false, Ok(locator)) = (cx.provider_config_unknown(), locator(cluster)) {
+                ways::keep(cx, cx.client()?, &locator);
+            }
         }
         Ok(())
     }
@@ -94,7 +99,7 @@ impl Resource for Users {
     async fn create(&self, cx: &Context, plan: Plan<User>) -> Result<User, Failed<User>> {
         let order = plan.order(Some(password::of(&plan)?))?;
         let (locator, name) = (plan.locator()?, plan.user_name()?);
-        let manager = &cx.client()?.manager;
+        let manager = ways::manager(cx, &locator)?;
         match existing(cx, &locator, &name).await? {
             // An earlier apply made it and was killed before Terraform could save that.
             Some(found) if found.acl == order.acl && found.password() == order.password => {}
@@ -119,7 +124,7 @@ impl Resource for Users {
     async fn read(&self, cx: &Context, state: User) -> Result<Option<User>, Diagnostics> {
         let locator = state.locator()?;
         let name = state.user_name()?;
-        match cx.client()?.manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
+        match ways::manager(cx, &locator)?.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
             Observed::Unreachable(failure) => {
                 cx.report(diagnostics::warning(&failure.next("The state stays as it was last seen.")));
@@ -141,7 +146,7 @@ impl Resource for Users {
         };
         let order = plan.order(password)?;
         step!("user.update: about to begin");
-        let put = cx.client()?.manager.put_user(&locator, &name, &order, cx.cancelled()).await;
+        let put = ways::manager(cx, &locator)?.put_user(&locator, &name, &order, cx.cancelled()).await;
         step!("user.update: about to be answered");
         match put {
             Ok(user) => Ok(plan.planned.seen(&user)),
@@ -152,7 +157,7 @@ impl Resource for Users {
     async fn delete(&self, cx: &Context, state: User) -> Result<(), Failed<User>> {
         let (locator, name) = (state.locator()?, state.user_name()?);
         step!("user.delete: about to begin");
-        let removed = cx.client()?.manager.remove_user(&locator, &name, cx.cancelled()).await;
+        let removed = ways::manager(cx, &locator)?.remove_user(&locator, &name, cx.cancelled()).await;
         step!("user.delete: about to be answered");
         Ok(removed.map_err(|failure| diagnostics::error(&failure))?)
     }
@@ -238,14 +243,14 @@ pub(crate) fn invalid(attribute: &str, error: justmanage_model::failure::Invalid
 
 /// The user of that name in the cluster, if there is one.
 async fn existing(cx: &Context, locator: &Locator, name: &UserName) -> Result<Option<user::User>, Diagnostics> {
-    let view = cluster(cx.client()?, locator).await?;
+    let view = cluster(&ways::manager(cx, locator)?, locator).await?;
     Ok(view.record.and_then(|record| record.users.get(name).cloned()))
 }
 
 /// The cluster that `cluster_id` names, which has to be there.
-pub(crate) async fn cluster(client: &Client, locator: &Locator) -> Result<ClusterView, Diagnostics> {
+pub(crate) async fn cluster(manager: &Manager, locator: &Locator) -> Result<ClusterView, Diagnostics> {
     let failed = |failure: Failure| Diagnostics::from(diagnostics::error(&failure));
-    match client.manager.observe(locator).await.map_err(failed)? {
+    match manager.observe(locator).await.map_err(failed)? {
         Observed::Here(view) => Ok(*view),
         Observed::Gone => Err(failed(Failure::at(
             FieldPath::of("cluster_id"),

@@ -21,12 +21,12 @@ async fn it_shows_its_schemas_to_the_host_and_ends_when_it_is_asked() {
     let mut host = provider().start().await.expect("it starts and lets the host in");
     let schemas = host.schemas().await.expect("schemas");
     let resources: Vec<&str> = schemas.resources.keys().map(String::as_str).collect();
-    let ours = ["backup_policy", "maintenance_window", "redis_cluster", "redis_user"];
+    let ours = ["backup_policy", "maintenance_window", "redis_cluster", "redis_user", "server_pool"];
     assert_eq!(resources, ours.map(|name| format!("justmanage_{name}")));
     assert_eq!(schemas.identities.keys().collect::<Vec<_>>(), ["justmanage_redis_cluster", "justmanage_redis_user"]);
     assert_eq!(schemas.lists.keys().collect::<Vec<_>>(), ["justmanage_redis_cluster"]);
     let data_sources: Vec<&str> = schemas.data_sources.keys().map(String::as_str).collect();
-    assert_eq!(data_sources, ["justmanage_redis_cluster", "justmanage_releases"]);
+    assert_eq!(data_sources, ["justmanage_redis_cluster", "justmanage_releases", "justmanage_servers"]);
     assert!(schemas.capabilities.plan_destroy, "a protected cluster is refused before its users go");
     host.shutdown().await.map(drop).expect("it ends");
 }

@@ -51,7 +51,7 @@ async fn an_identity_that_names_no_cluster_says_why() {
     let mut world = World::new().await;
     for (identity, summary, says) in [
         (of(&[("name", "cache")]), "Identity not complete", "lacks `platform`"),
-        (of(&[("platform", "moon"), ("name", "cache")]), "Attribute value not accepted", "Write \"local\""),
+        (of(&[("platform", "moon"), ("name", "cache")]), "Attribute value not accepted", "is none of: local, servers"),
         (of(&[("platform", "local"), ("name", "Cache")]), "Attribute value not accepted", "C"),
         (of(&[("platform", "local"), ("name", "cache")]), "Cluster cannot be imported", "no cluster local/cache"),
     ] {

@@ -1,6 +1,6 @@
 //! Maintenance windows and backup policies: values that are planned as such, and that clusters keep.
 
-use tfkit::{Diagnostics, Path, Severity, Value};
+use tfkit::{Diagnostics, Path, Value};
 
 use crate::world::{CLUSTER, World, cluster, get, refused, text};
 
@@ -24,13 +24,6 @@ fn backup(more: &[(&str, Value)]) -> Value {
 fn object(usual: &[(&str, Value)], more: &[(&str, Value)]) -> Value {
     let all = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone()));
     Value::object(all)
-}
-
-/// The errors of a configuration, as path and text.
-async fn errors(world: &mut World, kind: &str, config: &Value) -> Vec<(String, String)> {
-    let said = world.host.validate(kind, config).await.expect("an answer");
-    let errors = said.iter().filter(|one| one.severity == Severity::Error);
-    errors.map(|one| (one.path.to_string(), one.detail.clone())).collect()
 }
 
 fn warned(diagnostics: &Diagnostics) -> Vec<(String, &str)> {
@@ -88,7 +81,7 @@ async fn every_fault_is_blamed_at_its_attribute_with_the_token() {
         ("min_age", "soon".into()),
         ("blocked", Value::list(["8.0.3", "8.0"])),
     ]);
-    let said = errors(&mut world, WINDOW, &bad).await;
+    let said = world.errors(WINDOW, &bad).await;
     for (path, says) in [
         ("schedule[1]", "\"IST\" is an abbreviation that means several time zones"),
         ("schedule[1]", "\"Europe/Dublin\""),
@@ -101,7 +94,7 @@ async fn every_fault_is_blamed_at_its_attribute_with_the_token() {
         assert!(said.iter().any(|(at, detail)| at == path && detail.contains(says)), "{path} {says}: {said:?}");
     }
     assert_eq!(said.len(), 6, "{said:?}");
-    let none = errors(&mut world, WINDOW, &window(&[("schedule", Value::List(Vec::new()))])).await;
+    let none = world.errors(WINDOW, &window(&[("schedule", Value::List(Vec::new()))])).await;
     assert!(none[0].0 == "schedule" && none[0].1.contains("It never opens"), "{none:?}");
 
     let bad = backup(&[
@@ -111,7 +104,7 @@ async fn every_fault_is_blamed_at_its_attribute_with_the_token() {
         ("compression", "gzip".into()),
         ("encryption", Value::list([RECIPIENT, "AGE-SECRET-KEY-1HUNTER2"])),
     ]);
-    let said = errors(&mut world, BACKUP, &bad).await;
+    let said = world.errors(BACKUP, &bad).await;
     for (path, says) in [
         ("schedule[0]", "\"5h\" is not an interval"),
         ("destination", "credentials come from the machine's role"),
@@ -123,7 +116,7 @@ async fn every_fault_is_blamed_at_its_attribute_with_the_token() {
     }
     assert!(!format!("{said:?}").to_lowercase().contains("hunter2"), "{said:?}");
     let many = backup(&[("retention", Value::object([("weekly", Value::from(70000))]))]);
-    assert!(errors(&mut world, BACKUP, &many).await.iter().any(|(at, _)| at == "retention.weekly"));
+    assert!(world.errors(BACKUP, &many).await.iter().any(|(at, _)| at == "retention.weekly"));
 }
 
 #[tokio::test]
@@ -219,18 +212,18 @@ async fn a_definition_that_is_not_valid_is_refused_at_the_cluster() {
         ("maintenance_window", "Sun 02:00-03:00 UTC; upgrde patch", "Did you mean \"upgrade\"?"),
         ("backup_policy", "every 6h; destination s3://bucket", "It does not say what is kept."),
     ] {
-        let said = errors(&mut world, CLUSTER, &cluster(&[(attribute, value.into())])).await;
+        let said = world.errors(CLUSTER, &cluster(&[(attribute, value.into())])).await;
         assert!(said.len() == 1 && said[0].0 == attribute && said[0].1.contains(says), "{said:?}");
     }
     let upgrades: Value = "Sun 02:00-03:00 UTC; upgrade patch".into();
     let pinned = cluster(&[("version", "7.0.15".into()), ("maintenance_window", upgrades)]);
-    let said = errors(&mut world, CLUSTER, &pinned).await;
+    let said = world.errors(CLUSTER, &pinned).await;
     assert!(said.len() == 1 && said[0].0 == "version" && said[0].1.contains("pinned to 7.0.15"), "{said:?}");
     // Where the window is known only in the plan, the plan says so.
     let error = refused(world.plan(None, &pinned).await);
     assert_eq!((error.summary.as_str(), error.path), ("Pinned version would be upgraded", Path::attribute("version")));
     let quiet = cluster(&[("version", "7.0.15".into()), ("maintenance_window", "Sun 02:00-03:00 UTC".into())]);
-    assert_eq!(errors(&mut world, CLUSTER, &quiet).await, []);
+    assert_eq!(world.errors(CLUSTER, &quiet).await, []);
 }
 
 #[tokio::test]

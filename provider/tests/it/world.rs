@@ -75,6 +75,13 @@ impl World {
         self.host.plan(CLUSTER, prior, config).await
     }
 
+    /// The errors of a configuration, as path and text.
+    pub(crate) async fn errors(&mut self, kind: &str, config: &Value) -> Vec<(String, String)> {
+        let said = self.host.validate(kind, config).await.expect("an answer");
+        let errors = said.iter().filter(|one| one.severity == Severity::Error);
+        errors.map(|one| (one.path.to_string(), one.detail.clone())).collect()
+    }
+
     /// Plans and applies; the plan must be good.
     pub(crate) async fn apply(&mut self, prior: Option<&State>, config: &Value) -> Applied {
         let change = self.host.plan(CLUSTER, prior, config).await.expect("plan");

@@ -32,6 +32,10 @@ const HOUSE: &[Room] = &[
     // docs/decisions/0018-steps-and-upgrades.md: whoever can be killed half-way names its steps; nothing of it is in a release.
     room(STEPS, &[]),
     room("justmanage-platform-local", &["justmanage-model", "justmanage-platforms", STEPS]),
+    // docs/decisions/0026-servers.md: a way onto a machine, and an agent that lives there as a service, for every platform with machines;
+    // hosts by SSH know nothing of nodes.
+    room("justmanage-ssh", &["justmanage-model"]),
+    room("justmanage-platform-servers", &["justmanage-model", "justmanage-platforms", "justmanage-ssh"]),
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
     room("justmanage-identity", &["justmanage-model", STEPS]),
     room("justmanage-agent-proto", &[]),
@@ -45,8 +49,10 @@ const HOUSE: &[Room] = &[
             "justmanage-model",
             "justmanage-planner",
             "justmanage-platform-local",
+            "justmanage-platform-servers",
             "justmanage-platforms",
             "justmanage-releases",
+            "justmanage-ssh",
             STEPS,
         ],
     ),

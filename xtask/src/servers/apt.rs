@@ -38,13 +38,11 @@ impl Apt {
         for part in ["state", "lists", "cache", "debs"] {
             fs::create_dir_all(folder.join(part))?;
         }
-        let codename = codename()?;
-        let sources = sources_from(&targets()?, &codename, suite, Path::new(KEYRING).exists())?;
-        fs::write(folder.join("sources.list"), sources)?;
+        fs::write(folder.join("sources.list"), sources_list(suite)?)?;
         fs::write(folder.join("preferences"), PREFERENCES)?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(folder))?;
-        let own = codename == "bookworm" && matches!(suite, Suite::Bookworm | Suite::BookwormAlone);
+        let own = codename()? == "bookworm" && matches!(suite, Suite::Bookworm | Suite::BookwormAlone);
         let apt = Self { folder: folder.to_path_buf(), config, foreign: !own };
         shell::output(apt.command("apt-get").arg("update")).context("cannot fetch Debian's package lists")?;
         Ok(apt)
@@ -71,6 +69,11 @@ impl Apt {
         command.arg("-c").arg(&self.config);
         command
     }
+}
+
+/// A `sources.list` of a suite, by the machine's own mirrors and keys.
+pub(super) fn sources_list(suite: Suite) -> Result<String> {
+    sources_from(&targets()?, &codename()?, suite, Path::new(KEYRING).exists())
 }
 
 /// Where the machine's own packages come from: lines of mirror, suite and component.

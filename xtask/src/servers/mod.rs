@@ -111,6 +111,15 @@ pub(crate) fn ensure(need: Need) -> Result<Vec<Server>> {
     Ok(needed(&sources, cached(&folder)?))
 }
 
+/// A `sources.list` of a release of Debian, by the machine's own mirrors and keys.
+pub(crate) fn sources_list(codename: &str) -> Result<String> {
+    match codename {
+        "bookworm" => apt::sources_list(Suite::Bookworm),
+        "trixie" => apt::sources_list(Suite::Trixie),
+        other => bail!("nothing is known of the sources of {other}"),
+    }
+}
+
 fn missing(sources: &[&'static Source], have: &[Server]) -> Vec<&'static Source> {
     let has = |source: &Source| have.iter().any(|server| source.brings(&server.engine, &server.version));
     sources.iter().copied().filter(|source| !has(source)).collect()

@@ -34,6 +34,36 @@ const NEEDS: &[Need] = &[
         otherwise: "iproute2, for tests of clusters on hosts in network namespaces",
     },
     Need {
+        programs: &["nft"],
+        package: Some("nftables"),
+        otherwise: "nftables, for tests that cut hosts off from each other",
+    },
+    Need {
+        programs: &["nsenter"],
+        package: Some("util-linux"),
+        otherwise: "util-linux 2.38 or later (nsenter, unshare, pivot_root), for hosts of tests",
+    },
+    Need {
+        programs: &["mmdebstrap"],
+        package: Some("mmdebstrap"),
+        otherwise: "mmdebstrap, which makes hosts of tests",
+    },
+    Need {
+        programs: &["ssh"],
+        package: Some("openssh-client"),
+        otherwise: "OpenSSH's client (ssh, ssh-keygen), for tests of servers over SSH",
+    },
+    Need {
+        programs: &["sshd"],
+        package: Some("openssh-server"),
+        otherwise: "OpenSSH's server at /usr/sbin/sshd, which tests of SSH start on the loopback",
+    },
+    Need {
+        programs: &["openssl"],
+        package: Some("openssl"),
+        otherwise: "openssl, which makes operator keys as the guide says",
+    },
+    Need {
         programs: &["python3"],
         package: Some("python3-pip"),
         otherwise: "Python 3.11.3 or later with pip, for clients by redis-py, and for servers that PyPI has",

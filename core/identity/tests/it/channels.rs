@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use justmanage_identity::{Allowed, Incoming, KeyPair, Peer, Target, connect};
+use justmanage_identity::{Allowed, Incoming, KeyPair, Peer, Target, connect, connect_through};
 use justmanage_model::Pin;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::ServiceExt;
@@ -58,6 +58,20 @@ async fn neither_the_wrong_agent_nor_the_wrong_operator() {
     assert!(ask(&to_another).await.is_err(), "the agent has another key than expected");
     let as_another = connect(address, agent.pin(), &key()).expect("a channel");
     assert!(ask(&as_another).await.is_err(), "the operator is not allowed");
+}
+
+#[tokio::test]
+async fn whoever_answers_at_the_end_of_a_way_has_to_prove_its_key() {
+    let (agent, operator) = (key(), key());
+    let (listener, address) = listen().await;
+    serve(listener, &agent, pins(&[&operator])).await;
+    // TEST-NET-1: by itself it leads nowhere.
+    let nowhere = [192, 0, 2, 1].into();
+    let dial = move || TcpStream::connect(address);
+    let channel = connect_through(dial, nowhere, agent.pin(), &operator).expect("a channel");
+    assert_eq!(ask(&channel).await.expect("an answer"), operator.pin().to_string());
+    let to_another = connect_through(dial, nowhere, key().pin(), &operator).expect("a channel");
+    assert!(ask(&to_another).await.is_err(), "the agent has another key than expected");
 }
 
 #[tokio::test]

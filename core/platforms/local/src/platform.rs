@@ -9,6 +9,7 @@ use justmanage_model::node::{AgentInfo, NodeOrder, NodeStatus, ServerProgram};
 use justmanage_model::{Claim, ClusterName, Engine, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    PlatformKind,
 };
 use tracing::debug;
 
@@ -99,6 +100,10 @@ impl Local {
 
 #[async_trait]
 impl Platform for Local {
+    fn kind(&self, _machines: &[MachineRef]) -> PlatformKind {
+        PlatformKind::Local
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         let mut found = self.find_once(query).await;
         for _ in 1..LOOKS {
@@ -161,7 +166,7 @@ impl Platform for Local {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         match &machine.state {
-            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
+            MachineState::Running(info) => Ok(Connector::direct((**info).clone())),
             MachineState::Stopped => Err(PlatformError::Unreachable {
                 what: format!("the agent of {} does not run", machine.claim.node),
                 hint: "An apply starts it again.".into(),

@@ -7,13 +7,18 @@ use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    PlatformKind,
 };
 
 use super::{Inside, World};
 
 #[async_trait]
 impl Platform for World {
+    fn kind(&self, _machines: &[MachineRef]) -> PlatformKind {
+        PlatformKind::Local
+    }
+
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
     }
@@ -70,7 +75,7 @@ impl Platform for World {
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
         match &machine.state {
-            MachineState::Running(info) => Ok(Connector { agent: (**info).clone() }),
+            MachineState::Running(info) => Ok(Connector::direct((**info).clone())),
             MachineState::Stopped => Err(PlatformError::NotFound { what: "the agent".into() }),
         }
     }
@@ -92,6 +97,15 @@ impl Platform for World {
             Ok(inside.machines[&node].clone())
         })
         .await
+    }
+
+    async fn limit(&self, machine: &Machine, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        let mut inside = self.inside();
+        if !inside.machines.contains_key(&machine.claim.node) {
+            return Err(PlatformError::NotFound { what: "the machine".into() });
+        }
+        inside.limits.entry(machine.claim.node).or_default().push(*limits);
+        Ok(Vec::new())
     }
 
     async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

@@ -14,7 +14,7 @@ pub(super) async fn show_upgrade(cx: &Context, change: &mut PlanChange<Cluster>)
     }
     // Where nobody could say yet, what an update finds shows in the next plan.
     let Some(runs) = prior.agent_version.known().and_then(|text| text.parse::<Version>().ok()) else { return Ok(()) };
-    let own = cx.client()?.manager.agent_version().await.map_err(|failure| diagnostics::error(&failure))?;
+    let own = cx.client()?.managers.local().agent_version().await.map_err(|failure| diagnostics::error(&failure))?;
     let unfinished = prior.converged.known() == Some(&false) || !private::missing(cx).is_empty();
     change.planned.agent_version = match runs.cmp(&own) {
         std::cmp::Ordering::Less => Attr::Known(own.to_string()),

@@ -6,13 +6,13 @@ use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release};
 use justmanage_releases::hop;
 use tfkit::{Diagnostic, Diagnostics, Path};
 
-use super::super::{Cluster, Context, private, spec};
+use super::super::{Cluster, Context, private, servers, spec};
 use super::warnings::handovers;
 use crate::diagnostics;
 
 /// The release that a spec asks for here and now.
-pub(super) async fn chosen(cx: &Context, spec: &ClusterSpec) -> Result<Release, Diagnostics> {
-    let manager = &cx.client()?.manager;
+pub(super) async fn chosen(cx: &Context, planned: &Cluster, spec: &ClusterSpec) -> Result<Release, Diagnostics> {
+    let manager = servers::manager(cx.client()?, planned, None)?;
     if spec::is_old(spec.engine, spec.version) && !spec.testing.old_releases {
         let offered = justmanage_releases::check_target(spec.engine, spec.version);
         return Err(offered.map_or_else(Diagnostics::new, |failure| diagnostics::error(&failure).into()));
@@ -27,7 +27,7 @@ pub(super) async fn chosen(cx: &Context, spec: &ClusterSpec) -> Result<Release, 
 /// The release that servers are to go over to; `None`: they run it already, or it cannot be said yet.
 pub(super) async fn change(
     cx: &Context,
-    prior: &Cluster,
+    (prior, planned): (&Cluster, &Cluster),
     running: Option<&Release>,
     (from, to): (&ClusterSpec, &ClusterSpec),
 ) -> Result<Option<Release>, Diagnostics> {
@@ -51,7 +51,7 @@ pub(super) async fn change(
     if cx.provider_config_unknown() {
         return Ok(None);
     }
-    let chosen = chosen(cx, to).await?;
+    let chosen = chosen(cx, planned, to).await?;
     let loses = hop(running, &chosen).is_ok_and(|hop| hop.refuses_field_ttls);
     let field_ttls = if loses { field_ttls(cx, prior).await } else { None };
     match refuse_release(standing, &chosen, to, field_ttls) {
@@ -62,7 +62,8 @@ pub(super) async fn change(
 
 /// Keys with fields that expire, if the servers can be asked now.
 async fn field_ttls(cx: &Context, prior: &Cluster) -> Option<u64> {
-    match cx.client().ok()?.manager.observe(&prior.locator().ok()?).await {
+    let manager = servers::manager(cx.client().ok()?, prior, None).ok()?;
+    match manager.observe(&prior.locator().ok()?).await {
         Ok(Observed::Here(view)) => {
             let primaries = view.nodes.iter().filter(|node| !node.slots.is_empty());
             primaries.filter_map(|node| node.field_ttls).reduce(|sum, keys| sum + keys)

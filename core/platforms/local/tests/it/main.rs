@@ -65,7 +65,7 @@ fn order(name: &str, number: u8) -> MachineOrder {
         node: NodeId::from_entropy([number; 10]),
         seat: Some(Seat { shard: 0, ordinal: 0 }),
     };
-    MachineOrder { claim, operators: [justmanage_model::Pin::from_digest([number; 32])].into() }
+    MachineOrder::new(claim, [justmanage_model::Pin::from_digest([number; 32])].into())
 }
 
 fn mode(path: &Path) -> u32 {

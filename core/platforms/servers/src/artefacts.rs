@@ -1,0 +1,277 @@
+//! Server programs on servers: those that are there, and those that we keep there.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use justmanage_model::node::ServerProgram;
+use justmanage_model::pool::Host;
+use justmanage_model::{Artefact, Engine, PackageRevision, Release, Version};
+use justmanage_platforms::{Download, PlatformError};
+use justmanage_ssh::{Output, SshError};
+use tracing::warn;
+
+use crate::ensure::{LIMIT, recent};
+use crate::look::{Look, Seen, together};
+use crate::platform::Servers;
+use crate::programs::sha256;
+use crate::scripts::{self, Kept, status};
+use crate::trouble::{self, Kind, Trouble, on_the_way, refused};
+
+/// Where programs are kept on servers, each in a directory that is called by its SHA-256.
+const KEPT: &str = "/var/lib/justmanage/artifacts";
+/// Longest time to look for programs: each is run once, and read twice.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
+/// What one reading of a kept program brings at most (`fetch.sh`).
+const BLOCK: usize = 3 << 20;
+/// Most of them: 600 MiB. No server is so large.
+const BLOCKS: usize = 200;
+
+/// Programs that this process has been given to keep: for servers that are claimed later.
+#[derive(Default)]
+pub(crate) struct Given {
+    by_digest: Mutex<HashMap<String, Arc<[u8]>>>,
+}
+
+impl Given {
+    fn keep(&self, program: &Download) {
+        let mut given = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
+        given.entry(program.sha256.clone()).or_insert_with(|| program.content.clone().into());
+    }
+
+    fn get(&self, sha256: &str) -> Option<Arc<[u8]>> {
+        self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(sha256).cloned()
+    }
+}
+
+impl Servers {
+    /// As [`justmanage_platforms::Platform::servers`]: the programs that all servers have which can have a node, or have one. Which of
+    /// them a cluster will get nobody knows yet, and each of its nodes runs the same program at the same place.
+    pub(crate) async fn programs_there(
+        &self,
+        engine: Engine,
+        directories: &[PathBuf],
+    ) -> Result<Vec<ServerProgram>, PlatformError> {
+        let look = self.looks.since(recent()).await;
+        let mut hosts: Vec<&Host> = Vec::new();
+        for (seen, server) in look.servers.iter().zip(&self.pool.servers) {
+            if seen.as_ref().is_ok_and(|seen| seen.order.is_some() || (!server.hidden && seen.is_free())) {
+                hosts.push(&server.host);
+            }
+        }
+        if hosts.is_empty() {
+            return Err(look.whole().err().unwrap_or_else(no_server));
+        }
+        let lines: Vec<&str> =
+            directories.iter().filter_map(|path| path.to_str()).filter(|path| !path.contains('\n')).collect();
+        let script = scripts::inspect(engine, &lines.join("\n"));
+        let asked = hosts.iter().map(|host| self.shell.carry_out(host, &script, LOOK_LIMIT)).collect();
+        let answers = together(&self.pool, asked).await;
+        let of = hosts.len();
+        let mut there = Vec::new();
+        let mut troubles = Vec::new();
+        for (host, answer) in hosts.into_iter().zip(answers) {
+            match answer {
+                Ok(output) if output.succeeded() => there.push((host.to_string(), programs(&output))),
+                Ok(output) => troubles.push(refused(host, "looking for server programs", &output)),
+                Err(error) => troubles.push(on_the_way(&error)),
+            }
+        }
+        match trouble::all(&troubles, of) {
+            Some(error) if there.is_empty() => Err(error),
+            _ => Ok(common(there)),
+        }
+    }
+
+    /// As [`justmanage_platforms::Platform::store`]: on every server that has a node, since nobody says whose cluster it is for. For
+    /// those that get one later, this process remembers it ([`Servers::deliver`]).
+    pub(crate) async fn keep(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
+        self.given.keep(program);
+        let look = self.looks.since(recent()).await;
+        let mut on: Vec<usize> = look.claimed().map(|(at, _, _)| at).collect();
+        let keep = !on.is_empty();
+        if !keep {
+            // Whether it runs at all, a server that is nobody's can say as well.
+            let mut servers = look.servers.iter().zip(&self.pool.servers);
+            let free = servers.position(|(seen, server)| !server.hidden && seen.as_ref().is_ok_and(Seen::is_free));
+            on.push(free.ok_or_else(|| look.whole().err().unwrap_or_else(no_server))?);
+        }
+        let kept = Kept { file_name: &program.file_name, sha256: &program.sha256 };
+        let asked = on.iter().map(|at| self.put(*at, kept, keep, &program.content)).collect();
+        let answers = together(&self.pool, asked).await;
+        let mut troubles = Vec::new();
+        let mut found = None;
+        for (at, answer) in on.iter().zip(answers) {
+            match answer {
+                Ok(output) => match programs(&output).into_iter().next() {
+                    Some(there) => found = Some(there),
+                    // Its node was removed meanwhile.
+                    None if output.status == Some(status::THEIRS) => {}
+                    None => troubles.push(no_program(&self.pool.servers[*at].host.to_string(), &program.file_name)),
+                },
+                Err(trouble) => troubles.push(trouble),
+            }
+        }
+        if let Some(error) = trouble::all(&troubles, on.len()) {
+            return Err(error);
+        }
+        let found = found.ok_or_else(no_server)?;
+        Ok(ServerProgram { path: Path::new(KEPT).join(&program.sha256).join(&program.file_name), ..found })
+    }
+
+    /// Puts a program where this platform keeps them on the server of a node, if it is one of those. `false`: the server has no node.
+    pub(crate) async fn deliver(&self, at: usize, look: &Look, program: &Artefact) -> Result<bool, PlatformError> {
+        let Some(kept) = kept(program) else { return Ok(true) };
+        let host = &self.pool.servers[at].host;
+        let mut output = self.carry_out(host, &scripts::store(kept, true, None), LIMIT).await?;
+        if output.status == Some(status::NEEDED) {
+            let content = match self.given.get(kept.sha256) {
+                Some(content) => content,
+                None => self.fetch(at, look, kept).await?,
+            };
+            output = self.carry_out(host, &scripts::store(kept, true, Some(&content)), LIMIT).await?;
+        }
+        match output.status {
+            Some(0) => Ok(true),
+            Some(status::THEIRS) => Ok(false),
+            _ => Err(refused(host, "storing the server program", &output).into()),
+        }
+    }
+
+    /// Puts a program on a server, unless it is there.
+    async fn put(&self, at: usize, kept: Kept<'_>, keep: bool, content: &[u8]) -> Result<Output, Trouble> {
+        let host = &self.pool.servers[at].host;
+        let broken = |error: SshError| on_the_way(&error);
+        let lean = scripts::store(kept, keep, None);
+        let mut output = self.shell.carry_out(host, &lean, LIMIT).await.map_err(broken)?;
+        if output.status == Some(status::NEEDED) {
+            let whole = scripts::store(kept, keep, Some(content));
+            output = self.shell.carry_out(host, &whole, LIMIT).await.map_err(broken)?;
+        }
+        match output.status {
+            Some(0 | status::THEIRS) => Ok(output),
+            _ => Err(refused(host, "storing the server program", &output)),
+        }
+    }
+
+    /// Brings a program from another server that has it.
+    async fn fetch(&self, not: usize, look: &Look, kept: Kept<'_>) -> Result<Arc<[u8]>, PlatformError> {
+        let others: Vec<usize> = look.claimed().map(|(at, _, _)| at).filter(|at| *at != not).collect();
+        for at in others {
+            if let Some(content) = self.fetch_from(at, kept).await {
+                return Ok(content.into());
+            }
+        }
+        Err(PlatformError::Failed {
+            what: format!("no server of the pool has {} any more, whose SHA-256 is {}", kept.file_name, kept.sha256),
+            hint: "The cluster runs it, and its nodes are not in the pool, or lost. Put the file below \
+                   /var/lib/justmanage/artifacts on one of them, in a directory that is called by its SHA-256."
+                .into(),
+        })
+    }
+
+    async fn fetch_from(&self, at: usize, kept: Kept<'_>) -> Option<Vec<u8>> {
+        let host = &self.pool.servers[at].host;
+        let mut content = Vec::new();
+        for block in 0..BLOCKS {
+            let output = self.carry_out(host, &scripts::fetch(kept, block), LOOK_LIMIT).await.ok()?;
+            content.extend_from_slice(&output.stdout);
+            if !output.succeeded() || output.stdout.len() < BLOCK {
+                break;
+            }
+        }
+        (sha256(&content) == kept.sha256).then_some(content)
+    }
+}
+
+/// Which program a cluster's is, if it is one of those that we keep.
+fn kept(program: &Artefact) -> Option<Kept<'_>> {
+    let inside = program.server().strip_prefix(KEPT).ok()?.to_str()?;
+    let (directory, file_name) = inside.split_once('/')?;
+    (directory == program.sha256() && !file_name.contains('/')).then_some(Kept { file_name, sha256: program.sha256() })
+}
+
+/// The programs that a script has seen, each once.
+fn programs(output: &Output) -> Vec<ServerProgram> {
+    let mut found: Vec<ServerProgram> = Vec::new();
+    for program in String::from_utf8_lossy(&output.stdout).lines().filter_map(program) {
+        if !found.contains(&program) {
+            found.push(program);
+        }
+    }
+    found
+}
+
+/// A line of `look.sh`.
+fn program(line: &str) -> Option<ServerProgram> {
+    let mut words = line.split('\t');
+    if words.next()? != "program" {
+        return None;
+    }
+    let (path, sha256, tls, package, said) =
+        (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
+    let (engine, version) = version(said)?;
+    let package = package.parse::<PackageRevision>().ok().filter(|package| is_of(package, version));
+    let release = Release { engine, version, package };
+    Some(ServerProgram { path: path.into(), release, tls: tls == "yes", sha256: sha256.to_owned() })
+}
+
+/// `Redis server v=7.0.15 sha=...` or `Valkey server v=8.0.1 sha=...`.
+fn version(said: &str) -> Option<(Engine, Version)> {
+    let mut words = said.split_whitespace();
+    let engine = match (words.next()?, words.next()?) {
+        ("Redis", "server") => Engine::Redis,
+        ("Valkey", "server") => Engine::Valkey,
+        _ => return None,
+    };
+    Some((engine, words.next()?.strip_prefix("v=")?.parse().ok()?))
+}
+
+/// Whether a package is made of this version, as the agent judges it: `5:7.0.15-1~deb12u10` is of 7.0.15.
+fn is_of(package: &PackageRevision, version: Version) -> bool {
+    let upstream = package.as_str().split_once(':').map_or(package.as_str(), |(_, rest)| rest);
+    let rest = upstream.strip_prefix(&version.to_string());
+    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.'))
+}
+
+/// The programs that all have, in the order of the first. Of the others it is said where they are missing: whoever looks for one in
+/// vain would otherwise not know why.
+fn common(there: Vec<(String, Vec<ServerProgram>)>) -> Vec<ServerProgram> {
+    let Some((_, first)) = there.first() else { return Vec::new() };
+    let everywhere = |program: &&ServerProgram| there.iter().all(|(_, others)| others.contains(program));
+    let common: Vec<ServerProgram> = first.iter().filter(everywhere).cloned().collect();
+    for (host, programs) in &there {
+        for program in programs.iter().filter(|program| !common.contains(program)) {
+            let lacking = there.iter().filter(|(_, others)| !others.contains(program)).map(|(host, _)| host.clone());
+            let lacking: Vec<String> = lacking.collect();
+            let path = program.path.display();
+            warn!(
+                server = host.as_str(),
+                %path,
+                release = %program.release,
+                lacking = trouble::list(lacking.into_iter(), ", "),
+                "a server program is not considered, since not all servers have it, or not the same"
+            );
+        }
+    }
+    common
+}
+
+fn no_server() -> PlatformError {
+    PlatformError::Quota {
+        what: "no server of the pool can have a node".into(),
+        hint: "Plan again with other servers in the pool.".into(),
+    }
+}
+
+fn no_program(host: &str, file_name: &str) -> Trouble {
+    Trouble {
+        kind: Kind::Invalid,
+        what: format!("{host}: {file_name} is no server program that runs there"),
+        hint: "Check that it was built for that server's processor and libraries: run it there with --version.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

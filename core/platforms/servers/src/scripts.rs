@@ -1,0 +1,182 @@
+//! What is done on a server: one script for each change, each of which may be run again at any point.
+
+use justmanage_model::{Engine, NodeId};
+use justmanage_platforms::Limits;
+
+use crate::programs::Program;
+use crate::script::Script;
+
+const COMMON: &str = include_str!("scripts/common.sh");
+const PROGRAM: &str = include_str!("scripts/program.sh");
+const SERVICE: &str = include_str!("scripts/service.sh");
+const LOOK: &str = include_str!("scripts/look.sh");
+
+/// How scripts end besides well (0) and badly (1): as `common.sh` has it.
+pub(crate) mod status {
+    /// The server is another node's.
+    pub(crate) const THEIRS: u32 = 41;
+    /// It was this node's before.
+    pub(crate) const OURS: u32 = 42;
+    /// Its owner wants nobody to take it.
+    pub(crate) const HIDDEN: u32 = 43;
+    /// The program is not there, and did not come along.
+    pub(crate) const NEEDED: u32 = 44;
+    /// The agent does not come up; what it said is on standard output.
+    pub(crate) const DOWN: u32 = 45;
+    /// The new agent does not come up, and the one before it runs again.
+    pub(crate) const PUT_BACK: u32 = 46;
+    /// Somebody else has been changing this server for minutes.
+    pub(crate) const BUSY: u32 = 47;
+}
+
+/// Takes a server for a node.
+pub(crate) fn claim(node: NodeId, order: &str) -> Script {
+    let script = Script::new("claim", &[COMMON, include_str!("scripts/claim.sh")]);
+    script.with("NODE", &node.to_string()).with("ORDER", order)
+}
+
+/// Makes a node's agent run: the one that is there, or else this one. If it does not come along and is needed, the script says so.
+pub(crate) fn install(node: NodeId, agent: &Program, comes_along: bool) -> Script {
+    let script = Script::new("install", &[COMMON, PROGRAM, SERVICE, include_str!("scripts/install.sh")]);
+    service(script, node, agent, comes_along)
+}
+
+/// Puts this agent in the place of the one that runs.
+pub(crate) fn upgrade(node: NodeId, agent: &Program, comes_along: bool) -> Script {
+    let script = Script::new("upgrade", &[COMMON, PROGRAM, SERVICE, include_str!("scripts/upgrade.sh")]);
+    service(script, node, agent, comes_along)
+}
+
+/// Limits the server of a node.
+pub(crate) fn limit(node: NodeId, limits: &Limits) -> Script {
+    let script = Script::new("limits", &[COMMON, include_str!("scripts/limits.sh")]);
+    let memory = limits.memory.map_or("infinity".to_owned(), |memory| memory.get().to_string());
+    let script = script.with("NODE", &node.to_string()).with("MEMORY", &memory);
+    script.with("LIMITS", &part(limits)).with("PROPERTIES", &properties(limits).join("\n"))
+}
+
+/// Removes a node and everything of ours; or only a node whose agent has never listened.
+pub(crate) fn remove(node: NodeId, only_unused: bool) -> Script {
+    let script = Script::new("remove", &[COMMON, include_str!("scripts/remove.sh")]);
+    script.with("NODE", &node.to_string()).with("UNUSED", yes(only_unused))
+}
+
+/// A server program that platforms keep: its name and its SHA-256.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept<'a> {
+    pub(crate) file_name: &'a str,
+    pub(crate) sha256: &'a str,
+}
+
+/// Keeps a server program where a node is, or only looks at it. If its content does not come along and is needed, the script says so.
+pub(crate) fn store(program: Kept<'_>, keep: bool, content: Option<&[u8]>) -> Script {
+    let script = Script::new("store", &[COMMON, PROGRAM, LOOK, include_str!("scripts/store.sh")]);
+    let script = kept(script, program).with("KEEP", yes(keep)).with("FOLLOWS", yes(content.is_some()));
+    script.followed_by(content.unwrap_or_default())
+}
+
+/// Reads a block of a server program that is kept.
+pub(crate) fn fetch(program: Kept<'_>, block: usize) -> Script {
+    let script = Script::new("fetch", &[COMMON, include_str!("scripts/fetch.sh")]).without_root();
+    kept(script, program).with("BLOCK", &block.to_string())
+}
+
+/// Looks for server programs in these directories, a line each, and on the search path.
+pub(crate) fn inspect(engine: Engine, directories: &str) -> Script {
+    let script = Script::new("inspect", &[COMMON, LOOK, include_str!("scripts/inspect.sh")]).without_root();
+    script.with("NAME", engine.server_binary()).with("DIRECTORIES", directories)
+}
+
+fn service(script: Script, node: NodeId, agent: &Program, comes_along: bool) -> Script {
+    let script = script
+        .with("NODE", &node.to_string())
+        .with("AGENT_SERVICE", include_str!("units/justmanage-agent.service").trim_end())
+        .with("SERVER_SOCKET", include_str!("units/justmanage-server.socket").trim_end())
+        .with("SERVER_SERVICE", include_str!("units/justmanage-server@.service").trim_end())
+        .with("PROGRAM", &agent.name)
+        .with("SHA256", &agent.sha256)
+        .with("FOLLOWS", yes(comes_along));
+    if comes_along { script.followed_by(&agent.content) } else { script }
+}
+
+fn kept(script: Script, program: Kept<'_>) -> Script {
+    script.with("FILE_NAME", program.file_name).with("SHA256", program.sha256)
+}
+
+const fn yes(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+/// The limits as a part of the server's unit, for its next start; empty if there are none.
+fn part(limits: &Limits) -> String {
+    if *limits == Limits::default() {
+        return String::new();
+    }
+    let memory = limits.memory.map(|memory| format!("MemoryMax={}", memory.get()));
+    // What says nothing (`CPUQuota=`) is for a server that runs, and takes back what was said before.
+    let others = properties(limits).into_iter().filter(|line| !line.ends_with('=') && !line.ends_with("=infinity"));
+    let lines: Vec<String> = std::iter::once("[Service]".to_owned()).chain(memory).chain(others).collect();
+    lines.join("\n")
+}
+
+/// The limits besides memory, as systemd takes them for a server that runs
+/// ([systemd.resource-control](https://www.freedesktop.org/software/systemd/man/systemd.resource-control.html)).
+fn properties(limits: &Limits) -> Vec<String> {
+    // Whole percents, upwards: older versions of systemd read no others.
+    let cpus = limits.cpus.map(|cpus| format!("{}%", cpus.get().div_ceil(10))).unwrap_or_default();
+    // systemd finds the disk that the directory is on.
+    let io = limits.io.map(|bytes| format!("/var/lib/justmanage/node {}", bytes.get())).unwrap_or_default();
+    let swap = if limits.memory.is_some() { "0" } else { "infinity" };
+    vec![
+        format!("MemorySwapMax={swap}"),
+        format!("CPUQuota={cpus}"),
+        format!("IOReadBandwidthMax={io}"),
+        format!("IOWriteBandwidthMax={io}"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use justmanage_model::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn scripts_and_their_caller_mean_the_same_by_how_they_end() {
+        for (name, number) in [
+            ("THEIRS", status::THEIRS),
+            ("OURS", status::OURS),
+            ("HIDDEN", status::HIDDEN),
+            ("NEEDED", status::NEEDED),
+            ("DOWN", status::DOWN),
+            ("PUT_BACK", status::PUT_BACK),
+            ("BUSY", status::BUSY),
+        ] {
+            let line = COMMON.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            let said = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            assert_eq!(said, Some(number), "{name}");
+        }
+    }
+
+    #[test]
+    fn limits_are_written_as_systemd_reads_them() {
+        let none = Limits::default();
+        assert_eq!(part(&none), "");
+        assert_eq!(
+            properties(&none),
+            ["MemorySwapMax=infinity", "CPUQuota=", "IOReadBandwidthMax=", "IOWriteBandwidthMax="]
+        );
+        let all = Limits {
+            memory: Some(Bytes::mib(1024)),
+            cpus: Some("1.255".parse().expect("processors")),
+            io: Some(Bytes::mib(10)),
+        };
+        assert_eq!(
+            part(&all),
+            "[Service]\nMemoryMax=1073741824\nMemorySwapMax=0\nCPUQuota=126%\n\
+             IOReadBandwidthMax=/var/lib/justmanage/node 10485760\nIOWriteBandwidthMax=/var/lib/justmanage/node 10485760"
+        );
+        let cpus = Limits { cpus: all.cpus, ..none };
+        assert_eq!(part(&cpus), "[Service]\nCPUQuota=126%");
+    }
+}
