@@ -167,7 +167,7 @@ impl Story {
             if said && (0..world.store.record.spec.shards).all(served) {
                 world.counts.slowest = world.counts.slowest.max(world.field.now - began);
                 world.peace_begins();
-                return at_rest(world);
+                return self.rest(world);
             }
         }
         if data_are_gone(world) {
@@ -177,7 +177,22 @@ impl Story {
         let why = why_not(world);
         world.field.violation(format!("not well after {} s: {why}", (limit - began) / 1000));
     }
+
+    /// All is well, and soon nobody serves who has no place.
+    fn rest(&mut self, world: &mut World) {
+        let limit = world.field.now + HEARS;
+        while world.serves_without_a_place().is_some() && world.field.now < limit {
+            world.tick();
+        }
+        if world.field.promises.broken.is_empty() {
+            at_rest(world);
+        }
+    }
 }
+
+/// How long an agent may take to hear that its node has no place any more, and to end its server. Nobody waits for it: the others have
+/// forgotten the node, and its machine is about to go.
+const HEARS: Ms = 10_000;
 
 /// Some shard has no primary, and nobody has any of its data: whatever was there died with the last process that had it. The
 /// cluster says so, and a person has to make another.

@@ -67,12 +67,19 @@ impl World {
         if record.spares_missing() > 0 {
             self.field.violation("the cluster converged, and spares are missing");
         }
-        for number in 0..self.field.nodes.len() {
-            let place = &self.field.nodes[number];
-            let runs = place.on && place.server.process == Process::Up;
-            if runs && !record.members.contains_key(&node_id(number)) {
-                self.field.violation(format!("the cluster converged, and node {number} serves without a place"));
-            }
+        if let Some(number) = self.serves_without_a_place() {
+            self.field.violation(format!("the cluster converged, and node {number} serves without a place"));
         }
+    }
+
+    /// A node whose server runs and that is no member.
+    pub(crate) fn serves_without_a_place(&self) -> Option<usize> {
+        let runs = |number: &usize| {
+            let place = &self.field.nodes[*number];
+            place.on
+                && place.server.process == Process::Up
+                && !self.store.record.members.contains_key(&node_id(*number))
+        };
+        (0..self.field.nodes.len()).find(runs)
     }
 }
