@@ -9,7 +9,7 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::pool::Host;
 use justmanage_model::{Artefact, Engine, PackageRevision, Release, Version};
 use justmanage_platforms::{Download, PlatformError};
-use justmanage_ssh::{Output, SshError};
+use justmanage_ssh::Output;
 use tracing::warn;
 
 use crate::ensure::{LIMIT, recent};
@@ -123,34 +123,34 @@ impl Servers {
     /// Puts a program where this platform keeps them on the server of a node, if it is one of those. `false`: the server has no node.
     pub(crate) async fn deliver(&self, at: usize, look: &Look, program: &Artefact) -> Result<bool, PlatformError> {
         let Some(kept) = kept(program) else { return Ok(true) };
-        let host = &self.pool.servers[at].host;
-        let mut output = self.carry_out(host, &scripts::store(kept, true, None), LIMIT).await?;
+        let mut output = self.store_on(at, kept, true, None).await?;
         if output.status == Some(status::NEEDED) {
             let content = match self.given.get(kept.sha256) {
                 Some(content) => content,
                 None => self.fetch(at, look, kept).await?,
             };
-            output = self.carry_out(host, &scripts::store(kept, true, Some(&content)), LIMIT).await?;
+            output = self.store_on(at, kept, true, Some(&content)).await?;
         }
-        match output.status {
-            Some(0) => Ok(true),
-            Some(status::THEIRS) => Ok(false),
-            _ => Err(refused(host, "storing the server program", &output).into()),
-        }
+        Ok(output.succeeded())
     }
 
     /// Puts a program on a server, unless it is there.
     async fn put(&self, at: usize, kept: Kept<'_>, keep: bool, content: &[u8]) -> Result<Output, Trouble> {
-        let host = &self.pool.servers[at].host;
-        let broken = |error: SshError| on_the_way(&error);
-        let lean = scripts::store(kept, keep, None);
-        let mut output = self.shell.carry_out(host, &lean, LIMIT).await.map_err(broken)?;
-        if output.status == Some(status::NEEDED) {
-            let whole = scripts::store(kept, keep, Some(content));
-            output = self.shell.carry_out(host, &whole, LIMIT).await.map_err(broken)?;
+        let lean = self.store_on(at, kept, keep, None).await?;
+        match lean.status {
+            Some(status::NEEDED) => self.store_on(at, kept, keep, Some(content)).await,
+            _ => Ok(lean),
         }
+    }
+
+    /// Has a server keep a program, or look at it: it has it then, is another node's, or, where no content came along, needs that.
+    async fn store_on(&self, at: usize, kept: Kept<'_>, keep: bool, content: Option<&[u8]>) -> Result<Output, Trouble> {
+        let host = &self.pool.servers[at].host;
+        let output = self.shell.carry_out(host, &scripts::store(kept, keep, content), LIMIT).await;
+        let output = output.map_err(|error| on_the_way(&error))?;
         match output.status {
             Some(0 | status::THEIRS) => Ok(output),
+            Some(status::NEEDED) if content.is_none() => Ok(output),
             _ => Err(refused(host, "storing the server program", &output)),
         }
     }
