@@ -1,12 +1,12 @@
 //! What kind of cluster is simulated, and its first Record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
 use justmanage_model::{
-    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Generation, Interval, Member, NodeId, OnCrash, Phase, Pin,
-    Place, Program, Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
+    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Interval, Member, NodeId, OnCrash, Pin, Place, Program,
+    Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
 };
 
 use crate::chance::Chance;
@@ -121,34 +121,18 @@ impl Shape {
     #[must_use]
     pub fn record(&self) -> Record {
         Record {
-            layout: justmanage_model::record::LAYOUT,
-            epoch: Epoch::from_entropy([3; 8]),
-            generation: Generation::FIRST,
-            cluster: ClusterId::from_entropy([5; 10]),
-            name: "orders".parse().expect("a name"),
-            phase: Phase::Forming,
-            unclaimed: true,
-            spec: self.spec(),
-            release: self.release.clone(),
-            artefact: program(&self.release).artefact,
-            previous: None,
-            returning: false,
-            surge: false,
-            reshaping: None,
-            retired: Default::default(),
             spares: (self.nodes()..self.nodes() + usize::from(self.spares))
                 .map(|node| (node_id(node), spare(node)))
                 .collect(),
             operators: BTreeSet::from([Pin::from_digest([2; 32])]),
             members: (0..self.nodes()).map(|node| (node_id(node), member(node, self.seat(node)))).collect(),
-            users: BTreeMap::new(),
-            ca_certificate: None,
-            grant: None,
-            halt: None,
-            vault: None,
-            fences: BTreeMap::new(),
-            takeovers: BTreeMap::new(),
-            rotation: Default::default(),
+            ..Record::first(
+                Epoch::from_entropy([3; 8]),
+                ClusterId::from_entropy([5; 10]),
+                "orders".parse().expect("a name"),
+                self.spec(),
+                program(&self.release),
+            )
         }
     }
 }

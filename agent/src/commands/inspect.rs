@@ -35,6 +35,6 @@ async fn program(file: &Path) -> Option<ServerProgram> {
     let (server, sha256, package) = tokio::join!(justmanage_engine::inspect(&path), sha256(&path), package);
     let (server, sha256) = (server.ok()?, sha256.ok()?);
     let mut release = server.release;
-    release.package = package.ok()?.filter(|package| package::is_of(package, release.version));
+    release.package = package.ok()?.filter(|package| package.is_of(release.version));
     Some(ServerProgram { path, release, tls: server.tls, sha256 })
 }

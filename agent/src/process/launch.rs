@@ -15,7 +15,9 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{getpid, getsid, setsid, umask};
+use rustix::process::{setsid, umask};
+
+use super::stat::Stat;
 
 /// What a launcher is to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ impl Launch {
         };
         // No signal of a terminal, and none that is meant for the agent's group, reaches it. What systemd starts leads a session
         // already, and cannot get another.
-        if getsid(None).ok() != Some(getpid()) {
+        if !leads_session().map_err(failed("no session can be read for a process in"))? {
             setsid().map_err(|error| failed("no session of its own for a process in")(error.into()))?;
         }
         // What it writes is for its user alone.
@@ -134,6 +136,13 @@ impl Launch {
         fcntl_setfd(&directory, FdFlags::empty()).map_err(|error| failed(error.into()))?;
         Ok(directory)
     }
+}
+
+/// Whether this process leads its session. It is read where it may be 0, which rustix's `getsid` takes for impossible: so it is
+/// in a container whose session began outside.
+fn leads_session() -> io::Result<bool> {
+    let pid = std::process::id();
+    Ok(Stat::of(pid)?.session == pid)
 }
 
 /// What a launched program has of our environment: `PATH` and `TZ`. What else is there (credentials of a cloud, variables of

@@ -8,10 +8,9 @@ use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_agent_proto::v1::{FoundRequest, InviteRequest, ObserveRequest, ProposeRequest, StatusRequest};
 use justmanage_identity::{KeyPair, connect};
 use justmanage_model::node::AgentInfo;
-use justmanage_model::record::LAYOUT;
 use justmanage_model::{
     Artefact, Bytes, ClusterSpec, Epoch, Generation, NodeId, NodeObservation, Observation, OnCrash, OperationReport,
-    Phase, Place, Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
+    Place, Program, Record, ReleaseTarget, Secret, ServerObservation, ServerState, User, Waiting,
 };
 use tonic::Code;
 use tonic::transport::Channel;
@@ -202,58 +201,47 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
         given: Default::default(),
     };
     Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy(random()),
-        generation: Generation::FIRST,
-        cluster: claim.cluster,
-        name: claim.name.clone(),
-        phase: Phase::Forming,
-        unclaimed: true,
-        spec: ClusterSpec {
-            engine: release.engine,
-            version: ReleaseTarget::Exactly(release.version),
-            shards,
-            replicas_per_shard,
-            memory: Bytes::mib(64),
-            surge: false,
-            config: BTreeMap::new(),
-            place: Place::Local,
-            on_crash: OnCrash::default(),
-            cpus: None,
-            metrics_readers: Default::default(),
-            operator_keys: Default::default(),
-            maintenance_window: None,
-            backup_policy: None,
-            rotate: Default::default(),
-            spares: u16::try_from(nodes.iter().filter(|(_, agent)| agent.claim.seat.is_none()).count()).expect("few"),
-            spare_after: None,
-            testing: Default::default(),
-        },
-        release,
-        artefact: Artefact::new(&node.program.path, &node.program.sha256).expect("an artefact"),
         operators: node.order.operators.clone(),
         members: nodes
             .iter()
             .filter_map(|(_, agent)| Some((agent.claim.node, agent.member(agent.claim.seat?))))
             .collect(),
         users: BTreeMap::from([("app".parse().expect("a name"), app)]),
-        ca_certificate: None,
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
         spares: nodes
             .iter()
             .filter(|(_, agent)| agent.claim.seat.is_none())
             .map(|(_, agent)| (agent.claim.node, agent.spare()))
             .collect(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy(random()),
+            claim.cluster,
+            claim.name.clone(),
+            ClusterSpec {
+                engine: release.engine,
+                version: ReleaseTarget::Exactly(release.version),
+                shards,
+                replicas_per_shard,
+                memory: Bytes::mib(64),
+                surge: false,
+                config: BTreeMap::new(),
+                place: Place::Local,
+                on_crash: OnCrash::default(),
+                cpus: None,
+                metrics_readers: Default::default(),
+                operator_keys: Default::default(),
+                maintenance_window: None,
+                backup_policy: None,
+                rotate: Default::default(),
+                spares: u16::try_from(nodes.iter().filter(|(_, agent)| agent.claim.seat.is_none()).count())
+                    .expect("few"),
+                spare_after: None,
+                testing: Default::default(),
+            },
+            Program {
+                release,
+                artefact: Artefact::new(&node.program.path, &node.program.sha256).expect("an artefact"),
+            },
+        )
     }
 }
 

@@ -120,6 +120,18 @@ async fn two_servers_never_work_on_one_directory() {
     assert_eq!(inside(&directory.data()), [server.pid]);
 }
 
+#[test]
+fn a_launcher_of_a_container_whose_session_began_outside_becomes_the_program() {
+    let world = World::new();
+    let script =
+        r#"[ "$(cut -d' ' -f6 /proc/self/stat)" = 0 ] && exec "$0" launch / /bin/sh -c 'cut -d" " -f6 /proc/$$/stat'"#;
+    let arguments = ["--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", script, AGENT];
+    let output = Command::new("unshare").args(arguments).current_dir(world.path()).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "no container (this needs root), or none that becomes it: {words}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1", "the session is its own: {words}");
+}
+
 #[tokio::test]
 async fn a_server_that_ends_at_once_is_down_for_longer_each_time() {
     let world = World::new();

@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod check;
+mod first;
 mod operators;
 mod rotation;
 mod settings;

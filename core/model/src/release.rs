@@ -179,6 +179,15 @@ impl PackageRevision {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether a package is made of this version: `5:7.0.15-1~deb12u10` is of 7.0.15. Whoever puts a program of their own where a
+    /// package's was has a file that dpkg still takes for the package's; mostly it is another version.
+    #[must_use]
+    pub fn is_of(&self, version: Version) -> bool {
+        let upstream = self.0.split_once(':').map_or(self.0.as_str(), |(_, rest)| rest);
+        let rest = upstream.strip_prefix(&version.to_string());
+        rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.'))
+    }
 }
 
 impl fmt::Display for PackageRevision {

@@ -1,6 +1,5 @@
 //! What a test sets up and changes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use justmanage_identity::KeyPair;
 use justmanage_model::node::{NodeOrder, ServerProgram};
-use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Generation, NodeId, Phase, Record,
+    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, NodeId, Phase, Program, Record,
     Release, Seat, Shape, Version, Waiting,
 };
 use tokio::runtime::Runtime;
@@ -293,31 +291,16 @@ fn entropy(cluster: u64, node: u16) -> [u8; 10] {
 /// A cluster's Record before it has any member.
 fn first_record(cluster: ClusterId, name: &ClusterName, spec: &ClusterSpec, release: &Release) -> io::Result<Record> {
     Ok(Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy([7; 8]),
-        generation: Generation::FIRST,
-        cluster,
-        name: name.clone(),
-        phase: Phase::Forming,
         unclaimed: false,
-        spec: spec.clone(),
-        release: release.clone(),
-        artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).map_err(io::Error::other)?,
-        operators: Default::default(),
-        members: BTreeMap::new(),
-        users: BTreeMap::new(),
-        ca_certificate: None,
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
-        spares: Default::default(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy([7; 8]),
+            cluster,
+            name.clone(),
+            spec.clone(),
+            Program {
+                release: release.clone(),
+                artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).map_err(io::Error::other)?,
+            },
+        )
     })
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Engine, Epoch, Generation, Member, OnCrash, Phase, Place, Release, SealingKey, Testing,
+    Artefact, Engine, Epoch, Generation, Member, OnCrash, Phase, Place, Program, Release, SealingKey, Testing,
 };
 
 use super::*;
@@ -70,32 +69,20 @@ fn seat(number: u8) -> Seat {
 /// The Record of cluster 1, with the nodes 0 and 1.
 fn record(phase: Phase, unclaimed: bool) -> Record {
     Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy([1; 8]),
-        generation: Generation::FIRST,
-        cluster: cluster(1),
-        name: "cache".parse().expect("name"),
         phase,
         unclaimed,
-        spec: spec(),
-        release: Release { engine: Engine::Redis, version: "7.0.15".parse().expect("version"), package: None },
-        artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("artefact"),
         operators: [operator(1)].into(),
         members: [0, 1].map(|number| (node(number), member(number))).into(),
-        users: BTreeMap::new(),
-        ca_certificate: None,
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
-        spares: Default::default(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy([1; 8]),
+            cluster(1),
+            "cache".parse().expect("name"),
+            spec(),
+            Program {
+                release: Release { engine: Engine::Redis, version: "7.0.15".parse().expect("version"), package: None },
+                artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("artefact"),
+            },
+        )
     }
 }
 

@@ -1,12 +1,8 @@
 //! Making a cluster, from nothing or from what an earlier try left.
 
-use std::collections::BTreeMap;
-
 use justmanage_model::node::AgentInfo;
-use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Generation, Phase, Pin, Record, Release,
-    Shape,
+    Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Pin, Program, Record, Release, Shape,
 };
 use justmanage_platforms::{ClaimQuery, Machine};
 use tokio_util::sync::CancellationToken;
@@ -152,31 +148,15 @@ fn first_record(
     agents: &[AgentInfo],
 ) -> Result<Record, Failure> {
     Ok(Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy(entropy()?),
-        generation: Generation::FIRST,
-        cluster,
-        name: name.clone(),
-        phase: Phase::Forming,
-        unclaimed: true,
-        spec: spec.clone(),
-        release,
-        artefact,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
         spares: agents.iter().filter(|one| one.claim.seat.is_none()).map(|one| (one.claim.node, one.spare())).collect(),
         operators: spec.operator_keys.iter().copied().chain([operator]).collect(),
         members: agents.iter().filter_map(|one| Some((one.claim.node, one.member(one.claim.seat?)))).collect(),
-        users: BTreeMap::new(),
-        ca_certificate: None,
-        grant: None,
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy(entropy()?),
+            cluster,
+            name.clone(),
+            spec.clone(),
+            Program { release, artefact },
+        )
     })
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::record::LAYOUT;
 use justmanage_model::{
-    Artefact, BusId, BusView, Bytes, Claim, ClusterId, ClusterSpec, Engine, Epoch, Generation, Member, NodeObservation,
-    Observation, Pin, PrimaryLink, ReplicaLink, Role, SealingKey, Seen, ServerObservation, Timestamp, Version,
+    Artefact, BusId, BusView, Bytes, Claim, ClusterId, ClusterSpec, Engine, Epoch, Member, NodeObservation,
+    Observation, Pin, PrimaryLink, Program, ReplicaLink, Role, SealingKey, Seen, ServerObservation, Timestamp, Version,
 };
 use justmanage_platforms::MachineRef;
 
@@ -36,32 +35,21 @@ fn member(number: u8) -> Member {
 pub(crate) fn record() -> Record {
     let version = "7.0.15".parse().expect("a version");
     Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy([1; 8]),
-        generation: Generation::FIRST,
-        cluster: ClusterId::from_entropy([1; 10]),
-        name: "cache".parse().expect("a name"),
         phase: Phase::Formed,
         unclaimed: false,
-        spec: ClusterSpec::new(Engine::Redis, "7.0".parse().expect("a line"), 2, 1, Bytes::mib(64)),
-        release: Release::new(Engine::Redis, version),
-        artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("an artefact"),
         operators: [Pin::from_digest([1; 32])].into(),
         members: (0..4).map(|number| (node(3 - number), member(number))).collect(),
-        users: BTreeMap::new(),
         ca_certificate: Some("certificate".into()),
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
-        spares: Default::default(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy([1; 8]),
+            ClusterId::from_entropy([1; 10]),
+            "cache".parse().expect("a name"),
+            ClusterSpec::new(Engine::Redis, "7.0".parse().expect("a line"), 2, 1, Bytes::mib(64)),
+            Program {
+                release: Release::new(Engine::Redis, version),
+                artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("an artefact"),
+            },
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use justmanage_model::{PackageRevision, Version};
+use justmanage_model::PackageRevision;
 
 /// The revision of the package that owns a file; `None` where dpkg does not know it, or is not there.
 ///
@@ -13,14 +13,6 @@ use justmanage_model::{PackageRevision, Version};
 /// a minimal image has the one without the other, and no program is run that a `PATH` could lead astray.
 pub(super) fn package_of(path: &Path) -> Option<PackageRevision> {
     package_in(Path::new("/var/lib/dpkg"), path)
-}
-
-/// Whether a package is made of this version. Whoever puts a program of their own where a package's was has a file that dpkg
-/// still takes for the package's; mostly it is another version.
-pub(super) fn is_of(package: &PackageRevision, version: Version) -> bool {
-    let upstream = package.as_str().split_once(':').map_or(package.as_str(), |(_, rest)| rest);
-    let rest = upstream.strip_prefix(&version.to_string());
-    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.'))
 }
 
 fn package_in(dpkg: &Path, path: &Path) -> Option<PackageRevision> {
@@ -158,18 +150,6 @@ Version: 5:7.0.14-1";
         assert_eq!(package_in(Path::new("/nowhere"), &machine.program), None, "no dpkg");
         let unlisted = Machine::new(&[("redis-cli.list", "PROGRAM\n")]);
         assert_eq!(unlisted.package(&unlisted.program), None, "a list without a paragraph");
-    }
-
-    #[test]
-    fn a_program_of_another_version_is_not_the_packages() {
-        let package = |text: &str| text.parse::<PackageRevision>().expect("a revision");
-        let version = Version::new(7, 0, 15);
-        for fits in ["5:7.0.15-1~deb12u10", "7.0.15", "7.0.15+dfsg1-1", "6:7.0.15-1rl1~bookworm1"] {
-            assert!(is_of(&package(fits), version), "{fits}");
-        }
-        for other in ["5:7.0.14-1", "5:7.0.151-1", "5:7.0.15.1-1", "15:7.0.1-1", "7.2.5"] {
-            assert!(!is_of(&package(other), version), "{other}");
-        }
     }
 
     /// Where this machine has dpkg, it owns some file that everybody has.

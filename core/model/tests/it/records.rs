@@ -6,7 +6,7 @@ use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault,
 use justmanage_model::user::Given;
 use justmanage_model::{
     Artefact, BusId, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash, Phase,
-    Pin, Record, Release, SealingKey, Seat, Spare, Takeover, User, Vault, Version,
+    Pin, Program, Record, Release, SealingKey, Seat, Spare, Takeover, User, Vault, Version,
 };
 
 use crate::specs::spec;
@@ -31,32 +31,22 @@ pub(crate) fn member(number: u8) -> Member {
 
 pub(crate) fn record() -> Record {
     Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy([1; 8]),
         generation: Generation::new(7),
-        cluster: ClusterId::from_entropy([1; 10]),
-        name: "orders".parse().unwrap(),
         phase: Phase::Formed,
         unclaimed: false,
-        spec: spec(),
-        release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
-        artefact: Artefact::new("/usr/bin/redis-server", "00".repeat(32)).unwrap(),
         operators: BTreeSet::from([Pin::from_digest([9; 32])]),
         members: BTreeMap::from([(node(1), member(1)), (node(2), member(2))]),
-        users: BTreeMap::new(),
         ca_certificate: Some("PEM".to_owned()),
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
-        spares: Default::default(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy([1; 8]),
+            ClusterId::from_entropy([1; 10]),
+            "orders".parse().unwrap(),
+            spec(),
+            Program {
+                release: Release::new(Engine::Redis, Version::new(7, 0, 15)),
+                artefact: Artefact::new("/usr/bin/redis-server", "00".repeat(32)).unwrap(),
+            },
+        )
     }
 }
 

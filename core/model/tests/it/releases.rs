@@ -89,3 +89,15 @@ fn artefacts_are_absolute_and_pinned() {
     let bad = serde_json::json!({ "server": "redis-server", "sha256": digest });
     assert!(serde_json::from_value::<Artefact>(bad).is_err());
 }
+
+#[test]
+fn a_program_of_another_version_is_not_the_packages() {
+    let package = |text: &str| text.parse::<PackageRevision>().expect("a revision");
+    let version = Version::new(7, 0, 15);
+    for fits in ["5:7.0.15-1~deb12u10", "7.0.15", "7.0.15+dfsg1-1", "6:7.0.15-1rl1~bookworm1"] {
+        assert!(package(fits).is_of(version), "{fits}");
+    }
+    for other in ["5:7.0.14-1", "5:7.0.151-1", "5:7.0.15.1-1", "15:7.0.1-1", "7.2.5"] {
+        assert!(!package(other).is_of(version), "{other}");
+    }
+}

@@ -212,7 +212,7 @@ fn program(line: &str) -> Option<ServerProgram> {
     let (path, sha256, tls, package, said) =
         (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
     let (engine, version) = version(said)?;
-    let package = package.parse::<PackageRevision>().ok().filter(|package| is_of(package, version));
+    let package = package.parse::<PackageRevision>().ok().filter(|package| package.is_of(version));
     let release = Release { engine, version, package };
     Some(ServerProgram { path: path.into(), release, tls: tls == "yes", sha256: sha256.to_owned() })
 }
@@ -226,13 +226,6 @@ fn version(said: &str) -> Option<(Engine, Version)> {
         _ => return None,
     };
     Some((engine, words.next()?.strip_prefix("v=")?.parse().ok()?))
-}
-
-/// Whether a package is made of this version, as the agent judges it: `5:7.0.15-1~deb12u10` is of 7.0.15.
-fn is_of(package: &PackageRevision, version: Version) -> bool {
-    let upstream = package.as_str().split_once(':').map_or(package.as_str(), |(_, rest)| rest);
-    let rest = upstream.strip_prefix(&version.to_string());
-    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.'))
 }
 
 /// The programs that all have, in the order of the first. Of the others it is said where they are missing: whoever looks for one in

@@ -1,9 +1,6 @@
 //! What a refresh makes of what is seen: only work that needs an apply shows in a plan.
 
-use std::collections::BTreeMap;
-
-use justmanage_model::record::LAYOUT;
-use justmanage_model::{Artefact, ClusterId, ClusterSpec, Engine, Epoch, Generation, Phase, Release};
+use justmanage_model::{Artefact, ClusterId, ClusterSpec, Engine, Epoch, Phase, Program, Release};
 
 use super::*;
 
@@ -56,32 +53,19 @@ fn view(converged: bool, needs_apply: bool) -> ClusterView {
 /// The Record of the same cluster, if it asks for this version.
 fn record(version: &str) -> Record {
     Record {
-        layout: LAYOUT,
-        epoch: Epoch::from_entropy([1; 8]),
-        generation: Generation::FIRST,
-        cluster: ClusterId::from_entropy([1; 10]),
-        name: "cache".parse().expect("a name"),
         phase: Phase::Formed,
         unclaimed: false,
-        spec: ClusterSpec::new(Engine::Redis, version.parse().expect("a version"), 1, 0, Bytes::mib(64)),
-        release: Release::new(Engine::Redis, "7.0.15".parse().expect("a version")),
-        artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("an artefact"),
         operators: [Pin::from_digest([1; 32])].into(),
-        members: BTreeMap::new(),
-        users: BTreeMap::new(),
-        ca_certificate: None,
-        grant: None,
-        previous: None,
-        returning: false,
-        surge: false,
-        reshaping: None,
-        retired: Default::default(),
-        spares: Default::default(),
-        halt: None,
-        vault: None,
-        fences: BTreeMap::new(),
-        takeovers: BTreeMap::new(),
-        rotation: Default::default(),
+        ..Record::first(
+            Epoch::from_entropy([1; 8]),
+            ClusterId::from_entropy([1; 10]),
+            "cache".parse().expect("a name"),
+            ClusterSpec::new(Engine::Redis, version.parse().expect("a version"), 1, 0, Bytes::mib(64)),
+            Program {
+                release: Release::new(Engine::Redis, "7.0.15".parse().expect("a version")),
+                artefact: Artefact::new("/usr/bin/redis-server", "0".repeat(64)).expect("an artefact"),
+            },
+        )
     }
 }
 
