@@ -64,13 +64,14 @@ pub async fn a_lost_answer_hides_no_machine<P: Place>() {
                 break;
             }
         }
-        // Each of them asks on its own: here the first answer of each is lost.
+        // Each of them asks on its own, in a process that knows of no silence before: here the first answer of each is lost.
         let platform = trial.platform();
         let (names, struck) = trial.with(Fault::AnswerLost, 1, platform.clusters()).await;
         match names {
             Ok(names) => assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["cache"]),
             Err(error) => assert!(struck > 0 && may_help_again(&error), "{error:?}"),
         }
+        let platform = trial.platform();
         let (seen, struck) = trial.with(Fault::AnswerLost, 1, platform.find_seen(&named("cache"))).await;
         match seen {
             Ok(Visible { machines, silent }) => assert!(machines == [made] || !silent.is_empty(), "{machines:?}"),
