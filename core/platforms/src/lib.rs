@@ -2,6 +2,7 @@
 //!
 //! The one invariant: **every verb is idempotent, and everything is found by its claim.** The claim goes into the creating
 //! call itself, so a machine that exists can be found, and one that cannot be found does not exist. No state is kept here.
+//! `justmanage-platform-contract` tries that, and what else stands at the verbs, with every platform.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -35,7 +36,8 @@ pub trait Platform: Send + Sync {
     /// What leads to these machines again, for the id of their cluster. Without machines: to whatever is here.
     fn kind(&self, machines: &[MachineRef]) -> PlatformKind;
 
-    /// The machines whose claims match. Authoritative: a machine that is not in the answer does not exist.
+    /// The machines whose claims match. Authoritative: a machine that is not in the answer does not exist; what
+    /// [`Platform::ensure`] has answered with is in it.
     ///
     /// # Errors
     /// [`PlatformError::Unreachable`] or [`PlatformError::Denied`] when the answer would not be authoritative.
@@ -55,22 +57,24 @@ pub trait Platform: Send + Sync {
     /// As [`Platform::find`].
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError>;
 
-    /// Makes the machine of this claim exist and its agent run. The same claim always gives the same machine.
+    /// Makes the machine of this claim exist and its agent run. The same claim always gives the same machine, also to many who ask
+    /// at the same time.
     ///
     /// # Errors
-    /// Whatever kept the machine from running; what was half made is found again by the same claim.
+    /// Whatever kept the machine from running; what was half made is found again by the same claim. [`PlatformError::Quota`] where
+    /// there is no room for it.
     async fn ensure(&self, order: &MachineOrder) -> Result<Machine, PlatformError>;
 
-    /// Removes a machine with its server and data. One that is already gone is a success.
+    /// Removes a machine with its server and data. One that is already gone is a success; what is not ours is never touched.
     ///
     /// # Errors
-    /// Whatever kept it from going; calling again continues.
+    /// Whatever kept it from going; calling again continues. [`PlatformError::Invalid`] for what can be no machine of this platform.
     async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError>;
 
-    /// How to reach the machine's agent.
+    /// How to reach the machine's agent, as it was when somebody looked.
     ///
     /// # Errors
-    /// [`PlatformError::NotFound`] when it is gone, [`PlatformError::Unreachable`] when its agent does not run.
+    /// [`PlatformError::Unreachable`] when its agent did not run; [`PlatformError::NotFound`] when the platform had to ask, and it is gone.
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError>;
 
     /// The version of the agent that comes with this build: new machines have it.

@@ -1,14 +1,22 @@
 #!/bin/sh
 # Answers to the commands of justmanage-agent. What needs somebody to act goes to the stage through its pipe.
 ask() {
-    mkfifo "$2/reply.$$" || exit 1
-    echo "$1 $2 $2/reply.$$" > "@STAGE@/pipe"
-    IFS= read -r reply < "$2/reply.$$"
-    rm -f "$2/reply.$$"
+    # Not in the node's directory, which somebody else may remove meanwhile. One that is there was left by somebody who was killed.
+    answer="@STAGE@/reply.$$"
+    rm -f "$answer"
+    mkfifo "$answer" || exit 1
+    echo "$1 $2 $answer" > "@STAGE@/pipe"
+    IFS= read -r reply < "$answer"
+    rm -f "$answer"
     case "$reply" in
     '{"error"'*) echo "$reply" >&2; exit 1 ;;
     *) echo "$reply" ;;
     esac
+}
+# What an order says of its machine, in one line; the seat is wanting in a spare's claim.
+unstarted() {
+    tr -d '\n' | sed 's/^ *{ *"claim": *\({[^{}]*\({[^{}]*}[^{}]*\)\{0,1\}}\).*/{"claim":\1,"agent":null,"server_running":false}/'
+    echo
 }
 verb="$1"
 shift
@@ -26,10 +34,14 @@ status)
     files=
     while [ $# -gt 0 ]; do
         [ -e "$2/order.json" ] || { echo '{"error":"it is gone","hint":""}' >&2; exit 1; }
-        # Whoever made the machine was killed before its agent was ever started.
-        [ -e "$2/status" ] || sed 's/^{\("claim":{[^{}]*{[^{}]*}[^{}]*}\).*/{\1,"agent":null,"server_running":false}/' \
-            "$2/order.json" > "$2/status"
-        files="$files $2/status"
+        file=$2/status
+        # Whoever made the machine was killed before its agent was ever started. Not by the name that the agent writes to: it may be
+        # started at this moment.
+        if [ ! -e "$file" ]; then
+            file=$2/unstarted
+            unstarted < "$2/order.json" > "$file"
+        fi
+        files="$files $file"
         shift 2
     done
     exec cat $files

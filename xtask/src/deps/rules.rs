@@ -16,11 +16,19 @@ const fn room(krate: &'static str, may_import: &'static [&'static str]) -> Room 
     Room { krate, may_import, tests_may: &[SIM] }
 }
 
+/// A platform, whose tests try it by the contract.
+const fn platform(krate: &'static str, may_import: &'static [&'static str]) -> Room {
+    Room { krate, may_import, tests_may: &[CONTRACT] }
+}
+
 /// The simulated world: drives the real planner in tests, and is part of no product.
 const SIM: &str = "justmanage-sim";
 
 /// Agents that are played behind the real API: part of no product either.
 const SIMULATED: &str = "justmanage-simulated";
+
+/// What every platform has to keep, as tests that each of them runs: part of no product.
+const CONTRACT: &str = "justmanage-platform-contract";
 
 /// "May import, everything else never" of ARCHITECTURE, crate by crate. A crate that is not listed is an error.
 const HOUSE: &[Room] = &[
@@ -29,13 +37,15 @@ const HOUSE: &[Room] = &[
     room("justmanage-planner", &["justmanage-model", "justmanage-releases"]),
     room("justmanage-engine", &["justmanage-model", "justmanage-releases"]),
     room("justmanage-platforms", &["justmanage-model"]),
+    // docs/decisions/0027-contract.md: of the platforms it knows nothing; each of them brings its own place to be tried at.
+    room(CONTRACT, &["justmanage-model", "justmanage-platforms"]),
     // docs/decisions/0018-steps-and-upgrades.md: whoever can be killed half-way names its steps; nothing of it is in a release.
     room(STEPS, &[]),
-    room("justmanage-platform-local", &["justmanage-model", "justmanage-platforms", STEPS]),
+    platform("justmanage-platform-local", &["justmanage-model", "justmanage-platforms", STEPS]),
     // docs/decisions/0026-servers.md: a way onto a machine, and an agent that lives there as a service, for every platform with machines;
     // hosts by SSH know nothing of nodes.
     room("justmanage-ssh", &["justmanage-model"]),
-    room("justmanage-platform-servers", &["justmanage-model", "justmanage-platforms", "justmanage-ssh"]),
+    platform("justmanage-platform-servers", &["justmanage-model", "justmanage-platforms", "justmanage-ssh"]),
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
     room("justmanage-identity", &["justmanage-model", STEPS]),
     room("justmanage-agent-proto", &[]),
@@ -70,7 +80,11 @@ const HOUSE: &[Room] = &[
         ],
     ),
     // Agents that are played, for tests and measurements of those who talk to agents.
-    room(SIMULATED, &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"]),
+    Room {
+        krate: SIMULATED,
+        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"],
+        tests_may: &[CONTRACT, "justmanage-platform-local", "justmanage-platforms"],
+    },
     room("justmanage-example-library", &["justmanage-core", "justmanage-model"]),
     room("tfkit-proto", &[]),
     room("tfkit-derive", &[]),

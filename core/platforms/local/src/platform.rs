@@ -145,15 +145,10 @@ impl Platform for Local {
 
     async fn remove(&self, machine: &MachineRef) -> Result<(), PlatformError> {
         let directory = PathBuf::from(&machine.0);
-        let Some(name) = directory
-            .strip_prefix(self.root.path())
-            .ok()
-            .and_then(|inside| inside.components().next())
-            .and_then(|name| name.as_os_str().to_str()?.parse().ok())
-        else {
+        let Some(name) = self.root.cluster_of(&directory) else {
             return Err(PlatformError::Invalid {
                 field: "local".into(),
-                what: format!("{} is not under {}", directory.display(), self.root.path().display()),
+                what: format!("{} is no node's directory under {}", directory.display(), self.root.path().display()),
                 hint: "Set `local = { directory = ... }` of the provider to what it was when the cluster was made."
                     .into(),
             });

@@ -55,6 +55,14 @@ impl Root {
         self.path.join(name.as_str()).join(node.to_string())
     }
 
+    /// Whose node lives in a directory, if a node can live there.
+    pub fn cluster_of(&self, directory: &Path) -> Option<ClusterName> {
+        let mut inside = directory.strip_prefix(&self.path).ok()?.components().map(|part| part.as_os_str().to_str());
+        let name = inside.next()??.parse().ok()?;
+        let _: NodeId = inside.next()??.parse().ok()?;
+        inside.next().is_none().then_some(name)
+    }
+
     /// Where agent programs are kept.
     pub fn programs(&self) -> PathBuf {
         self.path.join(PROGRAMS)

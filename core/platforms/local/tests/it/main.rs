@@ -1,6 +1,7 @@
 //! The platform `local` with an agent whose commands are a script: what the platform itself does, without processes.
-//! The real agent is tested in its own crate, and both together by the acceptance tests.
+//! What all platforms have to keep is in `contract`. The real agent is tested in its own crate, and both together by the acceptance tests.
 
+mod contract;
 mod programs;
 mod root;
 mod verbs;

@@ -1,59 +1,14 @@
-//! The four verbs: idempotent, by claim, and without a trace at the end.
+//! The four verbs, as far as `local` has something of its own there.
 
 use std::fs;
 use std::path::PathBuf;
 
-use justmanage_platforms::{ClaimQuery, MachineRef, MachineState, Platform, PlatformError};
+use justmanage_platforms::{ClaimQuery, MachineRef, Platform, PlatformError};
 
 use crate::{Place, mode, order};
 
 fn query(name: &str) -> ClaimQuery {
     ClaimQuery { name: name.parse().expect("name"), cluster: None }
-}
-
-#[tokio::test]
-async fn a_machine_is_made_found_and_removed_without_a_trace() {
-    let place = Place::new();
-    let local = place.local();
-    let order = order("cache", 1);
-
-    let made = local.ensure(&order).await.expect("ensure");
-    assert!(matches!(made.state, MachineState::Running(_)), "{:?}", made.state);
-    let found = local.find(&query("cache")).await.expect("find");
-    assert_eq!(found, std::slice::from_ref(&made));
-    let reached = local.reach(&made).await.expect("reach");
-    assert_eq!(reached.agent.agent.to_string(), "127.0.0.1:19000");
-
-    local.remove(&made.reference).await.expect("remove");
-    assert_eq!(local.find(&query("cache")).await.expect("find"), []);
-    assert!(!place.root().path().exists(), "the last cluster takes the root with it");
-    local.remove(&made.reference).await.expect("what is gone stays gone");
-}
-
-#[tokio::test]
-async fn the_same_claim_gives_the_same_machine() {
-    let place = Place::new();
-    let first = place.local().ensure(&order("cache", 1)).await.expect("first");
-    let second = place.local().ensure(&order("cache", 1)).await.expect("second");
-    assert_eq!(first, second);
-    assert_eq!(place.local().find(&query("cache")).await.expect("find").len(), 1);
-}
-
-#[tokio::test]
-async fn only_what_is_asked_for_is_found() {
-    let place = Place::new();
-    let local = place.local();
-    let cache = order("cache", 1);
-    local.ensure(&cache).await.expect("cache");
-    local.ensure(&order("queue", 2)).await.expect("queue");
-
-    let of_name = local.find(&query("cache")).await.expect("find");
-    assert_eq!(of_name.iter().map(|m| m.claim.clone()).collect::<Vec<_>>(), std::slice::from_ref(&cache.claim));
-    let other = ClaimQuery { cluster: Some(order("x", 9).claim.cluster), ..query("cache") };
-    assert_eq!(local.find(&other).await.expect("find"), []);
-
-    local.remove(&of_name[0].reference).await.expect("remove");
-    assert_eq!(local.find(&query("queue")).await.expect("find").len(), 1, "another cluster stays");
 }
 
 /// Each call on a thread of its own, as other processes would make it.
@@ -102,19 +57,6 @@ async fn a_newer_agent_stands_beside_the_one_that_runs() {
     place.install(&script);
     local.ensure(&order("cache", 2)).await.expect("with the second");
     assert_eq!(fs::read_dir(place.root().programs()).expect("programs").count(), 2);
-}
-
-#[tokio::test]
-async fn an_agent_that_does_not_run_is_a_machine_that_is_stopped() {
-    let place = Place::new();
-    let local = place.local();
-    let made = local.ensure(&order("cache", 1)).await.expect("ensure");
-    fs::remove_file(PathBuf::from(&made.reference.0).join("running")).expect("stop it");
-
-    let found = local.find(&query("cache")).await.expect("find");
-    assert_eq!(found[0].state, MachineState::Stopped);
-    let refused = local.reach(&found[0]).await.expect_err("nobody to reach");
-    assert!(matches!(refused, PlatformError::Unreachable { .. }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Servers whose hosts are directories: the scripts are the real ones, carried out by this machine's shell below a root of each host's
-//! own, and what they call of the system (systemd, users) is played by the programs in `stubs`.
+//! own, and what they call of the system (systemd, users) is played by the programs in `stubs`. What all platforms have to keep is in
+//! `contract`.
 
 mod claims;
+mod contract;
 mod programs;
 mod steps;
 mod verbs;
@@ -24,6 +26,8 @@ use justmanage_platforms::{ClaimQuery, MachineOrder, Stream};
 use justmanage_ssh::{Output, SshError};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::runtime::Handle;
+use tokio::sync::RwLock;
 
 /// What changes something on a host, and stands for a step of a script therefore.
 const STEPS: &[&str] =
@@ -38,6 +42,11 @@ struct Place {
 /// The hosts of a place, as a shell leads to them.
 struct Hosts {
     directory: PathBuf,
+    /// Where hosts carry out what they were told, whoever hears of its end.
+    own: Handle,
+    /// Held by every script that is being carried out.
+    at_work: Arc<RwLock<()>>,
+    wrong: Mutex<Wrong>,
     /// Nobody gets there.
     cut_off: Mutex<BTreeSet<String>>,
     /// At which step a script dies.
@@ -46,11 +55,24 @@ struct Hosts {
     calls: Mutex<Vec<String>>,
 }
 
+/// What goes wrong between a shell and its hosts.
+#[derive(Debug, Default)]
+struct Wrong {
+    /// So many calls do not get there.
+    turned_away: usize,
+    /// After so many calls more, the answer of one is lost.
+    lost_after: Option<usize>,
+    /// How often something went wrong.
+    struck: usize,
+}
+
 impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().expect("temporary directory");
         let own = directory.path().to_owned();
-        fs::create_dir(own.join("steps")).expect("a directory");
+        for folder in ["steps", "full"] {
+            fs::create_dir(own.join(folder)).expect("a directory");
+        }
         for step in STEPS {
             symlink(stubs().join("step"), own.join("steps").join(step)).expect("a step");
         }
@@ -58,6 +80,9 @@ impl Place {
             directory,
             hosts: Arc::new(Hosts {
                 directory: own,
+                own: Handle::current(),
+                at_work: Arc::default(),
+                wrong: Mutex::default(),
                 cut_off: Mutex::default(),
                 stop_after: Mutex::default(),
                 calls: Mutex::default(),
@@ -124,6 +149,47 @@ impl Hosts {
         self.directory.join("hosts").join(host)
     }
 
+    /// That a call gets to a host, and whether its answer gets lost.
+    fn get_to(&self, name: &str) -> Result<bool, SshError> {
+        let unreachable = |why: &str| Err(SshError::Unreachable { host: name.to_owned(), why: why.to_owned() });
+        if self.cut_off.lock().expect("hosts").contains(name) {
+            return unreachable("it is cut off");
+        }
+        let mut wrong = self.wrong.lock().expect("what goes wrong");
+        if wrong.turned_away > 0 {
+            wrong.turned_away -= 1;
+            wrong.struck += 1;
+            // As sshd does it where too many log in at once.
+            return unreachable("Connection reset by peer");
+        }
+        let is_lost = wrong.lost_after == Some(0);
+        wrong.lost_after = wrong.lost_after.and_then(|calls| calls.checked_sub(1));
+        wrong.struck += usize::from(is_lost);
+        Ok(is_lost)
+    }
+
+    /// The shell of a host.
+    fn shell_on(&self, name: &str) -> Command {
+        let stop_after = *self.stop_after.lock().expect("a number");
+        let path = std::env::var("PATH").expect("PATH");
+        let steps = stop_after.map_or(String::new(), |_| format!("{}:", self.directory.join("steps").display()));
+        let full = self.directory.join("full");
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("GROUP=$$; export GROUP; {ENTRY}")])
+            .env("ROOT", self.root(name))
+            .env("PATH", format!("{steps}{}:{}:{path}", full.display(), stubs().display()))
+            .env("COUNT", self.directory.join("count"))
+            .env("STOP_AFTER", stop_after.unwrap_or_default().to_string())
+            .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
+            // Whoever dies, dies with everything that it has started.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        shell
+    }
+
     /// A host as it comes from whoever made it. One that is there stays.
     fn install(&self, host: &str) {
         let root = self.root(host);
@@ -150,42 +216,25 @@ impl Hosts {
 impl Shell for Hosts {
     async fn carry_out(&self, host: &Host, script: &Script, _limit: Duration) -> Result<Output, SshError> {
         let name = host.address.clone();
-        if self.cut_off.lock().expect("hosts").contains(&name) {
-            return Err(SshError::Unreachable { host: name, why: "it is cut off".into() });
-        }
+        let is_lost = self.get_to(&name)?;
         self.calls.lock().expect("calls").push(format!("{name} {script:?}"));
-        let stop_after = *self.stop_after.lock().expect("a number");
-        let path = std::env::var("PATH").expect("PATH");
-        let steps = stop_after.map_or(String::new(), |_| format!("{}:", self.directory.join("steps").display()));
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("GROUP=$$; export GROUP; {ENTRY}")])
-            .env("ROOT", self.root(&name))
-            .env("PATH", format!("{steps}{}:{path}", stubs().display()))
-            .env("COUNT", self.directory.join("count"))
-            .env("STOP_AFTER", stop_after.unwrap_or_default().to_string())
-            .env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-            // Whoever dies, dies with everything that it has started.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let mut stdin = child.stdin.take().expect("input");
-        let fed = script.stdin();
-        let feed = async move {
-            // A script need not read everything, and one that dies does not.
-            let _ = stdin.write_all(&fed).await;
-        };
-        let (ended, ()) = tokio::join!(child.wait_with_output(), feed);
-        let ended = ended.expect("an end");
+        let at_work = self.at_work.clone().try_read_owned().expect("nobody waits for the end");
+        let (command, input) = (self.shell_on(&name), script.stdin());
+        let ended = self.own.spawn(async move {
+            let ended = play(command, &input).await;
+            drop(at_work);
+            ended
+        });
+        let ended = ended.await.expect("an end");
         let status = ended.status.code().map(|code| u32::try_from(code).expect("a status"));
         if status.is_none() {
             // As if the whole connection had gone with it.
             self.cut_off.lock().expect("hosts").insert(name.clone());
-            return Err(SshError::Broken { host: name, why: "killed".into() });
         }
-        Ok(Output { status, stdout: ended.stdout, stderr: ended.stderr })
+        match status {
+            Some(_) if !is_lost => Ok(Output { status, stdout: ended.stdout, stderr: ended.stderr }),
+            _ => Err(SshError::Broken { host: name, why: "killed".into() }),
+        }
     }
 
     async fn dial(&self, host: &Host, to: SocketAddr) -> Result<Box<dyn Stream>, SshError> {
@@ -197,6 +246,18 @@ impl Shell for Hosts {
 
 fn stubs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stubs")
+}
+
+/// A shell carries out what comes on its input.
+async fn play(mut shell: Command, input: &[u8]) -> std::process::Output {
+    let mut child = shell.spawn().expect("a shell");
+    let mut stdin = child.stdin.take().expect("input");
+    let feed = async move {
+        // A script need not read everything, and one that dies does not.
+        let _ = stdin.write_all(input).await;
+    };
+    let (ended, ()) = tokio::join!(child.wait_with_output(), feed);
+    ended.expect("an end")
 }
 
 /// An order for a node of the cluster `cache`.

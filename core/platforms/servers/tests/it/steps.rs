@@ -1,4 +1,5 @@
-//! Killed before each of its steps, and done again: everything is as if it had not been.
+//! Upgrades that are killed before each of their steps, and done again: everything is as if they had not been. What makes and removes
+//! nodes is killed by the contract.
 
 use std::fs;
 use std::path::Path;
@@ -11,37 +12,25 @@ use crate::{Place, order, tree};
 /// What is done once, whole and in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
-    Ensure,
     Upgrade,
     /// To an agent that does not come up.
     UpgradeInVain,
-    Remove,
 }
 
-/// A place in which it can be done.
-async fn before(doing: Doing) -> (Place, Option<Machine>) {
+/// A place in which it can be done, to this machine.
+async fn before(doing: Doing) -> (Place, Machine) {
     let place = Place::new();
-    let servers = place.servers("db1");
-    if doing == Doing::Ensure {
-        return (place, None);
-    }
-    let machine = servers.ensure(&order(1)).await.expect("a node");
+    let machine = place.servers("db1").ensure(&order(1)).await.expect("a node");
     match doing {
         Doing::Upgrade => place.install_newer(""),
         Doing::UpgradeInVain => place.install_newer("# does not come up\n"),
-        Doing::Ensure | Doing::Remove => {}
     }
-    (place, Some(machine))
+    (place, machine)
 }
 
 /// Does it, as a process of its own would.
-async fn act(place: &Place, doing: Doing, machine: Option<&Machine>) -> Result<(), PlatformError> {
-    let servers = place.servers_of("db1", if doing == Doing::Ensure { "0.1.0" } else { "0.2.0" });
-    match (doing, machine) {
-        (Doing::Upgrade | Doing::UpgradeInVain, Some(machine)) => servers.upgrade(machine).await.map(drop),
-        (Doing::Remove, Some(machine)) => servers.remove(&machine.reference).await,
-        _ => servers.ensure(&order(1)).await.map(drop),
-    }
+async fn act(place: &Place, machine: &Machine) -> Result<(), PlatformError> {
+    place.servers_of("db1", "0.2.0").upgrade(machine).await.map(drop)
 }
 
 async fn killed_at_every_step(doing: Doing) {
@@ -49,18 +38,18 @@ async fn killed_at_every_step(doing: Doing) {
     let (place, machine) = before(doing).await;
     // Counted, and killed nowhere.
     stop(&place, Some(usize::MAX));
-    assert_eq!(act(&place, doing, machine.as_ref()).await.is_ok(), well, "{doing:?}");
+    assert_eq!(act(&place, &machine).await.is_ok(), well, "{doing:?}");
     let steps: usize = count(place.directory.path());
     let expected = below(&place);
     assert!(steps > 5, "{steps} steps");
     for step in 1..=steps {
         let (place, machine) = before(doing).await;
         stop(&place, Some(step));
-        let cut = act(&place, doing, machine.as_ref()).await;
+        let cut = act(&place, &machine).await;
         assert!(cut.is_err(), "{doing:?} is killed before step {step} of {steps}");
         stop(&place, None);
         place.cut_off("db1", false);
-        let again = act(&place, doing, machine.as_ref()).await;
+        let again = act(&place, &machine).await;
         assert_eq!(again.is_ok(), well, "{doing:?}, killed before step {step}: {again:?}");
         assert_eq!(below(&place), expected, "{doing:?}, killed before step {step}");
     }
@@ -73,18 +62,13 @@ fn below(place: &Place) -> Vec<(String, String)> {
     tree(&root).into_iter().map(|(path, what)| (name(&path), what)).collect()
 }
 
-fn stop(place: &Place, step: Option<usize>) {
+pub(crate) fn stop(place: &Place, step: Option<usize>) {
     fs::write(place.directory.path().join("count"), "0\n").expect("a count");
     *place.hosts.stop_after.lock().expect("a number") = step;
 }
 
-fn count(directory: &Path) -> usize {
+pub(crate) fn count(directory: &Path) -> usize {
     fs::read_to_string(directory.join("count")).expect("a count").trim().parse().expect("a number")
-}
-
-#[tokio::test]
-async fn a_node_that_is_made() {
-    killed_at_every_step(Doing::Ensure).await;
 }
 
 #[tokio::test]
@@ -98,14 +82,8 @@ async fn an_agent_that_is_put_back() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_removed() {
-    killed_at_every_step(Doing::Remove).await;
-}
-
-#[tokio::test]
 async fn an_older_provider_leaves_a_newer_agent_alone() {
     let (place, machine) = before(Doing::Upgrade).await;
-    let machine = machine.expect("a node");
     place.servers_of("db1", "0.2.0").upgrade(&machine).await.expect("upgrade");
     let before = below(&place);
     place.install("");

@@ -1,0 +1,3 @@
+//! A stage as the platform `local` finds it.
+
+mod contract;
