@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use justmanage_engine::Login;
 use justmanage_engine::acl::AGENT_USER;
-use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
+use justmanage_identity::{Allowed, Doors, IdentityError, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Phase, Pin, Timestamp};
 use justmanage_record::{Group, GroupConfig, RecordStore};
@@ -105,8 +105,8 @@ pub async fn serve(
 
     let allowed = Allowed::new(welcome(&group, &order.operators));
     listener.set_nonblocking(true)?;
-    let (incoming, readers) =
-        Incoming::with_http1(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let Doors { known: incoming, readers, .. } = Doors::open(listener, &key, allowed.clone())?;
 
     let (node, cluster) = (Publisher::new(first_number()?), Publisher::new(first_number()?));
     let contact = watch::Sender::new(Instant::now());
