@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 ///
 /// | path | what | written by |
 /// |---|---|---|
-/// | `order.json` | whose node it is, and its first operators | the platform, with the directory |
+/// | `order.json` | whose node it is, its first operators, and its one-time token | the platform, with the directory |
 /// | `agent.key` | the agent's private key | the agent, once |
 /// | `admitted.json` | operators whom the owner of the directory let in | `justmanage-agent admit` |
+/// | `enrolled.json` | who has enrolled the agent, with its token | the agent, once |
 /// | `agent.lock` | held by the agent that runs | the agent |
 /// | `agent.json` | how to reach the agent that runs | the agent, when it listens |
 /// | `program` | link to the program of the agent that ran last: what starts the node's agent again | the agent, when it listens |
@@ -60,6 +61,8 @@ impl Directory {
         agent_key = "agent.key";
         /// Operators whom the owner of the directory let in.
         admitted = "admitted.json";
+        /// Who has enrolled the agent.
+        enrolled = "enrolled.json";
         /// Held by the agent that runs.
         agent_lock = "agent.lock";
         /// How to reach the agent that runs.

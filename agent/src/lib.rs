@@ -11,6 +11,7 @@
 //! | [`turn`] | look, plan, do, say |
 //! | [`server`] | the database process: started, adopted, watched, stopped |
 //! | [`process`] | processes that are recognised again |
+//! | [`enrolment`] | the operators before there is a Record, and how a stranger becomes one |
 //! | [`node`] | the node's ports |
 //! | [`peers`] | the other agents of the cluster |
 //! | [`place`] | where the node is, when that may change |
@@ -31,6 +32,7 @@ pub mod authority;
 pub mod commands;
 pub mod content;
 pub mod directory;
+pub mod enrolment;
 pub mod failover;
 pub mod journal;
 pub mod limits;

@@ -1,5 +1,7 @@
 //! An agent from its start to its end: what is put together, in which order, and who is told when it ends.
 
+mod door;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use justmanage_engine::Login;
 use justmanage_engine::acl::AGENT_USER;
-use justmanage_identity::{Allowed, IdentityError, Incoming, KeyPair};
+use justmanage_identity::{Doors, IdentityError, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Phase, Pin, Timestamp};
 use justmanage_record::{Group, GroupConfig, RecordStore};
@@ -20,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::api::{self, Api};
 use crate::directory::Directory;
+use crate::enrolment::{self, Enrolment, FirstOperators};
 use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::metrics::{self, Counts, Metrics};
@@ -32,14 +35,11 @@ use crate::secrets::{self, Secrets};
 use crate::server::{ServerAccess, Supervisor, SupervisorError};
 use crate::status::Publisher;
 use crate::turn::{self, Turn};
+use door::Door;
 
 /// How long a node that never held data stays without an operator: a create that died will not come back after that, and
 /// one that does makes a new node.
 const FORSAKEN: Duration = Duration::from_secs(60 * 60);
-
-/// How long those who are no longer operators may stay: an operator who withdraws their own key should still hear that it was
-/// done, and could not ask any more. The answer is on its way within a millisecond.
-const FAREWELL: Duration = Duration::from_millis(100);
 
 /// Why an agent could not run.
 #[derive(Debug, thiserror::Error)]
@@ -103,10 +103,11 @@ pub async fn serve(
     // adopted yet.
     let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now, launcher)?;
 
-    let allowed = Allowed::new(welcome(&group, &order.operators));
+    let first_operators = FirstOperators::read(&directory, &order)?;
+    let door = Door::new(group.clone(), first_operators.clone());
     listener.set_nonblocking(true)?;
-    let (incoming, readers) =
-        Incoming::with_http1(tokio::net::TcpListener::from_std(listener)?, &key, allowed.clone())?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let Doors { known, readers, strangers } = Doors::open(listener, &key, door.allowed())?;
 
     let (node, cluster) = (Publisher::new(first_number()?), Publisher::new(first_number()?));
     let contact = watch::Sender::new(Instant::now());
@@ -115,7 +116,7 @@ pub async fn serve(
     let reception = Arc::new(Reception::new(access.clone()));
     let api = Api::new(api::Tools {
         info: info.clone(),
-        first_operators: order.operators.clone(),
+        first_operators: first_operators.clone(),
         group: group.clone(),
         node: node.subscribe(),
         cluster: cluster.subscribe(),
@@ -126,10 +127,20 @@ pub async fn serve(
         journal: journal.clone(),
         clock: Timestamp::now,
     });
+    let enrolment = order.token.clone().map(|token| {
+        Enrolment::new(enrolment::Tools {
+            token,
+            info: info.clone(),
+            first_operators: first_operators.clone(),
+            directory: directory.clone(),
+            allowed: door.allowed(),
+            contact: contact.clone(),
+        })
+    });
     let counts = Arc::new(Counts::default());
     let metrics = Metrics::new(metrics::Sources {
         info: info.clone(),
-        first_operators: order.operators.clone(),
+        first_operators: first_operators.clone(),
         directory: directory.clone(),
         store: group.clone(),
         node: node.subscribe(),
@@ -157,16 +168,20 @@ pub async fn serve(
     let turn = Turn::new(tools, node, cluster);
 
     let (finish, finished) = watch::channel(false);
-    let routes = Routes::new(api.into_server()).add_service(group.service());
+    let mut routes = Routes::new(api.into_server()).add_service(group.service());
+    if let Some(enrolment) = enrolment {
+        routes = routes.add_service(enrolment.service());
+        tokio::spawn(enrolment.serve_strangers(strangers, over(finished.clone())));
+    }
     let routes = Routes::from(routes.into_axum_router().merge(metrics.router()));
     let serving = tonic::transport::Server::builder()
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, over(finished.clone()));
+        .serve_with_incoming_shutdown(known, over(finished.clone()));
     let mut serving = tokio::spawn(serving);
     tokio::spawn(metrics.serve_http1(readers, over(finished.clone())));
     let mut turning = tokio::spawn(turn.run(finished));
     let admitting = tokio::spawn(admit(group.clone(), directory.clone()));
-    let guarding = tokio::spawn(keep_allowed(group.clone(), allowed, order.operators.clone()));
+    let guarding = tokio::spawn(door.keep());
     step!("agent: answers");
     note_program(&directory);
     directory.write(&directory.agent_info(), &info)?;
@@ -198,18 +213,6 @@ async fn over(mut finished: watch::Receiver<bool>) {
     let _ = finished.wait_for(|end| *end).await;
 }
 
-/// Whose connections are let in: whom the Record names, or what this agent was invited with; before there is either, the first
-/// operators. What each of them may do is another question ([`crate::api`]).
-fn welcome(group: &Group, first_operators: &BTreeSet<Pin>) -> BTreeSet<Pin> {
-    let record = group.get().or_else(|| group.invitation());
-    let mut pins = group.pins().borrow().clone();
-    match record {
-        Some(record) => pins.extend(record.operators.iter().chain(&record.spec.metrics_readers)),
-        None => pins.extend(first_operators),
-    }
-    pins
-}
-
 /// Has those enter the Record whom the owner of the directory let in: from then on every agent of the cluster obeys them. Whoever
 /// owns a node's directory could do as much with the agent's own key.
 async fn admit(group: Arc<Group>, directory: Directory) {
@@ -238,30 +241,6 @@ async fn admit(group: Arc<Group>, directory: Directory) {
 
 /// Rest before those who were let in are proposed again: there is no majority at the moment, or somebody else was first.
 const ADMISSION_REST: Duration = Duration::from_millis(500);
-
-/// Lets in whom the Record names, from the moment it names them.
-async fn keep_allowed(group: Arc<Group>, allowed: Allowed, first: BTreeSet<Pin>) {
-    let (mut records, mut pins) = (group.watch(), group.pins());
-    let mut before = BTreeSet::new();
-    loop {
-        records.mark_unchanged();
-        pins.mark_unchanged();
-        let now = welcome(&group, &first);
-        if !before.is_subset(&now) {
-            allowed.set(before.union(&now).copied().collect());
-            tokio::time::sleep(FAREWELL).await;
-        }
-        allowed.set(now.clone());
-        before = now;
-        let changed = tokio::select! {
-            changed = records.changed() => changed,
-            changed = pins.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
-        }
-    }
-}
 
 /// Waits until the agent is asked to end, or has been forsaken: so long without an operator, and never any data.
 async fn ended(

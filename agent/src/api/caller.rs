@@ -1,10 +1,10 @@
 //! Who calls, and what they may.
 
-use std::collections::BTreeSet;
-
 use justmanage_identity::Peer;
 use justmanage_model::{NodeId, Pin, Record};
 use tonic::{Request, Status};
+
+use crate::enrolment::FirstOperators;
 
 /// Who called, by the key that they proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Caller {
 pub(super) fn of<T>(
     request: &Request<T>,
     record: Option<&Record>,
-    first_operators: &BTreeSet<Pin>,
+    first_operators: &FirstOperators,
 ) -> Result<Caller, Status> {
     let denied = || Status::permission_denied("this key may not make this call");
     let pin = request.extensions().get::<Peer>().ok_or_else(denied)?.pin;

@@ -4,7 +4,6 @@ mod caller;
 mod convert;
 mod observe;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,13 +13,14 @@ use justmanage_agent_proto::v1::{
     ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{BusId, Epoch, Generation, NodeId, Pin, Record, Timestamp};
+use justmanage_model::{BusId, Epoch, Generation, NodeId, Record, Timestamp};
 use justmanage_record::{Group, RecordStore, Standing, StoreError};
 use justmanage_steps::step;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
 
+use crate::enrolment::FirstOperators;
 use crate::failover;
 use crate::journal::Journal;
 use crate::moving::{Reception, reception};
@@ -40,7 +40,7 @@ pub struct Tools {
     /// Who we are.
     pub info: AgentInfo,
     /// The operators before there is a Record.
-    pub first_operators: BTreeSet<Pin>,
+    pub first_operators: FirstOperators,
     /// The Record.
     pub group: Arc<Group>,
     /// How the node is.

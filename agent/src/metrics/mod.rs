@@ -16,7 +16,6 @@ mod process;
 mod replication;
 mod server;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,6 +34,7 @@ use tonic::service::Routes;
 use tracing::warn;
 
 use crate::directory::Directory;
+use crate::enrolment::FirstOperators;
 use crate::journal::Journal;
 use crate::server::{Process, ServerAccess};
 use crate::status::{ClusterStatus, NodeStatus, Numbered};
@@ -70,7 +70,7 @@ pub struct Sources {
     /// Who we are.
     pub info: AgentInfo,
     /// The operators before there is a Record.
-    pub first_operators: BTreeSet<Pin>,
+    pub first_operators: FirstOperators,
     /// The node's files.
     pub directory: Directory,
     /// The Record.

@@ -8,6 +8,7 @@ mod counters;
 mod crashes;
 mod cuts;
 mod damage;
+mod enrolment;
 mod exposition;
 mod forming;
 mod handovers;

@@ -25,7 +25,7 @@ use crate::servers::{redis, valkey};
 use crate::wait::DEADLINE;
 
 /// `GET` in HTTP/1.1, by hand: status line with headers, and body.
-async fn get_1(agent: &AgentInfo, key: &KeyPair, path: &str) -> io::Result<(String, String)> {
+pub(crate) async fn get_1(agent: &AgentInfo, key: &KeyPair, path: &str) -> io::Result<(String, String)> {
     let mut config = tls::client(key, agent.pin).expect("a client");
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let tcp = TcpStream::connect(agent.agent).await?;
@@ -40,7 +40,7 @@ async fn get_1(agent: &AgentInfo, key: &KeyPair, path: &str) -> io::Result<(Stri
 }
 
 /// `GET` in HTTP/2, as Prometheus does it by default.
-async fn get_2(agent: &AgentInfo, key: &KeyPair, path: &str) -> (StatusCode, String, String) {
+pub(crate) async fn get_2(agent: &AgentInfo, key: &KeyPair, path: &str) -> (StatusCode, String, String) {
     let channel = connect(agent.agent, agent.pin, key).expect("a channel");
     let request = Request::get(format!("https://agent{path}")).body(tonic::body::Body::empty()).expect("a request");
     let answer = tokio::time::timeout(DEADLINE, channel.oneshot(request)).await.expect("in time").expect("an answer");

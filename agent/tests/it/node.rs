@@ -76,7 +76,7 @@ impl Node {
             Claim { cluster, name: "demo".parse().expect("a name"), node: NodeId::from_entropy(random()), seat };
         let address = host.as_ref().map_or(Ipv4Addr::LOCALHOST, |host| host.address()).into();
         let peer_names = host.as_ref().map(|_| Network::names());
-        let order = NodeOrder { claim, operators: [operator.pin()].into(), address, peer_names };
+        let order = NodeOrder { claim, operators: [operator.pin()].into(), address, peer_names, token: None };
         // A blank in the path: whoever writes paths into files has to quote them.
         let path = home.path().join("a demo").join(order.claim.node.to_string());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).expect("a directory");

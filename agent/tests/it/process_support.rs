@@ -52,6 +52,7 @@ impl World {
             operators: BTreeSet::from([format!("sha256:{:064x}", 7).parse().unwrap()]),
             address: address.parse::<IpAddr>().unwrap(),
             peer_names: None,
+            token: None,
         };
         directory.make(directory.path()).unwrap();
         directory.write(&directory.order(), &order).unwrap();

@@ -20,7 +20,7 @@ use crate::{IdentityError, KeyPair, tls};
 
 /// Longest time for a connection to come about, the TLS handshake included. On the slowest line that an operator works
 /// over (a satellite, 0.7 s round trip) the three round trips take 2 s.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Longest time for one of several addresses that a name has: agents that are found by names are in one network with who looks
 /// for them, so even a busy one answers within a fraction of it.
@@ -32,7 +32,7 @@ const ATTEMPT_LIMIT: Duration = Duration::from_millis(1500);
 const HEAD_START: Duration = Duration::from_millis(200);
 
 /// A connection that both sides have agreed to.
-type Stream<S = TcpStream> = BufReader<TlsStream<S>>;
+pub(crate) type Stream<S = TcpStream> = BufReader<TlsStream<S>>;
 
 /// Where to look for an agent. It is only where to look: who answers has to prove its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -142,7 +142,7 @@ async fn by_name(connector: TlsConnector, name: String, port: u16) -> io::Result
     Err(why)
 }
 
-async fn open(connector: TlsConnector, agent: SocketAddr) -> io::Result<Stream> {
+pub(crate) async fn open(connector: TlsConnector, agent: SocketAddr) -> io::Result<Stream> {
     let tcp = TcpStream::connect(agent).await?;
     tcp.set_nodelay(true)?;
     prove(&connector, tcp, agent.ip()).await

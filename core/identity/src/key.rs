@@ -12,10 +12,16 @@ use justmanage_steps::step;
 use rcgen::PublicKeyData;
 use ring::digest;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
 
 /// The name in every certificate. We never look at it; it is for clients that can only be told to trust a certificate under
 /// a name, such as Prometheus (`server_name` beside `ca_file`).
 pub const NAME: &str = "justmanage";
+
+/// What stands before the 32 bytes of an Ed25519 private key in PKCS#8, in each of its spellings: the key's kind and two wrappings
+/// ([RFC 8410, section 7](https://www.rfc-editor.org/rfc/rfc8410#section-7)). Before it are lengths and a version only, so what is
+/// found first is this.
+const BEFORE_SECRET: [u8; 9] = [0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A private key with its public half. Debug shows only the pin.
 pub struct KeyPair {
@@ -105,6 +111,14 @@ impl KeyPair {
         let certificate = parameters.self_signed(&self.key).map_err(|e| IdentityError::Crypto(e.to_string()))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         Ok((certificate.into(), key))
+    }
+
+    /// The private key itself: the same 32 bytes however its file is written. What is derived from it outlives the file's spelling.
+    pub(crate) fn secret(&self) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+        let der = Zeroizing::new(self.key.serialize_der());
+        let before = der.windows(BEFORE_SECRET.len()).position(|part| part == BEFORE_SECRET);
+        let secret = before.and_then(|at| der.get(at + BEFORE_SECRET.len()..)?.first_chunk::<32>());
+        secret.copied().map(Zeroizing::new).ok_or(IdentityError::NotAKey)
     }
 
     fn of(key: rcgen::KeyPair) -> Self {

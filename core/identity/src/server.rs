@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use justmanage_model::Pin;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
@@ -21,6 +22,11 @@ use crate::{Allowed, IdentityError, KeyPair, tls};
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// Handshakes at the same time. More than that is not an operator: further ones wait in the queue of the socket.
 const HANDSHAKES: usize = 64;
+/// Strangers at the same time. One is meant; each of the others costs some memory for as long as it may stay.
+const STRANGERS: usize = 16;
+/// How long a stranger may stay: a first meeting is one call, which takes milliseconds, and seconds where its proof is wrong. So
+/// whoever does nothing but keep places taken has to come again and again.
+const STRANGER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Who is at the other end; a handler finds it among the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +46,44 @@ impl Incoming {
     /// # Errors
     /// [`IdentityError::Crypto`].
     pub fn new(listener: TcpListener, key: &KeyPair, allowed: Allowed) -> Result<Self, IdentityError> {
-        let acceptor = TlsAcceptor::from(Arc::new(tls::server(key, allowed.clone())?));
+        let config = tls::server(key, allowed.clone())?;
         let (http2, connections) = mpsc::channel(1);
-        tokio::spawn(accept(listener, acceptor, allowed, Takers { http2, http1: None }));
+        let takers = Takers { http2, http1: None, strangers: None };
+        tokio::spawn(accept(listener, Entrance::new(config, allowed, takers)));
         Ok(Self { connections })
     }
+}
 
-    /// The same for HTTP/2 (first) and HTTP/1.1 (second) on one socket: each caller says in its handshake what it speaks
-    /// (ALPN), and who says nothing speaks HTTP/1.1.
+/// The connections of one socket, apart: by whether their key is known, and by what they speak. So what is served to one of them
+/// cannot be reached by another, whatever a service forgets to ask.
+pub struct Doors {
+    /// Of those who are allowed, over HTTP/2.
+    pub known: Incoming,
+    /// Of those who are allowed, over HTTP/1.1: readers of metrics.
+    pub readers: Incoming,
+    /// Of those who are let in although nobody knows them ([`Allowed::set_with_strangers`]), over HTTP/2.
+    pub strangers: Incoming,
+}
+
+impl Doors {
+    /// Serves a socket: shows `key`, lets in who is `allowed`. Ends when `known` is dropped.
     ///
-    /// They come apart because an HTTP/2 server has to speak first, so that a caller who is refused hears why; a server
-    /// that does not know yet what is spoken would wait for the caller, who waits for it.
+    /// Each caller says in its handshake what it speaks (ALPN), and who says nothing speaks HTTP/1.1. They come apart because an
+    /// HTTP/2 server has to speak first, so that a caller who is refused hears why; a server that does not know yet what is
+    /// spoken would wait for the caller, who waits for it.
     ///
     /// # Errors
     /// [`IdentityError::Crypto`].
-    pub fn with_http1(listener: TcpListener, key: &KeyPair, allowed: Allowed) -> Result<(Self, Self), IdentityError> {
+    pub fn open(listener: TcpListener, key: &KeyPair, allowed: Allowed) -> Result<Self, IdentityError> {
         let mut config = tls::server(key, allowed.clone())?;
         config.alpn_protocols.push(tls::HTTP1.to_vec());
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let (http2, connections) = mpsc::channel(1);
-        let (http1, others) = mpsc::channel(1);
-        tokio::spawn(accept(listener, acceptor, allowed, Takers { http2, http1: Some(http1) }));
-        Ok((Self { connections }, Self { connections: others }))
+        let (http2, known) = mpsc::channel(1);
+        let (http1, readers) = mpsc::channel(1);
+        let (unknown, strangers) = mpsc::channel(1);
+        let takers = Takers { http2, http1: Some(http1), strangers: Some(unknown) };
+        tokio::spawn(accept(listener, Entrance::new(config, allowed, takers)));
+        let [known, readers, strangers] = [known, readers, strangers].map(|connections| Incoming { connections });
+        Ok(Self { known, readers, strangers })
     }
 }
 
@@ -70,14 +92,36 @@ impl Incoming {
 struct Takers {
     http2: mpsc::Sender<Connection>,
     http1: Option<mpsc::Sender<Connection>>,
+    strangers: Option<mpsc::Sender<Connection>>,
 }
 
 impl Takers {
     async fn give(&self, connection: Connection) {
         let speaks_http2 = connection.stream.get_ref().1.alpn_protocol().is_some_and(|protocol| protocol != tls::HTTP1);
-        let taker = self.http1.as_ref().filter(|_| !speaks_http2).unwrap_or(&self.http2);
-        // Nobody takes it any more: it is closed.
-        let _ = taker.send(connection).await;
+        let taker = match connection.strangers_place {
+            Some(_) => self.strangers.as_ref().filter(|_| speaks_http2),
+            None => self.http1.as_ref().filter(|_| !speaks_http2).or(Some(&self.http2)),
+        };
+        // Nobody takes it, or not any more: it is closed.
+        if let Some(taker) = taker {
+            let _ = taker.send(connection).await;
+        }
+    }
+}
+
+/// What decides who comes in, and where to.
+#[derive(Clone)]
+struct Entrance {
+    acceptor: TlsAcceptor,
+    allowed: Allowed,
+    takers: Takers,
+    strangers_places: Arc<Semaphore>,
+}
+
+impl Entrance {
+    fn new(config: ServerConfig, allowed: Allowed, takers: Takers) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self { acceptor, allowed, takers, strangers_places: Arc::new(Semaphore::new(STRANGERS)) }
     }
 }
 
@@ -89,8 +133,8 @@ impl tokio_stream::Stream for Incoming {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, takers: Takers) {
-    let places = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES));
+async fn accept(listener: TcpListener, entrance: Entrance) {
+    let places = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let tcp = tokio::select! {
@@ -103,13 +147,12 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, 
                     continue;
                 }
             },
-            () = takers.http2.closed() => return,
+            () = entrance.takers.http2.closed() => return,
         };
-        let (acceptor, allowed, takers) = (acceptor.clone(), allowed.clone(), takers.clone());
+        let entrance = entrance.clone();
         tokio::spawn(async move {
-            let handshake = handshake(tcp, acceptor, allowed);
-            match tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
-                Ok(Ok(connection)) => takers.give(connection).await,
+            match tokio::time::timeout(HANDSHAKE_LIMIT, handshake(tcp, &entrance)).await {
+                Ok(Ok(connection)) => entrance.takers.give(connection).await,
                 Ok(Err(error)) => debug!(%error, "refused a connection"),
                 Err(_) => debug!("refused a connection: its handshake did not come to an end"),
             }
@@ -118,21 +161,43 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, allowed: Allowed, 
     }
 }
 
-async fn handshake(tcp: TcpStream, acceptor: TlsAcceptor, allowed: Allowed) -> io::Result<Connection> {
+async fn handshake(tcp: TcpStream, entrance: &Entrance) -> io::Result<Connection> {
     tcp.set_nodelay(true)?;
-    let stream = acceptor.accept(tcp).await?;
+    let stream = entrance.acceptor.accept(tcp).await?;
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| io::Error::from(io::ErrorKind::PermissionDenied))?;
     let pin = tls::pin_of_certificate(certificate).map_err(io::Error::other)?;
-    let leave = Box::pin(async move { allowed.withdrawn(&pin).await });
-    Ok(Connection { stream, peer: Peer { pin }, leave })
+    let (strangers_place, leave) = match entrance.allowed.contains(&pin) {
+        true => (None, leave(entrance.allowed.clone(), pin)),
+        false => {
+            let place = entrance.strangers_places.clone().try_acquire_owned();
+            let place = place.map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))?;
+            (Some(place), leave_as_stranger(entrance.allowed.clone(), pin))
+        }
+    };
+    Ok(Connection { stream, peer: Peer { pin }, leave, strangers_place })
 }
 
-/// A connection of somebody who is allowed; it breaks when they no longer are.
+/// Ends when whoever it is has to leave.
+type Leave = StdPin<Box<dyn Future<Output = ()> + Send>>;
+
+fn leave(allowed: Allowed, pin: Pin) -> Leave {
+    Box::pin(async move { allowed.withdrawn(&pin).await })
+}
+
+fn leave_as_stranger(allowed: Allowed, pin: Pin) -> Leave {
+    Box::pin(async move {
+        let _ = tokio::time::timeout(STRANGER_LIMIT, allowed.turned_away(&pin)).await;
+    })
+}
+
+/// A connection of somebody who is let in; it breaks when they no longer are.
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
-    leave: StdPin<Box<dyn Future<Output = ()> + Send>>,
+    leave: Leave,
+    /// Held by a stranger for as long as the connection lasts.
+    strangers_place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connected for Connection {

@@ -45,6 +45,15 @@ pub fn server(key: &KeyPair, allowed: Allowed) -> Result<ServerConfig, IdentityE
 /// # Errors
 /// [`IdentityError::Crypto`].
 pub fn client(key: &KeyPair, expected: Pin) -> Result<ClientConfig, IdentityError> {
+    client_of(key, Some(expected))
+}
+
+/// A client that shows `key` to any server that proves that it holds a key, whichever it is. For a first meeting ([`crate::meet`]).
+pub(crate) fn client_of_anybody(key: &KeyPair) -> Result<ClientConfig, IdentityError> {
+    client_of(key, None)
+}
+
+fn client_of(key: &KeyPair, expected: Option<Pin>) -> Result<ClientConfig, IdentityError> {
     let provider = provider();
     let verifier = Arc::new(ExpectedServer { expected, provider: provider.clone() });
     let (certificate, private) = key.credentials()?;
@@ -85,7 +94,7 @@ impl ClientCertVerifier for AllowedClients {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.allowed.contains(&pin_of_certificate(certificate)?) {
+        if self.allowed.lets_in(&pin_of_certificate(certificate)?) {
             Ok(ClientCertVerified::assertion())
         } else {
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
@@ -122,7 +131,8 @@ impl fmt::Debug for AllowedClients {
 }
 
 struct ExpectedServer {
-    expected: Pin,
+    /// `None`: any key will do, as long as it is proven.
+    expected: Option<Pin>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -135,7 +145,8 @@ impl ServerCertVerifier for ExpectedServer {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if pin_of_certificate(certificate)? == self.expected {
+        let pin = pin_of_certificate(certificate)?;
+        if self.expected.is_none_or(|expected| expected == pin) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))

@@ -22,6 +22,7 @@
 //! | [`claim`] | who owns a machine |
 //! | [`pool`] | pools of the user's own servers: hosts, and how one gets onto them |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
+//! | [`token`] | the one-time token by which an agent is enrolled |
 //! | [`whereabouts`] | where nodes are, and their names when addresses may change |
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
 //! | [`report`] | what an operation disturbed, and whether it lost a write |
@@ -52,6 +53,7 @@ pub mod secret;
 pub mod slots;
 pub mod spec;
 mod text;
+pub mod token;
 pub mod units;
 pub mod user;
 pub mod vault;
@@ -79,6 +81,7 @@ pub use report::{MovedSlots, OperationReport, ProbeTally, Proof, ReportStep, Sha
 pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet, SlotWeights};
 pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Rotate, Testing};
+pub use token::EnrolmentToken;
 pub use units::Bytes;
 pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};

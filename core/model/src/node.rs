@@ -6,20 +6,26 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, Member, PeerNames, Pin, Release, Seat, Spare};
+use crate::{Claim, EnrolmentToken, Member, PeerNames, Pin, Release, Seat, Spare};
 
-/// `order.json` in a node's directory: what the agent is born with. No secret in it.
+/// `order.json` in a node's directory: what the agent is born with. The only secret in it is the token, which is worth nothing once it
+/// was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeOrder {
     /// Whose node it is.
     pub claim: Claim,
-    /// Operators that the agent obeys until a Record names others.
+    /// Operators that the agent obeys until a Record names others; they alone can enrol it. With a token there may be none: then
+    /// whoever knows the token is the operator.
     pub operators: BTreeSet<Pin>,
     /// The address that it announces and listens on; with `peer_names`, only as long as its own name leads nowhere.
     pub address: IpAddr,
     /// By which names the members find each other, where their addresses may change; `None`: each keeps its address for life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_names: Option<PeerNames>,
+    /// By which the agent is enrolled over the network, where nobody can log in to its machine to ask for its key. `None`: it answers
+    /// nobody whom it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<EnrolmentToken>,
 }
 
 impl NodeOrder {

@@ -99,8 +99,8 @@ impl Stage {
             let directory = self.clusters().join(name.as_str()).join(node.to_string());
             fs::create_dir_all(&directory)?;
             let claim = Claim { cluster, name: name.clone(), node, seat };
-            let operators = record.operators.clone();
-            let order = NodeOrder { claim, operators, address: IpAddr::V4(Ipv4Addr::LOCALHOST), peer_names: None };
+            let (operators, address) = (record.operators.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let order = NodeOrder { claim, operators, address, peer_names: None, token: None };
             fs::write(directory.join("order.json"), serde_json::to_vec(&order)?)?;
             let info = self.shared.start(&directory)?;
             match seat {

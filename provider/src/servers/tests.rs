@@ -52,7 +52,7 @@ fn claim() -> String {
         seat: Some(Seat { shard: 0, ordinal: 0 }),
     };
     let address = "10.0.0.11".parse().expect("an address");
-    let order = NodeOrder { claim, operators: Default::default(), address, peer_names: None };
+    let order = NodeOrder { claim, operators: Default::default(), address, peer_names: None, token: None };
     serde_json::to_string(&order).expect("JSON")
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use justmanage_identity::{Allowed, Incoming, KeyPair, NAME, Peer, connect, tls};
+use justmanage_identity::{Allowed, Doors, KeyPair, NAME, Peer, connect, tls};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,8 +20,8 @@ use crate::world::{SOON, key, pins};
 async fn serve(agent: &KeyPair, allowed: Allowed) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let (http2, http1) = Incoming::with_http1(listener, agent, allowed).expect("a server");
-    for (incoming, one) in [(http2, false), (http1, true)] {
+    let Doors { known, readers, .. } = Doors::open(listener, agent, allowed).expect("a server");
+    for (incoming, one) in [(known, false), (readers, true)] {
         let handler = tower::service_fn(|request: Request<Body>| async move {
             let pin = request.extensions().get::<Peer>().map(|peer| peer.pin.to_string()).unwrap_or_default();
             let version = format!("{:?}", request.version());

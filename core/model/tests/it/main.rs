@@ -7,6 +7,7 @@ mod failures;
 mod ids;
 mod intervals;
 mod names;
+mod orders;
 mod passwords;
 mod records;
 mod releases;

@@ -132,6 +132,7 @@ impl Platform for Local {
             operators: want.operators.clone(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             peer_names: None,
+            token: None,
         };
         let (directory, installed) = self.prepare(order).await?;
         let info = self.start(&installed, &directory).await?;

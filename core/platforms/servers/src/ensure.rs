@@ -98,6 +98,7 @@ impl Servers {
             operators: order.operators.clone(),
             address: address(server, seen).ok_or_else(no_address)?,
             peer_names: None,
+            token: None,
         };
         let text = serde_json::to_string(&own).map_err(|error| PlatformError::Failed {
             what: format!("the order of {} cannot be written: {error}", order.claim.node),

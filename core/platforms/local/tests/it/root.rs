@@ -17,6 +17,7 @@ fn node_order(number: u8) -> NodeOrder {
         operators: BTreeSet::new(),
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         peer_names: None,
+        token: None,
     }
 }
 

@@ -17,7 +17,8 @@ fn claim(number: u8, seat: Option<(u16, u16)>) -> Claim {
 
 fn seen(claim: Option<Claim>) -> Seen {
     let address: IpAddr = "10.0.0.1".parse().expect("an address");
-    let order = claim.map(|claim| NodeOrder { claim, operators: BTreeSet::new(), address, peer_names: None });
+    let operators = BTreeSet::new();
+    let order = claim.map(|claim| NodeOrder { claim, operators, address, peer_names: None, token: None });
     let text = order.as_ref().map(|order| serde_json::to_string(order).expect("JSON"));
     let facts = Facts {
         processors: 4,
