@@ -13,16 +13,24 @@ use serde_json::{Value, json};
 
 use crate::world::{CLUSTER, PASSWORD, text};
 
+mod bare;
+
 /// Where the database is installed on every host, as a distribution would: a link is on the search path.
 const INSTALLED: &str = "/opt/redis";
 
 /// Hosts with a database program, of these zones, and a workspace with the example, whose variables say who they are.
 fn prepared(zones: &[&str]) -> (Hosts, Workspace) {
+    let (hosts, workspace) = up(zones);
+    let program = relocated(workspace.root());
+    hosts.all().iter().for_each(|host| install(&hosts, host, &program));
+    (hosts, workspace)
+}
+
+/// The same without any database.
+fn up(zones: &[&str]) -> (Hosts, Workspace) {
     let hosts = Hosts::up(zones.len(), &Options::default());
     let mut workspace = Workspace::new();
     workspace.copy_example("servers");
-    let program = relocated(workspace.root());
-    hosts.all().iter().for_each(|host| install(&hosts, host, &program));
     let key = workspace.root().join("operator.key");
     run(Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key));
     let read = |path: &Path| fs::read_to_string(path).expect("a key");

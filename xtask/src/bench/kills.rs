@@ -1,13 +1,10 @@
 //! Kills at random moments of upgrades and reshards, many more than CI has time for: the acceptance tests' own stories, as a table.
 
-use std::fs;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::median;
 use super::table::{Row, Unit};
-use crate::{house, shell, tools};
+use super::{acceptance, median};
 
 /// The name of this section, which is measured only when it is asked for.
 pub(super) const SECTION: &str = "kills";
@@ -18,17 +15,11 @@ const TESTS: &str = "package(acceptance-tests) & test(/^kills::random::/)";
 
 /// Tells the stories, and prints what became of each.
 pub(super) fn measure() -> Result<Vec<Row>> {
-    let folder = tempfile::tempdir()?;
-    let table = folder.path().join("stories");
-    shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     let seeds = std::env::var("JUSTMANAGE_KILL_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
-    let mut nextest = house::cargo()?;
-    nextest.args(["nextest", "run", "--locked", "--workspace", "--profile", "bench", "--no-capture", "-E", TESTS]);
-    nextest.env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
-    nextest.env("JUSTMANAGE_KILL_SEEDS", &seeds).env("JUSTMANAGE_KILL_TABLE", &table);
-    let done = shell::stream_all(&mut nextest)?;
-    let stories = read(&fs::read_to_string(&table).context("no story was told")?)?;
-    ensure!(done.success || stories.iter().any(Story::failed), "the tests failed, and no story did");
+    // Debug builds: only those name the steps at which they can be killed.
+    let told = acceptance::run(TESTS, false, "JUSTMANAGE_KILL_TABLE", &[("JUSTMANAGE_KILL_SEEDS", &seeds)])?;
+    let (passed, stories) = (told.0, sorted(told.1));
+    ensure!(passed || stories.iter().any(Story::failed), "the tests failed, and no story did");
     println!("{}", render(&stories));
     let wanted: usize = seeds.parse().context("JUSTMANAGE_KILL_SEEDS is a number")?;
     ensure!(stories.len() == wanted, "{} stories were told of {wanted}", stories.len());
@@ -52,11 +43,11 @@ impl Story {
     }
 }
 
-fn read(lines: &str) -> Result<Vec<Story>> {
-    let mut stories: Vec<Story> =
-        lines.lines().map(|line| Ok(Story(serde_json::from_str(line)?))).collect::<Result<_>>()?;
+/// By their seeds.
+fn sorted(lines: Vec<Value>) -> Vec<Story> {
+    let mut stories: Vec<Story> = lines.into_iter().map(Story).collect();
     stories.sort_by_key(|story| story.0["seed"].as_u64());
-    Ok(stories)
+    stories
 }
 
 /// A line for each.
@@ -125,7 +116,7 @@ mod tests {
         let lines = r#"{"seed":2,"engine":"redis","operation":"version","asked":"redis 8.0.6, 3 shards","kills":"agent at 1.0 s","applies":2,"converged_s":4.5,"acknowledged":100,"lost":0,"primaries":0}
 {"seed":1,"engine":"valkey","operation":"shards","asked":"4","kills":"server (primary) at 2.0 s","applies":1,"converged_s":8.5,"acknowledged":50,"lost":3,"primaries":1}
 {"seed":3,"engine":"valkey","operation":"shards","kills":"x","failed":"not there"}"#;
-        let stories = read(lines).unwrap();
+        let stories = sorted(acceptance::read(lines).unwrap());
         let text = render(&stories);
         let last: Vec<&str> = text.lines().skip(2).collect();
         assert!(
@@ -136,6 +127,6 @@ mod tests {
         let rows = rows(&stories).unwrap();
         assert_eq!(rows.iter().map(|row| row.measured).collect::<Vec<_>>(), [1.0, 0.0, 3.0, 6.5]);
         assert_eq!(rows.iter().map(Row::is_over).collect::<Vec<_>>(), [true, false, false, false]);
-        assert!(read("no JSON").is_err());
+        assert!(acceptance::read("no JSON").is_err());
     }
 }

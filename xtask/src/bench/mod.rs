@@ -2,6 +2,7 @@
 //!
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
+mod acceptance;
 mod cluster;
 mod framework;
 mod handover;
@@ -12,6 +13,7 @@ mod raft;
 mod refresh;
 mod resharding;
 mod rolling;
+mod servers;
 mod start;
 mod table;
 mod writer;
@@ -31,8 +33,8 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft or kills;
-    /// may be given several times. Kills take half an hour, and are left out unless they are named
+    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft, servers or
+    /// kills; may be given several times. Servers need root and kills take half an hour: both are left out unless they are named
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -63,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let mut rows = Vec::new();
     let wanted = |name: &&str| match options.only.as_slice() {
-        [] => *name != kills::SECTION,
+        [] => ![servers::SECTION, kills::SECTION].contains(name),
         only => only.iter().any(|one| one == name),
     };
     for section in SECTIONS.into_iter().filter(wanted) {
@@ -75,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "start",
     "framework",
     "node",
@@ -86,6 +88,7 @@ const SECTIONS: [&str; 11] = [
     "many",
     "refresh",
     "raft",
+    servers::SECTION,
     kills::SECTION,
 ];
 
@@ -103,6 +106,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "rolling" => rolling::measure(binaries, runs),
         "handover" => handover::measure(binaries, runs),
         "resharding" => resharding::measure(runs),
+        servers::SECTION => servers::measure(),
         kills::SECTION => kills::measure(),
         "many" => Ok(vec![many::measure(binaries, runs)?]),
         "refresh" => Ok(vec![refresh::measure(binaries)?]),

@@ -89,7 +89,18 @@ fn nextest() -> Result<Counts> {
     command.env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
     // Chaos and power cuts: a minute each.
     command.env("JUSTMANAGE_CHAOS_SECONDS", "60");
-    command.args(["nextest", "run", "--locked", "--workspace", "--color", "never"]);
+    // Most tests wait for what others do, on half a core. Those that must not wait for each other say so (`.config/nextest.toml`).
+    let threads = 2 * std::thread::available_parallelism()?.get();
+    command.args([
+        "nextest",
+        "run",
+        "--locked",
+        "--workspace",
+        "--color",
+        "never",
+        "--test-threads",
+        &threads.to_string(),
+    ]);
     let done = shell::stream_all(&mut command)?;
     counts::of_nextest(&done.text, done.success)
 }

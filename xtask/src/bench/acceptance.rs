@@ -1,0 +1,29 @@
+//! What acceptance tests measure on their way: each adds lines of JSON to a table that a section reads.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::{house, shell, tools};
+
+/// Runs the tests that an expression of nextest names, with the release profile if that is said, and returns whether they passed and what
+/// they added to the table, whose file the variable names.
+pub(super) fn run(tests: &str, release: bool, table: &str, variables: &[(&str, &str)]) -> Result<(bool, Vec<Value>)> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("table");
+    let release = release.then_some("--release");
+    shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]).args(release))?;
+    let mut nextest = house::cargo()?;
+    nextest.args(["nextest", "run", "--locked", "--workspace", "--profile", "bench", "--no-capture", "-E", tests]);
+    nextest.args(release).env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
+    nextest.env(table, &file).envs(variables.iter().copied());
+    let done = shell::stream_all(&mut nextest)?;
+    let lines = fs::read_to_string(&file).context("no test added anything")?;
+    Ok((done.success, read(&lines)?))
+}
+
+/// A line each.
+pub(super) fn read(lines: &str) -> Result<Vec<Value>> {
+    lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
