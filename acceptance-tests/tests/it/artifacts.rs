@@ -79,10 +79,20 @@ fn a_program_is_fetched_by_url_and_its_digest_is_what_counts() {
 /// The server of an engine as an archive, made in a directory; and its digest. The Debian build finds its libraries beside itself; a
 /// program that is fetched has to bring none.
 pub(crate) fn packed(directory: &Path, engine: &str, server: &Server) -> (Vec<u8>, String) {
+    packed_with(server.bin.join("../lib").canonicalize().ok().as_deref(), directory, engine, server)
+}
+
+/// The same with its libraries somewhere else.
+pub(crate) fn packed_with(
+    libraries: Option<&Path>,
+    directory: &Path,
+    engine: &str,
+    server: &Server,
+) -> (Vec<u8>, String) {
     let name = format!("{engine}-server");
     let program = directory.join(&name);
     fs::copy(server.bin.join(&name), &program).expect("a copy");
-    if let Ok(libraries) = server.bin.join("../lib").canonicalize() {
+    if let Some(libraries) = libraries {
         let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status();
         assert!(patched.expect("patchelf").success());
     }

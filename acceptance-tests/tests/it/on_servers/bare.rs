@@ -13,8 +13,11 @@ use std::time::Instant;
 use acceptance_tests::hosts::{Host, Hosts};
 use serde_json::{Value, json};
 
-use super::{CLUSTER, address, left, run, servers, text, up, user};
-use crate::artifacts::{packed, serve};
+use super::{CLUSTER, Load, address, left, run, servers, text, up, user};
+use crate::artifacts::{packed_with, serve};
+
+/// What it is linked with stands here on every host: a distribution has it where the loader looks.
+const LIBRARIES: &str = "/opt/redis/lib";
 
 #[test]
 fn six_of_them_become_a_cluster_with_the_program_of_a_mirror() {
@@ -23,11 +26,11 @@ fn six_of_them_become_a_cluster_with_the_program_of_a_mirror() {
     for _ in 0..runs {
         let (hosts, workspace) = up(&zones);
         let server = servers::usual("redis");
-        let (archive, digest) = packed(workspace.root(), "redis", &server);
-        // What it is linked with a distribution has.
-        let libraries = server.bin.join("../lib").canonicalize().expect("libraries");
-        let put = format!("mkdir -p {0} && tar -C {0} -xf -", libraries.display());
-        side_by_side(&hosts, &format!("tar -C {} -cf - .", libraries.display()), &|_| put.clone());
+        let (archive, digest) = packed_with(Some(Path::new(LIBRARIES)), workspace.root(), "redis", &server);
+        let libraries = server.bin.join("../lib");
+        side_by_side(&hosts, &format!("tar -C {} -chf - .", libraries.display()), &|_| {
+            format!("mkdir -p {LIBRARIES} && tar -C {LIBRARIES} -xf -")
+        });
         let by_hand = by_hand(&hosts, &workspace.root().join("redis.tar.gz"), &server.bin.join("redis-cli"));
 
         let entry = format!(
@@ -42,16 +45,17 @@ fn six_of_them_become_a_cluster_with_the_program_of_a_mirror() {
         let applied = began.elapsed().as_secs_f64();
         let state = workspace.resource(CLUSTER);
         assert_eq!((&state["converged"], text(&state["version_actual"])), (&Value::from(true), server.version.clone()));
-        let mut client = user(&workspace).connect().expect("the user gets in");
-        redis::TypedCommands::set(&mut client, "app:key", "value").expect("a write");
-        drop(client);
+        let endpoints: Vec<String> = state["endpoints"].as_array().expect("endpoints").iter().map(text).collect();
+        let writers = Load::begin(&user(&workspace), &endpoints, "app:", 4);
+        workspace.assert_no_changes();
+        let seen = writers.end();
+        assert!(seen.acknowledged > 0 && seen.lost == 0 && seen.errors.is_empty(), "{seen:?}");
         for host in hosts.all() {
             assert_eq!(
                 host.root("readlink /proc/$(pgrep redis-server)/exe | cut -d/ -f-5").ok(),
                 "/var/lib/justmanage/artifacts"
             );
         }
-        workspace.assert_no_changes();
         workspace.destroy().ok();
         hosts.all().iter().for_each(|host| assert_eq!(left(host), "", "{}", host.name()));
         if let Some(path) = std::env::var_os("JUSTMANAGE_SERVERS_TABLE") {

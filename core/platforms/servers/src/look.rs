@@ -85,7 +85,7 @@ pub(crate) struct Looks {
     pool: Arc<Pool>,
     shell: Arc<dyn Shell>,
     last: Mutex<Option<Arc<Look>>>,
-    /// Servers that did not answer, and when that was.
+    /// Servers that were waited for in vain, and when that was.
     silent: StdMutex<BTreeMap<usize, (Instant, Trouble)>>,
 }
 
@@ -100,6 +100,8 @@ pub(crate) enum Care {
 
 /// For how long nobody is asked again who did not answer, where that is enough.
 const LATELY: Duration = Duration::from_secs(60);
+/// A failure that came sooner (a connection that broke, a host that refuses) may be over by now, and asking again costs no waiting.
+const WAITED: Duration = Duration::from_secs(1);
 
 impl Looks {
     pub(crate) fn new(pool: Arc<Pool>, shell: Arc<dyn Shell>) -> Self {
@@ -134,9 +136,11 @@ impl Looks {
         let answer = match known {
             Some((_, trouble)) => Err(trouble),
             None => {
+                let asked = Instant::now();
                 let answer = self.ask(server).await;
+                let waited = asked.elapsed() >= WAITED;
                 match &answer {
-                    Err(trouble) if server.former || trouble.kind == Kind::Unreachable => {
+                    Err(trouble) if server.former || waited && trouble.kind == Kind::Unreachable => {
                         drop(silent().insert(at, (Instant::now(), trouble.clone())));
                     }
                     _ => drop(silent().remove(&at)),

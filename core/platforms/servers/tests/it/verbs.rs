@@ -76,6 +76,19 @@ async fn a_node_that_is_there_already_is_found_also_while_others_cannot_be_asked
 }
 
 #[tokio::test]
+async fn a_server_that_refused_is_asked_again_at_the_next_look() {
+    let place = Place::new();
+    place.servers("db1; db2").ensure(&order(1)).await.expect("ensure");
+    let servers = place.servers("db1; db2");
+    place.cut_off("db1", true);
+    let seen = servers.find_seen(&query("cache")).await.expect("db2 answers");
+    assert!(seen.machines.is_empty() && seen.silent.len() == 1 && seen.silent[0].contains("db1"), "{:?}", seen.silent);
+    place.cut_off("db1", false);
+    let seen = servers.find_seen(&query("cache")).await.expect("both answer");
+    assert_eq!((seen.machines.len(), seen.silent.as_slice()), (1, &[][..]));
+}
+
+#[tokio::test]
 async fn a_server_that_was_claimed_in_vain_is_given_back_with_the_agents_own_words() {
     let place = Place::new();
     place.install("# does not come up\n");
