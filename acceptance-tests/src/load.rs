@@ -127,6 +127,9 @@ impl Load {
 pub const OLDEST_LOSS: Duration = Duration::from_secs(5);
 /// How long after a kill a client may read an answer that was sent before it, on a busy machine.
 pub const IN_FLIGHT: Duration = Duration::from_secs(1);
+/// Longest wait for a connection. The library's own second is too short for a machine that is busy with twelve clients' handshakes at once:
+/// all fail, and all begin anew.
+const CONNECTED: Duration = Duration::from_secs(5);
 /// Longest wait for an answer to one attempt.
 const ANSWER: Duration = Duration::from_secs(2);
 /// Longest wait for a command with all its attempts. Unless it is said, this library takes [`ANSWER`] for that as well, and waits 1.28 s at
@@ -143,7 +146,7 @@ async fn connect(login: &Login, endpoints: &[String]) -> RedisResult<ClusterConn
     let urls = endpoints.iter().map(|endpoint| Login { endpoint: endpoint.clone(), ..login.clone() }.url());
     let trusted = TlsCertificates { client_tls: None, root_cert: Some(login.ca.clone().into_bytes()) };
     let [least, most] = RESTS;
-    let builder = ClusterClient::builder(urls).certs(trusted).response_timeout(ANSWER);
+    let builder = ClusterClient::builder(urls).certs(trusted).connection_timeout(CONNECTED).response_timeout(ANSWER);
     let builder = builder.retries(ATTEMPTS).min_retry_wait(least).retry_wait_formula(most, 1);
     let client = builder.overall_response_timeout(Some(PATIENCE)).build()?;
     client.get_async_connection().await
