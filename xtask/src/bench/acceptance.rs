@@ -7,16 +7,30 @@ use serde_json::Value;
 
 use crate::{house, shell, tools};
 
-/// Runs the tests that an expression of nextest names, with the release profile if that is said, and returns whether they passed and what
-/// they added to the table, whose file the variable names.
-pub(super) fn run(tests: &str, release: bool, table: &str, variables: &[(&str, &str)]) -> Result<(bool, Vec<Value>)> {
+/// With what tests are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Build {
+    /// As CI builds them: only debug builds name the steps at which they can be killed.
+    Debug,
+    /// As users have provider and agent, which were built by now.
+    Release,
+}
+
+/// Runs the acceptance tests that an expression of nextest names, and returns whether they passed and what they added to the table, whose
+/// file the variable names.
+pub(super) fn run(tests: &str, build: Build, table: &str, variables: &[(&str, &str)]) -> Result<(bool, Vec<Value>)> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("table");
-    let release = release.then_some("--release");
-    shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]).args(release))?;
+    let with: &[&str] = match build {
+        Build::Debug => {
+            shell::stream(house::cargo()?.args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
+            &["--workspace"]
+        }
+        Build::Release => &["--release", "-p", "acceptance-tests"],
+    };
     let mut nextest = house::cargo()?;
-    nextest.args(["nextest", "run", "--locked", "--workspace", "--profile", "bench", "--no-capture", "-E", tests]);
-    nextest.args(release).env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
+    nextest.args(["nextest", "run", "--locked", "--profile", "bench", "--no-capture", "-E", tests]).args(with);
+    nextest.env("PATH", tools::path_with(&tools::NEXTEST.ensure()?)?);
     nextest.env(table, &file).envs(variables.iter().copied());
     let done = shell::stream_all(&mut nextest)?;
     let lines = fs::read_to_string(&file).context("no test added anything")?;

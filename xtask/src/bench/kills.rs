@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::acceptance::Build;
 use super::table::{Row, Unit};
 use super::{acceptance, median};
 
@@ -16,8 +17,7 @@ const TESTS: &str = "package(acceptance-tests) & test(/^kills::random::/)";
 /// Tells the stories, and prints what became of each.
 pub(super) fn measure() -> Result<Vec<Row>> {
     let seeds = std::env::var("JUSTMANAGE_KILL_SEEDS").unwrap_or_else(|_| SEEDS.to_owned());
-    // Debug builds: only those name the steps at which they can be killed.
-    let told = acceptance::run(TESTS, false, "JUSTMANAGE_KILL_TABLE", &[("JUSTMANAGE_KILL_SEEDS", &seeds)])?;
+    let told = acceptance::run(TESTS, Build::Debug, "JUSTMANAGE_KILL_TABLE", &[("JUSTMANAGE_KILL_SEEDS", &seeds)])?;
     let (passed, stories) = (told.0, sorted(told.1));
     ensure!(passed || stories.iter().any(Story::failed), "the tests failed, and no story did");
     println!("{}", render(&stories));

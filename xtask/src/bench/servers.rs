@@ -4,6 +4,7 @@
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use super::acceptance::Build;
 use super::table::{Row, Unit};
 use super::{acceptance, median};
 
@@ -12,12 +13,12 @@ pub(super) const SECTION: &str = "servers";
 /// How often.
 const RUNS: &str = "5";
 /// The test that does it.
-const TEST: &str = "package(acceptance-tests) & test(/^on_servers::bare::/)";
+const TEST: &str = "test(/^on_servers::bare::/)";
 
 /// Measures with release binaries.
 pub(super) fn measure() -> Result<Vec<Row>> {
     let (passed, lines) =
-        acceptance::run(TEST, true, "JUSTMANAGE_SERVERS_TABLE", &[("JUSTMANAGE_SERVERS_RUNS", RUNS)])?;
+        acceptance::run(TEST, Build::Release, "JUSTMANAGE_SERVERS_TABLE", &[("JUSTMANAGE_SERVERS_RUNS", RUNS)])?;
     ensure!(passed, "the test failed");
     let all = |key: &str| lines.iter().filter_map(|line| line[key].as_f64()).collect::<Vec<_>>();
     let (ours, by_hand) = (all("applied_s"), all("by_hand_s"));
