@@ -44,6 +44,23 @@ pub fn contents(directory: &Path) -> Contents {
     found
 }
 
+/// Puts somebody's files below a directory.
+///
+/// # Panics
+/// They cannot be written.
+pub fn put_foreign(directory: &Path, files: &[&str]) {
+    for path in files.iter().map(|file| directory.join(file)) {
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, "somebody's").expect("a file");
+    }
+}
+
+/// What is in files of these names, of all contents.
+#[must_use]
+pub fn among(contents: Contents, files: &[&str]) -> Contents {
+    contents.into_iter().filter(|(name, _)| files.contains(&name.as_str())).collect()
+}
+
 /// Waits until no process of these groups runs any more.
 ///
 /// # Panics

@@ -78,16 +78,11 @@ impl contract::Place for Played {
     }
 
     async fn put_foreign(&self) {
-        for file in FOREIGN {
-            let path = self.stage.clusters().join(file);
-            fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
-            fs::write(path, "somebody's").expect("a file");
-        }
+        files::put_foreign(&self.stage.clusters(), FOREIGN);
     }
 
     async fn foreign(&self) -> Contents {
-        let is_foreign = |name: &str| FOREIGN.contains(&name);
-        contract::Place::contents(self).await.into_iter().filter(|(name, _)| is_foreign(name)).collect()
+        files::among(contract::Place::contents(self).await, FOREIGN)
     }
 
     fn leading_elsewhere(&self, only: &Machine) -> Vec<MachineRef> {

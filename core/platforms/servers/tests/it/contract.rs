@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use justmanage_model::NodeId;
 use justmanage_model::node::NodeOrder;
-use justmanage_platform_contract::{self as contract, Can, Contents, Fault};
+use justmanage_platform_contract::{self as contract, Can, Contents, Fault, files};
 use justmanage_platforms::{Machine, MachineRef, Platform};
 
 use crate::{Place, Wrong, steps, tree};
@@ -94,10 +94,7 @@ impl contract::Place for Pool {
     }
 
     async fn put_foreign(&self) {
-        for path in self.roots().flat_map(|root| FOREIGN.iter().map(move |file| root.join(file))) {
-            fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
-            fs::write(path, "somebody's").expect("a file");
-        }
+        self.roots().for_each(|root| files::put_foreign(&root, FOREIGN));
     }
 
     async fn foreign(&self) -> Contents {
