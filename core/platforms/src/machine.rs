@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::pool::{Label, LabelValue};
-use justmanage_model::spec::process_limit;
-use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, MilliCpus, Pin};
+use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Io, MilliCpus, Pin};
 
 use crate::Way;
 
@@ -62,15 +61,17 @@ pub struct Needs {
     pub labels: BTreeMap<Label, LabelValue>,
 }
 
-/// Most that the server of a machine may use; `None`: as much as there is.
+/// Most that the server of a machine may use (`None`: as much as there is), which nothing else on the machine is to take from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Memory of its process.
     pub memory: Option<Bytes>,
+    /// As much of that is never taken from it, the rest only when nobody else has any to give; `None`: nothing is protected.
+    pub data: Option<Bytes>,
     /// Processor time.
-    pub cpus: Option<MilliCpus>,
-    /// Bytes a second from its disk, and as many to it.
-    pub io: Option<Bytes>,
+    pub cpu: Option<MilliCpus>,
+    /// The disk that its data are on.
+    pub io: Io,
 }
 
 impl Limits {
@@ -79,15 +80,21 @@ impl Limits {
     pub fn wider(self, other: Self) -> Self {
         Self {
             memory: self.memory.zip(other.memory).map(|(one, other)| one.max(other)),
-            cpus: self.cpus.zip(other.cpus).map(|(one, other)| one.max(other)),
-            io: self.io.zip(other.io).map(|(one, other)| one.max(other)),
+            data: self.data.max(other.data),
+            cpu: self.cpu.zip(other.cpu).map(|(one, other)| one.max(other)),
+            io: self.io.wider(other.io),
         }
     }
 }
 
 impl From<&ClusterSpec> for Limits {
     fn from(spec: &ClusterSpec) -> Self {
-        Self { memory: Some(process_limit(spec.memory)), cpus: spec.cpus, io: None }
+        Self {
+            memory: Some(spec.memory_limit()),
+            data: Some(spec.memory),
+            cpu: spec.resources.cpu,
+            io: spec.resources.io,
+        }
     }
 }
 

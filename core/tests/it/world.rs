@@ -315,7 +315,7 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         config: BTreeMap::new(),
         place: Place::Local,
         on_crash: justmanage_model::OnCrash::default(),
-        cpus: None,
+        resources: Default::default(),
         metrics_readers: BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,

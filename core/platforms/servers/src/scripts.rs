@@ -6,6 +6,8 @@ use justmanage_platforms::Limits;
 use crate::programs::Program;
 use crate::script::Script;
 
+mod unit;
+
 const COMMON: &str = include_str!("scripts/common.sh");
 const PROGRAM: &str = include_str!("scripts/program.sh");
 const SERVICE: &str = include_str!("scripts/service.sh");
@@ -52,7 +54,8 @@ pub(crate) fn limit(node: NodeId, limits: &Limits) -> Script {
     let script = Script::new("limits", &[COMMON, include_str!("scripts/limits.sh")]);
     let memory = limits.memory.map_or("infinity".to_owned(), |memory| memory.get().to_string());
     let script = script.with("NODE", &node.to_string()).with("MEMORY", &memory);
-    script.with("LIMITS", &part(limits)).with("PROPERTIES", &properties(limits).join("\n"))
+    let script = script.with("LIMITS", &unit::part(limits)).with("PROPERTIES", &unit::properties(limits).join("\n"));
+    script.with("SHARE", &unit::share(limits)).with("SHARES", &unit::shares(limits).join("\n"))
 }
 
 /// Removes a node and everything of ours; or only a node whose agent has never listened.
@@ -93,6 +96,7 @@ fn service(script: Script, node: NodeId, agent: &Program, comes_along: bool) -> 
         .with("AGENT_SERVICE", include_str!("units/justmanage-agent.service").trim_end())
         .with("SERVER_SOCKET", include_str!("units/justmanage-server.socket").trim_end())
         .with("SERVER_SERVICE", include_str!("units/justmanage-server@.service").trim_end())
+        .with("SLICE", include_str!("units/justmanage.slice").trim_end())
         .with("PROGRAM", &agent.name)
         .with("SHA256", &agent.sha256)
         .with("FOLLOWS", yes(comes_along));
@@ -107,38 +111,8 @@ const fn yes(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
-/// The limits as a part of the server's unit, for its next start; empty if there are none.
-fn part(limits: &Limits) -> String {
-    if *limits == Limits::default() {
-        return String::new();
-    }
-    let memory = limits.memory.map(|memory| format!("MemoryMax={}", memory.get()));
-    // What says nothing (`CPUQuota=`) is for a server that runs, and takes back what was said before.
-    let others = properties(limits).into_iter().filter(|line| !line.ends_with('=') && !line.ends_with("=infinity"));
-    let lines: Vec<String> = std::iter::once("[Service]".to_owned()).chain(memory).chain(others).collect();
-    lines.join("\n")
-}
-
-/// The limits besides memory, as systemd takes them for a server that runs
-/// ([systemd.resource-control](https://www.freedesktop.org/software/systemd/man/systemd.resource-control.html)).
-fn properties(limits: &Limits) -> Vec<String> {
-    // Whole percents, upwards: older versions of systemd read no others.
-    let cpus = limits.cpus.map(|cpus| format!("{}%", cpus.get().div_ceil(10))).unwrap_or_default();
-    // systemd finds the disk that the directory is on.
-    let io = limits.io.map(|bytes| format!("/var/lib/justmanage/node {}", bytes.get())).unwrap_or_default();
-    let swap = if limits.memory.is_some() { "0" } else { "infinity" };
-    vec![
-        format!("MemorySwapMax={swap}"),
-        format!("CPUQuota={cpus}"),
-        format!("IOReadBandwidthMax={io}"),
-        format!("IOWriteBandwidthMax={io}"),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
-    use justmanage_model::Bytes;
-
     use super::*;
 
     #[test]
@@ -156,27 +130,5 @@ mod tests {
             let said = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
             assert_eq!(said, Some(number), "{name}");
         }
-    }
-
-    #[test]
-    fn limits_are_written_as_systemd_reads_them() {
-        let none = Limits::default();
-        assert_eq!(part(&none), "");
-        assert_eq!(
-            properties(&none),
-            ["MemorySwapMax=infinity", "CPUQuota=", "IOReadBandwidthMax=", "IOWriteBandwidthMax="]
-        );
-        let all = Limits {
-            memory: Some(Bytes::mib(1024)),
-            cpus: Some("1.255".parse().expect("processors")),
-            io: Some(Bytes::mib(10)),
-        };
-        assert_eq!(
-            part(&all),
-            "[Service]\nMemoryMax=1073741824\nMemorySwapMax=0\nCPUQuota=126%\n\
-             IOReadBandwidthMax=/var/lib/justmanage/node 10485760\nIOWriteBandwidthMax=/var/lib/justmanage/node 10485760"
-        );
-        let cpus = Limits { cpus: all.cpus, ..none };
-        assert_eq!(part(&cpus), "[Service]\nCPUQuota=126%");
     }
 }

@@ -11,10 +11,11 @@ main() {
     esac
     stop
     systemctl --quiet disable "$agent" "$socket" 2>/dev/null
-    for file in "$system/$agent" "$system/$socket" "$system/$server"; do
+    systemctl stop "$slice" 2>/dev/null
+    for file in "$system/$agent" "$system/$socket" "$system/$server" "$system/$slice"; do
         rm -f "$file" "$file.new"
     done
-    rm -rf "$system/$server.d" "$ROOT/run/justmanage"
+    rm -rf "$system/$server.d" "$system/$slice.d" "$ROOT/run/justmanage" "$said_at_runtime/$slice.d" "$said_at_runtime"/justmanage-server@*.d
     systemctl daemon-reload
     systemctl reset-failed "$agent" "$socket" "$servers" 2>/dev/null
     untune
