@@ -7,6 +7,9 @@ use justmanage_model::Io;
 use super::group::name;
 use super::*;
 
+mod resources;
+mod unit;
+
 /// A machine: `proc/` and the trees that it names.
 struct Machine {
     home: tempfile::TempDir,
@@ -185,109 +188,6 @@ fn what_is_in_force_is_told() {
 }
 
 #[test]
-fn what_is_a_servers_is_protected_up_to_the_top() {
-    let machine = Machine::new();
-    let group = format!("tree/justmanage/{}", ours());
-    for (name, cpu) in [(group.as_str(), "max 100000"), ("tree/justmanage/another", "50000 100000")] {
-        for (file, text) in [
-            ("memory.min", "0"),
-            ("memory.low", "0"),
-            ("cpu.weight", "100"),
-            ("io.weight", "default 100"),
-            ("cpu.max", cpu),
-        ] {
-            machine.put(&format!("{name}/{file}"), text);
-        }
-    }
-    for file in ["memory.min", "memory.low", "cpu.weight", "io.weight", "io.bfq.weight"] {
-        machine.put(&format!("tree/justmanage/{file}"), "0");
-    }
-    machine.put("tree/justmanage/another/memory.min", "1000\n");
-    machine.put("tree/justmanage/another/memory.low", "max\n");
-    let all = Resources { cpu: "0.5".parse().ok(), ..with_io(64).resources };
-    machine.started(Wanted { memory: Bytes::mib(64), resources: all });
-    let told = machine.told(Wanted { memory: Bytes::mib(64), resources: all });
-    assert!(
-        told[0].contains("others take nothing from 64MiB of it, and from the rest only when they must"),
-        "{told:?}"
-    );
-    assert_eq!(told[1], "processors: at most 0.5 for the process, before others (control groups, version 2)");
-    assert_eq!(
-        told[2],
-        "io: at most 100MiB/s read, 50MiB/s written, 1000 reads/s, 500 writes/s of disk 254:0; weight 200 (control groups, version 2)"
-    );
-    let (data, limit) = (64 * MIB, 320 * MIB);
-    assert_eq!(
-        (machine.get(&format!("{group}/memory.min")), machine.get(&format!("{group}/memory.low"))),
-        (data.to_string(), limit.to_string())
-    );
-    assert_eq!(machine.get("tree/justmanage/memory.min"), (data + 1000).to_string(), "of both together");
-    // What has no bound counts as nothing rather than as everything.
-    assert_eq!(machine.get("tree/justmanage/memory.low"), limit.to_string());
-    assert_eq!(machine.get("tree/justmanage/cpu.weight"), "10000");
-    assert_eq!(machine.get("tree/justmanage/io.weight"), "default 200");
-    assert_eq!(machine.get(&format!("{group}/io.max")), "254:0 rbps=104857600 wbps=52428800 riops=1000 wiops=500");
-
-    // Another server is still to have its processors before others.
-    machine.told(wanted(64, None));
-    assert_eq!(machine.get(&format!("{group}/io.max")), "254:0 rbps=max wbps=max riops=max wiops=max");
-    assert_eq!(machine.get("tree/justmanage/io.weight"), "default 100");
-    assert_eq!(machine.get("tree/justmanage/cpu.weight"), "10000");
-    machine.put("tree/justmanage/another/cpu.max", "max 100000");
-    machine.told(wanted(64, Some("1")));
-    machine.told(wanted(64, None));
-    assert_eq!(machine.get("tree/justmanage/cpu.weight"), "100");
-}
-
-#[test]
-fn disks_are_limited_by_version_1_too_but_not_weighed_by_every_scheduler() {
-    let machine = Machine::first();
-    let wanted = with_io(64);
-    let confinement = machine.limits().confinement(wanted);
-    assert_eq!(confinement.join.len(), 2, "memory and its disk: {confinement:?}");
-    machine.started(wanted);
-    let told = machine.told(wanted);
-    assert_eq!(
-        told[2],
-        "io: at most 100MiB/s read, 50MiB/s written, 1000 reads/s, 500 writes/s of disk 254:0; weight 200 is not in force, as the \
-         disk's scheduler knows none (control groups, version 1)"
-    );
-    let file = |name: &str| format!("blkio/{}/blkio.{name}", ours());
-    assert_eq!(machine.get(&file("throttle.write_bps_device")), "254:0 52428800");
-    machine.put(&file("bfq.weight"), "100");
-    assert!(machine.told(wanted)[2].contains("; weight 200 (control"), "with a scheduler that knows weights");
-    assert_eq!(machine.get(&file("bfq.weight")), "200");
-    let free = machine.told(self::wanted(64, None));
-    assert_eq!(free[2], "io: not limited, as the cluster asks for none");
-    assert_eq!(machine.get(&file("throttle.write_bps_device")), "254:0 0");
-    assert_eq!(machine.get(&file("bfq.weight")), "100");
-}
-
-#[test]
-fn data_on_no_disk_are_not_limited_and_it_is_said() {
-    let machine = Machine::new();
-    let limits = Limits::on(
-        Limiter::Agent,
-        Directory::new(machine.path("node")),
-        node(),
-        machine.path("proc"),
-        Err("the file system of /x does not say on which disk it is".to_owned()),
-    );
-    assert_eq!(limits.confinement(with_io(64)).join.len(), 1);
-    let told = limits.inner.told(PID, with_io(64));
-    assert_eq!(told[2], "io: not limited: the file system of /x does not say on which disk it is");
-}
-
-#[test]
-fn a_limit_that_is_asked_for_takes_the_place_of_the_computed_one() {
-    let machine = Machine::new();
-    let asked =
-        Wanted { resources: Resources { memory: Some(Bytes::mib(512)), ..Resources::NOTHING }, ..wanted(64, None) };
-    machine.started(asked);
-    assert!(machine.told(asked)[0].starts_with("memory: at most 512MiB for the process, for 64MiB of data"));
-}
-
-#[test]
 fn a_server_that_began_elsewhere_is_put_into_its_group() {
     let machine = Machine::new();
     let group = format!("tree/justmanage/{}", ours());
@@ -370,79 +270,6 @@ fn what_cannot_be_done_is_one_sentence() {
     assert_eq!(machine.told(with_io(64))[2], "io: not limited: no control groups for io are mounted on this machine");
     let denied = sentence(Path::new("/sys/fs/cgroup/x"), &io::ErrorKind::PermissionDenied.into());
     assert_eq!(denied, "this user may not make or change control groups (/sys/fs/cgroup/x)");
-}
-
-#[test]
-fn the_limits_of_a_unit_are_read_and_left_alone() {
-    let told = |machine: &Machine| machine.limits_of_unit().inner.told(PID, wanted(64, Some("1")));
-    let machine = Machine::new();
-    let (slice, unit) = ("tree/justmanage.slice", "tree/justmanage.slice/justmanage-server@3-812-998.service");
-    machine.put(&format!("proc/{PID}/cgroup"), "0::/justmanage.slice/justmanage-server@3-812-998.service\n");
-    fs::create_dir_all(machine.path(unit)).expect("a directory");
-    let nothing = [
-        "memory: not limited by its unit; others may take from it (control groups, version 2)",
-        "processors: not limited by its unit",
-        "io: not limited by its unit (control groups, version 2)",
-    ];
-    assert_eq!(told(&machine), nothing);
-    machine.put(&format!("{unit}/memory.max"), "1073741824\n");
-    machine.put(&format!("{unit}/memory.swap.max"), "0\n");
-    machine.put(&format!("{unit}/memory.min"), "67108864\n");
-    machine.put(&format!("{unit}/cpu.max"), "150000 100000\n");
-    machine.put(&format!("{unit}/cpu.weight"), "10000\n");
-    machine.put(
-        &format!("{unit}/io.max"),
-        "8:0 rbps=1 wbps=1 riops=1 wiops=1\n254:0 rbps=1048576 wbps=max riops=max wiops=500\n",
-    );
-    machine.put(&format!("{unit}/io.weight"), "default 200\n");
-    let alone = [
-        "memory: at most 1GiB for the process, for 64MiB of data, by its unit; no swap; others may take from it (control groups, \
-         version 2)",
-        "processors: at most 1.5 by its unit, but not before others (control groups, version 2)",
-        "io: at most 1MiB/s read, 500 writes/s of disk 254:0 by its unit (control groups, version 2)",
-    ];
-    assert_eq!(told(&machine), alone, "protection and weight that its slice does not have are none");
-    machine.put(&format!("{slice}/memory.min"), "33554432\n");
-    machine.put(&format!("{slice}/cpu.weight"), "10000\n");
-    machine.put(&format!("{slice}/io.max"), "");
-    machine.put(&format!("{slice}/io.weight"), "default 200\n");
-    let whole = [
-        "memory: at most 1GiB for the process, for 64MiB of data, by its unit; no swap; others take nothing from 32MiB of it (control \
-         groups, version 2)",
-        "processors: at most 1.5 by its unit, before others (control groups, version 2)",
-        "io: at most 1MiB/s read, 500 writes/s of disk 254:0 by its unit; weight 200 (control groups, version 2)",
-    ];
-    assert_eq!(told(&machine), whole);
-    // What is above holds as well.
-    machine.put(&format!("{slice}/memory.max"), "268435456\n");
-    machine.put(&format!("{slice}/memory.swap.max"), "max\n");
-    machine.put(&format!("{slice}/cpu.max"), "max 100000\n");
-    let narrow = "memory: at most 256MiB for the process, which is less than the 320MiB that 64MiB of data can take, by its unit; \
-                  no swap; others take nothing from 32MiB of it (control groups, version 2)";
-    assert_eq!(told(&machine), [narrow, whole[1], whole[2]]);
-    let confinement = machine.limits_of_unit().confinement(wanted(64, Some("1")));
-    assert_eq!(confinement, Confinement { join: Vec::new(), oom_score_adj: Some(-500) });
-    assert!(!machine.path("tree/justmanage").exists() && !machine.path("node/limits.json").exists());
-    assert!(!machine.path(&format!("proc/{PID}/oom_score_adj")).exists());
-
-    let machine = Machine::first();
-    let group = format!("memory/user/{}", ours());
-    machine.put(&format!("proc/{PID}/cgroup"), &format!("7:blkio:/{0}\n4:memory:/user/{0}\n1:cpu:/{0}\n", ours()));
-    machine.put(&format!("{group}/memory.limit_in_bytes"), "536870912\n");
-    machine.put(&format!("cpu/{}/cpu.cfs_quota_us", ours()), "25000\n");
-    machine.put(&format!("cpu/{}/cpu.shares", ours()), "102400\n");
-    let first = [
-        "memory: at most 512MiB for the process, for 64MiB of data, by its unit; others may take from it, against which version 1 has \
-         nothing (control groups, version 1)",
-        "processors: at most 0.25 by its unit, before others (control groups, version 1)",
-        "io: not limited by its unit (control groups, version 1)",
-    ];
-    assert_eq!(told(&machine), first);
-
-    machine.put("proc/self/mountinfo", "");
-    let why = told(&machine);
-    assert!(why[0].starts_with("memory: what its unit limits cannot be seen: no control groups"), "{why:?}");
-    assert_eq!(why.len(), 3);
 }
 
 #[test]
