@@ -117,8 +117,13 @@ async fn resources_are_blamed_at_the_attribute_that_is_wrong_with_the_figures() 
     let of = || Path::attribute("resources");
     let error = judged(resources(&[("memory", "319MiB".into())])).await;
     assert_eq!((error.summary.as_str(), error.path), ("Less memory than the data can need", of().attr("memory")));
-    let figures =
-        ["memory = 64MiB can need 320MiB", "64MiB of data", "64MiB for what replicas", "128MiB for itself", "319MiB"];
+    let figures = [
+        "memory = 64MiB can need 320MiB",
+        "64MiB of data",
+        "64MiB for what replicas",
+        "128MiB for itself",
+        "resources.memory = 319MiB",
+    ];
     assert!(figures.iter().all(|words| error.detail.contains(words)), "{}", error.detail);
     let error = judged(resources(&[("cpu", "0".into())])).await;
     assert_eq!(error.path, of().attr("cpu"));

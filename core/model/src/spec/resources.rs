@@ -120,8 +120,8 @@ impl Resources {
             let needed = process_limit(data);
             let detail = format!(
                 "The process of a server with memory = {data} can need {needed}: {data} of data, as much again while it saves, {} for \
-                 what replicas have not been sent, and {PROCESS_FIXED} for itself. With {limit} the kernel would end it when it needs \
-                 them.",
+                 what replicas have not been sent, and {PROCESS_FIXED} for itself. With \
+                 resources.memory = {limit} the kernel would end it when it needs them.",
                 replicas(data)
             );
             let hint = format!("Write {needed} or more, leave it out, or ask for less `memory`.");

@@ -137,7 +137,13 @@ fn resources_that_are_too_few_are_faults_at_their_attributes() {
         assert_eq!(found, about.into_iter().collect::<Vec<_>>(), "{memory} MiB, {resources:?}");
     }
     let fault = asked(1024, process(2000)).validate().remove(0);
-    let figures = ["can need 2432MiB", "1GiB of data", "256MiB for what replicas", "128MiB for itself", "With 2000MiB"];
+    let figures = [
+        "can need 2432MiB",
+        "1GiB of data",
+        "256MiB for what replicas",
+        "128MiB for itself",
+        "With resources.memory = 2000MiB",
+    ];
     assert!(figures.iter().all(|words| fault.detail.contains(words)), "{}", fault.detail);
 }
 
