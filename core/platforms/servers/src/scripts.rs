@@ -1,7 +1,7 @@
 //! What is done on a server: one script for each change, each of which may be run again at any point.
 
-use justmanage_model::{Engine, NodeId};
-use justmanage_platforms::Limits;
+use justmanage_model::{Engine, NodeId, Release};
+use justmanage_platforms::{Limits, Package};
 
 use crate::programs::Program;
 use crate::script::Script;
@@ -12,6 +12,7 @@ const COMMON: &str = include_str!("scripts/common.sh");
 const PROGRAM: &str = include_str!("scripts/program.sh");
 const SERVICE: &str = include_str!("scripts/service.sh");
 const LOOK: &str = include_str!("scripts/look.sh");
+const PACKAGES: &str = include_str!("scripts/packages.sh");
 
 /// How scripts end besides well (0) and badly (1): as `common.sh` has it.
 pub(crate) mod status {
@@ -60,7 +61,7 @@ pub(crate) fn limit(node: NodeId, limits: &Limits) -> Script {
 
 /// Removes a node and everything of ours; or only a node whose agent has never listened.
 pub(crate) fn remove(node: NodeId, only_unused: bool) -> Script {
-    let script = Script::new("remove", &[COMMON, include_str!("scripts/remove.sh")]);
+    let script = Script::new("remove", &[COMMON, PACKAGES, include_str!("scripts/remove.sh")]);
     script.with("NODE", &node.to_string()).with("UNUSED", yes(only_unused))
 }
 
@@ -88,6 +89,47 @@ pub(crate) fn fetch(program: Kept<'_>, block: usize) -> Script {
 pub(crate) fn inspect(engine: Engine, directories: &str) -> Script {
     let script = Script::new("inspect", &[COMMON, LOOK, include_str!("scripts/inspect.sh")]).without_root();
     script.with("NAME", engine.server_binary()).with("DIRECTORIES", directories)
+}
+
+/// Looks which versions of a package there are.
+pub(crate) fn offers(package: &str) -> Script {
+    let script = Script::new("offers", &[COMMON, PACKAGES, include_str!("scripts/offers.sh")]).without_root();
+    script.with("PACKAGE", package)
+}
+
+/// What becomes of a package on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It is installed and held, and its program is kept.
+    Program,
+    /// Any version of it is installed, for what it needs.
+    Libraries,
+    /// It is only looked at.
+    Nothing,
+}
+
+/// Installs a package where a node is, or looks at it. Where `sha256` says so its program has to be that one.
+pub(crate) fn install_package(package: &Package, keep: Keep, sha256: Option<&str>) -> Script {
+    let parts = [COMMON, PROGRAM, LOOK, PACKAGES, include_str!("scripts/package.sh")];
+    let Release { engine, version, .. } = package.release;
+    let said = match engine {
+        Engine::Redis => format!("Redis server v={version}"),
+        Engine::Valkey => format!("Valkey server v={version}"),
+    };
+    let keep = match keep {
+        Keep::Program => "yes",
+        Keep::Libraries => "libraries",
+        Keep::Nothing => "no",
+    };
+    let script =
+        Script::new("package", &parts).with("PACKAGE", &package.name).with("VERSION", package.revision.as_str());
+    let script = script.with("FILE_NAME", engine.server_binary()).with("SAID", &said).with("KEEP", keep);
+    script.with("SHA256", sha256.unwrap_or_default())
+}
+
+/// Says with which package a program came that is kept.
+pub(crate) fn origin(sha256: &str) -> Script {
+    Script::new("origin", &[COMMON, include_str!("scripts/origin.sh")]).without_root().with("SHA256", sha256)
 }
 
 fn service(script: Script, node: NodeId, agent: &Program, comes_along: bool) -> Script {

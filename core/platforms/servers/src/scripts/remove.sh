@@ -19,6 +19,7 @@ main() {
     systemctl daemon-reload
     systemctl reset-failed "$agent" "$socket" "$servers" 2>/dev/null
     untune
+    give_packages_back
     if [ -n "$whose" ]; then
         # Nobody else writes here from now on.
         chown -h 0:0 "$node"
