@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::world::{CLUSTER, PASSWORD, text};
 
 mod bare;
+mod packaged;
 
 /// Where the database is installed on every host, as a distribution would: a link is on the search path.
 const INSTALLED: &str = "/opt/redis";
