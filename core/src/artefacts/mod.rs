@@ -215,6 +215,7 @@ fn nothing_found(engine: Engine, target: ReleaseTarget, found: &[ServerProgram],
     .hint(format!(
         "Install it (Debian and Ubuntu: apt-get install {engine}-server, and stop the service that comes with it), or tell \
          the provider where it is: artifacts = [{{ directory = \"/opt/{engine}\" }}] or artifacts = [{{ url = \"https://...\", \
-         sha256 = \"...\", engine = \"{engine}\", version = \"x.y.z\" }}]."
+         sha256 = \"...\", engine = \"{engine}\", version = \"x.y.z\" }}]. Servers of your own (`servers`) can install their \
+         distribution's package: artifacts = [{{ distribution = true }}]."
     ))
 }
