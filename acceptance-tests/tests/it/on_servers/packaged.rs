@@ -140,6 +140,25 @@ fn a_package_of_the_distribution_is_installed_exactly_held_and_given_back() {
     }
 }
 
+/// The template is not built here, which takes an account with a cloud: it is read as HCL, and it runs the script with what that asks for.
+#[test]
+fn the_template_runs_the_script_with_what_it_asks_for() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/image");
+    let folder = tempfile::tempdir().expect("a directory");
+    let read = folder.path().join("image.tf");
+    fs::copy(example.join("image.pkr.hcl"), &read).expect("the template");
+    run(Command::new("terraform").args(["fmt", "-check", "-diff"]).arg(&read).env_remove("TF_CLI_CONFIG_FILE"));
+    let (template, script) = (fs::read_to_string(&read), fs::read_to_string(example.join("install.sh")));
+    let (template, script) = (template.expect("text"), script.expect("the script"));
+    assert!(template.contains("script          = \"install.sh\""), "{template}");
+    for setting in ["ENGINE", "VERSION", "CLEAN"] {
+        assert!(
+            template.contains(&format!("\"{setting}=")) && script.contains(&format!("${{{setting}:-")),
+            "{setting}"
+        );
+    }
+}
+
 #[test]
 fn a_machine_of_the_image_has_everything() {
     let (hosts, workspace) = up(&["a"]);
