@@ -4,6 +4,8 @@ provider "justmanage" {
   # Programs from elsewhere, besides the search path:
   artifacts = [
     { directory = "/opt/redis-7.2" },
+    # On servers of your own, the package of their distribution: exact, held, and run as a copy.
+    { distribution = true, engine = "valkey" },
   ]
 
   # Where clusters on this machine keep their data.

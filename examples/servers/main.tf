@@ -82,9 +82,20 @@ resource "justmanage_redis_cluster" "cache" {
   version             = "7.0"   # a line (its newest patch that can be had) or an exact x.y.z
   shards              = 3
   replicas_per_shard  = 1
-  memory              = "64MiB" # maxmemory of each node; its process is limited to what that can take at worst
-  cpus                = "1"     # processors of each node's server
+  memory              = "64MiB" # maxmemory of each node
   deletion_protection = false   # leave it out where the data matter
+
+  # What each node's server may use of its machine, and nothing else there can take from it.
+  resources = {
+    cpu    = "1"      # processors
+    memory = "448MiB" # of the process; without it, what `memory` of data can take at worst (here 320MiB)
+    io = {            # of the disk that the data are on, in a second
+      read_bandwidth  = "500MiB"
+      write_bandwidth = "500MiB"
+      read_iops       = 50000
+      write_iops      = 50000
+    }
+  }
 
   servers = {
     pool       = justmanage_server_pool.rack.definition

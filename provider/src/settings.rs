@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     #[tf(optional, sensitive)]
     operator_key: Option<String>,
     /// Where server programs (`redis-server`, `valkey-server`) come from, besides the search path. Each entry is either a
-    /// `directory` or a `url` with `sha256`, `engine` and `version`.
+    /// `directory`, a `url` with `sha256`, `engine` and `version`, or `distribution = true`.
     #[tf(optional)]
     artifacts: Option<Vec<Artifact>>,
     /// Settings of clusters on this machine (`local = {}`).
@@ -58,6 +58,12 @@ pub(crate) struct Settings {
 /// A source of server programs.
 #[derive(Model)]
 pub(crate) struct Artifact {
+    /// The package of the servers' own distribution (Debian, Ubuntu and their like), for clusters on servers of your own. `true`: of all servers
+    /// that can have a node, the newest version of `redis-tools` or `valkey-tools` that `version` of the cluster admits and each has in
+    /// its package index, exactly, is installed on those that get one, and held there; what runs is a copy, which no upgrade of packages
+    /// changes. With `engine` it is for that engine alone. Clusters on this machine run what is installed.
+    #[tf(optional)]
+    distribution: Option<bool>,
     /// A directory that holds server programs: directly, in its `bin`, or the same one level down.
     #[tf(optional)]
     directory: Option<String>,
@@ -67,7 +73,7 @@ pub(crate) struct Artifact {
     /// SHA-256 of what is at `url`, in hexadecimal. Nothing else is ever run.
     #[tf(optional, validate = sha256, says = "64 hexadecimal digits")]
     sha256: Option<String>,
-    /// What is at `url`: `redis` or `valkey`.
+    /// What is at `url`, or which package is meant: `redis` or `valkey`.
     #[tf(optional, validate = engine, says = "`redis` or `valkey`")]
     engine: Option<String>,
     /// The exact version of what is at `url`, such as `7.0.15`.
@@ -157,15 +163,33 @@ pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
     }
 }
 
+/// What an entry of `artifacts` is.
+const WHICH: &str = "Give `directory`, or `url` with `sha256`, `engine` and `version`, or `distribution = true`.";
+
 /// What is wrong with an entry of `artifacts`, as far as it is known.
 fn faulty(entry: &View<Artifact>) -> Option<String> {
     let of_url = [("sha256", &entry.sha256), ("engine", &entry.engine), ("version", &entry.version)];
+    if !entry.distribution.is_null() {
+        if entry.distribution.known() == Some(&false) {
+            return Some("`distribution = false` says nothing. Leave the entry out.".into());
+        }
+        let others = [
+            ("directory", &entry.directory),
+            ("url", &entry.url),
+            ("sha256", &entry.sha256),
+            ("version", &entry.version),
+        ];
+        let more = others.iter().find(|(_, value)| !value.is_null())?.0;
+        return Some(format!(
+            "An entry with `distribution` takes no `{more}`: which version it is follows from the cluster's. Make two entries of it."
+        ));
+    }
     if !entry.directory.is_null() {
         let more = of_url.iter().chain(&[("url", &entry.url)]).find(|(_, value)| !value.is_null())?.0;
         return Some(format!("An entry with `directory` takes no `{more}`. Make two entries of it."));
     }
     if entry.url.is_null() {
-        return Some("Give either `directory`, or `url` with `sha256`, `engine` and `version`.".into());
+        return Some(WHICH.into());
     }
     let missing = of_url.iter().find(|(_, value)| value.is_null())?.0;
     Some(format!(
@@ -204,8 +228,15 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
 
 fn source(entry: Artifact) -> Result<Source, String> {
     match entry {
-        Artifact { directory: Some(directory), url: None, .. } => Ok(Source::Directory(PathBuf::from(directory))),
+        Artifact { distribution: Some(true), directory: None, url: None, engine, .. } => {
+            let engine = engine.map(|engine| engine.parse::<Engine>()).transpose();
+            Ok(Source::Distribution { engine: engine.map_err(|error| error.to_string())? })
+        }
+        Artifact { distribution: None, directory: Some(directory), url: None, .. } => {
+            Ok(Source::Directory(PathBuf::from(directory)))
+        }
         Artifact {
+            distribution: None,
             directory: None,
             url: Some(url),
             sha256: Some(sha256),
@@ -216,7 +247,7 @@ fn source(entry: Artifact) -> Result<Source, String> {
             let version = version.parse::<Version>().map_err(|error| error.to_string())?;
             Ok(Source::Url { url, sha256, engine, version })
         }
-        _ => Err("Give either `directory`, or `url` with `sha256`, `engine` and `version`.".into()),
+        _ => Err(WHICH.into()),
     }
 }
 

@@ -105,7 +105,7 @@ impl Shape {
             config: persistence.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             place: Place::Local,
             on_crash: self.on_crash,
-            cpus: None,
+            resources: Default::default(),
             metrics_readers: BTreeSet::new(),
             operator_keys: Default::default(),
             maintenance_window: None,

@@ -129,6 +129,10 @@ fn an_entry_that_cannot_be_right_is_refused_by_validate() {
         ("{}", "directory"),
         ("{ url = \"https://example.test/redis.tar.gz\" }", "sha256"),
         ("{ directory = \"/opt\", url = \"https://example.test/x\" }", "two entries"),
+        ("{ distribution = false }", "Leave the entry out"),
+        ("{ distribution = true, version = \"7.0.15\" }", "takes no `version`"),
+        ("{ distribution = true, directory = \"/opt\" }", "Make two entries"),
+        ("{ distribution = true, engine = \"memcached\" }", "redis"),
         (
             "{ url = \"https://example.test/x\", sha256 = \"abc\", engine = \"redis\", version = \"7.0.15\" }",
             "64 hexadecimal",

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::world::{CLUSTER, PASSWORD, text};
 
 mod bare;
+mod packaged;
 
 /// Where the database is installed on every host, as a distribution would: a link is on the search path.
 const INSTALLED: &str = "/opt/redis";
@@ -116,7 +117,8 @@ fn is_primary(workspace: &Workspace, host: &Host) -> bool {
 
 /// What of ours is on a host.
 fn left(host: &Host) -> String {
-    let places = "/var/lib/justmanage /etc/systemd/system/justmanage* /etc/sysctl.d/*justmanage* /run/justmanage";
+    let places = "/var/lib/justmanage /etc/systemd/system/justmanage* /etc/sysctl.d/*justmanage* /run/justmanage \
+                  /run/systemd/system.control/justmanage*";
     host.root(&format!(
         "ls -d {places} 2>/dev/null; id -un justmanage 2>/dev/null; pgrep -a '^(justmanage|redis)'; true"
     ))
@@ -136,12 +138,51 @@ fn one_node_is_made_used_and_removed_without_a_trace() {
     let mut client = user(&workspace).connect().expect("the user gets in");
     client.set("app:key", "value").expect("a write");
     assert_eq!(hosts[0].root("ps -o user= -C redis-server").ok(), "justmanage");
-    // The process is limited by its unit: to what 64 MiB of data can take at worst, and to one processor.
-    let limits = "systemctl show --value -p MemoryMax -p CPUQuotaPerSecUSec 'justmanage-server@*' | sort";
-    assert_eq!(hosts[0].root(limits).ok(), format!("1s\n{}", 320 << 20));
+    resources_are_its_units_and_its_slices(&hosts[0], &workspace);
     workspace.assert_no_changes();
     workspace.destroy().ok();
     assert_eq!(left(&hosts[0]), "", "removed without a trace");
+}
+
+/// What is asked for is limited by the unit and kept for it by the slice above; other figures are in force for the server that runs.
+fn resources_are_its_units_and_its_slices(host: &Host, workspace: &Workspace) {
+    let properties = |unit: &str, names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("-p {name}")).collect();
+        let said = host.root(&format!("systemctl show {} '{unit}'", names.join(" "))).ok();
+        let mut said: Vec<String> = said.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        said.sort();
+        said
+    };
+    let kept = ["MemoryMin", "MemoryLow", "CPUWeight"];
+    let (unit, slice) = ("justmanage-server@*", "justmanage.slice");
+    let limits = ["MemoryMax", "CPUQuotaPerSecUSec", "IOWriteBandwidthMax", "IOReadIOPSMax", "Slice"];
+    let in_force = |mib: u64, quota: &str, rate: u64| {
+        vec![
+            format!("CPUQuotaPerSecUSec={quota}"),
+            "IOReadIOPSMax=/var/lib/justmanage/node 50000".to_owned(),
+            format!("IOWriteBandwidthMax=/var/lib/justmanage/node {}", rate << 20),
+            format!("MemoryMax={}", mib << 20),
+            format!("Slice={slice}"),
+        ]
+    };
+    let shares = |mib: u64| {
+        vec!["CPUWeight=10000".to_owned(), format!("MemoryLow={}", mib << 20), format!("MemoryMin={}", 64 << 20)]
+    };
+    assert_eq!(properties(unit, &limits), in_force(448, "1s", 500));
+    assert_eq!((properties(unit, &kept), properties(slice, &kept)), (shares(448), shares(448)));
+    assert_eq!(properties("justmanage-agent.service", &["Slice"]), [format!("Slice={slice}")]);
+
+    let server = host.root("pgrep redis-server").ok();
+    let text = fs::read_to_string(workspace.config().join("main.tf")).expect("the example");
+    let changed = text.replace("\"448MiB\"", "\"400MiB\"").replace("cpu    = \"1\"", "cpu    = \"500m\"");
+    let changed = changed.replace("write_bandwidth = \"500MiB\"", "write_bandwidth = \"100MiB\"");
+    workspace.write("main.tf", &changed);
+    workspace.apply().ok();
+    let impact = workspace.resource(CLUSTER)["impact"].clone();
+    assert_eq!(impact, serde_json::json!(["resources.cpu: live", "resources.memory: live", "resources.io: live"]));
+    assert_eq!(properties(unit, &limits), in_force(400, "500ms", 100));
+    assert_eq!((properties(unit, &kept), properties(slice, &kept)), (shares(400), shares(400)));
+    assert_eq!(host.root("pgrep redis-server").ok(), server, "nobody was restarted");
 }
 
 #[test]

@@ -34,7 +34,11 @@ fn everything_that_is_known_is_judged_by_validate() {
         ("", "replicas_per_shard = 6", "replicas_per_shard", "Number of replicas out of range", "0 to 5"),
         ("", "shards = 60\n  replicas_per_shard = 1", "shards", "Too many nodes", "at most 100"),
         ("", "on_crash = \"pray\"", "on_crash", "", "failover"),
-        ("", "cpus = \"many\"", "cpus", "", "0.5"),
+        // Terraform shows what is in an object at the resource as a whole, or at an attribute of the resource that has the same name; the
+        // path that it is told is tested by the provider's own tests.
+        ("", "resources = { cpu = \"many\" }", "", "", "0.5"),
+        ("", "resources = { memory = \"64MiB\" }", "memory", "Less memory than the data can need", "can need 320MiB"),
+        ("", "resources = { io = { weight = 0 } }", "", "Number out of range", "1 to 10000"),
         ("", "config = { \"maxmemory-polcy\" = \"allkeys-lru\" }", "config", "", "maxmemory-policy"),
         ("", "config = { \"port\" = \"6379\" }", "config", "not yours to set", "port"),
         ("", "config = { \"requirepass\" = \"x\" }", "config", "not yours to set", "requirepass"),

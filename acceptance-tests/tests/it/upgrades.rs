@@ -184,7 +184,7 @@ fn a_state_that_an_older_provider_wrote_is_read_as_what_it_meant() {
     let serving = (agent(&workspace), server(&workspace, "redis"));
     let path = workspace.config().join("terraform.tfstate");
     const SINCE: [&str; 6] =
-        ["on_crash", "deletion_protection", "pending", "known_vulnerabilities", "cpus", "metrics_readers"];
+        ["on_crash", "deletion_protection", "pending", "known_vulnerabilities", "resources", "metrics_readers"];
     for (version, missing) in [(1, &["agent_version"][..]), (0, &[&["agent_version"], &SINCE[..]].concat())] {
         let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("state")).expect("JSON");
         let resources = state["resources"].as_array_mut().expect("resources");

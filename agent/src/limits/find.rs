@@ -12,14 +12,18 @@ pub(super) enum Controller {
     Memory,
     /// Processor time.
     Cpu,
+    /// Disks.
+    Io,
 }
 
 impl Controller {
     /// Its name in the kernel's files.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Cpu => "cpu",
+    pub(super) const fn name(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Memory, _) => "memory",
+            (Self::Cpu, _) => "cpu",
+            (Self::Io, Version::One) => "blkio",
+            (Self::Io, Version::Two) => "io",
         }
     }
 }
@@ -71,7 +75,7 @@ pub(super) fn place(proc: &Path, process: &str, controller: Controller) -> Resul
             None => seen_elsewhere = true,
         }
     }
-    let name = controller.name();
+    let name = controller.name(Version::Two);
     Err(match seen_elsewhere {
         true => format!("the control group of process {process} is not in what is mounted here"),
         false => format!("no control groups for {name} are mounted on this machine"),
@@ -102,11 +106,15 @@ impl<'a> Mount<'a> {
     /// Whether this tree has a controller, and how it is spoken to.
     fn of(&self, controller: Controller) -> Option<Version> {
         if self.kind == "cgroup" {
-            return self.options.split(',').any(|option| option == controller.name()).then_some(Version::One);
+            return self
+                .options
+                .split(',')
+                .any(|option| option == controller.name(Version::One))
+                .then_some(Version::One);
         }
         // What version 1 has taken is not here.
         let here = fs::read_to_string(Path::new(&self.point).join("cgroup.controllers")).ok()?;
-        here.split_whitespace().any(|name| name == controller.name()).then_some(Version::Two)
+        here.split_whitespace().any(|name| name == controller.name(Version::Two)).then_some(Version::Two)
     }
 
     /// The directory of a group, if this mount shows it.
@@ -124,7 +132,7 @@ fn path_in(groups: &str, version: Version, controller: Controller) -> Option<&st
         let (_, rest) = line.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
         let fits = match version {
-            Version::One => controllers.split(',').any(|name| name == controller.name()),
+            Version::One => controllers.split(',').any(|name| name == controller.name(version)),
             Version::Two => controllers.is_empty() && line.starts_with("0:"),
         };
         fits.then_some(path)
@@ -140,7 +148,7 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Controller::{Cpu, Memory};
+    use super::Controller::{Cpu, Io, Memory};
     use super::*;
 
     /// A machine whose `/proc` says so.
@@ -162,14 +170,16 @@ mod tests {
     /// Both versions side by side, as systemd's hybrid mode mounts them.
     const HYBRID: &str = "23 1 8:1 / / rw - ext4 /dev/vda rw\n\
         32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
+        38 31 0:35 / /sys/fs/cgroup/blkio rw shared:11 - cgroup cgroup rw,blkio\n\
         35 31 0:32 / /sys/fs/cgroup/memory rw,nosuid shared:10 master:1 - cgroup cgroup rw,memory\n\
         41 31 0:38 / HOME/unified rw - cgroup2 cgroup2 rw,nsdelegate\n";
 
     #[test]
     fn version_1_has_a_tree_for_each_controller() {
-        let home = machine(HYBRID, "4:memory:/user/a:b\n1:cpuacct,cpu:/\n0::/user\n");
+        let home = machine(HYBRID, "7:blkio:/disks\n4:memory:/user/a:b\n1:cpuacct,cpu:/\n0::/user\n");
         assert_eq!(find(&home, Memory), Ok((Version::One, "/sys/fs/cgroup/memory/user/a:b".to_owned())));
         assert_eq!(find(&home, Cpu), Ok((Version::One, "/sys/fs/cgroup/cpu,cpuacct".to_owned())));
+        assert_eq!(find(&home, Io), Ok((Version::One, "/sys/fs/cgroup/blkio/disks".to_owned())));
     }
 
     #[test]
@@ -185,7 +195,8 @@ mod tests {
         fs::write(tree.join("cgroup.controllers"), "cpuset cpu io memory pids\n").expect("a file");
         let group = "HOME/a tree/system.slice/agent.service".to_owned();
         assert_eq!(find(&home, Memory), Ok((Version::Two, group.clone())));
-        assert_eq!(find(&home, Cpu), Ok((Version::Two, group)));
+        assert_eq!(find(&home, Cpu), Ok((Version::Two, group.clone())));
+        assert_eq!(find(&home, Io), Ok((Version::Two, group)));
     }
 
     #[test]
@@ -213,7 +224,7 @@ mod tests {
     /// This machine, whatever it has: what is found is a directory with the files of a group.
     #[test]
     fn the_real_machine_is_understood() {
-        for controller in [Memory, Cpu] {
+        for controller in [Memory, Cpu, Io] {
             match place(Path::new("/proc"), "self", controller) {
                 Ok(place) => assert!(place.group.join("cgroup.procs").exists(), "{place:?}"),
                 Err(why) => assert!(why.contains("control group"), "{why}"),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use justmanage_model::spec::{WEIGHT_MAX, WEIGHT_USUAL};
 use justmanage_model::{Bytes, MilliCpus, NodeId};
 
 use super::find::{Controller, Place, Version};
@@ -51,7 +52,9 @@ pub(super) fn belongs(own: &Place, node: NodeId) -> Result<Group, String> {
 fn limited(place: &Place) -> Option<PathBuf> {
     let has_limit = |group: &Path| {
         let limit = |file: &str| fs::read_to_string(group.join(file)).is_ok_and(|text| !text.starts_with("max"));
-        limit("memory.max") || limit("cpu.max")
+        // A line for each disk that is limited.
+        let disks = fs::read_to_string(group.join("io.max")).is_ok_and(|text| !text.trim().is_empty());
+        limit("memory.max") || limit("cpu.max") || disks
     };
     let groups = place.group.ancestors().take_while(|group| *group != place.mount);
     groups.map(Path::to_owned).find(|group| has_limit(group))
@@ -99,6 +102,46 @@ impl Group {
         }
     }
 
+    /// Keeps others from taking memory from it: never so much as its data are, and up to its limit only when nobody else has any to
+    /// give. Whether that is possible here: version 1 knows nothing of the kind.
+    pub(super) fn protect_memory(&self, data: Bytes, limit: Bytes) -> io::Result<bool> {
+        if self.version == Version::One || !self.directory.join("memory.min").exists() {
+            return Ok(false);
+        }
+        self.write("memory.min", &data.min(limit).get().to_string())?;
+        self.write_if_there("memory.low", &limit.get().to_string())?;
+        self.back()
+    }
+
+    /// Gives the group above all servers' as much as they have together, for weight and protection count only where everything
+    /// above has them too. Whether it has. (Agents that do this at the same time may miss each other; they look again in a minute.)
+    pub(super) fn back(&self) -> io::Result<bool> {
+        let Some(above) = self.directory.parent().filter(|above| above.ends_with(ABOVE)) else { return Ok(false) };
+        let servers: Vec<PathBuf> =
+            fs::read_dir(above)?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        let read = |server: &Path, file: &str| fs::read_to_string(server.join(file)).unwrap_or_default();
+        let sum = |file: &str| {
+            let each = servers.iter().map(|server| read(server, file).trim().parse::<u64>().unwrap_or_default());
+            each.fold(0_u64, u64::saturating_add)
+        };
+        let is_limited = |server: &PathBuf| read(server, "cpu.max").starts_with(|first: char| first.is_ascii_digit());
+        // What each server asks for of processor time is bounded by its quota: up to there all of it is to have precedence.
+        let processors = if servers.iter().any(is_limited) { WEIGHT_MAX } else { WEIGHT_USUAL };
+        let weight = |server: &PathBuf| {
+            ["io.weight", "io.bfq.weight"]
+                .iter()
+                .find_map(|file| read(server, file).trim().strip_prefix("default ")?.parse().ok())
+        };
+        let disks: u64 = servers.iter().filter_map(weight).max().unwrap_or(WEIGHT_USUAL);
+        let group = Self { version: self.version, directory: above.to_owned() };
+        group.write_if_there("memory.min", &sum("memory.min").to_string())?;
+        group.write_if_there("memory.low", &sum("memory.low").to_string())?;
+        group.write_if_there("cpu.weight", &processors.to_string())?;
+        group.write_if_there("io.weight", &format!("default {disks}"))?;
+        group.write_if_there("io.bfq.weight", &format!("default {}", disks.min(super::disk::BFQ_MAX)))?;
+        Ok(true)
+    }
+
     /// Limits processor time, or no longer.
     pub(super) fn limit_cpus(&self, cpus: Option<MilliCpus>) -> io::Result<()> {
         let quota = cpus.map(|cpus| u64::from(cpus.get()) * PERIOD_US / 1000);
@@ -143,6 +186,28 @@ impl Group {
         Ok(quota.zip(period.filter(|period| *period > 0)).map(|(quota, period)| quota.saturating_mul(1000) / period))
     }
 
+    /// How much of it is never taken by others. Version 1 knows nothing of the kind.
+    pub(super) fn protected(&self) -> io::Result<Option<Bytes>> {
+        if self.version == Version::One {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(self.directory.join("memory.min"))?;
+        Ok(Some(Bytes::new(text.trim().parse().unwrap_or(u64::MAX))))
+    }
+
+    /// Its weight where processor time is short, as version 2 counts it.
+    pub(super) fn weight(&self) -> io::Result<u64> {
+        let file = match self.version {
+            Version::One => "cpu.shares",
+            Version::Two => "cpu.weight",
+        };
+        let number: u64 = fs::read_to_string(self.directory.join(file))?.trim().parse().unwrap_or_default();
+        Ok(match self.version {
+            Version::One => number.saturating_mul(WEIGHT_USUAL) / 1024,
+            Version::Two => number,
+        })
+    }
+
     /// The limit of swap in force. Version 1 has none of swap alone.
     pub(super) fn swap(&self) -> io::Result<Option<Bytes>> {
         match self.version {
@@ -176,13 +241,13 @@ impl Group {
         Ok(())
     }
 
-    fn write(&self, file: &str, text: &str) -> io::Result<()> {
+    pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
         let path = self.directory.join(file);
         let as_it_is = fs::read_to_string(&path).is_ok_and(|now| now.trim() == text);
         if as_it_is { Ok(()) } else { fs::write(path, text) }
     }
 
-    fn write_if_there(&self, file: &str, text: &str) -> io::Result<()> {
+    pub(super) fn write_if_there(&self, file: &str, text: &str) -> io::Result<()> {
         if self.directory.join(file).exists() { self.write(file, text) } else { Ok(()) }
     }
 }
@@ -199,8 +264,9 @@ fn pass_on(group: &Path, controllers: &[Controller]) -> io::Result<()> {
     let file = group.join("cgroup.subtree_control");
     let now = fs::read_to_string(&file).unwrap_or_default();
     for controller in controllers {
-        if !now.split_whitespace().any(|name| name == controller.name()) {
-            fs::write(&file, format!("+{}", controller.name()))?;
+        let name = controller.name(Version::Two);
+        if !now.split_whitespace().any(|now| now == name) {
+            fs::write(&file, format!("+{name}"))?;
         }
     }
     Ok(())

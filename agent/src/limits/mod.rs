@@ -1,34 +1,36 @@
-//! Limits of the server's process: memory and processor time by control groups, where this user may make them.
+//! Limits of the server's process: memory, processor time and its disk by control groups, where this user may make them.
 //!
 //! `memory` of a cluster is `maxmemory`, to which the server keeps by itself; the limit of the process is computed upward from
-//! it ([`process_limit`]), and is there for what nobody planned: buffers without bounds, a leak. A server starts in its group
+//! it ([`Resources::memory_limit`]), and is there for what nobody planned: buffers without bounds, a leak. A server starts in its group
 //! ([`Confinement`]), and one that is adopted is put into it. What cannot be done is one sentence in the node's observation,
-//! and no reason not to run. Why so: docs/decisions/0012-limits-of-a-server.md.
+//! and no reason not to run. Why so:
+//! docs/decisions/0012-limits-of-a-server.md and 0030-resources.md.
 //!
 //! A server that systemd starts is in the groups of its unit, whose limits root writes: those are read, and nothing is made or
 //! changed (docs/decisions/0026-servers.md).
 
+mod disk;
+mod enforce;
 mod find;
 mod group;
 mod size;
 mod unit;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use justmanage_model::spec::process_limit;
-use justmanage_model::{Bytes, ClusterSpec, MilliCpus, NodeId};
+use justmanage_model::{Bytes, ClusterSpec, NodeId, Resources};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::directory::Directory;
 use crate::process::Confinement;
-use find::{Controller, place};
-use group::{Group, belongs, name};
+use disk::Disk;
+use find::Controller;
+use group::Group;
 
 /// How much less likely than others the kernel is to end the server when the whole machine has no memory left. Others of
 /// that machine hold copies of what is on disk; a server holds what its clients were told is kept.
@@ -45,13 +47,20 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 pub struct Wanted {
     /// `maxmemory`.
     pub memory: Bytes,
-    /// Processors; `None`: as many as there are.
-    pub cpus: Option<MilliCpus>,
+    /// What is asked for besides.
+    pub resources: Resources,
+}
+
+impl Wanted {
+    /// Most memory of the process.
+    fn limit(&self) -> Bytes {
+        self.resources.memory_limit(self.memory)
+    }
 }
 
 impl From<&ClusterSpec> for Wanted {
     fn from(spec: &ClusterSpec) -> Self {
-        Self { memory: spec.memory, cpus: spec.cpus }
+        Self { memory: spec.memory, resources: spec.resources }
     }
 }
 
@@ -68,6 +77,8 @@ struct Inner {
     node: NodeId,
     /// `/proc`.
     proc: PathBuf,
+    /// The one that the node's data are on, or why there is none.
+    disk: Result<Disk, String>,
     told: Mutex<Option<Told>>,
 }
 
@@ -97,16 +108,18 @@ struct Made {
 impl Limits {
     /// Of a node's server.
     pub fn new(directory: Directory, node: NodeId) -> Self {
-        Self::on(Limiter::Agent, directory, node, "/proc".into())
+        let disk = Disk::of(directory.path(), Path::new("/sys"));
+        Self::on(Limiter::Agent, directory, node, "/proc".into(), disk)
     }
 
     /// Of a node's server that systemd starts: what limits it is its unit's.
     pub fn of_unit(directory: Directory, node: NodeId) -> Self {
-        Self::on(Limiter::Unit, directory, node, "/proc".into())
+        let disk = Disk::of(directory.path(), Path::new("/sys"));
+        Self::on(Limiter::Unit, directory, node, "/proc".into(), disk)
     }
 
-    fn on(limiter: Limiter, directory: Directory, node: NodeId, proc: PathBuf) -> Self {
-        Self { inner: Arc::new(Inner { limiter, directory, node, proc, told: Mutex::new(None) }) }
+    fn on(limiter: Limiter, directory: Directory, node: NodeId, proc: PathBuf, disk: Result<Disk, String>) -> Self {
+        Self { inner: Arc::new(Inner { limiter, directory, node, proc, disk, told: Mutex::new(None) }) }
     }
 
     /// Makes the groups of a server that is about to start, and says how it is to begin.
@@ -115,14 +128,23 @@ impl Limits {
         if self.inner.limiter == Limiter::Unit {
             return Confinement { join, oom_score_adj: Some(OOM_SCORE_ADJ) };
         }
-        for controller in [Controller::Memory, Controller::Cpu] {
-            if controller == Controller::Cpu && wanted.cpus.is_none() {
-                continue;
-            }
+        let Wanted { memory, resources } = wanted;
+        let asked = [
+            (Controller::Memory, true),
+            (Controller::Cpu, resources.cpu.is_some()),
+            (Controller::Io, !resources.io.is_nothing() && self.inner.disk.is_ok()),
+        ];
+        for (controller, _) in asked.into_iter().filter(|(_, asked)| *asked) {
             let made = self.inner.make(controller).and_then(|group| {
-                let limited = match controller {
-                    Controller::Memory => group.limit_memory(process_limit(wanted.memory)),
-                    Controller::Cpu => group.limit_cpus(wanted.cpus),
+                let limited = match (controller, &self.inner.disk) {
+                    (Controller::Memory, _) => group
+                        .limit_memory(wanted.limit())
+                        .and_then(|()| group.protect_memory(memory, wanted.limit()).map(drop)),
+                    (Controller::Cpu, _) => group.limit_cpus(resources.cpu).and_then(|()| group.back().map(drop)),
+                    (Controller::Io, Ok(disk)) => {
+                        group.limit_io(*disk, &resources.io).and_then(|()| group.back().map(drop))
+                    }
+                    (Controller::Io, Err(_)) => Ok(()),
                 };
                 limited.map(|()| group.members()).map_err(|error| sentence(&group.directory, &error))
             });
@@ -156,100 +178,10 @@ impl Inner {
         }
         let sentences = match self.limiter {
             Limiter::Agent => self.enforce(pid, wanted),
-            Limiter::Unit => unit::in_force(&self.proc, pid, wanted.memory),
+            Limiter::Unit => unit::in_force(&self.proc, pid, wanted, self.disk.clone()),
         };
         *told = Some(Told { of: (pid, wanted), at: Instant::now(), sentences: sentences.clone() });
         sentences
-    }
-
-    fn enforce(&self, pid: u32, wanted: Wanted) -> Vec<String> {
-        let memory = self.memory(pid, wanted.memory).unwrap_or_else(|why| format!("memory: not limited: {why}"));
-        let mut sentences = vec![memory];
-        sentences.extend(
-            self.cpus(pid, wanted.cpus)
-                .map(|said| said.unwrap_or_else(|why| format!("processors: not limited: {why}"))),
-        );
-        self.protect(pid);
-        sentences
-    }
-
-    fn memory(&self, pid: u32, memory: Bytes) -> Result<String, String> {
-        let group = self.hold(pid, Controller::Memory)?;
-        let fail = |error: io::Error| sentence(&group.directory, &error);
-        let mut limit = process_limit(memory);
-        let now = group.memory().map_err(fail)?;
-        if now.is_none_or(|now| limit < now) {
-            // It is lowered: not below what the server still uses.
-            let least = size::least(self.resident(pid));
-            limit = limit.max(now.map_or(least, |now| least.min(now)));
-        }
-        group.limit_memory(limit).map_err(fail)?;
-        let in_force = group.memory().map_err(fail)?;
-        let in_force = in_force.ok_or_else(|| format!("{} does not keep its limit", group.directory.display()))?;
-        let swap = if group.without_swap() { "no swap" } else { "swap is not accounted for by this kernel" };
-        let version = group.version;
-        Ok(format!(
-            "memory: at most {in_force} for the process, for {memory} of data; {swap} (control groups, version {version})"
-        ))
-    }
-
-    /// `None` where nothing is wanted and nothing is in force.
-    fn cpus(&self, pid: u32, cpus: Option<MilliCpus>) -> Option<Result<String, String>> {
-        let told = |group: &Group| match cpus {
-            Some(cpus) => format!("processors: at most {cpus} (control groups, version {})", group.version),
-            None => "processors: not limited, as the cluster asks for none".to_owned(),
-        };
-        let held = match cpus {
-            Some(_) => self.hold(pid, Controller::Cpu),
-            None => Ok(self.held(pid, Controller::Cpu).ok().flatten()?),
-        };
-        Some(held.and_then(|group| {
-            let limited = group.limit_cpus(cpus);
-            limited.map(|()| told(&group)).map_err(|error| sentence(&group.directory, &error))
-        }))
-    }
-
-    /// Its group for a controller: where it is, or where it is put now.
-    fn hold(&self, pid: u32, controller: Controller) -> Result<Group, String> {
-        if let Some(group) = self.held(pid, controller)? {
-            return Ok(group);
-        }
-        let group = self.make(controller)?;
-        fs::write(group.members(), pid.to_string()).map_err(|error| sentence(&group.directory, &error))?;
-        Ok(group)
-    }
-
-    /// Its group for a controller, if it is in one of ours.
-    fn held(&self, pid: u32, controller: Controller) -> Result<Option<Group>, String> {
-        let place = place(&self.proc, &pid.to_string(), controller)?;
-        let ours = place.group.file_name().is_some_and(|last| *last == *name(self.node));
-        Ok(ours.then_some(Group { version: place.version, directory: place.group }))
-    }
-
-    /// The group for a controller, made, and noted before it is.
-    fn make(&self, controller: Controller) -> Result<Group, String> {
-        let own = place(&self.proc, "self", controller)?;
-        let group = belongs(&own, self.node)?;
-        let file = self.directory.limits();
-        let mut made: Made = self.directory.read(&file).ok().flatten().unwrap_or_default();
-        if !made.groups.contains(&group.directory) {
-            made.groups.push(group.directory.clone());
-            self.directory.write(&file, &made).map_err(|error| format!("{}: {error}", file.display()))?;
-        }
-        group.make(&own.mount, &[controller]).map_err(|error| sentence(&group.directory, &error))?;
-        Ok(group)
-    }
-
-    /// What the process has in memory; nothing if that cannot be seen.
-    fn resident(&self, pid: u32) -> Bytes {
-        let status = fs::read_to_string(self.proc.join(pid.to_string()).join("status")).unwrap_or_default();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-        Bytes::new(kib.unwrap_or(0_u64).saturating_mul(1024))
-    }
-
-    /// Others are ended before it. Only root may; where not, it is as likely as any.
-    fn protect(&self, pid: u32) {
-        let _ = fs::write(self.proc.join(pid.to_string()).join("oom_score_adj"), OOM_SCORE_ADJ.to_string());
     }
 }
 

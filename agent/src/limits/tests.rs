@@ -1,6 +1,14 @@
 //! Limits by tables, on trees that only look like the kernel's.
 
+use std::fs;
+
+use justmanage_model::Io;
+
+use super::group::name;
 use super::*;
+
+mod resources;
+mod unit;
 
 /// A machine: `proc/` and the trees that it names.
 struct Machine {
@@ -17,9 +25,24 @@ fn ours() -> String {
     name(node())
 }
 
-fn wanted(mib: u64, cpus: Option<&str>) -> Wanted {
-    Wanted { memory: Bytes::mib(mib), cpus: cpus.map(|cpus| cpus.parse().expect("processors")) }
+fn wanted(mib: u64, cpu: Option<&str>) -> Wanted {
+    let cpu = cpu.map(|cpu| cpu.parse().expect("processors"));
+    Wanted { memory: Bytes::mib(mib), resources: Resources { cpu, ..Resources::NOTHING } }
 }
+
+/// With a disk that is limited in every way.
+fn with_io(mib: u64) -> Wanted {
+    let io = Io {
+        read_bandwidth: Some(Bytes::mib(100)),
+        write_bandwidth: Some(Bytes::mib(50)),
+        read_iops: Some(1000),
+        write_iops: Some(500),
+        weight: Some(200),
+    };
+    Wanted { memory: Bytes::mib(mib), resources: Resources { io, ..Resources::NOTHING } }
+}
+
+const DISK: Disk = Disk { major: 254, minor: 0 };
 
 impl Machine {
     /// With version 2 only; the agent is in `/system.slice/agent`.
@@ -40,10 +63,13 @@ impl Machine {
     fn first() -> Self {
         let machine = Self::new();
         let mount = |name: &str| format!("9 1 0:9 / {} rw - cgroup cgroup rw,{name}\n", machine.path(name).display());
-        machine.put("proc/self/mountinfo", &(mount("memory") + &mount("cpu")));
-        machine.put("proc/self/cgroup", "4:memory:/user\n1:cpu:/\n0::/\n");
-        machine.put(&format!("proc/{PID}/cgroup"), "4:memory:/user\n1:cpu:/\n0::/\n");
+        machine.put("proc/self/mountinfo", &(mount("memory") + &mount("cpu") + &mount("blkio")));
+        machine.put("proc/self/cgroup", "7:blkio:/\n4:memory:/user\n1:cpu:/\n0::/\n");
+        machine.put(&format!("proc/{PID}/cgroup"), "7:blkio:/\n4:memory:/user\n1:cpu:/\n0::/\n");
         let (memory, cpu) = (format!("memory/user/{}", ours()), format!("cpu/{}", ours()));
+        for file in ["read_bps", "write_bps", "read_iops", "write_iops"] {
+            machine.put(&format!("blkio/{}/blkio.throttle.{file}_device", ours()), "");
+        }
         for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
             machine.put(&format!("{memory}/{file}"), "9223372036854771712\n");
         }
@@ -68,12 +94,12 @@ impl Machine {
     }
 
     fn limits(&self) -> Limits {
-        Limits::on(Limiter::Agent, Directory::new(self.path("node")), node(), self.path("proc"))
+        Limits::on(Limiter::Agent, Directory::new(self.path("node")), node(), self.path("proc"), Ok(DISK))
     }
 
     /// Of an agent whose server is a unit's.
     fn limits_of_unit(&self) -> Limits {
-        Limits::on(Limiter::Unit, Directory::new(self.path("node")), node(), self.path("proc"))
+        Limits::on(Limiter::Unit, Directory::new(self.path("node")), node(), self.path("proc"), Ok(DISK))
     }
 
     /// As the agent sees it, without what it remembers.
@@ -87,7 +113,7 @@ impl Machine {
         assert!(!confinement.join.is_empty());
         let first = self.path("proc/self/cgroup");
         let groups = if fs::read_to_string(first).expect("a file").contains("memory") {
-            format!("4:memory:/user/{0}\n1:cpu:/{0}\n", ours())
+            format!("7:blkio:/{0}\n4:memory:/user/{0}\n1:cpu:/{0}\n", ours())
         } else {
             format!("0::/justmanage/{}\n", ours())
         };
@@ -140,12 +166,21 @@ fn what_is_in_force_is_told() {
     for (machine, version) in [(Machine::new(), 2), (Machine::first(), 1)] {
         let wanted = wanted(64, Some("0.5"));
         machine.started(wanted);
-        let swap = if version == 2 { "swap is not accounted for by this kernel" } else { "no swap" };
+        let (swap, kernel, reserved) = match version {
+            2 => (
+                "swap is not accounted for by this kernel",
+                "this kernel",
+                "but not before others, for which this kernel has nothing",
+            ),
+            _ => ("no swap", "version 1", "before others in the agent's own control group alone"),
+        };
         let expected = [
             format!(
-                "memory: at most 320MiB for the process, for 64MiB of data; {swap} (control groups, version {version})"
+                "memory: at most 320MiB for the process, for 64MiB of data; {swap}; others may take from it, against which {kernel} has \
+                 nothing (control groups, version {version})"
             ),
-            format!("processors: at most 0.5 (control groups, version {version})"),
+            format!("processors: at most 0.5 for the process, {reserved} (control groups, version {version})"),
+            "io: not limited, as the cluster asks for none".to_owned(),
         ];
         assert_eq!(machine.told(wanted), expected);
         assert_eq!(machine.get(&format!("proc/{PID}/oom_score_adj")), "-500");
@@ -159,7 +194,11 @@ fn a_server_that_began_elsewhere_is_put_into_its_group() {
     machine.put(&format!("{group}/memory.max"), "max\n");
     let told = machine.told(wanted(64, None));
     assert!(told[0].starts_with("memory: at most 320MiB"), "{told:?}");
-    assert_eq!(told.len(), 1, "nothing is said of processors that nobody asked for");
+    assert_eq!(
+        told[1..],
+        ["processors: not limited, as the cluster asks for none", "io: not limited, as the cluster asks for none"]
+    );
+    assert!(!machine.path(&format!("{group}/cpu.max")).exists(), "nobody asked for processors");
     assert_eq!(machine.get(&format!("{group}/cgroup.procs")), PID.to_string());
 }
 
@@ -212,7 +251,9 @@ fn what_cannot_be_done_is_one_sentence() {
         "not limited: the agent's own control group is limited ({})",
         machine.path("tree/system.slice").display()
     );
-    assert_eq!(limited, [format!("memory: {why}"), format!("processors: {why}")]);
+    let none = "io: not limited, as the cluster asks for none".to_owned();
+    assert_eq!(limited, [format!("memory: {why}"), format!("processors: {why}"), none]);
+    assert_eq!(machine.told(with_io(64))[2], format!("io: {why}"));
     assert!(machine.limits().confinement(wanted(64, None)).join.is_empty(), "and the server starts without");
 
     let machine = Machine::new();
@@ -223,56 +264,12 @@ fn what_cannot_be_done_is_one_sentence() {
     let machine = Machine::new();
     machine.put("proc/self/mountinfo", "");
     assert_eq!(
-        machine.told(wanted(64, None)),
-        ["memory: not limited: no control groups for memory are mounted on this machine"]
+        machine.told(wanted(64, None))[0],
+        "memory: not limited: no control groups for memory are mounted on this machine"
     );
+    assert_eq!(machine.told(with_io(64))[2], "io: not limited: no control groups for io are mounted on this machine");
     let denied = sentence(Path::new("/sys/fs/cgroup/x"), &io::ErrorKind::PermissionDenied.into());
     assert_eq!(denied, "this user may not make or change control groups (/sys/fs/cgroup/x)");
-}
-
-#[test]
-fn the_limits_of_a_unit_are_read_and_left_alone() {
-    let told = |machine: &Machine| machine.limits_of_unit().inner.told(PID, wanted(64, Some("1")));
-    let machine = Machine::new();
-    let (slice, unit) = ("tree/system.slice", "tree/system.slice/justmanage-server@3-812-998.service");
-    machine.put(&format!("proc/{PID}/cgroup"), "0::/system.slice/justmanage-server@3-812-998.service\n");
-    fs::create_dir_all(machine.path(unit)).expect("a directory");
-    assert_eq!(told(&machine), ["memory: not limited by its unit", "processors: not limited by its unit"]);
-    machine.put(&format!("{unit}/memory.max"), "1073741824\n");
-    machine.put(&format!("{unit}/memory.swap.max"), "0\n");
-    machine.put(&format!("{unit}/cpu.max"), "150000 100000\n");
-    let as_written = [
-        "memory: at most 1GiB for the process, for 64MiB of data, by its unit; no swap (control groups, version 2)",
-        "processors: at most 1.5 by its unit (control groups, version 2)",
-    ];
-    assert_eq!(told(&machine), as_written);
-    // What is above holds as well.
-    machine.put(&format!("{slice}/memory.max"), "268435456\n");
-    machine.put(&format!("{slice}/memory.swap.max"), "max\n");
-    machine.put(&format!("{slice}/cpu.max"), "max 100000\n");
-    let narrow = "memory: at most 256MiB for the process, which is less than the 320MiB that 64MiB of data can take, by its unit; \
-                  no swap (control groups, version 2)";
-    assert_eq!(told(&machine), [narrow, as_written[1]]);
-    let confinement = machine.limits_of_unit().confinement(wanted(64, Some("1")));
-    assert_eq!(confinement, Confinement { join: Vec::new(), oom_score_adj: Some(-500) });
-    assert!(!machine.path("tree/justmanage").exists() && !machine.path("node/limits.json").exists());
-    assert!(!machine.path(&format!("proc/{PID}/oom_score_adj")).exists());
-
-    let machine = Machine::first();
-    let group = format!("memory/user/{}", ours());
-    machine.put(&format!("proc/{PID}/cgroup"), &format!("4:memory:/user/{0}\n1:cpu:/{0}\n", ours()));
-    machine.put(&format!("{group}/memory.limit_in_bytes"), "536870912\n");
-    machine.put(&format!("cpu/{}/cpu.cfs_quota_us", ours()), "25000\n");
-    let first = [
-        "memory: at most 512MiB for the process, for 64MiB of data, by its unit (control groups, version 1)",
-        "processors: at most 0.25 by its unit (control groups, version 1)",
-    ];
-    assert_eq!(told(&machine), first);
-
-    machine.put("proc/self/mountinfo", "");
-    let why = told(&machine);
-    assert!(why[0].starts_with("memory: what its unit limits cannot be seen: no control groups"), "{why:?}");
-    assert_eq!(why.len(), 2);
 }
 
 #[test]

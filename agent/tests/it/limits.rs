@@ -11,7 +11,7 @@ use justmanage_agent::Directory;
 use justmanage_agent::limits::{self, Limits, Wanted};
 use justmanage_agent::process::{Confinement, Launch};
 use justmanage_model::spec::process_limit;
-use justmanage_model::{Bytes, NodeId, ServerState};
+use justmanage_model::{Bytes, Io, NodeId, Resources, ServerState};
 
 use crate::node::{AGENT, Node, random};
 use crate::operator::{Operator, first_record};
@@ -75,8 +75,9 @@ impl Drop for Helper {
     }
 }
 
-fn wanted(mib: u64, cpus: Option<&str>) -> Wanted {
-    Wanted { memory: Bytes::mib(mib), cpus: cpus.map(|cpus| cpus.parse().expect("processors")) }
+fn wanted(mib: u64, cpu: Option<&str>) -> Wanted {
+    let cpu = cpu.map(|cpu| cpu.parse().expect("processors"));
+    Wanted { memory: Bytes::mib(mib), resources: Resources { cpu, ..Resources::NOTHING } }
 }
 
 /// Groups of ours that a process is in: the paths that the kernel gives.
@@ -147,8 +148,8 @@ fn processor_time_is_shared_out_as_said() {
 fn only_said(groups: &Groups) {
     let told = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let told = told.block_on(groups.limits.enforce(std::process::id(), wanted(16, Some("1"))));
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told.iter().all(|sentence| sentence.contains("not limited: ")), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[..2].iter().all(|sentence| sentence.contains("not limited: ")), "{told:?}");
 }
 
 #[tokio::test]
@@ -157,13 +158,14 @@ async fn a_server_has_its_limits_and_says_so() {
     let agent = node.start();
     let mut operator = Operator::of(&node, &agent);
     let mut record = first_record(&node, &agent);
-    record.spec.cpus = Some("0.75".parse().expect("processors"));
+    let io = Io { read_bandwidth: Some(Bytes::mib(900)), write_iops: Some(90_000), ..Io::NOTHING };
+    record.spec.resources = Resources { cpu: "0.75".parse().ok(), io, ..Resources::NOTHING };
     operator.found(&record).await.expect("founded");
     operator.converged().await;
     let said = operator.until("limits", |said| !said.node.limits.is_empty()).await;
     let ServerState::Running(server) = &said.node.server else { panic!("{said:?}") };
     let sentences = &said.node.limits;
-    assert_eq!(sentences.len(), 2, "{sentences:?}");
+    assert_eq!(sentences.len(), 3, "{sentences:?}");
     let groups = groups_of(server.pid, node.order.claim.node);
     if sentences[0].contains("not limited") {
         assert!(groups.is_empty(), "{groups:?}");
@@ -171,6 +173,9 @@ async fn a_server_has_its_limits_and_says_so() {
     }
     assert!(sentences[0].starts_with("memory: at most 320MiB for the process, for 64MiB of data"), "{sentences:?}");
     assert!(sentences[1].starts_with("processors: at most 0.75"), "{sentences:?}");
+    // A file system without a disk of its own cannot be limited.
+    let (limited, not) = ("io: at most 900MiB/s read, 90000 writes/s of disk ", "io: not limited: ");
+    assert!(sentences[2].starts_with(limited) || sentences[2].starts_with(not), "{sentences:?}");
     assert!(!groups.is_empty());
     let noted: serde_json::Value =
         serde_json::from_slice(&fs::read(node.file("limits.json")).expect("a file")).expect("JSON");

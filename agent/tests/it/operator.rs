@@ -226,7 +226,7 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
                 config: BTreeMap::new(),
                 place: Place::Local,
                 on_crash: OnCrash::default(),
-                cpus: None,
+                resources: Default::default(),
                 metrics_readers: Default::default(),
                 operator_keys: Default::default(),
                 maintenance_window: None,

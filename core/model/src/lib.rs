@@ -80,7 +80,7 @@ pub use release::{Artefact, Engine, Line, PackageRevision, Program, Release, Rel
 pub use report::{MovedSlots, OperationReport, ProbeTally, Proof, ReportStep, ShardMove};
 pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet, SlotWeights};
-pub use spec::{ClusterSpec, MilliCpus, OnCrash, Place, Rotate, Testing};
+pub use spec::{ClusterSpec, Io, MilliCpus, OnCrash, Place, Resources, Rotate, Testing};
 pub use token::EnrolmentToken;
 pub use units::Bytes;
 pub use user::{AclRules, Password, PasswordHash, User};

@@ -69,7 +69,7 @@ pub struct NodeObservation {
     /// What the agent has tried at its node lately and could not do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
-    /// What limits the server's memory and CPU, or why nothing does: sentences.
+    /// What limits the server's memory, processors and disk, or why nothing does: a sentence each.
     #[serde(default)]
     pub limits: Vec<String>,
     /// Of the agent that probes its shard: what it has counted in the operation that goes on, or in the last one.

@@ -155,7 +155,8 @@ pub struct Takeover {
 ///
 /// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
-/// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), and [`Spare`]s. A Record of an older layout is read as it
+/// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), [`Spare`]s, and
+/// [`crate::Resources`]. A Record of an older layout is read as it
 /// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
 pub const LAYOUT: u32 = 6;

@@ -9,11 +9,13 @@ use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, Maintenan
 mod cpus;
 mod policies;
 mod process_limit;
+mod resources;
 mod rotate;
 
 pub use cpus::MilliCpus;
 pub use policies::pinned;
 pub use process_limit::{PROCESS_FIXED, process_limit};
+pub use resources::{BANDWIDTH_MIN, IOPS_MIN, Io, Resources, WEIGHT_MAX, WEIGHT_USUAL};
 pub use rotate::{AUTHORITY_GRACE, AUTHORITY_GRACE_MAX, Rotate, WORD_MAX};
 
 /// A cluster as its user wants it.
@@ -45,9 +47,9 @@ pub struct ClusterSpec {
     /// What happens when the process of a primary dies.
     #[serde(default)]
     pub on_crash: OnCrash,
-    /// Most processor time that each server may use; `None`: no limit.
-    #[serde(default)]
-    pub cpus: Option<MilliCpus>,
+    /// What each server may use of its machine, and has for itself there.
+    #[serde(default, skip_serializing_if = "Resources::is_nothing")]
+    pub resources: Resources,
     /// Public keys of those who may read metrics, and nothing else.
     #[serde(default)]
     pub metrics_readers: BTreeSet<Pin>,
@@ -135,8 +137,8 @@ pub const OPERATOR_KEYS_MAX: usize = 32;
 pub const CONFIG_VALUE_MAX: usize = 1024;
 
 impl ClusterSpec {
-    /// A cluster on the machine itself of which nothing but the necessary is said: no configuration of its own, no limit of
-    /// processor time, a failover when a primary's process dies.
+    /// A cluster on the machine itself of which nothing but the necessary is said: no configuration of its own, no limit but
+    /// the one that follows from its memory, a failover when a primary's process dies.
     #[must_use]
     pub const fn new(
         engine: Engine,
@@ -157,7 +159,7 @@ impl ClusterSpec {
             config: BTreeMap::new(),
             place: Place::Local,
             on_crash: OnCrash::Failover,
-            cpus: None,
+            resources: Resources::NOTHING,
             metrics_readers: BTreeSet::new(),
             operator_keys: BTreeSet::new(),
             maintenance_window: None,
@@ -165,6 +167,12 @@ impl ClusterSpec {
             rotate: Rotate::NOTHING,
             testing: Testing { plaintext: false, old_releases: false },
         }
+    }
+
+    /// Most memory of the process of each server.
+    #[must_use]
+    pub fn memory_limit(&self) -> Bytes {
+        self.resources.memory_limit(self.memory)
     }
 
     /// How many nodes with a place it asks for.
@@ -231,6 +239,7 @@ impl ClusterSpec {
             let about = FieldPath::of("spare_after");
             faults.push(Failure::at(about, "Span of time out of range", detail).hint(hint));
         }
+        faults.extend(self.resources.faults(self.memory));
         faults.extend(self.config.iter().filter_map(|(key, value)| config_fault(key, value)));
         if self.operator_keys.len() > OPERATOR_KEYS_MAX {
             let detail = format!("{} keys are listed.", self.operator_keys.len());

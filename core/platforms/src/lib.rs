@@ -26,7 +26,8 @@ use justmanage_model::{ClusterName, Engine, Version};
 pub use error::PlatformError;
 pub use kind::PlatformKind;
 pub use machine::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Visible,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Offer, Package,
+    Visible,
 };
 pub use way::{Dial, Stream, Way};
 
@@ -111,4 +112,27 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// [`PlatformError::Quota`] and [`PlatformError::Denied`] as the machine says.
     async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError>;
+
+    /// What the distribution of each machine has that can have a node, or has one, of packages with this server. Nothing is changed.
+    /// Platforms that install none have no offers.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unreachable`] when no machine could be asked.
+    async fn packages(&self, _engine: Engine) -> Result<Vec<Offer>, PlatformError> {
+        Ok(Vec::new())
+    }
+
+    /// Installs a package on every machine that has a node, so that it stays what it is, and puts its program where nodes run it for as
+    /// long as they live; machines that come later get it with their node.
+    ///
+    /// # Errors
+    /// What kept it from being installed, of each machine by its name; calling again goes on. [`PlatformError::Invalid`] where nothing
+    /// can be installed.
+    async fn install(&self, package: &Package) -> Result<ServerProgram, PlatformError> {
+        Err(PlatformError::Invalid {
+            field: "artifacts".into(),
+            what: format!("{} cannot be installed here", package.name),
+            hint: "Install it yourself, and take the entry out of `artifacts`.".into(),
+        })
+    }
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::pool::{Label, LabelValue};
-use justmanage_model::spec::process_limit;
-use justmanage_model::{Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, MilliCpus, Pin};
+use justmanage_model::{
+    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Io, MilliCpus, PackageRevision, Pin, Release,
+    Version,
+};
 
 use crate::Way;
 
@@ -62,15 +64,17 @@ pub struct Needs {
     pub labels: BTreeMap<Label, LabelValue>,
 }
 
-/// Most that the server of a machine may use; `None`: as much as there is.
+/// Most that the server of a machine may use (`None`: as much as there is), which nothing else on the machine is to take from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Memory of its process.
     pub memory: Option<Bytes>,
+    /// As much of that is never taken from it, the rest only when nobody else has any to give; `None`: nothing is protected.
+    pub data: Option<Bytes>,
     /// Processor time.
-    pub cpus: Option<MilliCpus>,
-    /// Bytes a second from its disk, and as many to it.
-    pub io: Option<Bytes>,
+    pub cpu: Option<MilliCpus>,
+    /// The disk that its data are on.
+    pub io: Io,
 }
 
 impl Limits {
@@ -79,15 +83,21 @@ impl Limits {
     pub fn wider(self, other: Self) -> Self {
         Self {
             memory: self.memory.zip(other.memory).map(|(one, other)| one.max(other)),
-            cpus: self.cpus.zip(other.cpus).map(|(one, other)| one.max(other)),
-            io: self.io.zip(other.io).map(|(one, other)| one.max(other)),
+            data: self.data.max(other.data),
+            cpu: self.cpu.zip(other.cpu).map(|(one, other)| one.max(other)),
+            io: self.io.wider(other.io),
         }
     }
 }
 
 impl From<&ClusterSpec> for Limits {
     fn from(spec: &ClusterSpec) -> Self {
-        Self { memory: Some(process_limit(spec.memory)), cpus: spec.cpus, io: None }
+        Self {
+            memory: Some(spec.memory_limit()),
+            data: Some(spec.memory),
+            cpu: spec.resources.cpu,
+            io: spec.resources.io,
+        }
     }
 }
 
@@ -141,6 +151,52 @@ impl Connector {
     }
 }
 
+/// A package of a machine's own distribution that brings a server program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// What the distribution calls it.
+    pub name: String,
+    /// The version of the package, as the distribution writes it.
+    pub revision: PackageRevision,
+    /// What is in it.
+    pub release: Release,
+}
+
+impl Package {
+    /// The package of an engine with this revision; `None` if that is no release of the engine, but a candidate for one.
+    ///
+    /// Debian and Ubuntu have the server's program in the package of tools, and in the one that is called like the server a service that
+    /// is started as soon as it is installed.
+    #[must_use]
+    pub fn of(engine: Engine, revision: &str) -> Option<Self> {
+        let upstream = revision.split_once(':').map_or(revision, |(_, rest)| rest);
+        let end = upstream.find(|next: char| !next.is_ascii_digit() && next != '.').unwrap_or(upstream.len());
+        let (version, rest) = upstream.split_at(end);
+        let version: Version = version.parse().ok()?;
+        let revision: PackageRevision = revision.parse().ok()?;
+        let release = Release { package: Some(revision.clone()), ..Release::new(engine, version) };
+        (!rest.starts_with('~')).then(|| Self { name: Self::name_for(engine).to_owned(), revision, release })
+    }
+
+    /// What the package of an engine is called.
+    #[must_use]
+    pub const fn name_for(engine: Engine) -> &'static str {
+        match engine {
+            Engine::Redis => "redis-tools",
+            Engine::Valkey => "valkey-tools",
+        }
+    }
+}
+
+/// What a machine's own distribution has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Which machine.
+    pub machine: String,
+    /// The packages, the newest first; or why none are known.
+    pub packages: Result<Vec<Package>, String>,
+}
+
 /// A server program that was fetched and whose digest was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -150,4 +206,25 @@ pub struct Download {
     pub sha256: String,
     /// The program.
     pub content: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_releases_by_their_revisions() {
+        for (engine, revision, release) in [
+            (Engine::Redis, "5:7.0.15-1~deb12u7", Some("redis 7.0.15 (5:7.0.15-1~deb12u7)")),
+            (Engine::Valkey, "8.1.1+dfsg1-3+deb13u3", Some("valkey 8.1.1 (8.1.1+dfsg1-3+deb13u3)")),
+            (Engine::Redis, "5:7.0.15-1ubuntu0.24.04.2", Some("redis 7.0.15 (5:7.0.15-1ubuntu0.24.04.2)")),
+            (Engine::Redis, "5:8.0.0~rc1-1", None),
+            (Engine::Redis, "5:8.0~rc1-1", None),
+            (Engine::Redis, "odd", None),
+            (Engine::Redis, "", None),
+        ] {
+            let package = Package::of(engine, revision);
+            assert_eq!(package.map(|package| package.release.to_string()).as_deref(), release, "{revision}");
+        }
+    }
 }

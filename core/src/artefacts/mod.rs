@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use justmanage_model::node::ServerProgram;
 use justmanage_model::{Artefact, ClusterSpec, Engine, Failure, FieldPath, Release, ReleaseTarget, Version};
-use justmanage_platforms::Platform;
+use justmanage_platforms::{Offer, Package, Platform};
 use tracing::{debug, info};
 
 use crate::manager::from_platform;
@@ -16,6 +16,11 @@ use crate::manager::from_platform;
 pub enum Source {
     /// A directory of the machine with server programs in it, in its `bin`, or the same one level down.
     Directory(PathBuf),
+    /// The package of the machines' own distribution: of one engine, or of either.
+    Distribution {
+        /// Of which.
+        engine: Option<Engine>,
+    },
     /// An archive (`.tar.gz`) or a bare program to fetch.
     Url {
         /// `https://`, `http://` or `file://`.
@@ -40,6 +45,8 @@ pub struct Artefacts {
 pub enum Choice {
     /// The machine has it.
     Present(ServerProgram),
+    /// Machines have to install it, and all of them can.
+    Install(Package),
     /// It has to be fetched; nothing was fetched yet.
     Fetch {
         /// From where.
@@ -55,6 +62,7 @@ impl Choice {
     fn version(&self) -> Version {
         match self {
             Self::Present(program) => program.release.version,
+            Self::Install(package) => package.release.version,
             Self::Fetch { version, .. } => *version,
         }
     }
@@ -80,15 +88,24 @@ impl Artefacts {
             }
             _ => None,
         });
-        // Of equal versions the first one wins: what is there already, in the user's order.
+        let asks_distribution =
+            |source: &Source| matches!(source, Source::Distribution { engine: of } if of.is_none_or(|of| of == engine));
+        let offers = match self.sources.iter().any(asks_distribution) {
+            true => platform.packages(engine).await.map_err(|error| from_platform(&error))?,
+            false => Vec::new(),
+        };
+        let packages = everywhere(&offers).into_iter().map(Choice::Install);
+        // Of equal versions the first one wins. A package that is asked for comes before the same that is there: it is held, and what
+        // runs is a copy that no upgrade changes. Then what is there, in the user's order.
         let usable = |program: &&ServerProgram| program.tls || spec.testing.plaintext;
-        for choice in found.iter().filter(usable).cloned().map(Choice::Present).chain(fetchable) {
+        let present = found.iter().filter(usable).cloned().map(Choice::Present);
+        for choice in packages.chain(present).chain(fetchable) {
             if target.admits(choice.version()) && best.as_ref().is_none_or(|b| b.version() < choice.version()) {
                 best = Some(choice);
             }
         }
         debug!(%engine, %target, found = found.len(), "looked for server programs");
-        best.ok_or_else(|| nothing_found(engine, target, &found))
+        best.ok_or_else(|| nothing_found(engine, target, &found, &offers))
     }
 
     /// The program itself, ready to run on the platform's machines.
@@ -98,6 +115,16 @@ impl Artefacts {
     pub async fn obtain(&self, platform: &dyn Platform, spec: &ClusterSpec) -> Result<(Release, Artefact), Failure> {
         let program = match self.choose(platform, spec).await? {
             Choice::Present(program) => program,
+            Choice::Install(package) => {
+                info!(package = package.name, revision = %package.revision, "installing the servers' package");
+                let program = platform.install(&package).await.map_err(|error| from_platform(&error))?;
+                if !program.tls && !spec.testing.plaintext {
+                    let detail = format!("{} {} was built without TLS.", package.name, package.revision);
+                    let about = FieldPath::of("version");
+                    return Err(Failure::at(about, "Server program without TLS", detail));
+                }
+                program
+            }
             Choice::Fetch { url, sha256, version } => {
                 info!(%url, "fetching the server program");
                 let download = fetch::program(spec.engine, &url, &sha256).await?;
@@ -116,7 +143,7 @@ impl Artefacts {
             .iter()
             .filter_map(|source| match source {
                 Source::Directory(path) => Some(path.clone()),
-                Source::Url { .. } => None,
+                Source::Url { .. } | Source::Distribution { .. } => None,
             })
             .collect()
     }
@@ -136,7 +163,37 @@ fn check(program: &ServerProgram, spec: &ClusterSpec, version: Version, url: &st
         .hint("Correct `engine`, `version` or `url` of this entry of `artifacts` in the provider block."))
 }
 
-fn nothing_found(engine: Engine, target: ReleaseTarget, found: &[ServerProgram]) -> Failure {
+/// Packages that all machines can have, in the order of the first: all servers of a cluster run the same.
+fn everywhere(offers: &[Offer]) -> Vec<Package> {
+    let of = |offer: &Offer| offer.packages.clone().unwrap_or_default();
+    let Some(first) = offers.first() else { return Vec::new() };
+    of(first).into_iter().filter(|package| offers.iter().all(|offer| of(offer).contains(package))).collect()
+}
+
+/// What each machine's distribution has, a sentence each.
+fn told(engine: Engine, offers: &[Offer]) -> String {
+    let name = Package::name_for(engine);
+    let each = offers.iter().map(|Offer { machine, packages }| match packages {
+        Err(why) => format!("{machine}: {}.", why.trim_end_matches('.')),
+        Ok(packages) if packages.is_empty() => format!("{machine}: its package index has no {name}."),
+        Ok(packages) => {
+            let revisions: Vec<&str> = packages.iter().map(|package| package.revision.as_str()).collect();
+            format!("{machine}: its package index has {name} {}.", revisions.join(", "))
+        }
+    });
+    each.collect::<Vec<_>>().join("\n")
+}
+
+fn nothing_found(engine: Engine, target: ReleaseTarget, found: &[ServerProgram], offers: &[Offer]) -> Failure {
+    if !offers.is_empty() {
+        let detail = format!(
+            "No {engine}-server of version {target} is there that all servers have, and no package of their distributions:\n{}",
+            told(engine, offers)
+        );
+        let hint = "Run apt-get update where an index is old, take servers of one distribution into the pool, ask for a version that \
+                    all of them have, or add an archive to `artifacts` of the provider block.";
+        return Failure::at(FieldPath::of("version"), "Server program not found", detail).hint(hint);
+    }
     let program = format!("{engine}-server");
     let others: Vec<String> = found
         .iter()
@@ -158,6 +215,7 @@ fn nothing_found(engine: Engine, target: ReleaseTarget, found: &[ServerProgram])
     .hint(format!(
         "Install it (Debian and Ubuntu: apt-get install {engine}-server, and stop the service that comes with it), or tell \
          the provider where it is: artifacts = [{{ directory = \"/opt/{engine}\" }}] or artifacts = [{{ url = \"https://...\", \
-         sha256 = \"...\", engine = \"{engine}\", version = \"x.y.z\" }}]."
+         sha256 = \"...\", engine = \"{engine}\", version = \"x.y.z\" }}]. Servers of your own (`servers`) can install their \
+         distribution's package: artifacts = [{{ distribution = true }}]."
     ))
 }

@@ -36,7 +36,7 @@ fn spec() -> ClusterSpec {
         config: BTreeMap::new(),
         place: Place::Local,
         on_crash: OnCrash::default(),
-        cpus: None,
+        resources: Default::default(),
         metrics_readers: std::collections::BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,

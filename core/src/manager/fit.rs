@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use justmanage_model::slots::balance::Move;
+use justmanage_model::spec::PROCESS_FIXED;
 use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, NodeObservation, Record, ServerState, SlotSet};
 
 use super::look::Looked;
@@ -136,7 +137,27 @@ pub fn refuse_fit(from: &ClusterSpec, to: &ClusterSpec, usage: &Usage) -> Option
         return None;
     }
     let fewer = (to.shards < from.shards && usage.is_whole()).then(|| fewer_shards(from, to, usage)).flatten();
-    fewer.or_else(|| if to.memory < from.memory { less_memory(from, to, usage) } else { None })
+    let less = || if to.memory < from.memory { less_memory(from, to, usage) } else { None };
+    fewer.or_else(less).or_else(|| narrower(from, to, usage))
+}
+
+/// A limit of the process that leaves no room for what a server uses, and for its copy while it saves.
+fn narrower(from: &ClusterSpec, to: &ClusterSpec, usage: &Usage) -> Option<Failure> {
+    let limit = to.resources.memory.filter(|limit| *limit < from.memory_limit())?;
+    let used = usage.fullest()?;
+    let needed = Bytes::new(used.get().saturating_mul(2).saturating_add(PROCESS_FIXED.get()));
+    let detail = format!(
+        "The fullest node uses {} MiB. As much again while it saves, and {PROCESS_FIXED} for the process itself, are {} MiB; its process \
+         would have {limit} instead of {}.",
+        mib(used),
+        mib(needed),
+        from.memory_limit(),
+    );
+    let hint = format!("Set resources.memory to {}MiB or more, or remove keys first.", mib(needed));
+    let about = FieldPath::of("resources").attribute("memory");
+    let failure =
+        Failure::at(about, "Servers do not fit into less memory", detail).hint(hint).next("Nothing was changed.");
+    (limit < needed).then_some(failure)
 }
 
 fn fewer_shards(from: &ClusterSpec, to: &ClusterSpec, usage: &Usage) -> Option<Failure> {

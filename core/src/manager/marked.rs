@@ -12,8 +12,8 @@ use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Platform, PlatformError, PlatformKind,
-    Visible, Way,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Offer, Package, Platform,
+    PlatformError, PlatformKind, Visible, Way,
 };
 use justmanage_steps::step;
 
@@ -81,6 +81,14 @@ impl Platform for Marked<dyn Platform> {
 
     async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
         call("platform.store", self.0.store(program)).await
+    }
+
+    async fn packages(&self, engine: Engine) -> Result<Vec<Offer>, PlatformError> {
+        call("platform.packages", self.0.packages(engine)).await
+    }
+
+    async fn install(&self, package: &Package) -> Result<ServerProgram, PlatformError> {
+        call("platform.install", self.0.install(package)).await
     }
 }
 

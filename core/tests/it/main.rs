@@ -7,6 +7,7 @@ mod credentials;
 mod cut;
 mod limits;
 mod many;
+mod packages;
 mod replace;
 mod shape;
 mod spares;

@@ -16,7 +16,7 @@ use justmanage_model::{
     Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, Generation, NodeId, Phase, Pin, Place,
     Record, SealingKey, ServerState, Timestamp, Version,
 };
-use justmanage_platforms::{Limits, Machine, MachineRef, MachineState};
+use justmanage_platforms::{Limits, Machine, MachineRef, MachineState, Offer};
 use tokio::sync::Notify;
 
 pub(crate) use agents::running;
@@ -104,6 +104,8 @@ pub(crate) struct Inside {
     pub(crate) stubborn: BTreeSet<NodeId>,
     /// What the server of each node was limited to, one after the other.
     pub(crate) limits: BTreeMap<NodeId, Vec<Limits>>,
+    /// What the machines' distributions have.
+    pub(crate) offers: Vec<Offer>,
     /// Whose agents were replaced, in that order.
     pub(crate) upgraded: Vec<NodeId>,
     versions: BTreeMap<NodeId, Version>,
@@ -315,7 +317,7 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         config: BTreeMap::new(),
         place: Place::Local,
         on_crash: justmanage_model::OnCrash::default(),
-        cpus: None,
+        resources: Default::default(),
         metrics_readers: BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,

@@ -6,6 +6,7 @@ mod model;
 mod plan;
 mod private;
 mod report;
+mod resources;
 mod rotate;
 mod servers;
 mod spec;

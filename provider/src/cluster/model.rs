@@ -68,9 +68,11 @@ pub(crate) struct Cluster {
     /// started again in any case.
     #[tf(default = "failover", validate = super::spec::on_crash, says = "`failover` or `restart`")]
     pub(crate) on_crash: String,
-    /// Most processor time that each server may use, such as `2` or `0.5` processors. Without it there is no limit.
-    #[tf(optional, validate = super::spec::cpus, says = "a number of processors such as `1.5`")]
-    pub(crate) cpus: Option<String>,
+    /// What each server may use of the machine that it is on, and has for itself there: what others on the machine cannot take from it, as
+    /// far as the platform can keep them from it. The data source `justmanage_redis_cluster` says of each node what is in force
+    /// (`limits`). It is changed live.
+    #[tf(optional)]
+    pub(crate) resources: Option<Resources>,
     /// Public keys of those who may read the metrics of the agents, and nothing else: `sha256:` and the SHA-256 of the public key
     /// in DER, as `openssl pkey -pubin -outform der | sha256sum` prints it.
     #[tf(optional)]
@@ -172,6 +174,43 @@ pub(crate) struct Servers {
     /// Labels that a server has to bear, such as `{ disk = "nvme" }`.
     #[tf(optional)]
     pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+/// What each server may use of its machine, and has for itself there.
+#[derive(Clone, Debug, Default, Model, PartialEq)]
+pub(crate) struct Resources {
+    /// Processors: most of their time that each server may use, such as `2`, `0.5` or `500m` (thousandths). Up to that it goes before others on
+    /// the machine. Without it there is no limit, and nothing is kept for it.
+    #[tf(optional, validate = super::resources::cpu, says = "a number of processors such as `1.5` or `1500m`")]
+    pub(crate) cpu: Option<String>,
+    /// Most memory of the process of each server, such as `4GiB`. Without it that is what `memory` of data can need: twice that, and a quarter of
+    /// it, but at least 64 MiB, and 128 MiB; less than that is refused. Others on the machine cannot take from it what the data take.
+    #[tf(optional, validate = super::resources::size, says = "a size such as `4GiB`")]
+    pub(crate) memory: Option<String>,
+    /// The disk that the data are on: what each server may read and write of it, and its part of it where others want it too.
+    #[tf(optional)]
+    pub(crate) io: Option<Io>,
+}
+
+/// What each server may read and write of the disk that its data are on.
+#[derive(Clone, Debug, Default, Model, PartialEq)]
+pub(crate) struct Io {
+    /// Most bytes that are read in a second, such as `200MiB`; at least `1MiB`.
+    #[tf(optional, validate = super::resources::size, says = "a size such as `200MiB`")]
+    pub(crate) read_bandwidth: Option<String>,
+    /// Most bytes that are written in a second, such as `100MiB`; at least `1MiB`.
+    #[tf(optional, validate = super::resources::size, says = "a size such as `100MiB`")]
+    pub(crate) write_bandwidth: Option<String>,
+    /// Most reads in a second; at least 10.
+    #[tf(optional)]
+    pub(crate) read_iops: Option<i64>,
+    /// Most writes in a second; at least 10.
+    #[tf(optional)]
+    pub(crate) write_iops: Option<i64>,
+    /// Its part of the disk where others want it too, 1 to 10000; everybody has 100 who is given none. It needs a scheduler of the disk that
+    /// knows weights, such as `bfq`.
+    #[tf(optional)]
+    pub(crate) weight: Option<i64>,
 }
 
 /// What is to be replaced by something new.

@@ -38,7 +38,8 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     refuse((&prior_name, &from), (&name, &to))?;
     let reshapes = Shape::of(&from) != Shape::of(&to);
     // What is there now is only asked for where it matters.
-    let seen = if reshapes || to.memory < from.memory { seen(cx, &prior).await } else { None };
+    let narrows = to.memory < from.memory || to.memory_limit() < from.memory_limit();
+    let seen = if reshapes || narrows { seen(cx, &prior).await } else { None };
     let usage = seen.as_ref().map(Usage::of);
     if let Some(failure) = usage.as_ref().and_then(|usage| refuse_fit(&from, &to, usage)) {
         return Err(diagnostics::error(&failure).into());

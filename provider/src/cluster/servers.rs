@@ -11,8 +11,8 @@ use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Place};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, Path, Value};
 
-use super::Cluster;
-use super::model::Servers;
+use super::model::{Resources, Servers};
+use super::{Cluster, resources};
 use crate::diagnostics;
 use crate::meaning::same;
 use crate::policies::label_of;
@@ -68,7 +68,7 @@ pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluste
         if let Some(before) = before.and_then(|before| before.servers.as_ref()) {
             pool = pool.and_before(&pool_of(before)?);
         }
-        Ok(client.managers.of_pool(&pool)?.with_needs(needs(servers)?))
+        Ok(client.managers.of_pool(&pool)?.with_needs(needs(servers, cluster.resources.as_ref())?))
     };
     of_pool().map_err(|failure: Failure| diagnostics::error(&failure).into())
 }
@@ -83,8 +83,10 @@ fn pool_of(servers: &Servers) -> Result<Pool, Failure> {
     servers.pool.parse().map_err(|invalid: Invalid| invalid.at(FieldPath::of("servers").attribute("pool")))
 }
 
-/// What each server has to have.
-fn needs(servers: &Servers) -> Result<Needs, Failure> {
+/// What each server has to have: what is asked of it, and what the database may use of it.
+fn needs(servers: &Servers, resources: Option<&Resources>) -> Result<Needs, Failure> {
+    let resources = resources::wanted(resources)?;
+    let used = resources.cpu.map_or(0, |cpu| cpu.get().div_ceil(1000));
     let at = |name: &'static str| FieldPath::of("servers").attribute(name);
     let size = |text: &Option<String>, name| {
         let size = text.as_deref().map(str::parse::<Bytes>).transpose();
@@ -96,8 +98,8 @@ fn needs(servers: &Servers) -> Result<Needs, Failure> {
     match failures.into_iter().next() {
         Some(failure) => Err(failure),
         None => Ok(Needs {
-            processors: servers.processors.and_then(|number| u32::try_from(number).ok()).unwrap_or_default(),
-            memory: size(&servers.memory, "memory")?,
+            processors: servers.processors.and_then(|number| u32::try_from(number).ok()).unwrap_or_default().max(used),
+            memory: size(&servers.memory, "memory")?.max(resources.memory.unwrap_or_default()),
             disk: size(&servers.disk, "disk")?,
             labels,
         }),
@@ -139,7 +141,7 @@ fn usable<'a>(pool: &'a Pool, labels: &'a BTreeMap<Label, LabelValue>) -> impl I
 /// Shards whose nodes cannot be in different zones: what takes one zone away takes more than one of them.
 pub(super) fn shared_zones(cluster: &Cluster, spec: &ClusterSpec) -> Option<Diagnostic> {
     let servers = cluster.servers.as_ref()?;
-    let (pool, needs) = (pool_of(servers).ok()?, needs(servers).ok()?);
+    let (pool, needs) = (pool_of(servers).ok()?, needs(servers, cluster.resources.as_ref()).ok()?);
     let nodes = spec.replicas_per_shard + 1;
     let shared = sharing(usable(&pool, &needs.labels), spec.shards, nodes);
     let zones: BTreeSet<_> = usable(&pool, &needs.labels).filter_map(|server| server.zone.as_ref()).collect();
@@ -233,4 +235,35 @@ pub(super) fn pool(text: &str) -> Result<(), String> {
 
 pub(super) fn size(text: &str) -> Result<(), String> {
     text.parse::<Bytes>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_at_least_what_the_database_may_use_of_it() {
+        let servers = |processors: Option<i64>, memory: Option<&str>| Servers {
+            pool: "10.0.0.11".to_owned(),
+            processors,
+            memory: memory.map(str::to_owned),
+            disk: None,
+            labels: None,
+        };
+        let resources = |cpu: &str, memory: &str| Resources {
+            cpu: Some(cpu.to_owned()),
+            memory: Some(memory.to_owned()),
+            io: None,
+        };
+        for (servers, resources, processors, memory) in [
+            (servers(None, None), None, 0, 0),
+            (servers(Some(2), Some("4GiB")), None, 2, 4),
+            (servers(None, None), Some(resources("1.5", "4GiB")), 2, 4),
+            (servers(Some(1), Some("2GiB")), Some(resources("3", "4GiB")), 3, 4),
+            (servers(Some(4), Some("8GiB")), Some(resources("3", "4GiB")), 4, 8),
+        ] {
+            let needs = needs(&servers, resources.as_ref()).expect("needs");
+            assert_eq!((needs.processors, needs.memory.get() >> 30), (processors, memory), "{servers:?} {resources:?}");
+        }
+    }
 }

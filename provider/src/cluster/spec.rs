@@ -6,12 +6,12 @@ use justmanage_model::failure::Invalid;
 use justmanage_model::spec::{SPARE_AFTER_MAX, SPARE_AFTER_MIN};
 use justmanage_model::{
     BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Interval, Line, MaintenanceWindow,
-    MilliCpus, OnCrash, Pin, Place, ReleaseTarget, Testing,
+    OnCrash, Pin, Place, ReleaseTarget, Testing,
 };
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Path, Value};
 
-use super::{Cluster, rotate, servers};
+use super::{Cluster, resources, rotate, servers};
 use crate::diagnostics;
 use crate::meaning::same;
 
@@ -87,17 +87,26 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         None => default,
     };
     let entries = view.config.known().into_iter().flatten();
+    let memory: Option<Bytes> = view.memory.known().and_then(|text| text.parse().ok());
+    let resources = resources::known(view).map(|resources| justmanage_model::Resources {
+        // Whether it is enough depends on the data.
+        memory: resources.memory.filter(|_| memory.is_some()),
+        ..resources
+    });
+    if let Err(failure) = &resources {
+        report.push(diagnostics::error(failure));
+    }
     let spec = ClusterSpec {
         engine: Engine::Redis,
         version: ReleaseTarget::LatestPatch(Line::new(7, 0)),
         shards: number(view.shards.known(), 1),
         replicas_per_shard: number(view.replicas_per_shard.known(), 0),
         surge: view.surge.known().copied().unwrap_or_default(),
-        memory: view.memory.known().and_then(|text| text.parse().ok()).unwrap_or(justmanage_model::spec::MEMORY_MIN),
+        memory: memory.unwrap_or(justmanage_model::spec::MEMORY_MIN),
         config: entries.filter_map(|(key, value)| Some((key.clone(), value.known()?.clone()))).collect(),
         place: Place::Local,
         on_crash: OnCrash::default(),
-        cpus: None,
+        resources: resources.unwrap_or_default(),
         metrics_readers: BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,
@@ -150,7 +159,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         config: model.config.clone().unwrap_or_default(),
         place: servers::place(model),
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
-        cpus: model.cpus.as_deref().map(str::parse::<MilliCpus>).transpose().map_err(at("cpus"))?,
+        resources: resources::wanted(model.resources.as_ref())?,
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
         operator_keys: pins(&model.operator_keys).map_err(at("operator_keys"))?,
         maintenance_window: window.map_err(at("maintenance_window"))?,
@@ -189,7 +198,7 @@ pub(super) fn crash_text(on_crash: OnCrash) -> &'static str {
 pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
     let is = |name: &str| *path == Path::attribute(name);
     (is("memory") && same::<Bytes>(one, other))
-        || (is("cpus") && same::<MilliCpus>(one, other))
+        || resources::same_meaning(path, one, other)
         || (is("maintenance_window") && same::<MaintenanceWindow>(one, other))
         || (is("spare_after") && same::<Interval>(one, other))
         || (*path == Path::attribute("rotate").attr("authority_grace") && same::<Interval>(one, other))
@@ -215,10 +224,6 @@ pub(super) fn memory(text: &str) -> Result<(), String> {
 
 pub(super) fn on_crash(text: &str) -> Result<(), String> {
     crash(text).map(|_| ()).map_err(|error| error.to_string())
-}
-
-pub(super) fn cpus(text: &str) -> Result<(), String> {
-    text.parse::<MilliCpus>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 pub(super) fn spare_after(text: &str) -> Result<(), String> {

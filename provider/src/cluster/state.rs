@@ -8,7 +8,7 @@ use justmanage_model::{Bytes, Pin, Place, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
-use super::{Cluster, report, rotate, spec};
+use super::{Cluster, report, resources, rotate, spec};
 
 impl Cluster {
     /// Where it is found.
@@ -112,7 +112,7 @@ impl Cluster {
             memory: record.spec.memory.to_string(),
             config: None,
             on_crash: spec::crash_text(record.spec.on_crash).to_owned(),
-            cpus: None,
+            resources: None,
             metrics_readers: None,
             operator_keys: None,
             maintenance_window: None,
@@ -177,7 +177,7 @@ impl Cluster {
             self.config = Some(spec.config.clone());
         }
         self.on_crash = spec::crash_text(spec.on_crash).to_owned();
-        keep_or_take(&mut self.cpus, spec.cpus.as_ref());
+        resources::keep_or_take(&mut self.resources, &spec.resources);
         keep_or_take_keys(&mut self.metrics_readers, &spec.metrics_readers);
         keep_or_take_keys(&mut self.operator_keys, &spec.operator_keys);
         keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());

@@ -118,7 +118,7 @@ pub(crate) struct Node {
     /// Memory that the server uses for data and buffers, in bytes.
     #[tf(computed)]
     pub(super) memory_used_bytes: Attr<u64>,
-    /// What limits the server's memory and processor time, or why nothing does, in sentences.
+    /// What is in force of the server's memory, processors and disk (`resources`), or why nothing is: a sentence each.
     #[tf(computed)]
     pub(super) limits: Attr<Vec<String>>,
 }

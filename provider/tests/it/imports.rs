@@ -6,7 +6,7 @@ use std::fs;
 use tfkit::testing::{HostError, State};
 use tfkit::{Path, Severity, Value};
 
-use crate::world::{CLUSTER, USER, World, cluster, one, refused, text};
+use crate::world::{CLUSTER, USER, World, cluster, io, one, refused, resources, text};
 
 fn of(parts: &[(&'static str, &str)]) -> Value {
     Value::object(parts.iter().map(|(name, text)| (*name, Value::from(*text))))
@@ -210,7 +210,7 @@ async fn every_list_has_an_example_that_lists() {
 async fn the_configuration_made_of_a_cluster_is_valid_and_plans_nothing() {
     let mut world = World::new().await;
     let more = [
-        ("cpus", "1.5".into()),
+        ("resources", resources(&[("cpu", "1.5".into()), ("io", io("weight", 200.into()))])),
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
         ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
     ];

@@ -4,7 +4,7 @@ use justmanage_model::{Bytes, Engine, PackageRevision, Release};
 use tfkit::testing::HostError;
 use tfkit::{Path, Severity, Value};
 
-use crate::world::{World, cluster, one, refused};
+use crate::world::{World, cluster, io, one, refused, resources};
 
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused_by_the_plan() {
@@ -30,7 +30,7 @@ async fn what_can_be_changed_is_changed() {
     let config = cluster(&[
         ("memory", "128MiB".into()),
         ("on_crash", "restart".into()),
-        ("cpus", "0.5".into()),
+        ("resources", resources(&[("cpu", "0.5".into()), ("memory", "1GiB".into())])),
         ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
     ]);
@@ -38,14 +38,15 @@ async fn what_can_be_changed_is_changed() {
     assert!(done.diagnostics.is_empty(), "{:?}", done.diagnostics);
     let spec = world.stage.record().spec;
     assert_eq!(spec.on_crash, justmanage_model::OnCrash::Restart);
-    assert_eq!(spec.cpus.expect("a limit").get(), 500);
+    assert_eq!(spec.resources.cpu.expect("a limit").get(), 500);
+    assert_eq!(spec.memory_limit(), justmanage_model::Bytes::mib(1024));
     assert_eq!(spec.metrics_readers.len(), 1);
     let state = world.refreshed(&done.state.expect("a state")).await;
     assert!(world.plan(Some(&state), &config).await.expect("plan").is_empty());
     let respelled = cluster(&[
         ("memory", "131072KiB".into()),
         ("on_crash", "restart".into()),
-        ("cpus", "0.500".into()),
+        ("resources", resources(&[("cpu", "500m".into()), ("memory", "1024MiB".into())])),
         ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
     ]);
@@ -103,6 +104,67 @@ async fn a_change_that_restarts_servers_or_may_not_hold_the_data_says_so() {
 }
 
 /// A new authority by this word, with this grace.
+#[tokio::test]
+async fn resources_are_blamed_at_the_attribute_that_is_wrong_with_the_figures() {
+    let mut world = World::new().await;
+    let mut judged = async |resources: Value| {
+        let errors = world.host.validate(crate::world::CLUSTER, &cluster(&[("resources", resources)])).await;
+        let errors: Vec<_> =
+            errors.expect("an answer").into_iter().filter(|one| one.severity == Severity::Error).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors.into_iter().next().expect("one")
+    };
+    let of = || Path::attribute("resources");
+    let error = judged(resources(&[("memory", "319MiB".into())])).await;
+    assert_eq!((error.summary.as_str(), error.path), ("Less memory than the data can need", of().attr("memory")));
+    let figures = [
+        "memory = 64MiB can need 320MiB",
+        "64MiB of data",
+        "64MiB for what replicas",
+        "128MiB for itself",
+        "resources.memory = 319MiB",
+    ];
+    assert!(figures.iter().all(|words| error.detail.contains(words)), "{}", error.detail);
+    let error = judged(resources(&[("cpu", "0".into())])).await;
+    assert_eq!(error.path, of().attr("cpu"));
+    for (name, value) in [
+        ("read_bandwidth", Value::from("1KiB")),
+        ("write_iops", 9.into()),
+        ("weight", 0.into()),
+        ("read_iops", (-1).into()),
+    ] {
+        let error = judged(resources(&[("io", io(name, value))])).await;
+        assert_eq!(error.path, of().attr("io").attr(name), "{}", error.detail);
+    }
+    // What is enough for the data is, to the byte.
+    let enough = cluster(&[("resources", resources(&[("memory", "320MiB".into())]))]);
+    assert!(world.host.validate(crate::world::CLUSTER, &enough).await.expect("an answer").is_empty());
+}
+
+#[tokio::test]
+async fn resources_are_changed_live_and_less_memory_than_servers_use_is_refused() {
+    let mut world = World::new().await;
+    let of = |memory: &str, rate: &str| {
+        let io = io("read_bandwidth", rate.into());
+        cluster(&[("resources", resources(&[("cpu", "1".into()), ("memory", memory.into()), ("io", io)]))])
+    };
+    let state = world.made(&of("1GiB", "20MiB")).await;
+    let plan = world.plan(Some(&state), &of("512MiB", "30MiB")).await.expect("plan");
+    assert_eq!(crate::world::texts(&plan.planned, "impact"), ["resources.memory: live", "resources.io: live"]);
+    // As servers can: what replicas have not been sent counts as used, and not against `memory`.
+    let fullest = world.stage.nodes()[0];
+    world.stage.uses(fullest, Bytes::mib(200));
+    let error = refused(world.plan(Some(&state), &of("512MiB", "20MiB")).await);
+    assert_eq!(
+        (error.summary.as_str(), error.path),
+        ("Servers do not fit into less memory", Path::attribute("resources").attr("memory"))
+    );
+    let figures =
+        ["uses 200 MiB", "are 528 MiB", "would have 512MiB instead of 1GiB", "resources.memory to 528MiB or more"];
+    assert!(figures.iter().all(|words| error.detail.contains(words)), "{}", error.detail);
+    assert!(world.plan(Some(&state), &of("528MiB", "20MiB")).await.is_ok());
+}
+
 fn rotate(word: &str, grace: &str) -> Value {
     Value::object([
         ("certificates", Value::Null),
@@ -148,8 +210,15 @@ async fn what_is_not_valid_is_blamed_at_its_attribute() {
         ("shards", 0.into()),
         ("shards", 51.into()),
         ("on_crash", "panic".into()),
-        ("cpus", "many".into()),
-        ("cpus", "0".into()),
+        ("resources", resources(&[("cpu", "many".into())])),
+        ("resources", resources(&[("cpu", "0".into())])),
+        ("resources", resources(&[("memory", "lots".into())])),
+        ("resources", resources(&[("memory", "64MiB".into())])),
+        ("resources", resources(&[("io", io("write_bandwidth", "fast".into()))])),
+        ("resources", resources(&[("io", io("write_bandwidth", "1KiB".into()))])),
+        ("resources", resources(&[("io", io("read_iops", 1.into()))])),
+        ("resources", resources(&[("io", io("read_iops", (-1).into()))])),
+        ("resources", resources(&[("io", io("weight", 10_001.into()))])),
         ("metrics_readers", Value::set_of(["me"])),
         ("operator_keys", Value::set_of(["me"])),
         ("memory", "1MiB".into()),

@@ -3,7 +3,7 @@
 use justmanage_model::{Phase, Timestamp, Waiting};
 use tfkit::{Severity, Value};
 
-use crate::world::{CLUSTER, USER, World, cluster, get, one, refused, text, texts};
+use crate::world::{CLUSTER, USER, World, cluster, get, io, one, refused, resources, text, texts};
 
 fn version(text: &str) -> justmanage_model::Version {
     text.parse().expect("a version")
@@ -206,7 +206,7 @@ async fn an_import_of_a_matching_configuration_has_no_difference() {
     let mut world = World::new().await;
     let config = cluster(&[
         ("on_crash", "restart".into()),
-        ("cpus", "1.5".into()),
+        ("resources", resources(&[("cpu", "1.5".into()), ("io", io("weight", 200.into()))])),
         ("config", Value::map([("maxmemory-policy", "allkeys-lru".into())])),
         ("metrics_readers", Value::set_of([Value::from(format!("sha256:{}", "0a".repeat(32)))])),
         (

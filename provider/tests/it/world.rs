@@ -141,6 +141,23 @@ pub(crate) fn cluster(more: &[(&str, Value)]) -> Value {
     Value::object(attributes)
 }
 
+/// The attribute `resources` with what is said, and the rest null.
+pub(crate) fn resources(said: &[(&'static str, Value)]) -> Value {
+    object(&["cpu", "memory", "io"], said)
+}
+
+/// `io` of the attribute `resources` with one thing that is said.
+pub(crate) fn io(name: &'static str, value: Value) -> Value {
+    object(&["read_bandwidth", "write_bandwidth", "read_iops", "write_iops", "weight"], &[(name, value)])
+}
+
+fn object(names: &[&'static str], said: &[(&'static str, Value)]) -> Value {
+    let of = |name: &&'static str| {
+        said.iter().find(|(other, _)| other == name).map_or(Value::Null, |(_, value)| value.clone())
+    };
+    Value::object(names.iter().map(|name| (*name, of(name))))
+}
+
 /// An attribute of a state or a plan.
 pub(crate) fn get<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(&Path::attribute(name)).unwrap_or_else(|| panic!("no {name} in {value:?}"))

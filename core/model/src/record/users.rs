@@ -31,6 +31,7 @@ impl Record {
         match () {
             () if self.surge || self.spec.surge => 6,
             () if !self.spares.is_empty() || self.spec.spares > 0 || self.spec.spare_after.is_some() => 6,
+            () if !self.spec.resources.is_nothing() => 6,
             () if !self.rotation.is_none() || !self.spec.rotate.is_nothing() || !self.spec.operator_keys.is_empty() => {
                 5
             }

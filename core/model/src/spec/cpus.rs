@@ -9,7 +9,7 @@ use crate::text::serde_as_text;
 /// Most processors that one server may be given: more than any machine has.
 const CPUS_MAX: u32 = 4096;
 
-/// Processor time per time, in thousandths of one processor; written "1.5".
+/// Processor time per time, in thousandths of one processor; written "1.5", or "1500m" as Kubernetes does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MilliCpus(u32);
 
@@ -38,6 +38,15 @@ impl FromStr for MilliCpus {
         let fault = |detail: String| {
             Invalid::new("Number of processors not valid", detail, "Write a number such as \"2\" or \"0.5\".")
         };
+        if let Some(number) = text.strip_suffix('m') {
+            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let thousandths = number.parse::<u32>().ok().filter(|_| digits);
+            let thousandths = thousandths.ok_or_else(|| fault(format!("{text:?} is no number of thousandths.")))?;
+            return match thousandths {
+                10.. if thousandths / 1000 < CPUS_MAX => Ok(Self(thousandths)),
+                _ => Err(fault(format!("{text:?} is not between 10m and {CPUS_MAX}000m."))),
+            };
+        }
         let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let shaped = !whole.is_empty() && digits(whole) && digits(rest) && rest.len() <= 3 && !text.ends_with('.');

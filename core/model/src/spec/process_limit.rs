@@ -11,6 +11,12 @@ pub const PROCESS_FIXED: Bytes = Bytes::mib(128);
 /// before a replica is cut off (`client-output-buffer-limit replica`, the larger of this and a quarter of the memory).
 const REPLICAS_MIN: u64 = 64 * MIB;
 
+/// What replicas lack at most.
+pub(super) const fn replicas(memory: Bytes) -> Bytes {
+    let quarter = memory.get() / 4;
+    Bytes::new(if quarter > REPLICAS_MIN { quarter } else { REPLICAS_MIN })
+}
+
 /// Most memory of the process whose `maxmemory` is `memory`: what it can need when it does nothing wrong.
 ///
 /// | part | how much | why |
@@ -24,9 +30,8 @@ const REPLICAS_MIN: u64 = 64 * MIB;
 /// usual four thirds of `maxmemory`, would have a busy primary killed in the middle of a snapshot.
 #[must_use]
 pub const fn process_limit(memory: Bytes) -> Bytes {
-    let memory = memory.get();
-    let replicas = if memory / 4 > REPLICAS_MIN { memory / 4 } else { REPLICAS_MIN };
-    let bytes = memory.saturating_mul(2).saturating_add(replicas).saturating_add(PROCESS_FIXED.get());
+    let replicas = replicas(memory).get();
+    let bytes = memory.get().saturating_mul(2).saturating_add(replicas).saturating_add(PROCESS_FIXED.get());
     Bytes::mib(bytes.div_ceil(MIB))
 }
 

@@ -1,6 +1,6 @@
 //! What users may ask for.
 
-use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, MilliCpus};
+use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, Io, MilliCpus, Resources};
 
 use crate::{fault, is_spelt, survives_json};
 
@@ -82,6 +82,77 @@ fn processor_time_is_written_in_processors() {
     for text in ["", "0", "0.009", "0.001", "1.", ".5", "1.2345", "-1", "+1", "1e3", "4096", "99999999999", "1,5"] {
         fault::<MilliCpus>(text);
     }
+}
+
+#[test]
+fn thousandths_of_a_processor_are_written_as_kubernetes_does_too() {
+    for (text, thousandths) in [("1500m", 1500), ("10m", 10), ("4095999m", 4_095_999)] {
+        assert_eq!(text.parse::<MilliCpus>().unwrap().get(), thousandths);
+    }
+    assert_eq!("1500m".parse::<MilliCpus>().unwrap().to_string(), "1.5");
+    for text in ["m", "9m", "0m", "1.5m", "-1m", "+10m", "4096000m", "99999999999m", "10M"] {
+        fault::<MilliCpus>(text);
+    }
+}
+
+#[test]
+fn resources_that_are_not_asked_for_leave_no_trace() {
+    let mut changed = spec();
+    let text = |spec: &ClusterSpec| serde_json::to_string(spec).unwrap();
+    assert!(!text(&changed).contains("resources"));
+    changed.resources.cpu = Some("1.5".parse().unwrap());
+    assert!(text(&changed).contains("\"resources\":{\"cpu\":\"1.5\"}"), "{}", text(&changed));
+    survives_json(&changed);
+    let io = Io { read_bandwidth: Some(Bytes::mib(10)), write_iops: Some(100), weight: Some(200), ..Io::NOTHING };
+    changed.resources = Resources { io, memory: Some(Bytes::mib(4096)), ..changed.resources };
+    assert_eq!(changed.validate(), []);
+    survives_json(&changed);
+}
+
+#[test]
+fn resources_that_are_too_few_are_faults_at_their_attributes() {
+    let asked = |memory: u64, resources: Resources| ClusterSpec { memory: Bytes::mib(memory), resources, ..spec() };
+    let process = |mib: u64| Resources { memory: Some(Bytes::mib(mib)), ..Resources::NOTHING };
+    let disk = |io: Io| Resources { io, ..Resources::NOTHING };
+    let narrow = Some(Bytes::new((1 << 20) - 1));
+    for (memory, resources, about) in [
+        (64, process(320), None),
+        (64, process(319), Some("resources.memory")),
+        (1024, process(2432), None),
+        (1024, process(2431), Some("resources.memory")),
+        (
+            64,
+            disk(Io { read_bandwidth: Some(Bytes::mib(1)), read_iops: Some(10), weight: Some(10_000), ..Io::NOTHING }),
+            None,
+        ),
+        (64, disk(Io { read_bandwidth: narrow, ..Io::NOTHING }), Some("resources.io.read_bandwidth")),
+        (64, disk(Io { write_bandwidth: narrow, ..Io::NOTHING }), Some("resources.io.write_bandwidth")),
+        (64, disk(Io { read_iops: Some(9), ..Io::NOTHING }), Some("resources.io.read_iops")),
+        (64, disk(Io { write_iops: Some(0), ..Io::NOTHING }), Some("resources.io.write_iops")),
+        (64, disk(Io { weight: Some(0), ..Io::NOTHING }), Some("resources.io.weight")),
+        (64, disk(Io { weight: Some(10_001), ..Io::NOTHING }), Some("resources.io.weight")),
+    ] {
+        let found: Vec<String> =
+            asked(memory, resources).validate().iter().map(|fault| fault.about.to_string()).collect();
+        assert_eq!(found, about.into_iter().collect::<Vec<_>>(), "{memory} MiB, {resources:?}");
+    }
+    let fault = asked(1024, process(2000)).validate().remove(0);
+    let figures = [
+        "can need 2432MiB",
+        "1GiB of data",
+        "256MiB for what replicas",
+        "128MiB for itself",
+        "With resources.memory = 2000MiB",
+    ];
+    assert!(figures.iter().all(|words| fault.detail.contains(words)), "{}", fault.detail);
+}
+
+#[test]
+fn what_is_within_both_of_two_disks_limits_is_the_wider_one() {
+    let one = Io { read_bandwidth: Some(Bytes::mib(10)), read_iops: Some(100), weight: Some(50), ..Io::NOTHING };
+    let other = Io { read_bandwidth: Some(Bytes::mib(20)), write_iops: Some(10), weight: Some(70), ..Io::NOTHING };
+    let wider = Io { read_bandwidth: Some(Bytes::mib(20)), weight: Some(70), ..Io::NOTHING };
+    assert_eq!(one.wider(other), wider);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::pool::Host;
 use justmanage_model::{Artefact, Engine, PackageRevision, Release, Version};
-use justmanage_platforms::{Download, PlatformError};
+use justmanage_platforms::{Download, Package, PlatformError};
 use justmanage_ssh::Output;
 use tracing::warn;
 
@@ -16,13 +16,13 @@ use crate::ensure::{LIMIT, recent};
 use crate::look::{Look, Seen, together};
 use crate::platform::Servers;
 use crate::programs::sha256;
-use crate::scripts::{self, Kept, status};
+use crate::scripts::{self, Keep, Kept, status};
 use crate::trouble::{self, Kind, Trouble, on_the_way, refused};
 
 /// Where programs are kept on servers, each in a directory that is called by its SHA-256.
-const KEPT: &str = "/var/lib/justmanage/artifacts";
+pub(crate) const KEPT: &str = "/var/lib/justmanage/artifacts";
 /// Longest time to look for programs: each is run once, and read twice.
-const LOOK_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// What one reading of a kept program brings at most (`fetch.sh`).
 const BLOCK: usize = 3 << 20;
 /// Most of them: 600 MiB. No server is so large.
@@ -32,12 +32,25 @@ const BLOCKS: usize = 200;
 #[derive(Default)]
 pub(crate) struct Given {
     by_digest: Mutex<HashMap<String, Arc<[u8]>>>,
+    /// Packages that programs come with, by the programs' digests.
+    packages: Mutex<HashMap<String, Package>>,
 }
 
 impl Given {
     fn keep(&self, program: &Download) {
         let mut given = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
         given.entry(program.sha256.clone()).or_insert_with(|| program.content.clone().into());
+    }
+
+    /// Remembers with which package a program comes.
+    pub(crate) fn comes_with(&self, sha256: &str, package: &Package) {
+        let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+        packages.insert(sha256.to_owned(), package.clone());
+    }
+
+    /// The package that a program comes with, if it was one of those.
+    pub(crate) fn package(&self, sha256: &str) -> Option<Package> {
+        self.packages.lock().unwrap_or_else(PoisonError::into_inner).get(sha256).cloned()
     }
 
     fn get(&self, sha256: &str) -> Option<Arc<[u8]>> {
@@ -54,15 +67,7 @@ impl Servers {
         directories: &[PathBuf],
     ) -> Result<Vec<ServerProgram>, PlatformError> {
         let look = self.looks.since(recent()).await;
-        let mut hosts: Vec<&Host> = Vec::new();
-        for (seen, server) in look.servers.iter().zip(&self.pool.servers) {
-            if seen.as_ref().is_ok_and(|seen| seen.order.is_some() || (!server.hidden && seen.is_free())) {
-                hosts.push(&server.host);
-            }
-        }
-        if hosts.is_empty() {
-            return Err(look.whole().err().unwrap_or_else(no_server));
-        }
+        let hosts = self.usable(&look)?;
         let lines: Vec<&str> =
             directories.iter().filter_map(|path| path.to_str()).filter(|path| !path.contains('\n')).collect();
         let script = scripts::inspect(engine, &lines.join("\n"));
@@ -84,19 +89,38 @@ impl Servers {
         }
     }
 
+    /// The hosts that can have a node, or have one; at least one of them.
+    pub(crate) fn usable(&self, look: &Look) -> Result<Vec<&Host>, PlatformError> {
+        let mut hosts: Vec<&Host> = Vec::new();
+        for (seen, server) in look.servers.iter().zip(&self.pool.servers) {
+            if seen.as_ref().is_ok_and(|seen| seen.order.is_some() || (!server.hidden && seen.is_free())) {
+                hosts.push(&server.host);
+            }
+        }
+        match hosts.is_empty() {
+            true => Err(look.whole().err().unwrap_or_else(no_server)),
+            false => Ok(hosts),
+        }
+    }
+
+    /// Where a program is to be put: on the servers that have a node; where there are none yet, on one that is free, to look at only.
+    pub(crate) fn takers(&self, look: &Look) -> Result<(Vec<usize>, bool), PlatformError> {
+        let on: Vec<usize> = look.claimed().map(|(at, _, _)| at).collect();
+        if !on.is_empty() {
+            return Ok((on, true));
+        }
+        // Whether it runs at all, a server that is nobody's can say as well.
+        let mut servers = look.servers.iter().zip(&self.pool.servers);
+        let free = servers.position(|(seen, server)| !server.hidden && seen.as_ref().is_ok_and(Seen::is_free));
+        Ok((vec![free.ok_or_else(|| look.whole().err().unwrap_or_else(no_server))?], false))
+    }
+
     /// As [`justmanage_platforms::Platform::store`]: on every server that has a node, since nobody says whose cluster it is for. For
     /// those that get one later, this process remembers it ([`Servers::deliver`]).
     pub(crate) async fn keep(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
         self.given.keep(program);
         let look = self.looks.since(recent()).await;
-        let mut on: Vec<usize> = look.claimed().map(|(at, _, _)| at).collect();
-        let keep = !on.is_empty();
-        if !keep {
-            // Whether it runs at all, a server that is nobody's can say as well.
-            let mut servers = look.servers.iter().zip(&self.pool.servers);
-            let free = servers.position(|(seen, server)| !server.hidden && seen.as_ref().is_ok_and(Seen::is_free));
-            on.push(free.ok_or_else(|| look.whole().err().unwrap_or_else(no_server))?);
-        }
+        let (on, keep) = self.takers(&look)?;
         let kept = Kept { file_name: &program.file_name, sha256: &program.sha256 };
         let asked = on.iter().map(|at| self.put(*at, kept, keep, &program.content)).collect();
         let answers = together(&self.pool, asked).await;
@@ -124,7 +148,15 @@ impl Servers {
     pub(crate) async fn deliver(&self, at: usize, look: &Look, program: &Artefact) -> Result<bool, PlatformError> {
         let Some(kept) = kept(program) else { return Ok(true) };
         let mut output = self.store_on(at, kept, true, None).await?;
-        if output.status == Some(status::NEEDED) {
+        if output.status == Some(status::NEEDED)
+            && let Some(package) = self.package_of(at, look, kept).await
+        {
+            // With what its program needs: the program alone would not run.
+            output = match self.install_on(at, &package, Keep::Program, Some(kept.sha256)).await {
+                Ok(output) => output,
+                Err(trouble) => self.borrow_program(at, look, kept, &package).await.ok_or(trouble)?,
+            };
+        } else if output.status == Some(status::NEEDED) {
             let content = match self.given.get(kept.sha256) {
                 Some(content) => content,
                 None => self.fetch(at, look, kept).await?,
@@ -132,6 +164,15 @@ impl Servers {
             output = self.store_on(at, kept, true, Some(&content)).await?;
         }
         Ok(output.succeeded())
+    }
+
+    /// An index mostly has no revision of a package but the newest. What the program needs comes with that one then, and the program itself
+    /// from another server. `None`: it does not run so, or cannot be had.
+    async fn borrow_program(&self, at: usize, look: &Look, kept: Kept<'_>, package: &Package) -> Option<Output> {
+        let content = self.fetch(at, look, kept).await.ok()?;
+        self.install_on(at, package, Keep::Libraries, None).await.ok()?;
+        let output = self.store_on(at, kept, true, Some(&content)).await.ok()?;
+        (!programs(&output).is_empty()).then_some(output)
     }
 
     /// Puts a program on a server, unless it is there.
@@ -193,7 +234,7 @@ fn kept(program: &Artefact) -> Option<Kept<'_>> {
 }
 
 /// The programs that a script has seen, each once.
-fn programs(output: &Output) -> Vec<ServerProgram> {
+pub(crate) fn programs(output: &Output) -> Vec<ServerProgram> {
     let mut found: Vec<ServerProgram> = Vec::new();
     for program in String::from_utf8_lossy(&output.stdout).lines().filter_map(program) {
         if !found.contains(&program) {
@@ -251,14 +292,14 @@ fn common(there: Vec<(String, Vec<ServerProgram>)>) -> Vec<ServerProgram> {
     common
 }
 
-fn no_server() -> PlatformError {
+pub(crate) fn no_server() -> PlatformError {
     PlatformError::Quota {
         what: "no server of the pool can have a node".into(),
         hint: "Plan again with other servers in the pool.".into(),
     }
 }
 
-fn no_program(host: &str, file_name: &str) -> Trouble {
+pub(crate) fn no_program(host: &str, file_name: &str) -> Trouble {
     Trouble {
         kind: Kind::Invalid,
         what: format!("{host}: {file_name} is no server program that runs there"),

@@ -28,6 +28,7 @@ mod artefacts;
 mod ensure;
 mod look;
 mod order;
+mod packages;
 mod reach;
 mod scripts;
 mod trouble;

@@ -11,8 +11,8 @@ use justmanage_model::pool::{Host, Pool, Server};
 use justmanage_model::{ClusterName, Engine, NodeId, Version};
 use justmanage_platforms::kind::HOSTS_MAX;
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
-    PlatformKind, Visible,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Offer, Package, Platform,
+    PlatformError, PlatformKind, Visible,
 };
 use justmanage_ssh::Output;
 
@@ -190,6 +190,14 @@ impl Platform for Servers {
 
     async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
         self.keep(program).await
+    }
+
+    async fn packages(&self, engine: Engine) -> Result<Vec<Offer>, PlatformError> {
+        self.offers(engine).await
+    }
+
+    async fn install(&self, package: &Package) -> Result<ServerProgram, PlatformError> {
+        self.install_everywhere(package).await
     }
 }
 

@@ -1,15 +1,18 @@
 //! What is done on a server: one script for each change, each of which may be run again at any point.
 
-use justmanage_model::{Engine, NodeId};
-use justmanage_platforms::Limits;
+use justmanage_model::{Engine, NodeId, Release};
+use justmanage_platforms::{Limits, Package};
 
 use crate::programs::Program;
 use crate::script::Script;
+
+mod unit;
 
 const COMMON: &str = include_str!("scripts/common.sh");
 const PROGRAM: &str = include_str!("scripts/program.sh");
 const SERVICE: &str = include_str!("scripts/service.sh");
 const LOOK: &str = include_str!("scripts/look.sh");
+const PACKAGES: &str = include_str!("scripts/packages.sh");
 
 /// How scripts end besides well (0) and badly (1): as `common.sh` has it.
 pub(crate) mod status {
@@ -52,12 +55,13 @@ pub(crate) fn limit(node: NodeId, limits: &Limits) -> Script {
     let script = Script::new("limits", &[COMMON, include_str!("scripts/limits.sh")]);
     let memory = limits.memory.map_or("infinity".to_owned(), |memory| memory.get().to_string());
     let script = script.with("NODE", &node.to_string()).with("MEMORY", &memory);
-    script.with("LIMITS", &part(limits)).with("PROPERTIES", &properties(limits).join("\n"))
+    let script = script.with("LIMITS", &unit::part(limits)).with("PROPERTIES", &unit::properties(limits).join("\n"));
+    script.with("SHARE", &unit::share(limits)).with("SHARES", &unit::shares(limits).join("\n"))
 }
 
 /// Removes a node and everything of ours; or only a node whose agent has never listened.
 pub(crate) fn remove(node: NodeId, only_unused: bool) -> Script {
-    let script = Script::new("remove", &[COMMON, include_str!("scripts/remove.sh")]);
+    let script = Script::new("remove", &[COMMON, PACKAGES, include_str!("scripts/remove.sh")]);
     script.with("NODE", &node.to_string()).with("UNUSED", yes(only_unused))
 }
 
@@ -87,12 +91,54 @@ pub(crate) fn inspect(engine: Engine, directories: &str) -> Script {
     script.with("NAME", engine.server_binary()).with("DIRECTORIES", directories)
 }
 
+/// Looks which versions of a package there are.
+pub(crate) fn offers(package: &str) -> Script {
+    let script = Script::new("offers", &[COMMON, PACKAGES, include_str!("scripts/offers.sh")]).without_root();
+    script.with("PACKAGE", package)
+}
+
+/// What becomes of a package on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It is installed and held, and its program is kept.
+    Program,
+    /// Any version of it is installed, for what it needs.
+    Libraries,
+    /// It is only looked at.
+    Nothing,
+}
+
+/// Installs a package where a node is, or looks at it. Where `sha256` says so its program has to be that one.
+pub(crate) fn install_package(package: &Package, keep: Keep, sha256: Option<&str>) -> Script {
+    let parts = [COMMON, PROGRAM, LOOK, PACKAGES, include_str!("scripts/package.sh")];
+    let Release { engine, version, .. } = package.release;
+    let said = match engine {
+        Engine::Redis => format!("Redis server v={version}"),
+        Engine::Valkey => format!("Valkey server v={version}"),
+    };
+    let keep = match keep {
+        Keep::Program => "yes",
+        Keep::Libraries => "libraries",
+        Keep::Nothing => "no",
+    };
+    let script =
+        Script::new("package", &parts).with("PACKAGE", &package.name).with("VERSION", package.revision.as_str());
+    let script = script.with("FILE_NAME", engine.server_binary()).with("SAID", &said).with("KEEP", keep);
+    script.with("SHA256", sha256.unwrap_or_default())
+}
+
+/// Says with which package a program came that is kept.
+pub(crate) fn origin(sha256: &str) -> Script {
+    Script::new("origin", &[COMMON, include_str!("scripts/origin.sh")]).without_root().with("SHA256", sha256)
+}
+
 fn service(script: Script, node: NodeId, agent: &Program, comes_along: bool) -> Script {
     let script = script
         .with("NODE", &node.to_string())
         .with("AGENT_SERVICE", include_str!("units/justmanage-agent.service").trim_end())
         .with("SERVER_SOCKET", include_str!("units/justmanage-server.socket").trim_end())
         .with("SERVER_SERVICE", include_str!("units/justmanage-server@.service").trim_end())
+        .with("SLICE", include_str!("units/justmanage.slice").trim_end())
         .with("PROGRAM", &agent.name)
         .with("SHA256", &agent.sha256)
         .with("FOLLOWS", yes(comes_along));
@@ -107,38 +153,8 @@ const fn yes(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
-/// The limits as a part of the server's unit, for its next start; empty if there are none.
-fn part(limits: &Limits) -> String {
-    if *limits == Limits::default() {
-        return String::new();
-    }
-    let memory = limits.memory.map(|memory| format!("MemoryMax={}", memory.get()));
-    // What says nothing (`CPUQuota=`) is for a server that runs, and takes back what was said before.
-    let others = properties(limits).into_iter().filter(|line| !line.ends_with('=') && !line.ends_with("=infinity"));
-    let lines: Vec<String> = std::iter::once("[Service]".to_owned()).chain(memory).chain(others).collect();
-    lines.join("\n")
-}
-
-/// The limits besides memory, as systemd takes them for a server that runs
-/// ([systemd.resource-control](https://www.freedesktop.org/software/systemd/man/systemd.resource-control.html)).
-fn properties(limits: &Limits) -> Vec<String> {
-    // Whole percents, upwards: older versions of systemd read no others.
-    let cpus = limits.cpus.map(|cpus| format!("{}%", cpus.get().div_ceil(10))).unwrap_or_default();
-    // systemd finds the disk that the directory is on.
-    let io = limits.io.map(|bytes| format!("/var/lib/justmanage/node {}", bytes.get())).unwrap_or_default();
-    let swap = if limits.memory.is_some() { "0" } else { "infinity" };
-    vec![
-        format!("MemorySwapMax={swap}"),
-        format!("CPUQuota={cpus}"),
-        format!("IOReadBandwidthMax={io}"),
-        format!("IOWriteBandwidthMax={io}"),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
-    use justmanage_model::Bytes;
-
     use super::*;
 
     #[test]
@@ -156,27 +172,5 @@ mod tests {
             let said = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
             assert_eq!(said, Some(number), "{name}");
         }
-    }
-
-    #[test]
-    fn limits_are_written_as_systemd_reads_them() {
-        let none = Limits::default();
-        assert_eq!(part(&none), "");
-        assert_eq!(
-            properties(&none),
-            ["MemorySwapMax=infinity", "CPUQuota=", "IOReadBandwidthMax=", "IOWriteBandwidthMax="]
-        );
-        let all = Limits {
-            memory: Some(Bytes::mib(1024)),
-            cpus: Some("1.255".parse().expect("processors")),
-            io: Some(Bytes::mib(10)),
-        };
-        assert_eq!(
-            part(&all),
-            "[Service]\nMemoryMax=1073741824\nMemorySwapMax=0\nCPUQuota=126%\n\
-             IOReadBandwidthMax=/var/lib/justmanage/node 10485760\nIOWriteBandwidthMax=/var/lib/justmanage/node 10485760"
-        );
-        let cpus = Limits { cpus: all.cpus, ..none };
-        assert_eq!(part(&cpus), "[Service]\nCPUQuota=126%");
     }
 }

@@ -75,6 +75,30 @@ fn less_memory_than_the_fullest_node_uses_is_refused_where_nothing_makes_room() 
 }
 
 #[test]
+fn a_limit_below_what_servers_use_is_refused_where_it_becomes_less() {
+    let with = |memory: Option<u64>| {
+        let resources = justmanage_model::Resources { memory: memory.map(Bytes::mib), ..Default::default() };
+        ClusterSpec { resources, ..spec(1, 64, "noeviction") }
+    };
+    // Twice what is used, and 128 MiB.
+    for (from, to, used, refused) in [
+        (Some(1024), Some(400), 136, false),
+        (Some(1024), Some(400), 137, true),
+        (None, Some(400), 137, false),
+        (Some(400), Some(1024), 500, false),
+        (Some(400), Some(400), 500, false),
+        (Some(1024), None, 500, false),
+    ] {
+        let failure = refuse_fit(&with(from), &with(to), &using(&[used]));
+        assert_eq!(failure.is_some(), refused, "{from:?} -> {to:?}: {failure:?}");
+    }
+    let failure = refuse_fit(&with(Some(1024)), &with(Some(400)), &using(&[137])).expect("too little");
+    assert_eq!(failure.about, FieldPath::of("resources").attribute("memory"));
+    let says = ["uses 137 MiB", "128MiB for the process", "are 402 MiB", "would have 400MiB instead of 1GiB"];
+    assert!(says.iter().all(|words| failure.detail.contains(words)), "{}", failure.detail);
+}
+
+#[test]
 fn what_was_not_seen_is_refused_when_it_is_applied_and_not_judged_before() {
     let mut usage = using(&[60, 60, 60]);
     usage.primaries.remove(&1);

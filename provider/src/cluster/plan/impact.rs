@@ -4,6 +4,7 @@
 use justmanage_core::manager::temporary;
 use justmanage_model::{ClusterSpec, ReleaseTarget};
 
+use super::super::resources;
 use super::shape;
 use super::warnings::handovers;
 
@@ -36,7 +37,6 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
         ("surge", from.surge != to.surge),
         ("spare_after", from.spare_patience() != to.spare_patience()),
         ("on_crash", from.on_crash != to.on_crash),
-        ("cpus", from.cpus != to.cpus),
         ("metrics_readers", from.metrics_readers != to.metrics_readers),
         ("operator_keys", from.operator_keys != to.operator_keys),
         ("maintenance_window", from.maintenance_window != to.maintenance_window),
@@ -46,7 +46,8 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
         ("rotate.replication_password", from.rotate.replication_password != to.rotate.replication_password),
         ("rotate.authority_grace", from.rotate.authority_grace != to.rotate.authority_grace),
     ];
-    said.extend(live.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| format!("{name}: live")));
+    let live = live.into_iter().chain(resources::changes(from, to));
+    said.extend(live.filter(|(_, changed)| *changed).map(|(name, _)| format!("{name}: live")));
     said
 }
 

@@ -20,6 +20,7 @@ pub(super) async fn chosen(cx: &Context, planned: &Cluster, spec: &ClusterSpec) 
     let choice = manager.artefacts().choose(manager.platform(), spec).await;
     Ok(match choice.map_err(|failure| diagnostics::error(&failure))? {
         Choice::Present(program) => program.release,
+        Choice::Install(package) => package.release,
         Choice::Fetch { version, .. } => Release::new(spec.engine, version),
     })
 }

@@ -18,7 +18,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         memory: "64MiB".into(),
         config: None,
         on_crash: "failover".into(),
-        cpus: None,
+        resources: None,
         metrics_readers: None,
         operator_keys: None,
         maintenance_window: None,

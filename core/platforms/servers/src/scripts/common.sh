@@ -29,6 +29,9 @@ agent=justmanage-agent.service
 socket=justmanage-server.socket
 server=justmanage-server@.service
 servers='justmanage-server@*.service'
+slice=justmanage.slice
+# What `systemctl set-property --runtime` has said of units.
+said_at_runtime=$ROOT/run/systemd/system.control
 
 fail() {
     printf '%s\n' "$1" >&2

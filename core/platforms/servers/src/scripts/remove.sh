@@ -11,13 +11,15 @@ main() {
     esac
     stop
     systemctl --quiet disable "$agent" "$socket" 2>/dev/null
-    for file in "$system/$agent" "$system/$socket" "$system/$server"; do
+    systemctl stop "$slice" 2>/dev/null
+    for file in "$system/$agent" "$system/$socket" "$system/$server" "$system/$slice"; do
         rm -f "$file" "$file.new"
     done
-    rm -rf "$system/$server.d" "$ROOT/run/justmanage"
+    rm -rf "$system/$server.d" "$system/$slice.d" "$ROOT/run/justmanage" "$said_at_runtime/$slice.d" "$said_at_runtime"/justmanage-server@*.d
     systemctl daemon-reload
     systemctl reset-failed "$agent" "$socket" "$servers" 2>/dev/null
     untune
+    give_packages_back
     if [ -n "$whose" ]; then
         # Nobody else writes here from now on.
         chown -h 0:0 "$node"

@@ -4,6 +4,7 @@ units() {
     put "$system/$agent" "$AGENT_SERVICE"
     put "$system/$socket" "$SERVER_SOCKET"
     put "$system/$server" "$SERVER_SERVICE"
+    put "$system/$slice" "$SLICE"
 }
 
 # The program that runs as the agent: a name in $bin, nothing if there is none.

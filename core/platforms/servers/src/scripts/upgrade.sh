@@ -19,6 +19,7 @@ main() {
     old_service=$(cat "$system/$agent" 2>/dev/null)
     old_socket=$(cat "$system/$socket" 2>/dev/null)
     old_server=$(cat "$system/$server" 2>/dev/null)
+    old_slice=$(cat "$system/$slice" 2>/dev/null)
     units
     if [ -n "$begun" ]; then
         start "$PROGRAM"
@@ -35,6 +36,7 @@ main() {
     AGENT_SERVICE=$old_service
     SERVER_SOCKET=$old_socket
     SERVER_SERVICE=$old_server
+    SLICE=$old_slice
     [ -z "$old_service" ] || units
     start "$before"
     if answers; then

@@ -4,6 +4,7 @@
 
 mod claims;
 mod contract;
+mod packages;
 mod programs;
 mod steps;
 mod verbs;
@@ -30,8 +31,23 @@ use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
 /// What changes something on a host, and stands for a step of a script therefore.
-const STEPS: &[&str] =
-    &["mkdir", "mktemp", "chmod", "mv", "rm", "rmdir", "ln", "chown", "systemctl", "useradd", "userdel", "groupdel"];
+const STEPS: &[&str] = &[
+    "mkdir",
+    "mktemp",
+    "chmod",
+    "mv",
+    "rm",
+    "rmdir",
+    "ln",
+    "chown",
+    "systemctl",
+    "useradd",
+    "userdel",
+    "groupdel",
+    "apt-get",
+    "apt-mark",
+    "dpkg",
+];
 
 /// A place for one test.
 struct Place {

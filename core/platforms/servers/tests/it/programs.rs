@@ -12,13 +12,13 @@ use ring::digest;
 use crate::{Place, order, tree};
 
 /// What answers as a server program of this version does.
-fn server(version: &str, more: &str) -> String {
+pub(crate) fn server(version: &str, more: &str) -> String {
     format!(
         "#!/bin/sh\n# SSL_CTX_new {more}\necho 'Redis server v={version} sha=00000000:0 malloc=libc bits=64 build=0'\n"
     )
 }
 
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
     fs::write(path, text).expect("a file");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a program");

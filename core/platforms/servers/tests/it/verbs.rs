@@ -1,6 +1,7 @@
 //! The verbs, as far as servers have something of their own there.
 
 use std::fs;
+use std::path::PathBuf;
 
 use justmanage_model::Bytes;
 use justmanage_platforms::{Limits, Machine, MachineRef, MachineState, Platform, PlatformError};
@@ -170,12 +171,26 @@ async fn limits_are_a_part_of_the_unit_and_in_force_for_what_runs() {
     let root = place.root("db1");
     fs::create_dir(root.join("run/instances")).expect("a directory");
     fs::write(root.join("run/instances/justmanage-server@1-2-3.service"), "").expect("a server");
-    let limits = Limits { memory: Some(Bytes::mib(64)), ..Limits::default() };
+    let cpu = "1.5".parse().ok();
+    let limits = Limits { memory: Some(Bytes::mib(64)), data: Some(Bytes::mib(16)), cpu, ..Limits::default() };
     assert_eq!(servers.limit(&made, &limits).await.expect("limits"), Vec::<String>::new());
     let part = root.join("etc/systemd/system/justmanage-server@.service.d/limits.conf");
     assert!(fs::read_to_string(&part).expect("a part").contains("MemoryMax=67108864\n"));
     let called = fs::read_to_string(root.join("run/calls")).expect("calls");
     assert!(called.contains("set-property --runtime justmanage-server@1-2-3.service MemoryMax=67108864"), "{called}");
+    // What is kept for the server is kept by the slice above it as well.
+    let share = root.join("etc/systemd/system/justmanage.slice.d/limits.conf");
+    let kept = "MemoryMin=16777216\nMemoryLow=67108864\nCPUWeight=10000\n";
+    assert_eq!(fs::read_to_string(&share).expect("a part"), format!("[Slice]\n{kept}"));
+    assert!(fs::read_to_string(&part).expect("a part").ends_with(kept));
+    let at_once =
+        "set-property --runtime justmanage.slice MemoryMin=16777216 MemoryLow=67108864 CPUWeight=10000 IOWeight=100";
+    assert!(called.contains(at_once), "{called}");
+    for unit in ["justmanage-server@.service", "justmanage-agent.service"] {
+        let text = fs::read_to_string(root.join("etc/systemd/system").join(unit)).expect("a unit");
+        assert!(text.contains("\nSlice=justmanage.slice\n"), "{unit}");
+    }
+    assert!(root.join("etc/systemd/system/justmanage.slice").exists());
 
     // The server has no other process than 0 here: it uses 100 MB, twice which and 128 MiB are what it may come to need.
     fs::create_dir_all(root.join("proc/0")).expect("a directory");
@@ -196,10 +211,17 @@ async fn limits_are_a_part_of_the_unit_and_in_force_for_what_runs() {
     assert_eq!(now(), Bytes::mib(400).get().to_string());
 
     servers.limit(&made, &Limits::default()).await.expect("none");
-    assert!(!part.exists() && !part.parent().expect("a directory").exists());
-    let gone = Machine { reference: MachineRef(format!("db1/{}", order(2).claim.node)), ..made };
+    for part in [&part, &share] {
+        assert!(!part.exists() && !part.parent().expect("a directory").exists(), "{}", part.display());
+    }
+    servers.limit(&made, &limits).await.expect("limits");
+    let gone = Machine { reference: MachineRef(format!("db1/{}", order(2).claim.node)), ..made.clone() };
     let refused = servers.limit(&gone, &limits).await.expect_err("another's");
     assert!(matches!(refused, PlatformError::NotFound { .. }), "{refused:?}");
+
+    servers.remove(&made.reference).await.expect("removed");
+    let left = tree(&root).into_keys().filter(|path| path.to_string_lossy().contains("justmanage"));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
