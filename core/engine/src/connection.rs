@@ -3,8 +3,9 @@
 mod error;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, BufStream};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub use error::CallError;
 pub(crate) use error::refusal;
-use error::unreachable;
+pub(crate) use error::unreachable;
 
 use crate::certificate::Certificate;
 use crate::resp::{Calls, Reply, receive, send};
@@ -72,9 +74,31 @@ pub struct Login {
     pub password: Secret<String>,
 }
 
-trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+/// What a connection goes over.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// What had come, in good order, before something came that made reading fail.
+    fn good_rest(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
+impl Wire for TcpStream {}
+
+impl Wire for UnixStream {}
+
+#[cfg(test)]
+impl Wire for tokio::io::DuplexStream {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for TlsStream<T> {
+    fn good_rest(&mut self) -> Vec<u8> {
+        let (mut rest, mut some) = (Vec::new(), [0; 4096]);
+        let mut reader = self.get_mut().1.reader();
+        while let Ok(count @ 1..) = reader.read(&mut some) {
+            rest.extend_from_slice(&some[..count]);
+        }
+        rest
+    }
+}
 
 /// One connection, logged in. Calls go one after the other.
 pub struct Connection {
@@ -117,6 +141,18 @@ impl Connection {
             Ok(Self::over(address, Box::new(stream), limit, None))
         };
         Ok(Self::opened(connected, login, limit).await?.from(None, login))
+    }
+
+    /// To a server that listens on a socket of this machine alone, and asks nobody for a password: one that serves nobody.
+    ///
+    /// `limit` is for each call. In errors its address is 0.0.0.0:0.
+    ///
+    /// # Errors
+    /// Nobody there.
+    pub async fn open_local(socket: &Path, limit: Duration) -> Result<Self, CallError> {
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let stream = UnixStream::connect(socket).await.map_err(|source| unreachable(address, source))?;
+        Ok(Self::over(address, Box::new(stream), limit, None))
     }
 
     fn from(self, trust: Option<&Trust>, login: &Login) -> Self {
@@ -164,6 +200,13 @@ impl Connection {
 
     fn over(address: SocketAddr, stream: Box<dyn Wire>, limit: Duration, certificate: Option<Certificate>) -> Self {
         Self { address, stream: Some(BufStream::new(stream)), limit, certificate, origin: None, lanes: Vec::new() }
+    }
+
+    /// What is beneath it, for what is no exchange of calls and answers.
+    pub(crate) fn into_stream(self) -> Result<(SocketAddr, BufStream<Box<dyn Wire>>), CallError> {
+        let broken = || io::Error::new(io::ErrorKind::NotConnected, "an earlier call on this connection failed");
+        let address = self.address;
+        self.stream.map(|stream| (address, stream)).ok_or_else(|| unreachable(address, broken()))
     }
 
     /// The certificate that the server showed; it shows a new one to new connections only. `None` without TLS.

@@ -16,6 +16,7 @@
 //! | [`info`] | the texts of `INFO` and `CLUSTER INFO` |
 //! | [`bus`] | the cluster as one server sees it: `CLUSTER NODES` and `CLUSTER LINKS` |
 //! | [`migrate`] | slots that move from one primary to another while clients read and write |
+//! | [`snapshot`] | all data of a server as one stream |
 //! | [`mend_bus_file`] | the file in which a server keeps that |
 //!
 //! The protocol is RESP2, one call after the other, or many in one writing where slots move: the agent asks a few questions a
@@ -34,6 +35,7 @@ pub mod migrate;
 pub mod observe;
 pub mod probe;
 mod resp;
+pub mod snapshot;
 
 pub use acl::{AppliedUsers, OwnUsers, Reach};
 pub use binary::{InspectError, ServerBinary, inspect};
@@ -43,3 +45,4 @@ pub use config::{NodeConfig, NodeFiles, RenderError};
 pub use connection::{CallError, Connection, Login, Trust};
 pub use observe::observe;
 pub use probe::{Emptying, ProbeAnswer};
+pub use snapshot::{Snapshot, SnapshotError};

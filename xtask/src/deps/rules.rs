@@ -51,6 +51,8 @@ const HOUSE: &[Room] = &[
     room("justmanage-agent-proto", &[]),
     // docs/decisions/0008-replicated-record.md: a part of the agent that is tested on its own.
     room("justmanage-record", &["justmanage-agent-proto", "justmanage-identity", "justmanage-model", STEPS]),
+    // docs/decisions/0031-backup-store.md: all IO of a backup, and no decision about when; a part of the agent that is tested on its own.
+    room("justmanage-backup", &["justmanage-engine", "justmanage-model"]),
     room(
         "justmanage-core",
         &[
@@ -70,6 +72,7 @@ const HOUSE: &[Room] = &[
         "justmanage-agent",
         &[
             "justmanage-agent-proto",
+            "justmanage-backup",
             "justmanage-engine",
             "justmanage-identity",
             "justmanage-model",

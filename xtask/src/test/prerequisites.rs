@@ -63,6 +63,7 @@ const NEEDS: &[Need] = &[
         package: Some("openssl"),
         otherwise: "openssl, which makes operator keys as the guide says",
     },
+    Need { programs: &["zstd"], package: Some("zstd"), otherwise: "zstd, which unpacks backups as the guide says" },
     Need {
         programs: &["python3"],
         package: Some("python3-pip"),

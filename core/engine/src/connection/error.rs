@@ -82,7 +82,7 @@ pub(crate) fn refusal(call: &str, said: String) -> CallError {
 }
 
 /// What a failure of the wire means.
-pub(super) fn unreachable(address: SocketAddr, source: io::Error) -> CallError {
+pub(crate) fn unreachable(address: SocketAddr, source: io::Error) -> CallError {
     // tokio-rustls wraps what rustls found into an io::Error.
     let tls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
     match tls {

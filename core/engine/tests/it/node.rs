@@ -229,15 +229,25 @@ impl Node {
 
     /// What a client program says to a command, as a user.
     pub(crate) fn client(&self, user: &str, password: &str, command: &[&str]) -> String {
+        said(self.client_program(user, password).args(command).stdin(Stdio::null()))
+    }
+
+    /// A client program that is logged in, and has no commands yet.
+    pub(crate) fn client_program(&self, user: &str, password: &str) -> Command {
         let mut client = Command::new(client());
         client.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
         if self.tls {
             client.args(["--tls", "--cacert"]).arg(&self.files.ca);
         }
         client.args(["--user", user, "--no-auth-warning"]).env("REDISCLI_AUTH", password);
-        let Output { stdout, stderr, .. } = client.args(command).output().unwrap();
-        format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)).trim().to_owned()
+        client
     }
+}
+
+/// What a client program prints.
+pub(crate) fn said(client: &mut Command) -> String {
+    let Output { stdout, stderr, .. } = client.output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)).trim().to_owned()
 }
 
 impl Drop for Node {
