@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use justmanage_model::backup::BackupTally;
 use justmanage_model::{
     AskedFailover, Generation, MoveTally, NodeId, NodeObservation, Observation, Phase, Plan, Program, Record,
     RecordChange, Seen, ServerState, SlotWeights, Step, Timestamp, Waiting,
@@ -50,6 +51,8 @@ pub struct Agent {
     pub moving: Option<MoveTally>,
     /// What its server's slots weighed.
     pub weights: Option<SlotWeights>,
+    /// How far it is with its part of a backup.
+    pub backup: Option<BackupTally>,
     /// What its last look came to.
     pub last_plan: Option<(Generation, Plan)>,
     doing: VecDeque<Step>,
@@ -107,6 +110,7 @@ impl Agent {
             wake_at: 0,
             moving: None,
             weights: None,
+            backup: None,
             last_plan: None,
             doing: VecDeque::new(),
             planned_from: None,
@@ -137,6 +141,7 @@ impl World {
         }
         self.supervise(node);
         self.mover(node);
+        self.back_up(node);
         if self.gathers(node) {
             self.gather(node);
         } else {
@@ -186,6 +191,7 @@ impl World {
         agent.gathered.clear();
         agent.moving = None;
         agent.weights = None;
+        agent.backup = None;
         agent.doing.clear();
         agent.busy = Busy::No;
         if agent.leads_until > now {
@@ -280,6 +286,7 @@ impl World {
             probe: None,
             moving: agent.moving.clone(),
             weights: agent.weights.clone(),
+            backup: agent.backup.clone(),
         }
     }
 

@@ -287,6 +287,7 @@ impl World {
                 if next.grant.is_some() {
                     self.field.violation("a grant is given while another is out");
                 }
+                self.grant_beside_backups(&next, grant);
                 next.grant = Some(grant.clone());
             }
             RecordChange::ClearGrant => next.grant = None,
@@ -304,6 +305,11 @@ impl World {
             RecordChange::ForgetPrevious => next.forget_previous(),
             RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
+            RecordChange::CountBackupsFrom(moment) => next.count_backups_from(*moment),
+            RecordChange::BeginBackup(run) => next.begin_backup(run),
+            RecordChange::CompleteBackup => next.complete_backup(),
+            RecordChange::KeepBackup(done) => next.keep_backup(done),
+            RecordChange::GiveUpBackup(failure) => next.give_up_backup(failure),
             RecordChange::EndPasswords(by) => {
                 next.end_passwords(*by);
                 self.field.passwords_end(&record.users, &next.users);

@@ -18,6 +18,7 @@
 //! | [`world`], [`run`] | all of it together; a seed from beginning to verdict |
 
 pub mod agent;
+mod backing_up;
 pub mod bus;
 pub mod chance;
 pub mod data;

@@ -36,6 +36,9 @@ impl World {
             (7.., 8) => return self.somebody_comes_for(5000),
             (7.., 3) => return self.somebody_distrusts_the_authority(),
             (7.., 4..=6) => return self.somebody_wants_another_release(value),
+            (0..=3, 7..=8) if self.store.record.spec.backup_policy.is_some() => {
+                return self.somebody_asks_for_a_backup();
+            }
             (8, 1..=2) | (4, 5..=8) => return self.somebody_wants_another_shape(value),
             _ => {}
         }
@@ -55,6 +58,11 @@ impl World {
                 record.users.insert(format!("user-{value}").parse().expect("a name"), user);
             }
         });
+    }
+
+    fn somebody_asks_for_a_backup(&mut self) {
+        let word = self.store.record.generation.to_string();
+        self.operate(|record| record.spec.backup_now = Some(word));
     }
 
     /// The next patch, the one before, or one that does not run. Whoever is on the way to one may only turn back.
@@ -190,6 +198,7 @@ impl World {
             Some((_, Plan::Wait(waiting) | Plan::Act(_, waiting))) => waiting.clone(),
             _ => return,
         };
+        self.somebody_gives_up_a_backup();
         if self.store.record.halt.is_some() {
             // What is not fit is not tried for ever.
             self.operate(|record| {

@@ -109,7 +109,9 @@ impl Shape {
             metrics_readers: BTreeSet::new(),
             operator_keys: Default::default(),
             maintenance_window: None,
-            backup_policy: None,
+            // Of what was drawn already, as the spares.
+            backup_policy: (self.write_bytes == 100).then(|| BACKUPS.parse().expect("a policy")),
+            backup_now: None,
             rotate: Default::default(),
             spares: self.spares,
             spare_after: (self.spares > 0).then_some(SPARE_AFTER),
@@ -150,6 +152,9 @@ impl fmt::Display for Shape {
 
 /// How long a node is to be lost here until a spare takes its place.
 pub const SPARE_AFTER: Interval = Interval::seconds(15);
+
+/// When clusters are backed up that are.
+const BACKUPS: &str = "every 15m; destination file:///backups; retention last 3";
 
 /// Where spares are: in no shard.
 pub const NO_SEAT: Seat = Seat { shard: u16::MAX, ordinal: 0 };

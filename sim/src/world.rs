@@ -54,6 +54,8 @@ pub struct Counts {
     pub stops: u64,
     /// Takeovers that were carried out at the word of the majority of agents.
     pub takeovers: u64,
+    /// Backups of which the manifest was written.
+    pub backups: u64,
     /// Planned failovers that were begun.
     pub handovers: u64,
     /// Those of them from a primary that was frozen (`SIGSTOP`) and may wake at any moment.
@@ -79,6 +81,7 @@ impl Counts {
         self.changes += other.changes;
         self.stops += other.stops;
         self.takeovers += other.takeovers;
+        self.backups += other.backups;
         self.frozen += other.frozen;
         self.cut_off += other.cut_off;
         self.faults += other.faults;

@@ -9,13 +9,17 @@ use crate::text::serde_as_text;
 
 mod definition;
 mod destination;
+mod entry;
 mod recipient;
 mod retention;
+mod run;
 mod time;
 
 pub use destination::{DESTINATION_MAX, Destination, Store};
+pub use entry::{BackupContent, BackupEntry, BackupStatus, EntryState};
 pub use recipient::Recipient;
 pub use retention::{KEPT_MAX, Retention};
+pub use run::{BackupDone, BackupFailure, BackupId, BackupRun, BackupState, BackupTally, Backups, Occasion};
 pub use time::BackupTime;
 
 use crate::window::words;
@@ -35,6 +39,8 @@ pub struct BackupPolicy {
     pub encryption: BTreeSet<Recipient>,
     /// Whether each is loaded into a server that serves nobody, and counted, before older ones go.
     pub verify: bool,
+    /// Whether one is made before the servers go over to another release.
+    pub before_upgrade: bool,
 }
 
 /// How a backup is made smaller.
@@ -72,6 +78,7 @@ impl BackupPolicy {
             compression: Compression::Zstd,
             encryption: BTreeSet::new(),
             verify: true,
+            before_upgrade: true,
         }
     }
 
@@ -95,6 +102,17 @@ impl BackupPolicy {
             return too_many("recipients", self.encryption.len(), RECIPIENTS_MAX);
         }
         crate::clauses::bounded(SUMMARY, self.to_string().len())
+    }
+
+    /// Why no backup is made by it, if none can be: a sentence. Nothing is ever stored otherwise than it says.
+    #[must_use]
+    pub fn why_not_made(&self) -> Option<String> {
+        if self.destination.store() != Store::File {
+            let destination = self.destination.to_string();
+            let (scheme, _) = destination.split_once("://").unwrap_or_default();
+            return Some(format!("This release cannot make backups at {scheme}://."));
+        }
+        (!self.encryption.is_empty()).then(|| "This release cannot encrypt backups.".to_owned())
     }
 
     /// The next times for a backup at `after` or later, soonest first, each once.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::BackupTally;
 use crate::{
     BusView, Bytes, Generation, NodeAddresses, NodeId, ProbeTally, Program, Release, ReplicaLink, SlotWeights,
     Timestamp,
@@ -81,6 +82,9 @@ pub struct NodeObservation {
     /// What the server's slots weighed when they were last looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<SlotWeights>,
+    /// How far its agent is with its part of the backup that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupTally>,
 }
 
 /// How far a server has come with giving slots away.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use std::collections::BTreeMap;
 
+use crate::backup::{BackupDone, BackupFailure, BackupId, BackupRun};
 use crate::{BusId, Fence, Grant, Halt, NodeAddresses, NodeId, SlotSet, Takeover, Timestamp};
 
 /// What is to happen next.
@@ -134,6 +135,16 @@ pub enum RecordChange {
     EndReshaping,
     /// The time of the passwords that end at this moment or before is over.
     EndPasswords(Timestamp),
+    /// Times of the schedule of backups count from this moment on.
+    CountBackupsFrom(Timestamp),
+    /// A backup is made.
+    BeginBackup(BackupRun),
+    /// All its parts are in the store.
+    CompleteBackup,
+    /// It is whole.
+    KeepBackup(Box<BackupDone>),
+    /// It came to nothing.
+    GiveUpBackup(Box<BackupFailure>),
 }
 
 /// Why nothing is done now. The reason goes unchanged to log, status, diagnostics and console.
@@ -294,6 +305,11 @@ pub enum Waiting {
         /// When.
         at: Timestamp,
     },
+    /// A backup is being made, and what is to be done next waits for it.
+    BackingUp {
+        /// Its name.
+        id: BackupId,
+    },
     /// No progress for longer than this step ever takes.
     Stuck {
         /// What.
@@ -357,6 +373,7 @@ impl fmt::Display for Waiting {
             Self::SpareStandsBy { spare, node, at } => {
                 write!(f, "Node {node} is lost. Spare {spare} takes its place at {at}, unless it comes back before.")
             }
+            Self::BackingUp { id } => write!(f, "Backup {id} is being made."),
             Self::Stuck { what, since, hint } => write!(f, "No progress since {since}: {what} {hint}"),
         }
     }

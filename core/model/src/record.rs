@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::Backups;
 use crate::slots::balance::Move;
 use crate::{
     Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Program, Release, SealingKey,
     Seat, Timestamp, User, UserName, Vault,
 };
 
+mod backups;
 mod check;
 mod first;
 mod operators;
@@ -21,6 +23,7 @@ mod spares;
 mod upgrade;
 mod users;
 
+pub use backups::BACKUP_TRIES;
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 pub use rotation::{AUTHORITY_NOTICE, PasswordChange, Rotation, Succession};
 pub use settings::{FENCE_LAG_S, FORMING_NODE_TIMEOUT, NODE_TIMEOUT};
@@ -101,6 +104,9 @@ pub struct Record {
     /// Why nothing that disturbs nodes is begun any more. Writer: the agents; an operator's next change takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halt: Option<Halt>,
+    /// What is backed up, and what came of the last ones. Writer: the agents.
+    #[serde(default, skip_serializing_if = "Backups::is_none")]
+    pub backups: Backups,
 }
 
 /// Something that was granted has failed, with the cluster whole. Nobody tries it again until a person has looked.
@@ -156,10 +162,10 @@ pub struct Takeover {
 /// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
 /// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), [`Spare`]s, and
-/// [`crate::Resources`]. A Record of an older layout is read as it
+/// [`crate::Resources`]. 7: backups that are made ([`Record::backups`]). A Record of an older layout is read as it
 /// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 6;
+pub const LAYOUT: u32 = 7;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::BackupId;
 use crate::record::Operation;
 use crate::{Bytes, Generation, NodeId, Timestamp};
 
@@ -138,6 +139,9 @@ pub struct OperationReport {
     /// Why it was given up half-way, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<String>,
+    /// What was backed up before it, if something was: servers went over to another release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupId>,
     /// What was done, in its order.
     pub steps: Vec<ReportStep>,
     /// What was counted of each shard; `None`: nobody has.

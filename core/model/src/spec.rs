@@ -62,6 +62,9 @@ pub struct ClusterSpec {
     /// When it is backed up, where to, and what is kept; kept as its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_policy: Option<BackupPolicy>,
+    /// A word of the user: another one than before has the cluster backed up once, at once, as [`Self::backup_policy`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_now: Option<String>,
     /// What is to be replaced by something new.
     #[serde(default, skip_serializing_if = "Rotate::is_nothing")]
     pub rotate: Rotate,
@@ -164,6 +167,7 @@ impl ClusterSpec {
             operator_keys: BTreeSet::new(),
             maintenance_window: None,
             backup_policy: None,
+            backup_now: None,
             rotate: Rotate::NOTHING,
             testing: Testing { plaintext: false, old_releases: false },
         }

@@ -8,7 +8,7 @@
 //! agent that leads.
 //!
 //! One file per concern; the order in which they are asked is the policy. A node about which an earlier concern has something
-//! to say is left alone by the later ones; other nodes go on. `back_up` takes its place between these when clusters are backed up.
+//! to say is left alone by the later ones; other nodes go on.
 //!
 //! | concern | what it decides |
 //! |---|---|
@@ -24,10 +24,12 @@
 //! | [`expire`] | passwords and temporary users whose time is over |
 //! | [`rotate`] | certificates, their authority and the replication password that are replaced by new ones |
 //! | [`tune`] | configuration, users and certificates as they are wanted, in running servers |
+//! | [`back_up`] | when a backup is made, from which servers, and what becomes of it |
 //! | [`roll`] | what needs a restart: one node at a time, primaries after they have handed over |
 //!
 //! Questions of safety ([`safety`]) answer with a reason, never with a bool, and the reason reaches the user unchanged.
 
+mod back_up;
 mod draft;
 mod expire;
 mod fence;
@@ -52,6 +54,7 @@ mod view;
 
 use justmanage_model::{Observation, Plan, Record, Timestamp};
 
+pub use back_up::{BACKUP_PATIENCE, BACKUP_PAUSES};
 use draft::Draft;
 pub use fence::TAKEOVER_PATIENCE;
 pub use handover::{HANDOVER_PATIENCE, HANDOVER_TRIES};
@@ -85,6 +88,7 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
         expire::expire,
         rotate::rotate,
         tune::tune,
+        back_up::back_up,
         roll::roll,
     ];
     for concern in policy {

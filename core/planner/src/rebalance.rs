@@ -8,7 +8,7 @@ use justmanage_model::{Grant, NodeStep, Phase, RecordChange, Reshaping, SlotSet,
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
-use crate::{handover, roll, safety};
+use crate::{back_up, handover, roll, safety};
 
 /// How many percent more than its even share a shard may weigh after slots were spread by their number alone. Below that, slots
 /// stay together in runs; above, they are chosen by what they weigh.
@@ -36,6 +36,9 @@ pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     }
     if let Some(halted) = roll::halted(view) {
         return draft.wait(halted);
+    }
+    if let Some(backing_up) = back_up::why_not_disturb(view) {
+        return draft.wait(backing_up);
     }
     if let Some(reason) = safety::why_not_disturb(view) {
         return draft.wait(reason);

@@ -6,6 +6,7 @@ use justmanage_model::record::Operation;
 use justmanage_model::{Grant, NodeId, Phase, RecordChange, Shape, Waiting};
 use justmanage_releases::hop;
 
+use crate::back_up;
 use crate::draft::Draft;
 use crate::handover;
 use crate::safety;
@@ -32,6 +33,9 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     let Some(one) = next(view) else { return gone_over(view, draft) };
     if let Some(halted) = halted(view) {
         return draft.wait(halted);
+    }
+    if let Some(backing_up) = back_up::why_not_disturb(view) {
+        return draft.wait(backing_up);
     }
     let reason = safety::why_not_restart(view, one.node).or_else(|| why_not_go_over(view));
     if let Some(reason) = reason.or_else(|| why_not_emptied(view, one)) {

@@ -8,6 +8,7 @@
 //! | [`catalogue`] | which lines and patches there are, until when they are kept up |
 //! | [`config`] | which configuration keys there are, how they change, which values they take, which are ours |
 //! | [`hops`] | between which releases a cluster can go, and what that takes |
+//! | [`restores`](mod@restores) | into which lines the data of a backup can be loaded |
 //! | [`upgrades`](mod@upgrades) | which patches stand between a version and the newest of its line, and what each closes |
 //! | [`vulnerabilities`](mod@vulnerabilities) | which known holes a release has, and where they are closed |
 //! | [`remedy`] | what would close them: a package, a patch, a newer line |
@@ -19,6 +20,7 @@ pub mod catalogue;
 pub mod config;
 pub mod hops;
 pub mod remedy;
+pub mod restores;
 pub mod upgrades;
 pub mod vulnerabilities;
 
@@ -28,5 +30,6 @@ pub use catalogue::{
 pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
 pub use hops::{Hop, NoHop, hop};
 pub use remedy::{Cure, Remedy, remedies};
+pub use restores::restores;
 pub use upgrades::{Upgrade, upgrades};
 pub use vulnerabilities::{Vulnerabilities, Vulnerability, vulnerabilities};

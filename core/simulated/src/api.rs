@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use justmanage_agent_proto::v1::agent_server::Agent;
 use justmanage_agent_proto::v1::{
-    FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
-    ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
+    BackupsReply, BackupsRequest, FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply,
+    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply,
+    StatusRequest,
 };
 use justmanage_model::{NodeId, Record, Timestamp};
 use serde::Serialize;
@@ -152,5 +153,9 @@ impl Agent for Play {
 
     async fn journal(&self, _request: Request<JournalRequest>) -> Result<Response<JournalReply>, Status> {
         Ok(Response::new(JournalReply { entries: b"[]".to_vec() }))
+    }
+
+    async fn backups(&self, _request: Request<BackupsRequest>) -> Result<Response<BackupsReply>, Status> {
+        Ok(Response::new(BackupsReply { backups: b"[]".to_vec() }))
     }
 }

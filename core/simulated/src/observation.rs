@@ -54,6 +54,7 @@ pub(crate) fn nothing(group: Option<&Group>) -> NodeObservation {
         probe: None,
         moving: None,
         weights: None,
+        backup: None,
         at: None,
     }
 }

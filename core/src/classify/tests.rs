@@ -41,6 +41,7 @@ fn spec() -> ClusterSpec {
         operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        backup_now: None,
         rotate: Default::default(),
         spares: 0,
         spare_after: None,

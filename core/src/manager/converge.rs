@@ -4,8 +4,9 @@ mod progress;
 
 use std::time::{Duration, Instant};
 
+use justmanage_model::backup::Occasion;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Failure, Generation};
+use justmanage_model::{Failure, FieldPath, Generation};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -165,6 +166,9 @@ impl Manager {
                 let view = told(&mut watch, locator, view).await;
                 return Err(Unfinished { failure, view: Some(view) });
             }
+            if let Some(failure) = not_backed_up(&status, generation) {
+                return Err(Unfinished { failure, view: Some(view) });
+            }
             let waiting_on = view.waiting_on.join(" ");
             if waiting_on != said {
                 info!(waiting_on, "not converged yet");
@@ -194,6 +198,20 @@ fn halted(status: &ClusterStatus, generation: Generation) -> Option<Failure> {
         None => "The cluster serves, and no other node is disturbed. Apply again to go on.".to_owned(),
     };
     Some(Failure::new("Agents have stopped", halt.what.clone()).next(next))
+}
+
+/// A backup that somebody has asked for, and that has come to nothing since.
+fn not_backed_up(status: &ClusterStatus, generation: Generation) -> Option<Failure> {
+    let backups = &status.record.as_ref()?.backups;
+    let failed = backups.failed.as_ref().filter(|failed| failed.id.by() > generation && backups.run.is_none())?;
+    let asked = matches!(failed.occasion, Occasion::Demand { .. });
+    asked.then(|| {
+        let detail = format!("Backup {}, {}, came to nothing: {}", failed.id, failed.occasion, failed.why);
+        Failure::at(FieldPath::of("backup_now"), "No backup was made", detail).next(
+            "The agents try it again, ever more rarely, until one is made or backup_now is taken out. Apply again when the cause is \
+             gone.",
+        )
+    })
 }
 
 pub(super) fn cancelled() -> Failure {

@@ -2,6 +2,7 @@
 //! (The real ones are tested in their crates, and all together by the acceptance tests.)
 
 mod apply;
+mod backups;
 mod change;
 mod credentials;
 mod cut;

@@ -197,7 +197,7 @@ async fn a_full_cluster_says_so_before_anything_is_changed_and_what_has_ended_do
         record.users.values_mut().for_each(|user| user.passwords.clear());
     });
     let failed = manager.put_user(&view.id, &name, &long, &cancel).await.expect_err("too large");
-    assert!(failed.detail.contains("bytes; at most 57344"), "{failed}");
+    assert!(failed.detail.contains("bytes; at most 61440"), "{failed}");
     assert_eq!(world.record().generation, before.generation, "nothing was changed");
 
     fill(&world, |number| number == 7);

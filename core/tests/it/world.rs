@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use justmanage_core::artefacts::Artefacts;
 use justmanage_core::{Manager, OperatorKey};
+use justmanage_model::backup::BackupEntry;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{
@@ -92,6 +93,8 @@ pub(crate) struct Inside {
     pub(crate) founded_meanwhile: Option<Epoch>,
     /// What the agents' journals hold.
     pub(crate) journals: BTreeMap<NodeId, Vec<Entry>>,
+    /// Which backups agents find, newest first, or why they cannot look; none where nothing is said.
+    pub(crate) backups: BTreeMap<NodeId, Result<Vec<BackupEntry>, String>>,
     /// What time agents say that it is.
     pub(crate) clocks: BTreeMap<NodeId, Timestamp>,
     /// Somebody else's machine appears when ours have been made.
@@ -322,6 +325,7 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        backup_now: None,
         rotate: Default::default(),
         spares: 0,
         spare_after: None,

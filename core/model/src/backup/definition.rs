@@ -8,7 +8,7 @@ use crate::calendar::Token;
 use crate::clauses::{Clause, list, split, value, write_list};
 use crate::failure::Invalid;
 
-const SETTINGS: &[&str] = &["destination", "retention", "compression", "encryption", "verify"];
+const SETTINGS: &[&str] = &["destination", "retention", "compression", "encryption", "verify", "before-upgrade"];
 
 impl FromStr for BackupPolicy {
     type Err = Invalid;
@@ -35,7 +35,8 @@ impl FromStr for BackupPolicy {
             match name {
                 "compression" => policy.compression = value(token)?,
                 "encryption" => policy.encryption = list(token).map(value).collect::<Result<_, _>>()?,
-                _ => policy.verify = yes_or_no(token)?,
+                "verify" => policy.verify = yes_or_no(token)?,
+                _ => policy.before_upgrade = yes_or_no(token)?,
             }
         }
         policy.check()?;
@@ -59,6 +60,7 @@ impl fmt::Display for BackupPolicy {
         write!(f, "; destination {}; retention {}", self.destination, self.retention)?;
         write_list(f, "compression", (self.compression != Compression::Zstd).then_some(self.compression))?;
         write_list(f, "encryption", &self.encryption)?;
-        write_list(f, "verify", (!self.verify).then_some(false))
+        write_list(f, "verify", (!self.verify).then_some(false))?;
+        write_list(f, "before-upgrade", (!self.before_upgrade).then_some(false))
     }
 }

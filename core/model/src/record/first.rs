@@ -36,6 +36,7 @@ impl Record {
             fences: BTreeMap::new(),
             takeovers: BTreeMap::new(),
             rotation: Default::default(),
+            backups: Default::default(),
         }
     }
 }

@@ -47,6 +47,7 @@ impl Record {
             record.previous = None;
             record.returning = false;
             record.surge = false;
+            record.backups.before = None;
         });
     }
 

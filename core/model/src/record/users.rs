@@ -29,6 +29,8 @@ impl Record {
         let granted = self.grant.as_ref().map(|grant| grant.operation);
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
         match () {
+            () if !self.backups.is_none() || self.spec.backup_now.is_some() => 7,
+            () if self.spec.backup_policy.as_ref().is_some_and(|policy| !policy.before_upgrade) => 7,
             () if self.surge || self.spec.surge => 6,
             () if !self.spares.is_empty() || self.spec.spares > 0 || self.spec.spare_after.is_some() => 6,
             () if !self.spec.resources.is_nothing() => 6,

@@ -18,6 +18,7 @@ fn report(shards: &[Option<Proof>]) -> OperationReport {
         moved: None,
     };
     OperationReport {
+        backup: None,
         what: "rolling restart for config io-threads".to_owned(),
         began: at(0),
         ended: at(12),

@@ -8,6 +8,9 @@ use crate::record::Operation;
 
 pub(super) fn write(report: &OperationReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "{}: {}, in {}", report.what, report.outcome(), Millis(report.took_ms()))?;
+    if let Some(backup) = &report.backup {
+        writeln!(f, "backup before it: {backup}")?;
+    }
     write!(f, "writes: {}", Counted(&report.total()))?;
     for (shard, proof) in &report.shards {
         match proof {

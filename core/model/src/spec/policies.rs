@@ -1,8 +1,12 @@
 //! What must hold between a cluster's policies and the rest of its spec.
 
-use super::ClusterSpec;
+use super::{ClusterSpec, Place};
+use crate::backup::Store;
 use crate::window::Upgrade;
 use crate::{Failure, FieldPath, ReleaseTarget};
+
+/// Below which directory the agents of servers may write backups, without its first slash.
+const BACKUPS_OF_SERVERS: &str = "var/backups/justmanage";
 
 impl ClusterSpec {
     /// What is wrong with the policies.
@@ -15,7 +19,39 @@ impl ClusterSpec {
         ];
         let shapes = shapes.into_iter().filter_map(|(name, fault)| Some(fault?.at(FieldPath::of(name))));
         let upgrade = window.map_or(Upgrade::None, |window| window.upgrade);
-        shapes.chain(pinned(self.version, upgrade)).collect()
+        shapes.chain(pinned(self.version, upgrade)).chain(self.destination_fault()).chain(self.demand_fault()).collect()
+    }
+
+    /// What is wrong with where backups go.
+    fn destination_fault(&self) -> Option<Failure> {
+        let destination = &self.backup_policy.as_ref()?.destination;
+        let inside = |path: &str| path == BACKUPS_OF_SERVERS || path.starts_with(&format!("{BACKUPS_OF_SERVERS}/"));
+        if self.place != Place::Servers || destination.store() != Store::File || inside(destination.path()) {
+            return None;
+        }
+        let detail = format!("On servers, an agent may not write to {destination}.");
+        let hint = format!(
+            "Name a directory at or below \"file:///{BACKUPS_OF_SERVERS}\", and mount there what all servers of the cluster share."
+        );
+        Some(Failure::at(FieldPath::of("backup_policy"), "Destination out of reach", detail).hint(hint))
+    }
+
+    /// What is wrong with a backup that is asked for.
+    fn demand_fault(&self) -> Option<Failure> {
+        let about = || FieldPath::of("backup_now");
+        let word = self.backup_now.as_deref()?;
+        if let Some(why) = self.backup_policy.as_ref().and_then(crate::BackupPolicy::why_not_made) {
+            let hint = "Name another destination in the policy, or take backup_now out.";
+            return Some(Failure::at(about(), "Backup not possible", why).hint(hint));
+        }
+        if self.backup_policy.is_none() {
+            let detail = "The cluster has no backup policy, so nobody knows where a backup would go.";
+            let hint =
+                "Give it one (backup_policy = justmanage_backup_policy.NAME.definition), or take backup_now out.";
+            return Some(Failure::at(about(), "Backup without a policy", detail).hint(hint));
+        }
+        let hint = "Any short text will do, such as \"2026-11-29\"; another one than before has a backup made.";
+        super::rotate::word_fault(about(), word, hint)
     }
 }
 

@@ -50,19 +50,20 @@ impl Rotate {
             ("authority", &self.authority),
             ("replication_password", &self.replication_password),
         ];
-        let odd = |word: &str| word.is_empty() || word.len() > WORD_MAX || word.chars().any(char::is_control);
-        let odd = words.into_iter().filter(|(_, word)| word.as_deref().is_some_and(odd));
-        let mut faults: Vec<Failure> = odd
-            .map(|(name, _)| {
-                let detail = format!("It is empty, longer than {WORD_MAX} bytes, or not printable.");
-                let hint = "Any short text will do, such as \"2026-11\"; another one than before has it replaced.";
-                Failure::at(about(name), "Word not valid", detail).hint(hint)
-            })
-            .collect();
+        let hint = "Any short text will do, such as \"2026-11\"; another one than before has it replaced.";
+        let faults = words.into_iter().filter_map(|(name, word)| word_fault(about(name), word.as_deref()?, hint));
+        let mut faults: Vec<Failure> = faults.collect();
         if let Some(grace) = self.authority_grace.filter(|grace| *grace > AUTHORITY_GRACE_MAX) {
             let detail = format!("{grace} is longer than {AUTHORITY_GRACE_MAX}.");
             faults.push(Failure::at(about("authority_grace"), "Span of time too long", detail));
         }
         faults
     }
+}
+
+/// What is wrong with a word that asks for something to be done once.
+pub(super) fn word_fault(about: FieldPath, word: &str, hint: &str) -> Option<Failure> {
+    let odd = word.is_empty() || word.len() > WORD_MAX || word.chars().any(char::is_control);
+    let detail = || format!("It is empty, longer than {WORD_MAX} bytes, or not printable.");
+    odd.then(|| Failure::at(about, "Word not valid", detail()).hint(hint))
 }

@@ -1,7 +1,8 @@
 //! Backup policies: what may be written, what it means, and when backups are due.
 
 use justmanage_model::BackupPolicy;
-use justmanage_model::backup::{BackupTime, Destination, Recipient, Retention, Store};
+use justmanage_model::Generation;
+use justmanage_model::backup::{BackupId, BackupTime, Destination, Recipient, Retention, Store};
 use proptest::prelude::*;
 
 use crate::{fault, is_spelt};
@@ -33,7 +34,7 @@ fn there_is_one_spelling() {
     for text in [
         "daily 03:30 Asia/Kolkata; destination file:///var/backups/redis; retention last 7, daily 30".to_owned(),
         format!(
-            "every 6h; Sun 02:00 UTC; destination s3://bucket/redis; retention yearly 10; compression none; encryption {RECIPIENT}; verify false"
+            "every 6h; Sun 02:00 UTC; destination s3://bucket/redis; retention yearly 10; compression none; encryption {RECIPIENT}; verify false; before-upgrade false"
         ),
     ] {
         is_spelt::<BackupPolicy>(&text);
@@ -236,4 +237,33 @@ proptest! {
         let _ = (text.parse::<BackupPolicy>(), text.parse::<Destination>(), text.parse::<Recipient>(), text.parse::<BackupTime>());
         let _ = (format!("s3://{text}").parse::<Destination>(), format!("age1{text}").parse::<Recipient>(), format!("every {text}").parse::<BackupTime>());
     }
+}
+
+#[test]
+fn a_backup_is_named_by_its_moment_and_generation() {
+    let begun: justmanage_model::Timestamp = "2026-11-29T03:30:00.9Z".parse().unwrap();
+    let id = BackupId::new(begun, Generation::new(57));
+    assert_eq!(id.as_str(), "20261129T033000Z-57");
+    is_spelt::<BackupId>("20261129T033000Z-57");
+    assert_eq!((id.begun().to_string(), id.by()), ("2026-11-29T03:30:00Z".to_owned(), Generation::new(57)));
+    let later = BackupId::new("2026-11-29T03:30:01Z".parse().unwrap(), Generation::new(9));
+    assert!(id < later, "names sort as moments do");
+    for odd in
+        ["", "20261129T033000Z", "20261129T033000Z-057", "20261129T033000-57", "2026-11-29T03:30:00Z-57", "../etc-1"]
+    {
+        let refused = odd.parse::<BackupId>().unwrap_err();
+        assert!(refused.hint.contains("20261129T033000Z-57"), "{odd}: {refused:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_made_is_said() {
+    let why = |text: &str| policy(text).why_not_made();
+    assert_eq!(why("every 6h; destination file:///b; retention last 1"), None);
+    for scheme in ["s3", "gs", "az"] {
+        let said = why(&format!("every 6h; destination {scheme}://bucket; retention last 1")).unwrap();
+        assert!(said.contains(&format!("{scheme}://")), "{said}");
+    }
+    let encrypted = format!("every 6h; destination file:///b; retention last 1; encryption {RECIPIENT}");
+    assert!(why(&encrypted).unwrap().contains("encrypt"));
 }

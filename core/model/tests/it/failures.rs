@@ -96,6 +96,7 @@ fn unknown_is_not_absent() {
         probe: None,
         moving: None,
         weights: None,
+        backup: None,
     };
     observation.nodes.insert(node, Seen::Known(seen.clone()));
     assert_eq!(observation.known(node), Some(&seen));
@@ -130,6 +131,7 @@ fn moments_by_one_clock_are_moments_by_another() {
         }),
         moving: None,
         weights: None,
+        backup: None,
     };
     let after = before.clone().shifted(SignedDuration::from_secs(5));
     let ServerState::Down { since, retry_at, .. } = &after.server else { panic!("{after:?}") };

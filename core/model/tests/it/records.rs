@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use justmanage_model::record::{LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault, USERS_MAX};
+use justmanage_model::backup::{BackupDone, BackupFailure, BackupId, BackupRun, Occasion};
+use justmanage_model::record::{BACKUP_TRIES, LAYOUT, Operation, RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 use justmanage_model::user::Given;
 use justmanage_model::{
-    Artefact, BusId, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash, Phase,
-    Pin, Program, Record, Release, SealingKey, Seat, Spare, Takeover, User, Vault, Version,
+    Artefact, BusId, Bytes, Claim, ClusterId, Engine, Epoch, Fence, Generation, Grant, Member, NodeId, PasswordHash,
+    Phase, Pin, Program, Record, Release, SealingKey, Seat, Spare, Takeover, User, Vault, Version,
 };
 
 use crate::specs::spec;
@@ -119,7 +120,7 @@ fn it_never_outgrows_its_store() {
     many(&mut full, USERS_MAX, 100);
     assert_eq!(full.check(), Ok(()), "as many users as there may be, with usual rules");
     let large = fault(|r| many(r, 20, 4000));
-    assert!(large.contains("bytes; at most 57344"), "{large}");
+    assert!(large.contains("bytes; at most 61440"), "{large}");
     const { assert!(RECORD_BYTES_MAX < 64 << 10) };
 }
 
@@ -154,6 +155,16 @@ fn the_largest_cluster_has_room_for_its_secrets_and_for_users() {
     let kept = |text: String| (900..=justmanage_model::DEFINITION_MAX).contains(&text.len());
     assert!(full.spec.maintenance_window.as_ref().is_some_and(|window| kept(window.to_string())));
     assert!(full.spec.backup_policy.as_ref().is_some_and(|policy| kept(policy.to_string())));
+    // And one backup under way, one that is whole and one that failed.
+    let begun: justmanage_model::Timestamp = "2026-11-21T04:00:00Z".parse().unwrap();
+    let id = BackupId::new(begun, Generation::new(9999));
+    let occasion = Occasion::Demand { word: "w".repeat(64) };
+    let parts = (0..50).map(|shard| (shard, node(u8::try_from(shard).unwrap()))).collect();
+    full.backups.run = Some(BackupRun { id: id.clone(), occasion: occasion.clone(), begun, parts, complete: true });
+    let (stored, keys) = (Bytes::mib(1 << 20), 1 << 40);
+    full.backups.last =
+        Some(BackupDone { id: id.clone(), occasion: occasion.clone(), ended: begun, keys, stored, verified: true });
+    full.backups.failed = Some(BackupFailure { id, occasion, at: begun, why: "w".repeat(300), tries: 3 });
     full.users = (0..USERS_OF_THE_LARGEST).map(|n| (format!("service-{n}").parse().unwrap(), user.clone())).collect();
     assert_eq!(full.check(), Ok(()));
     survives_json(&full);
@@ -255,4 +266,68 @@ fn claims_of_before_there_were_spares_are_read_and_those_of_spares_have_no_seat(
     let spare = serde_json::to_value(claim(None)).unwrap();
     assert!(spare.get("seat").is_none());
     assert_eq!(serde_json::from_value::<Claim>(spare).unwrap(), claim(None));
+}
+
+#[test]
+fn a_backup_is_begun_once_and_ends_once() {
+    let mut record = record();
+    let begun: justmanage_model::Timestamp = "2026-11-21T04:00:00Z".parse().unwrap();
+    let run = |occasion: Occasion| BackupRun {
+        id: BackupId::new(begun, Generation::new(7)),
+        occasion,
+        begun,
+        parts: [(0, node(1))].into(),
+        complete: false,
+    };
+    let done = |run: &BackupRun| BackupDone {
+        id: run.id.clone(),
+        occasion: run.occasion.clone(),
+        ended: begun,
+        keys: 1,
+        stored: Bytes::mib(1),
+        verified: true,
+    };
+    let failure = |run: &BackupRun, tries| BackupFailure {
+        id: run.id.clone(),
+        occasion: run.occasion.clone(),
+        at: begun,
+        why: "the store is full".to_owned(),
+        tries,
+    };
+    let (timely, asked) = (run(Occasion::Schedule { due: begun }), run(Occasion::Demand { word: "friday".to_owned() }));
+
+    // A time of the schedule is given up after some tries; what is asked for is not.
+    for tries in 1..=BACKUP_TRIES {
+        record.begin_backup(&timely);
+        assert_eq!(record.backup_part_of(node(1)).map(|(shard, _)| shard), Some(0));
+        assert_eq!(record.backups.served, None);
+        record.give_up_backup(&failure(&timely, tries));
+    }
+    assert!(record.backups.served > Some(begun) && record.backups.run.is_none());
+    record.begin_backup(&asked);
+    record.give_up_backup(&failure(&asked, 9));
+    assert_eq!((record.backups.demand.as_deref(), record.halt.is_some()), (None, false));
+
+    record.begin_backup(&asked);
+    record.complete_backup();
+    assert!(record.backups.run.as_ref().is_some_and(|run| run.complete));
+    record.keep_backup(&done(&asked));
+    assert_eq!((record.backups.demand.as_deref(), &record.backups.failed), (Some("friday"), &None));
+    assert_eq!(record.backups.last.as_ref().map(|last| last.keys), Some(1));
+    // Told twice, it is the same.
+    let before = record.clone();
+    record.keep_backup(&done(&asked));
+    record.give_up_backup(&failure(&asked, 1));
+    assert_eq!(record, before);
+
+    record.raise_layout();
+    assert_eq!((record.layout, record.check()), (7, Ok(())));
+    survives_json(&record);
+
+    // Without the backup before it, no release is gone over to.
+    let (from, to) = (record.release.clone(), record.release.clone());
+    let before = run(Occasion::Upgrade { from, to });
+    record.begin_backup(&before);
+    record.give_up_backup(&failure(&before, 1));
+    assert!(record.halt.as_ref().is_some_and(|halt| halt.what.contains("the store is full")));
 }

@@ -1,6 +1,6 @@
 //! What users may ask for.
 
-use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, Io, MilliCpus, Resources};
+use justmanage_model::{Bytes, ClusterSpec, Engine, Failure, Io, MilliCpus, Place, Resources};
 
 use crate::{fault, is_spelt, survives_json};
 
@@ -208,4 +208,31 @@ fn policies_that_could_not_be_kept_are_refused() {
         }),
         one("backup_policy", "Backup policy not valid")
     );
+}
+
+#[test]
+fn a_backup_that_nobody_could_make_is_not_asked_for() {
+    let with = |place: Place, policy: Option<&str>, word: Option<&str>| {
+        faults(|s| {
+            s.place = place;
+            s.backup_policy = policy.map(|text| text.parse().unwrap());
+            s.backup_now = word.map(str::to_owned);
+        })
+    };
+    let to = |destination: &str| format!("every 6h; destination {destination}; retention last 1");
+    let (here, there) = (to("file:///b"), to("s3://bucket"));
+    assert_eq!(with(Place::Local, Some(&here), Some("friday")), []);
+    assert_eq!(with(Place::Local, Some(&there), None), []);
+    assert_eq!(with(Place::Local, None, Some("friday")), one("backup_now", "Backup without a policy"));
+    assert_eq!(with(Place::Local, Some(&there), Some("friday")), one("backup_now", "Backup not possible"));
+    for odd in ["", "a\nb", &"a".repeat(65)] {
+        assert_eq!(with(Place::Local, Some(&here), Some(odd)), one("backup_now", "Word not valid"), "{odd:?}");
+    }
+    // Where an agent of a server may write.
+    for inside in ["file:///var/backups/justmanage", "file:///var/backups/justmanage/a"] {
+        assert_eq!(with(Place::Servers, Some(&to(inside)), None), []);
+    }
+    for outside in ["file:///b", "file:///var/backups", "file:///var/backups/justmanage-too"] {
+        assert_eq!(with(Place::Servers, Some(&to(outside)), None), one("backup_policy", "Destination out of reach"));
+    }
 }

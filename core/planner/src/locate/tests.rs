@@ -62,6 +62,7 @@ fn seen(at: Option<NodeAddresses>) -> Seen<NodeObservation> {
         probe: None,
         moving: None,
         weights: None,
+        backup: None,
     })
 }
 

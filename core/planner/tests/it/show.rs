@@ -117,6 +117,13 @@ fn change(world: &World, change: &RecordChange) -> String {
         RecordChange::ForgetPrevious => "forget-previous".to_owned(),
         RecordChange::Replace { lost, by } => format!("replace {} by {}", name(lost), name(by)),
         RecordChange::EndReshaping => "end-reshaping".to_owned(),
+        RecordChange::CountBackupsFrom(_) => "count-backups".to_owned(),
+        RecordChange::BeginBackup(run) => {
+            format!("begin-backup {}", run.parts.values().map(name).collect::<Vec<_>>().join(" "))
+        }
+        RecordChange::CompleteBackup => "complete-backup".to_owned(),
+        RecordChange::KeepBackup(_) => "keep-backup".to_owned(),
+        RecordChange::GiveUpBackup(failure) => format!("give-up-backup {}", failure.tries),
         RecordChange::EndPasswords(by) => {
             let ended = |user: &justmanage_model::User| {
                 user.passwords.iter().any(|one| one.until <= Some(*by) && one.until.is_some())
@@ -167,6 +174,7 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
         Waiting::Joining { node } => simple("joining", node),
         Waiting::MembersMissing { have, want } => whole(format!("members-missing {have} of {want}")),
         Waiting::MovingSlots { from, to, left } => whole(format!("moving-slots {from} -> {to}: {left}")),
+        Waiting::BackingUp { .. } => whole("backing-up".to_owned()),
         Waiting::ClosingSlots { node } => simple("closing-slots", node),
         Waiting::MembersSurplus { nodes } => {
             whole(format!("members-surplus {}", nodes.iter().map(name).collect::<Vec<_>>().join(" ")))

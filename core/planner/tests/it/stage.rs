@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use justmanage_model::backup::{BackupDone, BackupState, BackupTally};
 use justmanage_model::{
-    ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version, Waiting,
+    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version,
+    Waiting,
 };
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
@@ -91,8 +93,25 @@ impl Stage {
             }
             "replaced" => drop(self.world.replace(node)),
             "lagging" => self.world.field.nodes[node].slow = true,
+            "backed-up" | "backup-failed" => return self.backed_up(node, (what == "backup-failed").then_some(value)),
             _ => return self.happen_to_server(node, what, value),
         }
+        Ok(())
+    }
+
+    /// A node's agent has done what it has to do of the backup that is under way.
+    fn backed_up(&mut self, node: usize, failed: Option<&str>) -> Result<(), String> {
+        let run = self.world.store.record.backups.run.clone().ok_or("nothing is backed up")?;
+        let done = || {
+            let (id, occasion) = (run.id.clone(), run.occasion.clone());
+            BackupDone { id, occasion, ended: run.begun, keys: 0, stored: Bytes::new(0), verified: true }
+        };
+        let state = match failed {
+            Some(why) => BackupState::Failed { why: why.to_owned() },
+            None if run.complete && run.keeper() == Some(node_id(node)) => BackupState::Done(Box::new(done())),
+            None => BackupState::Written,
+        };
+        self.world.agents[node].backup = Some(BackupTally { id: run.id, state });
         Ok(())
     }
 
@@ -248,6 +267,12 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
             record.retired.clear();
         }
         ("surge", "") => record.spec.surge = true,
+        ("backup-policy", "none") => record.spec.backup_policy = None,
+        ("backup-policy", definition) => {
+            record.spec.backup_policy = Some(definition.parse().map_err(|_| "which policy?")?);
+        }
+        ("backup-now", "none") => record.spec.backup_now = None,
+        ("backup-now", word) => record.spec.backup_now = Some(word.to_owned()),
         ("shards", count) => {
             let shards = count.parse().map_err(|_| "how many?")?;
             record.set_spec(ClusterSpec { shards, ..record.spec.clone() });

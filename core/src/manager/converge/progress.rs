@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};
 
+use justmanage_model::backup::BackupState;
 use justmanage_model::{Generation, NodeId, NodeObservation, Role, Seen, ServerState, Waiting};
 use serde_json::Value;
 
@@ -95,7 +96,9 @@ fn of_node(before: &NodeObservation, after: &NodeObservation) -> bool {
     let moved = |seen: &NodeObservation| seen.moving.as_ref().map(|tally| (tally.given, tally.slots, tally.keys));
     // Each try of a handover takes 21 s.
     let told = |seen: &NodeObservation| seen.handover.as_ref().map(|told| (told.given, told.tries));
-    if moved(before) != moved(after) || told(before) != told(after) {
+    // Whoever reads a server, or verifies what was read, gives up by itself when nothing comes any more.
+    let reads = after.backup.as_ref().is_some_and(|tally| matches!(tally.state, BackupState::Running { .. }));
+    if moved(before) != moved(after) || told(before) != told(after) || reads {
         return true;
     }
     let (ServerState::Running(before), ServerState::Running(after)) = (&before.server, &after.server) else {

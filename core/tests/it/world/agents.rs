@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use justmanage_core::agents::{AgentError, Agents, ClusterStatus, NodeReply, Note, Proposal};
+use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{
@@ -32,6 +33,7 @@ fn node_observation(server: ServerState, agent_version: String) -> NodeObservati
         probe: None,
         moving: None,
         weights: None,
+        backup: None,
     }
 }
 
@@ -303,5 +305,18 @@ impl Agents for World {
         let node = self.reach(agent).await?;
         let entries = self.inside().journals.get(&node).cloned().unwrap_or_default();
         Ok(entries.into_iter().filter(|entry| entry.number > after).take(PAGE).collect())
+    }
+
+    async fn backups(&self, agent: &AgentInfo, before: Option<&BackupId>) -> Result<Vec<BackupEntry>, AgentError> {
+        const PAGE: usize = 2;
+        let node = self.reach(agent).await?;
+        let inside = self.inside();
+        match inside.backups.get(&node).cloned().unwrap_or_else(|| Ok(Vec::new())) {
+            Ok(entries) => {
+                let meant = entries.into_iter().filter(|entry| before.is_none_or(|before| entry.id < *before));
+                Ok(meant.take(PAGE).collect())
+            }
+            Err(why) => Err(AgentError::Refused(why)),
+        }
     }
 }
