@@ -31,6 +31,7 @@ use serde::de::DeserializeOwned;
 /// | `server.conf`, `users.acl`, `tls/` | the server's configuration, users, certificates | the agent |
 /// | `operation.json` | the operation that goes on, and the report of the last one | the agent |
 /// | `limits.json` | which control groups were made for the node | the agent, before it makes them |
+/// | `scratch/` | a part of a backup that is being verified, and the server that loads it | the agent, while it does |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
@@ -97,6 +98,8 @@ impl Directory {
         tls = "tls";
         /// Which control groups were made for the node.
         limits = "limits.json";
+        /// A part of a backup that is being verified.
+        scratch = "scratch";
         /// The server's data, and its working directory.
         data = "data";
     }

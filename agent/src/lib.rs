@@ -16,6 +16,7 @@
 //! | [`peers`] | the other agents of the cluster |
 //! | [`place`] | where the node is, when that may change |
 //! | [`moving`] | slots that move to other servers, and from them |
+//! | [`backing_up`] | this node's part in a backup that is made |
 //! | [`failover`] | taking over from a primary whose process is dead |
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
@@ -29,6 +30,7 @@
 
 pub mod api;
 pub mod authority;
+pub mod backing_up;
 pub mod commands;
 pub mod content;
 pub mod directory;

@@ -97,6 +97,7 @@ pub(crate) fn running(server: ServerObservation) -> NodeObservation {
         probe: None,
         moving: None,
         weights: None,
+        backup: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod grpc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, OperationReport, Record, Timestamp, Waiting};
@@ -108,4 +109,8 @@ pub trait Agents: Send + Sync {
 
     /// What happened at an agent's node after the entry with this number, oldest first; 0: all that is kept.
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError>;
+
+    /// A page of the backups of its cluster that an agent finds, newest first: those before this one, or the newest. An empty page is the
+    /// end. [`AgentError::Refused`] says why it cannot look.
+    async fn backups(&self, agent: &AgentInfo, before: Option<&BackupId>) -> Result<Vec<BackupEntry>, AgentError>;
 }

@@ -144,7 +144,7 @@ const HEARTBEAT_MS: u64 = 250;
 pub(crate) const ELECTION_MIN_MS: u64 = 750;
 /// See [`ELECTION_MIN_MS`].
 pub(crate) const ELECTION_MAX_MS: u64 = 1250;
-/// Entries between two snapshots. Entries are up to 56 KiB each, so the log stays below 5 MiB.
+/// Entries between two snapshots. Entries are up to 60 KiB each, so the log stays below 5 MiB.
 const SNAPSHOT_EVERY: u64 = 64;
 /// Entries kept behind a snapshot, for a follower that was away for a moment.
 const ENTRIES_KEPT: u64 = 16;

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
 use justmanage_agent_proto::v1::{
-    FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply, JournalRequest, ObserveReply,
-    ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply, StatusRequest,
+    BackupsReply, BackupsRequest, FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply,
+    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply,
+    StatusRequest,
 };
+use justmanage_model::backup::BackupId;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{BusId, Epoch, Generation, NodeId, Record, Timestamp};
 use justmanage_record::{Group, RecordStore, Standing, StoreError};
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 use tracing::info;
 
+use crate::backing_up::listed;
 use crate::enrolment::FirstOperators;
 use crate::failover;
 use crate::journal::Journal;
@@ -34,6 +37,9 @@ use convert::{decode, encode, encode_record, proposal, refused};
 const WAIT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a caller waits for an agent that has just started and not looked at its node yet: that takes milliseconds.
 const FIRST_LOOK_LIMIT: Duration = Duration::from_secs(2);
+/// How long a page of backups may take. What is not there by then is not going to be: a network file system whose server is gone lets
+/// whoever reads it wait for ever. Callers wait for longer than this, so that they hear why.
+const BACKUPS_LIMIT: Duration = Duration::from_secs(20);
 
 /// What the API works with.
 pub struct Tools {
@@ -227,6 +233,17 @@ impl Agent for Api {
         let JournalRequest { after, limit } = request.into_inner();
         let entries = self.tools.journal.page(after, limit).map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new(JournalReply { entries: encode(&entries)? }))
+    }
+
+    async fn backups(&self, request: Request<BackupsRequest>) -> Result<Response<BackupsReply>, Status> {
+        self.caller(&request)?.operator()?;
+        let BackupsRequest { before, limit } = request.into_inner();
+        let before: Option<BackupId> = (!before.is_empty()).then(|| parse(&before)).transpose()?;
+        let page = listed::page(|| self.tools.group.get(), before.as_ref(), limit);
+        let late = || format!("what is at the backups' destination was not read within {} s", BACKUPS_LIMIT.as_secs());
+        let page = tokio::time::timeout(BACKUPS_LIMIT, page).await.unwrap_or_else(|_| Err(late()));
+        let backups = page.map_err(Status::failed_precondition)?;
+        Ok(Response::new(BackupsReply { backups: encode(&backups)? }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use justmanage_model::backup::BackupDone;
 use justmanage_model::{Generation, Record, Seen, ServerState, Waiting};
 
 use super::Sources;
@@ -16,6 +17,7 @@ pub(super) fn put(page: &mut Page, sources: &Sources, record: Option<&Record>) {
     let turns = sources.counts.turns.load(Ordering::Relaxed);
     page.counter("justmanage_agent_turns_total", "How often the agent looked at its node.", Some(turns));
     group(page, sources, record);
+    backups(page, record);
     cluster(page, sources);
     journal(page, sources);
 }
@@ -35,6 +37,24 @@ fn group(page: &mut Page, sources: &Sources, record: Option<&Record>) {
     let ServerState::Running(server) = &status.node.server else { return };
     let slots = server.bus.as_ref().map(|bus| u64::from(bus.slots.len()));
     page.gauge("justmanage_server_slots", "Slots that the server owns, when the agent last looked.", slots);
+}
+
+/// What the agents agree on: the same at each of them.
+fn backups(page: &mut Page, record: Option<&Record>) {
+    let Some(record) = record.filter(|record| record.spec.backup_policy.is_some()) else { return };
+    let backups = &record.backups;
+    let running = "Whether a backup is being made.";
+    page.gauge("justmanage_backup_running", running, Some(backups.run.is_some()));
+    let failed = "Whether the newest try to make a backup came to nothing.";
+    page.gauge("justmanage_backup_failed", failed, Some(backups.failed.is_some()));
+    let last = backups.last.as_ref();
+    let seconds = |done: &BackupDone| u64::try_from(done.ended.as_second()).unwrap_or_default();
+    let ended = "When the newest backup was whole, in seconds since 1970.";
+    page.gauge("justmanage_backup_last_success_timestamp_seconds", ended, last.map(seconds));
+    let stored = "What the newest backup takes at its destination.";
+    page.gauge("justmanage_backup_last_stored_bytes", stored, last.map(|done| done.stored.get()));
+    let verified = "Whether the newest backup was verified.";
+    page.gauge("justmanage_backup_last_verified", verified, last.map(|done| done.verified));
 }
 
 /// What only the leader knows.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use justmanage_model::backup::BackupId;
 use justmanage_model::record::Operation;
 use justmanage_model::report::REPORT_STEPS_MAX;
 use justmanage_model::slots::balance::Move;
@@ -33,6 +34,9 @@ pub(super) struct Course {
     spec: ClusterSpec,
     /// Servers go over to another program, or the cluster to another shape: the Record says when that is over.
     goes_over: bool,
+    /// What was backed up before.
+    #[serde(default)]
+    backup: Option<BackupId>,
     /// Most shards that there were: what is counted of one that goes is part of it.
     #[serde(default)]
     shards: u16,
@@ -80,6 +84,7 @@ impl Course {
             quiet: None,
             spec: record.spec.clone(),
             goes_over: false,
+            backup: None,
             shards: 0,
             leaving: BTreeMap::new(),
             over: None,
@@ -116,6 +121,9 @@ impl Course {
             return;
         }
         self.step(record, now);
+        if let Some(before) = &record.backups.before {
+            self.backup = Some(before.clone());
+        }
         self.shards = self.shards.max(record.most_shape().shards);
         if disturbs(record) {
             self.quiet = None;
@@ -226,6 +234,7 @@ impl Course {
             Some(Proof { unproven: proof.unproven + unseen, ..proof })
         };
         Some(OperationReport {
+            backup: self.backup.clone(),
             what: self.what.clone(),
             began: self.began,
             ended: over.at,

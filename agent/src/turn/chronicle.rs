@@ -110,6 +110,9 @@ impl Turn {
             Step::Node(_, step) => (format!("{step:?}"), !heals(step)),
             Step::Record(RecordChange::Formed(_)) => ("the cluster is formed".to_owned(), true),
             Step::Record(RecordChange::EndPasswords(by)) => (ended(record, *by), true),
+            Step::Record(change) if let Some(text) = backup(change) => {
+                (text, !matches!(change, RecordChange::GiveUpBackup(_)))
+            }
             Step::Record(change) => (format!("{change:?}"), !matches!(change, RecordChange::TakeOver(..))),
         };
         let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Done);
@@ -140,6 +143,24 @@ fn moves(record: &Record, node: NodeId) -> String {
         true => "MoveSlots: nothing but what was left half-way".to_owned(),
         false => format!("MoveSlots {}", told.join("; ")),
     }
+}
+
+/// What becomes of a backup.
+fn backup(change: &RecordChange) -> Option<String> {
+    Some(match change {
+        RecordChange::BeginBackup(run) => {
+            let of = |(shard, node): (&u16, &NodeId)| format!("shard {shard} of node {node}");
+            let parts: Vec<String> = run.parts.iter().map(of).collect();
+            format!("backup {} begins, {}: {}", run.id, run.occasion, parts.join(", "))
+        }
+        RecordChange::CompleteBackup => "all parts of the backup are in the store".to_owned(),
+        RecordChange::KeepBackup(done) => {
+            let verified = if done.verified { "verified" } else { "not verified" };
+            format!("backup {} is whole: {} keys, {}, {verified}", done.id, done.keys, done.stored)
+        }
+        RecordChange::GiveUpBackup(failure) => format!("backup {} came to nothing: {}", failure.id, failure.why),
+        _ => return None,
+    })
 }
 
 /// Whose passwords end by then, and who goes with the last of them.

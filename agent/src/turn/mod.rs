@@ -37,6 +37,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::backing_up::{self, BackingUp};
 use crate::directory::Directory;
 use crate::journal::Journal;
 use crate::limits::{Limits, Wanted};
@@ -104,6 +105,7 @@ pub struct Turn {
     chronicle: Chronicle,
     proof: Proving,
     moving: Moving,
+    backing_up: BackingUp,
     /// What the server's slots weighed when they were last looked at.
     weights: Option<SlotWeights>,
     trouble: Trouble,
@@ -145,6 +147,17 @@ impl Tools {
             clock: self.clock,
         }
     }
+
+    fn backing_up(&self) -> backing_up::Tools {
+        backing_up::Tools {
+            own: self.info.claim.node,
+            access: self.access.clone(),
+            secrets: self.secrets.clone(),
+            scratch: self.directory.scratch(),
+            journal: self.journal.clone(),
+            clock: self.clock,
+        }
+    }
 }
 
 impl Turn {
@@ -157,6 +170,7 @@ impl Turn {
             memory: Memory::load(&tools.directory),
             proof: Proving::open(&tools.directory, tools.clock),
             moving: Moving::new(tools.moving()),
+            backing_up: BackingUp::new(tools.backing_up()),
             weights: None,
             tools,
             node,
@@ -182,6 +196,7 @@ impl Turn {
         let mut gathered = self.gathered.clone();
         let mut tallies = self.proof.tallies();
         let mut moves = self.moving.tallies();
+        let mut backups = self.backing_up.tallies();
         loop {
             // Seen before the turn looks: what changes during the turn wakes the next one.
             records.mark_unchanged();
@@ -190,6 +205,7 @@ impl Turn {
             gathered.mark_unchanged();
             tallies.mark_unchanged();
             moves.mark_unchanged();
+            backups.mark_unchanged();
             let rest = tokio::select! {
                 outcome = self.once() => match outcome {
                     Outcome::Acted => continue,
@@ -205,6 +221,7 @@ impl Turn {
                 _ = gathered.changed() => {}
                 _ = tallies.changed() => {}
                 _ = moves.changed() => {}
+                _ = backups.changed() => {}
                 _ = end.wait_for(|end| *end) => return,
             }
         }
@@ -217,6 +234,7 @@ impl Turn {
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         let server = self.look(record.as_ref()).await;
         self.follow_moves(record.as_ref(), &server).await;
+        self.backing_up.follow(record.as_ref(), self.ran().as_ref());
         if let Some(record) = &record {
             self.announce(record).await;
         }
@@ -245,6 +263,7 @@ impl Turn {
             probe: self.proof.tally(),
             moving: self.moving.tally(),
             weights: self.weights.clone(),
+            backup: self.backing_up.tally(),
         };
         let Some(record) = record else {
             self.node.publish(NodeStatus { record: None, node });

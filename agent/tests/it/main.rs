@@ -2,6 +2,7 @@
 
 mod api;
 mod astray;
+mod backups;
 mod cluster;
 mod commands;
 mod counters;

@@ -231,6 +231,7 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
                 operator_keys: Default::default(),
                 maintenance_window: None,
                 backup_policy: None,
+                backup_now: None,
                 rotate: Default::default(),
                 spares: u16::try_from(nodes.iter().filter(|(_, agent)| agent.claim.seat.is_none()).count())
                     .expect("few"),

@@ -11,9 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_agent_proto::v1::{
-    FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, StatusRequest,
+    BackupsRequest, FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, StatusRequest,
 };
 use justmanage_identity::{connect, connect_through};
+use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, Pin, Record};
@@ -32,6 +33,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// Founding waits until every voter answers and has elected its leader: some seconds on a busy machine.
 const FOUND_LIMIT: Duration = Duration::from_secs(30);
+/// The same for a page of backups, whose manifests come over a network file system as a rule. An agent that does not get them within 20 s
+/// says so.
+const BACKUPS_LIMIT: Duration = Duration::from_secs(25);
 /// Longest wait of one look at the cluster: shorter than what firewalls keep an idle connection for.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -153,6 +157,12 @@ impl Agents for GrpcAgents {
         let mut client = self.client(agent)?;
         let reply = limited(LOOK_LIMIT, async { client.journal(JournalRequest { after, limit: 0 }).await }).await?;
         codec::decode(&reply.entries)
+    }
+
+    async fn backups(&self, agent: &AgentInfo, before: Option<&BackupId>) -> Result<Vec<BackupEntry>, AgentError> {
+        let mut client = self.client(agent)?;
+        let request = BackupsRequest { before: before.map(ToString::to_string).unwrap_or_default(), limit: 0 };
+        codec::decode(&limited(BACKUPS_LIMIT, async { client.backups(request).await }).await?.backups)
     }
 }
 

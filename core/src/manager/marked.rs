@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
@@ -131,5 +132,9 @@ impl Agents for Marked<dyn Agents> {
 
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {
         call("agents.journal", self.0.journal(agent, after)).await
+    }
+
+    async fn backups(&self, agent: &AgentInfo, before: Option<&BackupId>) -> Result<Vec<BackupEntry>, AgentError> {
+        call("agents.backups", self.0.backups(agent, before)).await
     }
 }

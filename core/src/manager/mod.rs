@@ -10,9 +10,11 @@
 //! | `whereabouts` | where a cluster is, as its id says it |
 //! | `release` | from one release to another |
 //! | `fit` | whether the data fit into fewer shards or less memory |
+//! | `journal`, `backups` | what happened to a cluster, and which backups of it there are |
 //! | `converge`, `retire` | watching until it is so, and removing what nobody needs any more |
 
 mod ask;
+mod backups;
 mod converge;
 mod create;
 mod credentials;

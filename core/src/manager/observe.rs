@@ -105,7 +105,7 @@ fn lacks(view: &ClusterView, machines: &[Machine]) -> bool {
 }
 
 /// None of its machines is seen where anybody answers.
-fn silence_of(silent: &[String]) -> Failure {
+pub(super) fn silence_of(silent: &[String]) -> Failure {
     let detail =
         format!("None of its machines was found, and not everybody was heard who may have some. {}", silent.join(" "));
     Failure::new("Machines not reachable", detail)

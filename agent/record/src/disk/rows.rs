@@ -15,7 +15,7 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
 
 /// Most bytes of entries that are read, and then sent, at once (one entry may be more). What is sent has to arrive within a
-/// heartbeat, and one entry has at most 56 KiB.
+/// heartbeat, and one entry has at most 60 KiB.
 const BATCH_BYTES: usize = 128 * 1024;
 
 /// What is kept by name.

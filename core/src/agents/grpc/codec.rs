@@ -73,6 +73,9 @@ pub(super) fn error(status: &Status) -> AgentError {
     let answered = chain.len() == 1;
     match status.code() {
         Code::PermissionDenied | Code::Unauthenticated => AgentError::Denied,
+        Code::Unimplemented => AgentError::Refused(
+            "it is too old for this; the next apply brings it to the version of this provider".into(),
+        ),
         // The TLS alert of a peer that does not know our key, or our own refusal of a key that we do not expect.
         _ if chain.iter().any(|cause| refused_certificate(cause)) => AgentError::Denied,
         Code::Unavailable if chain.iter().any(|cause| cause.contains("onnection refused")) => {
@@ -122,6 +125,12 @@ mod tests {
             (Status::unknown("may have been taken"), AgentError::NoAnswer("may have been taken".into())),
             (Status::deadline_exceeded("late"), AgentError::NoAnswer("late".into())),
             (Status::permission_denied("who are you"), AgentError::Denied),
+            (
+                Status::unimplemented(""),
+                AgentError::Refused(
+                    "it is too old for this; the next apply brings it to the version of this provider".into(),
+                ),
+            ),
             (Status::invalid_argument("too large"), AgentError::Refused("too large".into())),
             (Status::failed_precondition("another epoch"), AgentError::Refused("another epoch".into())),
         ] {
