@@ -12,11 +12,13 @@
 //! | `policies` | `justmanage_maintenance_window`, `justmanage_backup_policy` and `justmanage_server_pool`: values that clusters take |
 //! | `ways` | ways to a cluster for users and credentials, which know its id alone |
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
+//! | `backups` | the data source `justmanage_backups`: which backups of a cluster there are |
 //! | `servers` | the data source `justmanage_servers`: the servers of a pool, and which of them can be had |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `functions` | `next_openings`, `connection_uri` |
 //! | `diagnostics`, `meaning` | failures of the core as Terraform shows them; values that are spelt differently and mean the same |
 
+mod backups;
 mod cluster;
 mod credentials;
 mod diagnostics;
@@ -47,6 +49,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .resource(policies::ServerPools)
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
+        .data_source(backups::Backups)
         .data_source(releases::Releases)
         .data_source(servers::Servers)
         .function(functions::NextOpenings)

@@ -1,5 +1,6 @@
 //! `justmanage_redis_cluster`: the resource's verbs.
 
+mod backup;
 mod identity;
 pub(crate) mod list;
 mod model;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tfkit::{Attr, Model, Timeouts};
 
+use super::backup::LastBackup;
 use super::report::LastOperation;
 
 /// A Redis or Valkey cluster that runs itself. Its agents start it, keep it running and make every change that this
@@ -88,9 +89,15 @@ pub(crate) struct Cluster {
     #[tf(optional, validate = super::spec::maintenance_window, says = "a definition of a maintenance window")]
     pub(crate) maintenance_window: Option<String>,
     /// When the cluster is backed up, where to, and what is kept: the `definition` of a `justmanage_backup_policy`, or such a text
-    /// written out. **In this release it is kept with the cluster, and nothing acts on it yet: no backup is made.**
+    /// written out. The agents make the backups, with Terraform switched off; unless the policy says otherwise also before the servers go over to
+    /// another release, which is not begun without. In this release the destination has to be a directory (`file://`); of other
+    /// destinations, and of encryption, the plan says that no backup is made.
     #[tf(optional, validate = super::spec::backup_policy, says = "a definition of a backup policy")]
     pub(crate) backup_policy: Option<String>,
+    /// A word by which a backup is asked for: another word than before has one made at once, as `backup_policy` says, and the apply ends when
+    /// it is there; which word it is says nothing, so a date is a good one.
+    #[tf(optional, validate = super::rotate::word, says = "1 to 64 printable characters")]
+    pub(crate) backup_now: Option<String>,
     /// What is to be replaced by something new, under connections that live on. Each word stands for one thing, and another word than
     /// before has that replaced once; which word it is says nothing, so a date is a good one. Without a word nothing is asked for. The
     /// guide on rotation says what happens, and in which order.
@@ -150,6 +157,12 @@ pub(crate) struct Cluster {
     /// stopped, how long each step took. Null as long as there was none.
     #[tf(computed)]
     pub(crate) last_operation: Attr<LastOperation>,
+    /// The newest backup that is whole. Null as long as there is none.
+    #[tf(computed)]
+    pub(crate) last_backup: Attr<LastBackup>,
+    /// Why the newest try to make a backup came to nothing, in a sentence; null if it did not.
+    #[tf(computed)]
+    pub(crate) backup_failure: Attr<String>,
 }
 
 /// Processes of the machine that Terraform runs on.

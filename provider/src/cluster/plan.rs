@@ -16,12 +16,13 @@ use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Test
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, private, servers, spec};
+use super::{Cluster, Context, backup, private, servers, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
     // Whatever is not known yet: nobody is to believe that backups are made.
-    report(cx, idle::policies(&change.planned.maintenance_window, &change.planned.backup_policy));
+    report(cx, idle::window(&change.planned.maintenance_window));
+    report(cx, backup::not_made(&change.planned.backup_policy));
     let Some(planned) = known(&change.planned) else { return Ok(()) };
     let testing = match cx.provider_config_unknown() {
         true => Testing::default(),
@@ -135,6 +136,8 @@ fn show_unfinished(change: &mut PlanChange<Cluster>) {
         change.planned.pending = Attr::unknown();
         change.planned.known_vulnerabilities = Attr::unknown();
         change.planned.last_operation = Attr::unknown();
+        change.planned.last_backup = Attr::unknown();
+        change.planned.backup_failure = Attr::unknown();
         // What was never seen will be; what was seen stays.
         if !prior.endpoints.is_known() {
             change.planned.endpoints = Attr::unknown();
@@ -158,6 +161,8 @@ fn keep_what_is_seen(change: &mut PlanChange<Cluster>) {
     change.planned.pending = prior.pending.clone();
     change.planned.known_vulnerabilities = prior.known_vulnerabilities.clone();
     change.planned.last_operation = prior.last_operation.clone();
+    change.planned.last_backup = prior.last_backup.clone();
+    change.planned.backup_failure = prior.backup_failure.clone();
 }
 
 /// Changes that cannot be made are refused before anything is.

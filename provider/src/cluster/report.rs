@@ -20,6 +20,10 @@ pub(crate) struct LastOperation {
     /// Whether it is proven that nothing was lost: every shard was written to, and every acknowledged write was there afterwards.
     #[tf(computed)]
     pub(super) proven: Attr<bool>,
+    /// The backup that was made before it; null where none was. One is made before the servers go over to another release, where the cluster has
+    /// a backup policy.
+    #[tf(computed)]
+    pub(super) backup: Attr<String>,
     /// When it began, in UTC.
     #[tf(computed)]
     pub(super) began_at: Attr<String>,
@@ -111,6 +115,7 @@ impl From<&OperationReport> for LastOperation {
             what: report.what.clone().into(),
             outcome: report.outcome().into(),
             proven: report.is_proof().into(),
+            backup: report.backup.as_ref().map(ToString::to_string).into(),
             began_at: report.began.to_string().into(),
             ended_at: report.ended.to_string().into(),
             acknowledged_writes: total.acknowledged.into(),

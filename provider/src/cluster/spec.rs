@@ -111,6 +111,7 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         operator_keys: Default::default(),
         maintenance_window: None,
         backup_policy: None,
+        backup_now: None,
         rotate: Default::default(),
         spares: number(spares.known(), 0),
         // The attribute says itself what is wrong with it.
@@ -164,6 +165,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         operator_keys: pins(&model.operator_keys).map_err(at("operator_keys"))?,
         maintenance_window: window.map_err(at("maintenance_window"))?,
         backup_policy: backup.map_err(at("backup_policy"))?,
+        backup_now: model.backup_now.clone(),
         rotate: rotate::wanted(model.rotate.as_ref())?,
         testing,
     };

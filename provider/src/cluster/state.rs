@@ -8,7 +8,7 @@ use justmanage_model::{Bytes, Pin, Place, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
-use super::{Cluster, report, resources, rotate, spec};
+use super::{Cluster, backup, report, resources, rotate, spec};
 
 impl Cluster {
     /// Where it is found.
@@ -41,6 +41,8 @@ impl Cluster {
         }
         if let Some(record) = &view.record {
             self.take(record);
+            self.last_backup = backup::last(view);
+            self.backup_failure = backup::failure(view);
             self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
             self.ca_certificate = record.ca_certificate.clone().into();
         }
@@ -65,6 +67,7 @@ impl Cluster {
             }
             false => Some(self.last_operation.clone()),
         };
+        let backups = (self.last_backup.clone(), self.backup_failure.clone());
         let promised = (self.endpoints.clone(), self.ca_certificate.clone());
         let agents = self.agent_version.clone();
         let mut cluster = self.seen(view);
@@ -76,6 +79,10 @@ impl Cluster {
         }
         if !agents.is_unknown() {
             cluster.agent_version = agents;
+        }
+        // What a plan that changes nothing has shown stays; the next refresh shows one that the agents have made since.
+        if !backups.0.is_unknown() {
+            (cluster.last_backup, cluster.backup_failure) = backups;
         }
         if let Some(report) = report {
             cluster.last_operation = report;
@@ -117,6 +124,7 @@ impl Cluster {
             operator_keys: None,
             maintenance_window: None,
             backup_policy: None,
+            backup_now: None,
             rotate: None,
             // Nobody has said otherwise, and it holds data.
             deletion_protection: true,
@@ -134,6 +142,8 @@ impl Cluster {
             impact: Vec::new().into(),
             known_vulnerabilities: Attr::Null,
             last_operation: Attr::Null,
+            last_backup: Attr::Null,
+            backup_failure: Attr::Null,
         };
         cluster.take(record);
         cluster
@@ -182,6 +192,7 @@ impl Cluster {
         keep_or_take_keys(&mut self.operator_keys, &spec.operator_keys);
         keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
         keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
+        self.backup_now.clone_from(&spec.backup_now);
         rotate::keep_or_take(&mut self.rotate, &spec.rotate);
     }
 
@@ -203,6 +214,8 @@ impl Cluster {
         }
         null(&mut self.known_vulnerabilities);
         null(&mut self.last_operation);
+        null(&mut self.last_backup);
+        null(&mut self.backup_failure);
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct ClusterData {
     /// When the cluster may be disturbed and which upgrades it takes by itself, as it keeps it; nothing acts on it in this release.
     #[tf(computed)]
     pub(super) maintenance_window: Attr<String>,
-    /// When the cluster is to be backed up, as it keeps it; no backup is made in this release.
+    /// When the cluster is backed up, where to, and what is kept, as it keeps it.
     #[tf(computed)]
     pub(super) backup_policy: Attr<String>,
     /// The hash slots of each shard, in the order of the shards, such as `0-5460`; empty where its primary is not seen.

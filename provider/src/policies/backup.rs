@@ -14,8 +14,8 @@ use crate::settings::Client;
 /// When a cluster is backed up, where to, and what is kept. Any number of clusters take it by its `definition`, so a change shows
 /// in the same plan at each of them. It holds no credentials.
 ///
-/// It is a value: it exists in Terraform's state alone. **In this release clusters keep it, and nothing acts on it yet: no backup
-/// is made.** Plans say so.
+/// It is a value: it exists in Terraform's state alone; the agents of the clusters that take it make the backups. In this release they
+/// make them in directories (`file://`) and without encryption; plans say of any other policy that no backup is made by it.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct Policy {
     /// Names it for Terraform, for life.
@@ -26,8 +26,9 @@ pub(crate) struct Policy {
     /// `every 6h`.
     #[tf(required)]
     schedule: Vec<String>,
-    /// Where to: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or an absolute directory of each node,
-    /// `file:///var/backups/redis`. Credentials in it are refused.
+    /// Where to: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, or an absolute directory that all nodes of a cluster
+    /// share, such as one of a network file system: `file:///var/backups/redis`. On `servers` it has to be at or below
+    /// `/var/backups/justmanage`, where alone an agent may write. Credentials in it are refused.
     #[tf(required)]
     destination: String,
     /// How many backups are kept; one that any of these counts is kept.
@@ -43,6 +44,9 @@ pub(crate) struct Policy {
     /// Whether each backup is loaded into a server that serves nobody, and counted, before older ones go.
     #[tf(default = true)]
     verify: bool,
+    /// Whether a backup is made before the servers go over to another release. If that comes to nothing, they do not go over.
+    #[tf(default = true)]
+    before_upgrade: bool,
     /// All of that in one line: what a cluster's `backup_policy` takes.
     #[tf(computed)]
     definition: Attr<String>,
@@ -130,10 +134,12 @@ impl Definition for Policy {
         let compression = reader.one::<Compression>("compression", &view.compression).unwrap_or_default();
         let encryption = reader.list::<Recipient>("encryption", &view.encryption).into_iter().collect();
         let verify = reader.switch(&view.verify, true);
+        let before_upgrade = reader.switch(&view.before_upgrade, true);
         let policy = destination.zip(retention).map(|(destination, retention)| BackupPolicy {
             compression,
             encryption,
             verify,
+            before_upgrade,
             ..BackupPolicy::new(schedule, destination, retention)
         });
         let whole = reader.end(policy, |policy| policy.check().map_err(|fault| fault.at(FieldPath::of("schedule"))))?;
@@ -191,6 +197,7 @@ impl Policy {
             compression: policy.compression.to_string(),
             encryption: (!encryption.is_empty()).then_some(encryption),
             verify: policy.verify,
+            before_upgrade: policy.before_upgrade,
             definition: definition.into(),
         }
     }

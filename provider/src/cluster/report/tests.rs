@@ -8,6 +8,7 @@ use super::*;
 fn report(second: i64, lost: u64) -> OperationReport {
     let proof = Proof { acknowledged: 40, lost, longest_pause_ms: 51, ..Proof::default() };
     OperationReport {
+        backup: None,
         what: "rolling restart".to_owned(),
         began: Timestamp::from_second(second).expect("a moment"),
         ended: Timestamp::from_second(second + 9).expect("a moment"),

@@ -23,6 +23,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         operator_keys: None,
         maintenance_window: None,
         backup_policy: None,
+        backup_now: None,
         rotate: None,
         deletion_protection: true,
         timeouts: None,
@@ -38,6 +39,8 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         impact: Vec::new().into(),
         known_vulnerabilities: Vec::new().into(),
         last_operation: Attr::Null,
+        last_backup: Attr::Null,
+        backup_failure: Attr::Null,
     }
 }
 
