@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod backups;
 mod changes;
 mod clients;
 mod clusters;

@@ -16,7 +16,7 @@ resource "justmanage_maintenance_window" "sunday_night" {
 }
 resource "justmanage_backup_policy" "nightly" {
   schedule    = ["daily 03:30 Asia/Kolkata"]
-  destination = "file:///var/backups/redis"
+  destination = "s3://backups/redis"
   retention   = { last = 7, daily = 30 }
 }
 resource "justmanage_redis_cluster" "cache" {
@@ -83,12 +83,12 @@ fn policies_are_planned_kept_and_changed_without_a_server_noticing() {
     assert_eq!(plan.after(CLUSTER)["maintenance_window"], definition);
     assert_eq!(
         plan.after(CLUSTER)["backup_policy"],
-        "daily 03:30 Asia/Kolkata; destination file:///var/backups/redis; retention last 7, daily 30"
+        "daily 03:30 Asia/Kolkata; destination s3://backups/redis; retention last 7, daily 30"
     );
     let said = warned(&workspace.plan().ok());
     let expected = [
         ("maintenance_window".to_owned(), "Maintenance window is kept, but not used yet".to_owned()),
-        ("backup_policy".to_owned(), "No backups are made yet".to_owned()),
+        ("backup_policy".to_owned(), "No backups are made".to_owned()),
     ];
     assert!(expected.iter().all(|one| said.contains(one)), "{said:?}");
     workspace.apply().ok();
@@ -137,7 +137,7 @@ fn what_is_wrong_is_underlined_where_it_is_written() {
     let error = refused.error("schedule[0]", "Schedule not valid");
     assert!(error.detail.contains("\"Asia/Kolkata\", \"Europe/Dublin\", \"Asia/Jerusalem\""), "{refused}");
 
-    workspace.write("main.tf", &MAIN.replace("file:///var/backups/redis", "s3://key:hunter2@bucket"));
+    workspace.write("main.tf", &MAIN.replace("s3://backups/redis", "s3://key:hunter2@bucket"));
     let refused = workspace.validate().fails();
     let error = refused.error("destination", "Destination not valid");
     assert!(!error.detail.contains("hunter2"), "{refused}");

@@ -15,7 +15,7 @@ use crate::versions::{directory, prepared, write};
 use crate::world::{CLUSTER, login, text};
 
 /// Keys that lie there while slots move: some of them in every slot that moves, as likely as not.
-const KEYS: usize = 4000;
+pub(crate) const KEYS: usize = 4000;
 /// Clients that write meanwhile, each to a key of its own: enough for some of the keys to move.
 const CLIENTS: usize = 12;
 
