@@ -10,10 +10,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// The root of the workspace that this binary was built from.
+/// The root of the workspace that cargo runs this binary for.
+///
+/// Clones share a target directory, and cargo does not build anew for another clone of the same files: the one that the binary was built
+/// from may be gone.
 pub(crate) fn workspace() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_path_buf()
+    let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.parent().unwrap_or(&own).to_path_buf()
 }
 
 /// `$XDG_CACHE_HOME/justmanage`, or `~/.cache/justmanage`; made when missing.
