@@ -4,7 +4,6 @@ mod nodes;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 
 use justmanage_model::{
     Member, NodeId, Observation, OperationReport, Phase, Record, Release, Reshaping, Seat, ServerState, Shape, SlotSet,
@@ -159,14 +158,14 @@ impl ClusterView {
         self
     }
 
-    /// Where clients reach the servers, in the order of the seats: those that stay. Who comes for a while and goes again is found by
+    /// Where clients reach the servers (`host:port`), in the order of the seats: those that stay. Who comes for a while and goes again is found by
     /// a client that has found another.
-    pub fn endpoints(&self) -> Vec<SocketAddr> {
+    pub fn endpoints(&self) -> Vec<String> {
         let Some(record) = &self.record else { return Vec::new() };
         let shape = Shape::of(&record.spec);
-        let mut members: Vec<_> = record.members.values().filter(|member| shape.has(member.seat)).collect();
-        members.sort_by_key(|member| member.seat);
-        members.iter().map(|member| member.client).collect()
+        let mut members: Vec<_> = record.members.iter().filter(|(_, member)| shape.has(member.seat)).collect();
+        members.sort_by_key(|(_, member)| member.seat);
+        members.iter().map(|(node, member)| record.endpoint(**node, member.client)).collect()
     }
 
     /// Which slots each shard serves, as its primary says; a shard whose primary is not seen serves none that is known.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use justmanage_engine::certificate::{SERIAL_RANDOM, serial};
-use justmanage_model::{ClusterId, Generation, NodeId, Record, Secret, Timestamp};
+use justmanage_model::{ClusterId, Generation, HostName, NodeId, Record, Secret, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -92,11 +92,13 @@ pub fn found(cluster: ClusterId, named: Option<Generation>, now: Timestamp) -> i
 
 /// For whom a certificate is issued, and by which Record.
 #[derive(Clone, Copy, Debug)]
-pub struct Holder {
+pub struct Holder<'a> {
     /// The node.
     pub node: NodeId,
     /// Where clients reach it.
     pub address: IpAddr,
+    /// By which name clients are told of it, if by one.
+    pub name: Option<&'a HostName>,
     /// The generation of the Record.
     pub generation: Generation,
 }
@@ -109,7 +111,7 @@ pub fn issue(
     directory: &Directory,
     cluster: ClusterId,
     by: &AuthorityKey,
-    to: Holder,
+    to: Holder<'_>,
     now: Timestamp,
 ) -> io::Result<()> {
     let none = || io::Error::new(io::ErrorKind::InvalidData, "the key of the authority is no private key");
@@ -117,7 +119,7 @@ pub fn issue(
     // Only the name and the key of the issuer go into what it signs; its dates do not.
     let issuer = Issuer::new(authority(cluster, by.named, now).map_err(io::Error::other)?, authority_key);
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(io::Error::other)?;
-    let mut parameters = server(to.node, to.address, now).map_err(io::Error::other)?;
+    let mut parameters = server(to, now).map_err(io::Error::other)?;
     let mut random = [0; SERIAL_RANDOM];
     SystemRandom::new().fill(&mut random).map_err(|_| io::Error::other("no random numbers"))?;
     parameters.serial_number = Some(serial(to.generation, random).into());
@@ -137,8 +139,10 @@ fn authority(cluster: ClusterId, named: Option<Generation>, now: Timestamp) -> R
     Ok(parameters)
 }
 
-fn server(node: NodeId, address: IpAddr, now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
+fn server(to: Holder<'_>, now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
+    let Holder { node, address, name, .. } = to;
     let mut names = vec![address.to_string()];
+    names.extend(name.map(ToString::to_string));
     if address.is_loopback() {
         names.push("localhost".to_owned());
     }

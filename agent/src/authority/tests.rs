@@ -23,9 +23,9 @@ struct Issued {
 
 const CLUSTER: ClusterId = ClusterId::from_entropy([1; 10]);
 
-fn holder() -> Holder {
+fn holder() -> Holder<'static> {
     let (node, address) = (NodeId::from_entropy([1; 10]), "127.0.0.1".parse().expect("address"));
-    Holder { node, address, generation: Generation::new(7) }
+    Holder { node, address, name: None, generation: Generation::new(7) }
 }
 
 fn made() -> Issued {
@@ -48,6 +48,19 @@ fn judge(made: &Issued, authority: &str, name: &str, at: Timestamp) -> Result<()
     let name = ServerName::try_from(name.to_owned()).expect("name");
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(at.as_second().unsigned_abs()));
     verifier.verify_server_cert(&certificate, &[], &name, &[], at).map(|_| ())
+}
+
+#[test]
+fn a_server_that_is_announced_is_trusted_by_that_name_too() {
+    let made = made();
+    let name = "db1.example.com".parse().expect("a name");
+    let to = Holder { name: Some(&name), ..holder() };
+    assert!(judge(&made, &made.authority, "db1.example.com", now()).is_err());
+    issue(&made.directory, CLUSTER, &made.key, to, now()).expect("issue");
+    for name in ["db1.example.com", "127.0.0.1"] {
+        assert_eq!(judge(&made, &made.authority, name, now()), Ok(()), "{name}");
+    }
+    assert!(judge(&made, &made.authority, "db2.example.com", now()).is_err());
 }
 
 fn days(count: i64) -> Timestamp {

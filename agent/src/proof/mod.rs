@@ -231,6 +231,7 @@ impl Proving {
             generation: record.generation,
             ours: servers(true),
             others: servers(false),
+            names: record.members.iter().map(|(node, one)| (record.endpoint(*node, one.client), one.client)).collect(),
             by: own.to_string(),
             access: Access::to(record, secrets),
         })

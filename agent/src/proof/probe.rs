@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use justmanage_engine::probe::Target;
 use justmanage_engine::{CallError, Connection, ProbeAnswer};
 use justmanage_model::{Generation, ProbeTally, Proof, Timestamp};
 use tokio::sync::watch;
@@ -47,10 +48,19 @@ pub(super) struct Wish {
     pub(super) ours: BTreeSet<SocketAddr>,
     /// The servers of other shards.
     pub(super) others: BTreeSet<SocketAddr>,
+    /// What their servers are called for clients, where that is not by their addresses.
+    pub(super) names: BTreeMap<String, SocketAddr>,
     /// Whose keys these are.
     pub(super) by: String,
     /// How to get in.
     pub(super) access: Access,
+}
+
+impl Wish {
+    /// Where a server sends to; `None`: to nobody who is known.
+    fn place(&self, target: &Target) -> Option<SocketAddr> {
+        target.address().or_else(|| self.names.get(&format!("{}:{}", target.host, target.port)).copied())
+    }
 }
 
 /// Probes as long as it is wished, and tells what it has counted. `tallies` holds what was counted before.
@@ -164,14 +174,20 @@ impl Work {
                 self.acknowledged(at, number, Instant::now()).await;
                 PAUSE
             }
-            Ok(ProbeAnswer::Moved(to)) if self.wish.ours.contains(&to) && to != at => {
-                self.judge.turned_away();
-                self.at = to;
-                Duration::from_millis(1)
-            }
-            Ok(ProbeAnswer::Moved(to)) if self.wish.others.contains(&to) => self.leave(to, false).await,
-            Ok(ProbeAnswer::Ask(to)) => self.leave(to, true).await,
-            Ok(ProbeAnswer::Moved(_) | ProbeAnswer::NotNow(_)) => self.turn_away(),
+            Ok(ProbeAnswer::Moved(to)) => match self.wish.place(&to) {
+                Some(to) if self.wish.ours.contains(&to) && to != at => {
+                    self.judge.turned_away();
+                    self.at = to;
+                    Duration::from_millis(1)
+                }
+                Some(to) if self.wish.others.contains(&to) => self.leave(to, false).await,
+                _ => self.turn_away(),
+            },
+            Ok(ProbeAnswer::Ask(to)) => match self.wish.place(&to) {
+                Some(to) => self.leave(to, true).await,
+                None => self.turn_away(),
+            },
+            Ok(ProbeAnswer::NotNow(_)) => self.turn_away(),
             Ok(ProbeAnswer::Full) | Err(CallError::Denied { .. }) => {
                 self.judge.refused();
                 self.ready = true;

@@ -13,7 +13,8 @@ use justmanage_engine::{
     BUS_FILE, CallError, Connection, Login, NodeConfig, NodeFiles, RenderError, config, mend_bus_file,
 };
 use justmanage_identity::seal::SealError;
-use justmanage_model::{AskedFailover, BusId, Member, NodeId, NodeStep, Record, Release, SlotSet, Step};
+use justmanage_model::record::Announced;
+use justmanage_model::{AskedFailover, BusId, HostName, Member, NodeId, NodeStep, Record, Release, SlotSet, Step};
 use justmanage_record::StoreError;
 use justmanage_releases::drift;
 use tracing::warn;
@@ -242,7 +243,13 @@ impl Turn {
         let now = server.config_get(&keys).await?;
         let (engine, line) = (running.engine, running.version.line());
         // What only a restart can change waits for the planner to grant one.
-        server.config_set(&drift(engine, line, &wanted, spec.memory, &now).live).await?;
+        let mut live = drift(engine, line, &wanted, spec.memory, &now).live;
+        if live.get(Announced::KIND_KEY).is_some_and(|kind| kind == Announced::KIND_NAME)
+            && !knows_names(&mut server, record).await?
+        {
+            live.remove(Announced::KIND_KEY);
+        }
+        server.config_set(&live).await?;
         self.put_back(server)
     }
 
@@ -309,6 +316,16 @@ impl Turn {
         let text = config::render(&node)?;
         Ok(directory.write_bytes(&directory.server_config(), text.as_bytes())?)
     }
+}
+
+/// Whether a server has heard the names of all others: it would send its clients nowhere, where it has not. The next turn looks again.
+async fn knows_names(server: &mut Connection, record: &Record) -> Result<bool, CallError> {
+    let nodes = server.cluster_nodes().await?;
+    let heard = |id: BusId, name: &HostName| {
+        nodes.iter().any(|node| node.id == id && node.name.as_deref() == Some(name.as_str()))
+    };
+    let joined = record.members.iter().filter_map(|(node, member)| Some((member.bus_id?, record.name_of(*node)?)));
+    Ok(joined.into_iter().all(|(id, name)| heard(id, name)))
 }
 
 /// The id of a member's server, as the server knows it.

@@ -68,7 +68,8 @@ impl Turn {
     fn issue(&self, record: &Record) -> Result<(), StepError> {
         let secrets = self.tools.secrets.of(record)?;
         let (node, address) = (self.tools.info.claim.node, self.tools.info.client.ip());
-        let to = authority::Holder { node, address, generation: record.generation };
+        let name = record.name_of(node);
+        let to = authority::Holder { node, address, name, generation: record.generation };
         let directory = &self.tools.directory;
         Ok(authority::issue(directory, record.cluster, &secrets.authority, to, (self.tools.clock)())?)
     }

@@ -1,5 +1,6 @@
 //! The agent as its platform and its operators know it: the real program, real servers, real signals, real TLS.
 
+mod announced;
 mod api;
 mod astray;
 mod backups;

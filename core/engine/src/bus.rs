@@ -24,6 +24,8 @@ pub struct BusNode {
     pub at: Option<SocketAddr>,
     /// Its bus port.
     pub bus_port: u16,
+    /// The name that it announces, as far as it has been heard of; servers before Redis 7.0 have none.
+    pub name: Option<String>,
     /// It is the one that was asked.
     pub myself: bool,
     /// It is a replica.
@@ -59,6 +61,7 @@ fn parse_node(line: &str) -> Option<BusNode> {
     // id, address, flags, primary, ping, pong, epoch, link state, slots...
     let [id, address, flags, primary, _, _, _, link, slots @ ..] = &fields[..] else { return None };
     let (at, bus_port) = parse_address(address)?;
+    let name = address.split(',').nth(1).filter(|name| !name.is_empty() && !name.contains('='));
     let flags: BTreeSet<&str> = flags.split(',').collect();
     let (marked, served): (Vec<&str>, Vec<&str>) =
         slots.iter().copied().filter(|slot| !slot.is_empty()).partition(|slot| slot.starts_with('['));
@@ -66,6 +69,7 @@ fn parse_node(line: &str) -> Option<BusNode> {
         id: id.parse().ok()?,
         at,
         bus_port,
+        name: name.map(str::to_owned),
         myself: flags.contains("myself"),
         replica: flags.contains("slave"),
         primary: if *primary == "-" { None } else { Some(primary.parse().ok()?) },

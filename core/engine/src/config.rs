@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use justmanage_model::record::NODE_TIMEOUT;
+use justmanage_model::record::{Announced, NODE_TIMEOUT};
 use justmanage_model::{Bytes, Engine, Line, Release, Secret};
 use justmanage_releases::{KeyCheck, check_config_key};
 
@@ -127,7 +127,8 @@ pub fn render(node: &NodeConfig<'_>) -> Result<String, RenderError> {
             }
         }
     }
-    for (key, value) in node.config.iter().filter(|(key, _)| *key != NODE_TIMEOUT_KEY) {
+    let own = |key: &str| key == NODE_TIMEOUT_KEY || NAMES.contains(&key);
+    for (key, value) in node.config.iter().filter(|(key, _)| !own(key)) {
         if let KeyCheck::Ours { why } = check_config_key(node.release.engine, node.release.version.line(), key) {
             return Err(RenderError::Ours { key: key.clone(), why });
         }
@@ -153,6 +154,9 @@ fn lines_of<'a>(release: &Release, key: &str, value: &'a str) -> Vec<Vec<&'a str
         _ => vec![arguments],
     }
 }
+
+/// Of the keys that are not the user's, those that are ours to change while the server runs, and not in its file unless they are wanted.
+const NAMES: [&str; 2] = [Announced::NAME_KEY, Announced::KIND_KEY];
 
 /// Of the keys that are not the user's, the one that is ours to change while the server runs.
 const NODE_TIMEOUT_KEY: &str = "cluster-node-timeout";
@@ -185,6 +189,7 @@ fn ours(node: &NodeConfig<'_>) -> Result<Vec<Setting>, RenderError> {
         one("cluster-enabled", &"yes"),
         one("cluster-config-file", &crate::BUS_FILE),
     ]);
+    settings.extend(NAMES.iter().filter_map(|key| Some(one(key, node.config.get(*key)?))));
     settings.extend(bus_port(node)?);
     settings.extend([
         one("cluster-announce-ip", &address),

@@ -26,15 +26,41 @@ pub fn key(tag: u32, by: &str) -> String {
     format!("{PREFIX}{{{tag}}}:{by}")
 }
 
+/// Where a server sends its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// An address, or the name that a server announces.
+    pub host: String,
+    /// Its port for clients.
+    pub port: u16,
+}
+
+impl Target {
+    /// `10.0.0.1:6379` or `db1.example.com:6379`. An IPv6 address stands without brackets, and a place that the server does not know is
+    /// empty, or `?`.
+    fn read(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.trim_matches(['[', ']']);
+        let port = port.parse().ok()?;
+        (!matches!(host, "" | "?")).then(|| Self { host: host.to_owned(), port })
+    }
+
+    /// It as an address, if it is none by name.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host.parse().ok()?, self.port))
+    }
+}
+
 /// What a server answers to a write of the probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeAnswer {
     /// It is done; the number that the key has now.
     Number(u64),
     /// The key's slot is served by another server.
-    Moved(SocketAddr),
+    Moved(Target),
     /// The key's slot is on its way to another server, and the key is there already, or nowhere.
-    Ask(SocketAddr),
+    Ask(Target),
     /// Memory is full. That is no doing of ours, and says nothing of the operation.
     Full,
     /// Not now: the server is no primary, sees no cluster, lacks replicas, or the like. Clients are told the same.
@@ -102,7 +128,7 @@ fn emptying(commands: &Fields, memory: &Fields) -> Emptying {
 
 fn refused(said: String) -> ProbeAnswer {
     let words: Vec<&str> = said.split(' ').collect();
-    let there = || words.get(2).and_then(|at| address(at));
+    let there = || words.get(2).and_then(|at| Target::read(at));
     match (words.first().copied(), there()) {
         (Some("MOVED"), Some(at)) => ProbeAnswer::Moved(at),
         (Some("ASK"), Some(at)) => ProbeAnswer::Ask(at),
@@ -111,23 +137,18 @@ fn refused(said: String) -> ProbeAnswer {
     }
 }
 
-/// `10.0.0.1:6379`; an IPv6 address stands without brackets, and one that the server does not know is empty, or `?`.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (ip, port) = text.rsplit_once(':')?;
-    Some(SocketAddr::new(ip.trim_matches(['[', ']']).parse().ok()?, port.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn refusals_are_told_apart() {
-        let at = |text: &str| text.parse().expect("an address");
+        let at = |host: &str| Target { host: host.to_owned(), port: 6379 };
         for (said, answer) in [
-            ("MOVED 42 10.0.0.1:6379", ProbeAnswer::Moved(at("10.0.0.1:6379"))),
-            ("MOVED 42 fd00::1:6379", ProbeAnswer::Moved(at("[fd00::1]:6379"))),
-            ("ASK 42 10.0.0.1:6379", ProbeAnswer::Ask(at("10.0.0.1:6379"))),
+            ("MOVED 42 10.0.0.1:6379", ProbeAnswer::Moved(at("10.0.0.1"))),
+            ("MOVED 42 fd00::1:6379", ProbeAnswer::Moved(at("fd00::1"))),
+            ("ASK 42 10.0.0.1:6379", ProbeAnswer::Ask(at("10.0.0.1"))),
+            ("MOVED 42 db1.example.com:6379", ProbeAnswer::Moved(at("db1.example.com"))),
             ("MOVED 42 :6379", ProbeAnswer::NotNow("MOVED 42 :6379".to_owned())),
             ("MOVED 42 ?:0", ProbeAnswer::NotNow("MOVED 42 ?:0".to_owned())),
             ("OOM command not allowed when used memory > 'maxmemory'.", ProbeAnswer::Full),

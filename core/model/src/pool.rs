@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
+use crate::HostName;
 
 mod definition;
 mod host_key;
@@ -114,6 +115,8 @@ pub struct Server {
     pub host: Host,
     /// Under which address the nodes of a cluster and its clients reach it, where that is another one than the host's.
     pub private_address: Option<IpAddr>,
+    /// The name that clients are told instead of its address, which leads them to it: from outside of NAT, say.
+    pub announce: Option<HostName>,
     /// Where it stands: the nodes of one shard never share a zone, where there are enough.
     pub zone: Option<Zone>,
     /// By what clusters choose.
@@ -135,11 +138,32 @@ impl Server {
     /// A server of which no more is known than how to get onto it.
     #[must_use]
     pub const fn new(host: Host) -> Self {
-        Self { host, private_address: None, zone: None, labels: BTreeMap::new(), hidden: false, former: false }
+        Self { host, private_address: None, announce: None, zone: None, labels: BTreeMap::new(), hidden: false, former: false }
     }
 }
 
 impl Pool {
+    /// Clients are told names of all servers, or of none: beside one with a name, one without has no place that they could be told.
+    fn check_names(&self) -> Result<(), Invalid> {
+        let invalid = |detail: String, hint: &str| Err(Invalid::new(SUMMARY, detail, hint));
+        let taken = || self.servers.iter().filter(|server| !server.hidden && !server.former);
+        let mut seen: BTreeMap<&HostName, &Host> = BTreeMap::new();
+        for server in taken() {
+            let Some(name) = &server.announce else { continue };
+            if let Some(other) = seen.insert(name, &server.host) {
+                let detail = format!("{other} and {} are both announced as {name}.", server.host);
+                return invalid(detail, "Give each server a name of its own.");
+            }
+        }
+        match taken().find(|server| server.announce.is_none()) {
+            Some(server) if !seen.is_empty() => invalid(
+                format!("{} has no name to be announced by, and others have.", server.host),
+                "Write `announce` for every server, or for none.",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// This pool and, hidden, the servers of an older one that it does not have any more: what is there stays, and is seen. One that
     /// does not answer is lost, by the word of whoever took it out of the pool.
     #[must_use]
@@ -187,6 +211,7 @@ impl Pool {
                 );
             }
         }
+        self.check_names()?;
         let length = self.to_string().len();
         if length > DEFINITION_MAX {
             return invalid(

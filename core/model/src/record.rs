@@ -12,6 +12,7 @@ use crate::{
     Seat, Timestamp, User, UserName, Vault,
 };
 
+mod announced;
 mod backups;
 mod check;
 mod first;
@@ -23,6 +24,7 @@ mod spares;
 mod upgrade;
 mod users;
 
+pub use announced::Announced;
 pub use backups::BACKUP_TRIES;
 pub use check::{RECORD_BYTES_MAX, RecordFault, USERS_MAX};
 pub use rotation::{AUTHORITY_NOTICE, PasswordChange, Rotation, Succession};
@@ -81,6 +83,9 @@ pub struct Record {
     /// Nodes that wait for a place. Writer: an operator; the agents, when one takes the place of a member that is lost.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spares: BTreeMap<NodeId, Spare>,
+    /// By which names clients are told of the servers; `None`: by none, ever. Writer: an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announced>,
     /// Database users. Writer: an operator (the user resources, one entry each); the agents take out what has ended.
     pub users: BTreeMap<UserName, User>,
     /// Certificate of the cluster's own authority, PEM, or those of two, while one follows another; absent until the first agent
@@ -162,10 +167,11 @@ pub struct Takeover {
 /// 2: passwords that end, and temporary users. 3: handovers, and what keeps from going on ([`Halt`]). 4: from one release to
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
 /// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), [`Spare`]s, and
-/// [`crate::Resources`]. 7: backups that are made ([`Record::backups`]). A Record of an older layout is read as it
+/// [`crate::Resources`]. 7: backups that are made ([`Record::backups`]). 8: names of servers for clients
+/// ([`Record::announced`]). A Record of an older layout is read as it
 /// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 7;
+pub const LAYOUT: u32 = 8;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.

@@ -1,14 +1,14 @@
 //! Where nodes are, and by which names they find each other when their addresses may change.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
-use crate::{Member, NodeId, Seat, Spare};
+use crate::{Member, NodeId, Seat, Spare, host_name};
 
 /// Where a node can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,11 +53,6 @@ impl Spare {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerNames(String);
 
-/// Most characters of a host name, and of one of its labels (RFC 1123, section 2.1).
-const NAME_MAX: usize = 253;
-/// See [`NAME_MAX`].
-const LABEL_MAX: usize = 63;
-
 impl PeerNames {
     /// The host name of a node; none of one without a place, where names are made of places.
     #[must_use]
@@ -85,23 +80,8 @@ impl PeerNames {
         // The longest that it ever becomes.
         let most = Seat { shard: u16::MAX, ordinal: u16::MAX };
         let longest = self.of(NodeId::from_entropy([0xff; 10]), Some(most)).unwrap_or_default();
-        let wrong = |label: &str| {
-            let hyphen = label.starts_with('-') || label.ends_with('-');
-            let letters = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            label.is_empty() || label.len() > LABEL_MAX || hyphen || !letters
-        };
-        if let Some(label) = longest.split('.').find(|label| wrong(label)) {
-            return Some(format!("{text:?} gives names with the part {label:?}, which no host name can have."));
-        }
-        if longest.parse::<IpAddr>().is_ok() || longest.rsplit('.').next().is_some_and(is_number) {
-            return Some(format!("{text:?} gives addresses, not names."));
-        }
-        (longest.len() > NAME_MAX).then(|| format!("{text:?} gives names of {} characters.", longest.len()))
+        host_name::fault(&longest).map(|fault| format!("{text:?} gives names like {longest:?}, which {fault}."))
     }
-}
-
-fn is_number(label: &str) -> bool {
-    label.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl fmt::Display for PeerNames {
@@ -163,7 +143,7 @@ mod tests {
         }
         let long = format!("{{node}}.{}", "a.".repeat(120));
         assert!(format!("{long}b{}", "c".repeat(9)).parse::<PeerNames>().is_err());
-        assert!(format!("{{node}}{}", "a".repeat(LABEL_MAX)).parse::<PeerNames>().is_err());
+        assert!(format!("{{node}}{}", "a".repeat(63)).parse::<PeerNames>().is_err());
     }
 
     #[test]

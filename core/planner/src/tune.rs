@@ -1,5 +1,6 @@
 //! Configuration, users and certificates as they are wanted.
 
+use justmanage_model::record::Announced;
 use justmanage_model::{NodeStep, Phase, Waiting, user};
 
 use crate::draft::Draft;
@@ -20,13 +21,16 @@ pub(crate) fn live(view: &View<'_>, draft: &mut Draft) {
     for one in free {
         let server = one.server;
         let drift = view.drift(one);
+        let certificate = rotate::needs_certificate(view.record, server, view.now);
+        // Clients are told a name when the server there can prove that it is called so.
+        let unproven = certificate && drift.live.contains_key(Announced::NAME_KEY);
         let wanted = [
-            (!drift.live.is_empty(), NodeStep::ApplyConfig),
+            (!drift.live.is_empty() && !unproven, NodeStep::ApplyConfig),
             (server.users != user::fingerprint(&view.record.users), NodeStep::ApplyUsers),
             (!rotate::has_passwords(view.record, server), NodeStep::ApplyPasswords),
             // Whom it trusts before what it shows: a new certificate is of an authority that all trust by then.
             (server.tls.is_some() && !rotate::trusts(view.record, server), NodeStep::ApplyAuthorities),
-            (rotate::needs_certificate(view.record, server, view.now), NodeStep::RenewCertificate),
+            (certificate, NodeStep::RenewCertificate),
         ];
         wanted.into_iter().filter(|(needed, _)| *needed).for_each(|(_, step)| draft.act(one.node, step));
         if draft.is_free(one.node)

@@ -16,12 +16,12 @@ pub mod kind;
 pub mod machine;
 pub mod way;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{ClusterName, Engine, Version};
+use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 
 pub use error::PlatformError;
 pub use kind::PlatformKind;
@@ -98,6 +98,15 @@ pub trait Platform: Send + Sync {
     /// What kept it from being done; calling again goes on.
     async fn limit(&self, _machine: &Machine, _limits: &Limits) -> Result<Vec<String>, PlatformError> {
         Ok(Vec::new())
+    }
+
+    /// The names that clients are to be told of the machines of a cluster instead of their addresses, as far as machines are seen; none:
+    /// clients are told addresses.
+    ///
+    /// # Errors
+    /// As [`Platform::find_seen`].
+    async fn announced(&self, _query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {
+        Ok(BTreeMap::new())
     }
 
     /// Server programs that machines of this platform have: on the search path, and in these directories (each itself,

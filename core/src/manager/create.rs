@@ -1,6 +1,7 @@
 //! Making a cluster, from nothing or from what an earlier try left.
 
 use justmanage_model::node::AgentInfo;
+use justmanage_model::record::Announced;
 use justmanage_model::{
     Artefact, Claim, ClusterId, ClusterName, ClusterSpec, Epoch, Failure, Pin, Program, Record, Release, Shape,
 };
@@ -54,7 +55,11 @@ impl Manager {
                 let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
                 let agents = made.map_err(unfinished)?;
                 self.alone(&locator).await?;
-                let first = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
+                let mut first = first_record(name, cluster, spec, key.pin(), program, &agents).map_err(unfinished)?;
+                let mut names = self.names(name, cluster).await.map_err(unfinished)?;
+                names.retain(|node, _| first.belongs(*node));
+                first.announced = (!names.is_empty()).then_some(Announced { names, used: true });
+                first.raise_layout();
                 let wanted = first.spec.clone();
                 let record = self.found(first, &agents).await.map_err(unfinished)?;
                 if record.spec != wanted {

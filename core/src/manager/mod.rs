@@ -13,6 +13,7 @@
 //! | `journal`, `backups` | what happened to a cluster, and which backups of it there are |
 //! | `converge`, `retire` | watching until it is so, and removing what nobody needs any more |
 
+mod announce;
 mod ask;
 mod backups;
 mod converge;

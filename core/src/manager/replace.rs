@@ -1,10 +1,10 @@
 //! Members whose machines are gone get new ones, each in the seat of the old; seats that nobody has yet get theirs; and what an
 //! earlier try left finds its use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, Failure, NodeId, Record, Seat};
+use justmanage_model::{Claim, Failure, HostName, NodeId, Record, Seat};
 use justmanage_platforms::{ClaimQuery, MachineRef};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -46,6 +46,8 @@ impl Manager {
         let used: BTreeSet<NodeId> = claims.iter().map(|claim| claim.node).collect();
         let operator = self.operator.existing()?.pin();
         let new = self.ensure(claims, &record.artefact, (&record.spec).into(), operator, cancel).await?;
+        // With the node, or for a moment there would be a member without a name among others, and clients would be told addresses.
+        let names = if new.is_empty() { BTreeMap::new() } else { self.names(&record.name, record.cluster).await? };
         let record = self.retire_lost(record, &there, &agents).await?;
         let mut record = self.drop_spares(record, &there, &agents).await?;
         agents.retain(|agent| !record.retired.contains(&agent.claim.node));
@@ -54,8 +56,8 @@ impl Manager {
         let places = vacancies.iter().map(Some).chain(std::iter::repeat(None));
         for (vacancy, info) in places.zip(new) {
             record = match vacancy {
-                Some(vacancy) => self.seat(&agents, *vacancy, &info).await?,
-                None => self.enter_spare(&agents, &info).await?,
+                Some(vacancy) => self.seat(&agents, *vacancy, &info, names.get(&info.claim.node)).await?,
+                None => self.enter_spare(&agents, &info, names.get(&info.claim.node)).await?,
             };
             if record.belongs(info.claim.node) {
                 self.invite(std::iter::once(&info), &record).await?;
@@ -69,7 +71,13 @@ impl Manager {
     }
 
     /// Takes a new node into the Record in the place of the old one, unless somebody else has filled the seat meanwhile.
-    async fn seat(&self, agents: &[AgentInfo], vacancy: Vacancy, new: &AgentInfo) -> Result<Record, Failure> {
+    async fn seat(
+        &self,
+        agents: &[AgentInfo],
+        vacancy: Vacancy,
+        new: &AgentInfo,
+        name: Option<&HostName>,
+    ) -> Result<Record, Failure> {
         let node = new.claim.node;
         let why = match vacancy.gone {
             Some(old) => format!("The machine of node {old} does not exist any more; node {node} takes its place."),
@@ -86,6 +94,7 @@ impl Manager {
                 record.end_grant_of(old);
             }
             record.members.insert(node, new.member(vacancy.seat));
+            record.call(node, name);
         })
         .await
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, Failure, NodeId, Record};
+use justmanage_model::{Claim, Failure, HostName, NodeId, Record};
 use tracing::info;
 
 use super::Manager;
@@ -63,12 +63,18 @@ impl Manager {
     ///
     /// # Errors
     /// As [`Manager::change`].
-    pub(super) async fn enter_spare(&self, agents: &[AgentInfo], new: &AgentInfo) -> Result<Record, Failure> {
+    pub(super) async fn enter_spare(
+        &self,
+        agents: &[AgentInfo],
+        new: &AgentInfo,
+        name: Option<&HostName>,
+    ) -> Result<Record, Failure> {
         let node = new.claim.node;
         info!(%node, "a new node is a spare");
         self.change(agents, &Note::new(format!("Node {node} is a spare.")), |record| {
             if record.spares_missing() > 0 {
                 record.spares.insert(node, new.spare());
+                record.call(node, name);
             }
         })
         .await

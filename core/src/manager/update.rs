@@ -132,6 +132,7 @@ impl Manager {
             self.limit(limited(), after).await.map_err(stay)?;
         }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
+        let record = self.announce(record, &agents).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
             Some(failure) => Err(stay(failure)),

@@ -17,8 +17,10 @@ pub struct NodeView {
     pub seat: Option<Seat>,
     /// What it is in its shard at this moment.
     pub role: RoleView,
-    /// Where clients reach it.
+    /// Where its server listens.
     pub client: SocketAddr,
+    /// Where clients reach it, `host:port`: by its name, if clients are told names.
+    pub endpoint: String,
     /// How it is.
     pub state: NodeState,
     /// What runs.
@@ -108,19 +110,23 @@ pub(super) fn of(record: &Record, observation: &Observation) -> Vec<NodeView> {
     let mut nodes: Vec<NodeView> = record
         .members
         .iter()
-        .map(|(node, member)| one(*node, member, observation.known(*node), observation, &ids))
+        .map(|(node, member)| NodeView {
+            endpoint: record.endpoint(*node, member.client),
+            ..one(*node, member, observation.known(*node), observation, &ids)
+        })
         .collect();
     nodes.sort_by_key(|node| node.seat);
-    nodes.extend(record.spares.iter().map(|(node, spare)| spare_view(*node, spare, observation.known(*node))));
+    nodes.extend(record.spares.iter().map(|(node, spare)| spare_view(record, *node, spare, observation.known(*node))));
     nodes
 }
 
-fn spare_view(node: NodeId, spare: &Spare, seen: Option<&NodeObservation>) -> NodeView {
+fn spare_view(record: &Record, node: NodeId, spare: &Spare, seen: Option<&NodeObservation>) -> NodeView {
     NodeView {
         node,
         seat: None,
         role: RoleView::Spare,
         client: spare.client,
+        endpoint: record.endpoint(node, spare.client),
         state: if seen.is_some() { NodeState::StandingBy } else { NodeState::Unknown },
         version: None,
         agent_version: seen.and_then(|seen| crate::manager::version(&seen.agent_version)),
@@ -170,6 +176,7 @@ fn one(
         seat: Some(member.seat),
         role,
         client: member.client,
+        endpoint: member.client.to_string(),
         state: state(member, seen),
         version: server.map(|server| server.release.version),
         agent_version: seen.and_then(|seen| crate::manager::version(&seen.agent_version)),

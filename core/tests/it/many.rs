@@ -54,7 +54,7 @@ async fn the_nodes_and_endpoints_come_in_the_order_of_their_seats() {
     let seats: Vec<(u16, u16)> =
         view.nodes.iter().filter_map(|node| node.seat.map(|seat| (seat.shard, seat.ordinal))).collect();
     assert_eq!(seats, [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]);
-    let clients: Vec<_> = view.nodes.iter().map(|node| node.client).collect();
+    let clients: Vec<_> = view.nodes.iter().map(|node| node.client.to_string()).collect();
     assert_eq!(view.endpoints(), clients);
     assert_eq!(view.version_actual.as_deref(), Some("7.0.15"));
 }

@@ -47,13 +47,15 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     }
     let over = release::change(cx, (&prior, &planned), running.as_ref(), (&from, &to)).await?;
     show_unfinished(change);
-    if from == to {
+    let renamed = servers::renamed(&prior, &planned);
+    if from == to && !renamed {
         keep_what_is_seen(change);
         if change.planned.impact.is_unknown() {
             change.planned.impact = Attr::Known(Vec::new());
         }
     } else {
-        let said = impact::impact(&from, &to).into_iter().map(Attr::Known);
+        let names = renamed.then(|| "announced names of servers: live".to_owned());
+        let said = impact::impact(&from, &to).into_iter().chain(names).map(Attr::Known);
         change.planned.impact = Attr::Known(said.collect());
     }
     if from.rotate.authority != to.rotate.authority || from.rotate.authority_grace != to.rotate.authority_grace {
@@ -70,7 +72,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     // Nodes come, or go, or a new machine has another address. (As long as agents move slots, nobody has to do anything.)
     let works = from != to || change.prior.as_ref().is_some_and(|prior| prior.converged.known() == Some(&false));
     let leaves = servers::takes_some_away(&prior, &planned);
-    if reshapes || leaves || !missing.is_empty() || works && private::reshaping(cx) {
+    if reshapes || leaves || renamed || !missing.is_empty() || works && private::reshaping(cx) {
         change.planned.endpoints = Attr::unknown();
     }
     agents::show_upgrade(cx, change).await?;

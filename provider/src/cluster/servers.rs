@@ -79,6 +79,15 @@ pub(super) fn takes_some_away(from: &Cluster, to: &Cluster) -> bool {
     pool(from).zip(pool(to)).is_some_and(|(from, to)| to.and_before(&from).servers.iter().any(|server| server.former))
 }
 
+/// Whether servers are announced to clients by other names, or by names for the first time, or no more.
+pub(super) fn renamed(from: &Cluster, to: &Cluster) -> bool {
+    let pool = |cluster: &Cluster| pool_of(cluster.servers.as_ref()?).ok();
+    let Some((from, to)) = pool(from).zip(pool(to)) else { return false };
+    let place = |server: &Server| (server.host.address.clone(), server.host.port);
+    let names: BTreeMap<_, _> = from.servers.iter().map(|server| (place(server), &server.announce)).collect();
+    to.servers.iter().any(|server| names.get(&place(server)).is_some_and(|name| **name != server.announce))
+}
+
 fn pool_of(servers: &Servers) -> Result<Pool, Failure> {
     servers.pool.parse().map_err(|invalid: Invalid| invalid.at(FieldPath::of("servers").attribute("pool")))
 }

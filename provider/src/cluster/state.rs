@@ -43,7 +43,7 @@ impl Cluster {
             self.take(record);
             self.last_backup = backup::last(view);
             self.backup_failure = backup::failure(view);
-            self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
+            self.endpoints = view.endpoints().into();
             self.ca_certificate = record.ca_certificate.clone().into();
         }
         if !view.nodes.is_empty() {

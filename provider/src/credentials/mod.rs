@@ -78,9 +78,10 @@ impl Ephemeral for Temporary {
         kept.into_iter().for_each(|(name, value)| cx.set_private(name, value));
         wanted.username = opened.user.to_string().into();
         wanted.password = opened.password.expose().clone().into();
-        wanted.host = endpoints.first().map(|endpoint| endpoint.ip().to_string()).into();
-        wanted.port = endpoints.first().map(|endpoint| i64::from(endpoint.port())).into();
-        wanted.endpoints = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().into();
+        let first = endpoints.first().and_then(|endpoint| endpoint.rsplit_once(':'));
+        wanted.host = first.map(|(host, _)| host.trim_matches(['[', ']']).to_owned()).into();
+        wanted.port = first.and_then(|(_, port)| port.parse::<i64>().ok()).into();
+        wanted.endpoints = endpoints.into();
         wanted.ca_certificate = view.record.and_then(|record| record.ca_certificate).into();
         Ok(Opened::new(wanted).renew_at(half_way(ttl)))
     }

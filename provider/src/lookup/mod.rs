@@ -84,7 +84,7 @@ impl ClusterData {
         self.phase = record.map(|record| phase(record.phase).to_owned()).into();
         self.generation = record.map(|record| record.generation.get()).into();
         self.leader = view.leader.map(|leader| leader.to_string()).into();
-        self.endpoints = view.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>().into();
+        self.endpoints = view.endpoints().into();
         self.ca_certificate = record.and_then(|record| record.ca_certificate.clone()).into();
         self.converged = view.converged.into();
         self.waiting_on = view.waiting_on.clone().into();
@@ -122,7 +122,7 @@ fn node(node: &NodeView) -> Node {
         ordinal: node.seat.map(|seat| seat.ordinal).into(),
         role: role.into(),
         replica_of: replica_of.into(),
-        endpoint: node.client.to_string().into(),
+        endpoint: node.endpoint.clone().into(),
         state: node.state.as_str().to_owned().into(),
         version: node.version.map(|version| version.to_string()).into(),
         replication_lag_bytes: node.lag.map(justmanage_model::Bytes::get).into(),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use justmanage_model::pool::{HostKey, Pool, Server};
-use justmanage_model::{Failure, FieldPath};
+use justmanage_model::{Failure, FieldPath, HostName};
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostics, Failed, Path, PathStep, Plan, PlanChange, Resource, Value, async_trait};
 
@@ -87,7 +87,10 @@ impl Resource for ServerPools {
 
     fn semantic_eq(&self, path: &Path, one: &Value, other: &Value) -> bool {
         match path.steps() {
-            [.., PathStep::Attribute(name)] => name == "private_address" && same::<IpAddr>(one, other),
+            [.., PathStep::Attribute(name)] => {
+                name == "private_address" && same::<IpAddr>(one, other)
+                    || name == "announce" && same::<HostName>(one, other)
+            }
             [.., PathStep::Attribute(name), PathStep::Index(_)] => name == "host_keys" && same::<HostKey>(one, other),
             _ => false,
         }

@@ -30,6 +30,7 @@ fn object(usual: &[(&str, Value)], more: &[(&str, Value)]) -> Value {
 fn whole() -> (Value, String) {
     let first = [
         ("private_address", "192.168.0.11".into()),
+        ("announce", "DB1.example.com".into()),
         ("zone", "a".into()),
         ("labels", Value::map([("disk", "nvme".into())])),
         ("jump", "gate".into()),
@@ -42,7 +43,7 @@ fn whole() -> (Value, String) {
     );
     let definition = format!(
         "jump j1 gate.example.com user ops key {PRINT}; \
-         10.0.0.11 user admin key {PRINT} via j1 private 192.168.0.11 zone a disk=nvme; \
+         10.0.0.11 user admin key {PRINT} via j1 private 192.168.0.11 announce db1.example.com zone a disk=nvme; \
          10.0.0.12 user admin port 2222 key {KEY} hidden"
     );
     (config, definition)
@@ -100,7 +101,7 @@ async fn a_definition_of_what_is_not_known_yet_is_not_known() {
     };
     let through = |hosts: Value| pool(vec![pinned("10.0.0.11", &[("jump", "gate".into())])], &[("jump_hosts", hosts)]);
     let attributes =
-        ["address", "port", "user", "host_keys", "private_address", "zone", "labels", "jump", "hidden"].map(one);
+        ["address", "port", "user", "host_keys", "private_address", "announce", "zone", "labels", "jump", "hidden"].map(one);
     let of_hosts = ["address", "port", "user", "host_keys", "jump"].map(gate);
     let others = [
         object(&[("servers", unknown())], &[]),

@@ -113,6 +113,7 @@ fn wish(servers: &[&Server]) -> Arc<Wish> {
         generation: Generation::new(5),
         ours: servers.iter().map(|server| server.at).collect(),
         others: BTreeSet::new(),
+        names: BTreeMap::new(),
         by: "jmn1".to_owned(),
         access: Access::to(&record, &secrets),
     })

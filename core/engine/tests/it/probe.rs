@@ -86,7 +86,7 @@ async fn count(cluster: &Cluster, at: &mut SocketAddr) -> u64 {
         let mut probe = node.open(PROBE_USER, PROBE_PASSWORD).await.unwrap();
         match probe.probe(&key(1, "jmn1"), false).await {
             Ok(ProbeAnswer::Number(number)) => return number,
-            Ok(ProbeAnswer::Moved(to)) => *at = to,
+            Ok(ProbeAnswer::Moved(to)) => *at = to.address().expect("an address"),
             other => assert!(started.elapsed() < DEADLINE, "{other:?}"),
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;

@@ -8,12 +8,13 @@ use std::str::FromStr;
 
 use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, SSH_PORT, SUMMARY, Server, Zone};
 use crate::calendar::{Cursor, Token};
+use crate::HostName;
 use crate::failure::Invalid;
 
 /// What begins a clause that names a jump host, and is the address of no server therefore.
 pub(super) const JUMP: &str = "jump";
 /// Words that say something about a server, and are no labels therefore.
-pub const WORDS: [&str; 7] = ["user", "port", "private", "zone", "key", "via", "hidden"];
+pub const WORDS: [&str; 8] = ["user", "port", "private", "announce", "zone", "key", "via", "hidden"];
 
 impl FromStr for Pool {
     type Err = Invalid;
@@ -63,6 +64,7 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
             jump: None,
         },
         private_address: None,
+        announce: None,
         zone: None,
         labels: BTreeMap::new(),
         hidden: false,
@@ -80,6 +82,7 @@ fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Ho
             }
             "port" => server.host.port = parsed::<NonZeroU16>(cursor, "a port from 1 to 65535")?.get(),
             "private" => server.private_address = Some(parsed::<IpAddr>(cursor, "an address such as 10.0.0.11")?),
+            "announce" => server.announce = Some(own::<HostName>(cursor)?),
             "zone" => server.zone = Some(own::<Zone>(cursor)?),
             "key" => {
                 let kind = cursor.until_blank();
@@ -169,6 +172,9 @@ impl fmt::Display for Pool {
             write_host(f, &server.host, &jumps)?;
             if let Some(address) = server.private_address {
                 write!(f, " private {address}")?;
+            }
+            if let Some(name) = &server.announce {
+                write!(f, " announce {name}")?;
             }
             if let Some(zone) = &server.zone {
                 write!(f, " zone {zone}")?;

@@ -18,7 +18,7 @@ fn a_pool_is_one_text_and_back() {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     let text = format!(
         "jump j1 gate.example.com user ops port 2222 key {PRINT}; jump j2 198.51.100.9 user root via j1; \
-         10.0.0.11 user admin key {key} via j2 private 192.168.0.11 zone a disk=nvme rack=r1; 2001:db8::12 user root hidden"
+         10.0.0.11 user admin key {key} via j2 private 192.168.0.11 announce db1.example.com zone a disk=nvme rack=r1; 2001:db8::12 user root hidden"
     );
     let read = pool(&text);
     assert_eq!(read.to_string(), text);
@@ -27,6 +27,13 @@ fn a_pool_is_one_text_and_back() {
     assert_eq!(first.host.keys[0].as_str(), key);
     assert_eq!(first.labels.len(), 2);
     assert_eq!((second.hidden, second.host.to_string().as_str()), (true, "2001:db8::12"));
+}
+
+#[test]
+fn servers_that_nobody_takes_need_no_name() {
+    for text in ["10.0.0.11 announce db1; 10.0.0.12 hidden", "10.0.0.11 hidden announce db1; 10.0.0.12"] {
+        assert!(text.parse::<Pool>().is_ok(), "{text}");
+    }
 }
 
 #[test]
@@ -54,6 +61,9 @@ fn faults_are_named_with_their_places() {
         ("10.0.0.11 port 99999", "a port from 1 to 65535"),
         ("10.0.0.11 port 0", "a port from 1 to 65535"),
         ("10.0.0.11 private db1", "an address such as 10.0.0.11"),
+        ("10.0.0.11 announce 203.0.113.7", "a host name such as"),
+        ("10.0.0.11 announce db1; 10.0.0.12", "10.0.0.12 has no name to be announced by, and others have."),
+        ("10.0.0.11 announce db1; 10.0.0.12 announce DB1", "10.0.0.11 and 10.0.0.12 are both announced as db1."),
         ("10.0.0.11 zone -a", "does not belong here"),
         ("10.0.0.11 disk=nvme disk=ssd", "is a label that is there already"),
         ("10.0.0.11 zone=a", "is a word of its own"),

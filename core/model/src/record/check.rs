@@ -148,12 +148,14 @@ impl Record {
         let nodes = || self.agents().map(|(node, _)| node);
         let agents = || self.agents().map(|(_, agent)| agent);
         let clients = members().map(|m| m.client).chain(self.spares.values().map(|spare| spare.client));
+        let names = || self.announced.iter().flat_map(|announced| announced.names.values());
         let shared = [
             (distinct(members().map(|m| m.seat), seats), "seat"),
             (distinct(nodes(), count), "id"),
             (distinct(agents().map(|agent| agent.pin), count), "public key"),
             (distinct(agents().map(|agent| agent.agent), count), "agent address"),
             (distinct(clients, count), "client address"),
+            (distinct(names(), names().count()), "name for clients"),
         ];
         match shared.into_iter().find(|(distinct, _)| !distinct) {
             Some((_, what)) => Err(RecordFault::SharedByTwo(what)),

@@ -31,6 +31,7 @@ impl Record {
             reshaping: None,
             retired: Default::default(),
             spares: Default::default(),
+            announced: None,
             halt: None,
             vault: None,
             fences: BTreeMap::new(),

@@ -40,6 +40,7 @@ impl Record {
         // What has moved to a server is nowhere else: it is on disk before it is gone from where it was.
         let fsync = if self.reshard_of(node).is_some() { "always" } else { "everysec" };
         config.insert("appendfsync".to_owned(), fsync.to_owned());
+        config.extend(self.settings_of_names(node));
         config.extend(self.spec.config.clone());
         config
     }

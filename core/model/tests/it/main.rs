@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to stop there")]
 
 mod acl;
+mod announced;
 mod backups;
 mod failures;
 mod ids;

@@ -1,6 +1,6 @@
 //! The platform's trait, for servers of a pool.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::pool::{Host, Pool, Server};
-use justmanage_model::{ClusterName, Engine, NodeId, Version};
+use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 use justmanage_platforms::kind::HOSTS_MAX;
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Offer, Package, Platform,
@@ -182,6 +182,17 @@ impl Platform for Servers {
             Some(scripts::status::THEIRS) => Err(gone(machine)),
             _ => Err(refused(host, "limiting the server", &output).into()),
         }
+    }
+
+    /// By a look of lately: machines that were just made were looked at to make them.
+    async fn announced(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {
+        if self.pool.servers.iter().all(|server| server.announce.is_none()) {
+            return Ok(BTreeMap::new());
+        }
+        let look = self.looks.with_care(Care::Lately, Instant::now()).await;
+        let meant = look.claimed().filter(|(_, order, _)| query.matches(&order.claim));
+        let named = meant.filter_map(|(at, order, _)| Some((order.claim.node, self.pool.servers[at].announce.clone()?)));
+        Ok(named.collect())
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

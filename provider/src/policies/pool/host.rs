@@ -56,11 +56,12 @@ pub(super) fn server(
     let host = host(reader, path, &view.address, usual, &view.host_keys);
     let jump = jumps.named(reader, at("jump"), &view.jump);
     let private_address = reader.read(at("private_address"), &view.private_address, |text| address_of(text));
+    let announce = reader.element(at("announce"), &view.announce);
     let zone = reader.element(at("zone"), &view.zone);
     let labels = labels(reader, &at("labels"), &view.labels);
     let hidden = reader.switch(&view.hidden, false);
     let host = Host { jump: jump.map(Box::new), ..host? };
-    Some(Server { host, private_address, zone, labels, hidden, former: false })
+    Some(Server { host, private_address, announce, zone, labels, hidden, former: false })
 }
 
 /// A jump host without the one through which it is reached itself.

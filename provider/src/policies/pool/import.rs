@@ -33,7 +33,7 @@ impl ServerPool {
 }
 
 fn server(server: &Server, usual: (&str, u16), jump: Option<String>) -> PoolServer {
-    let Server { host, private_address, zone, labels, hidden, former: _ } = server;
+    let Server { host, private_address, announce, zone, labels, hidden, former: _ } = server;
     let labels: BTreeMap<String, String> =
         labels.iter().map(|(label, value)| (label.to_string(), value.to_string())).collect();
     PoolServer {
@@ -42,6 +42,7 @@ fn server(server: &Server, usual: (&str, u16), jump: Option<String>) -> PoolServ
         user: unless(host.user.as_str(), usual.0).map(str::to_owned),
         host_keys: keys(host),
         private_address: private_address.map(|address| address.to_string()),
+        announce: announce.as_ref().map(ToString::to_string),
         zone: zone.as_ref().map(ToString::to_string),
         labels: (!labels.is_empty()).then_some(labels),
         jump,

@@ -52,6 +52,11 @@ pub(crate) struct PoolServer {
     /// The address by which the nodes of a cluster and its clients reach it, where that is another one than `address`.
     #[tf(optional)]
     pub(super) private_address: Option<String>,
+    /// The name that clients are told instead of that address, and that the certificate of the node there has: for clients to whom the
+    /// addresses lead nowhere, from outside of NAT, say. It has to lead them to the server, at port 6379. For every server or for none;
+    /// a change is made while the cluster runs.
+    #[tf(optional)]
+    pub(super) announce: Option<String>,
     /// Where it stands: a room, a rack, a zone of a cloud. The nodes of a shard go to different zones, where there are enough.
     #[tf(optional)]
     pub(super) zone: Option<String>,
