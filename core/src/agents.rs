@@ -4,6 +4,8 @@ mod enrol;
 mod error;
 mod grpc;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -106,6 +108,9 @@ pub trait Agents: Send + Sync {
         after: &Record,
         note: &Note,
     ) -> Result<Proposal, AgentError>;
+
+    /// Tells an agent where others listen now. It believes that until the Record says otherwise.
+    async fn relocate(&self, agent: &AgentInfo, places: &BTreeMap<NodeId, SocketAddr>) -> Result<(), AgentError>;
 
     /// What happened at an agent's node after the entry with this number, oldest first; 0: all that is kept.
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError>;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CLUSTER, PASSWORD, text};
 
+mod addresses;
 mod announced;
 mod bare;
 mod packaged;

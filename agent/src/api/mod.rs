@@ -4,13 +4,14 @@ mod caller;
 mod convert;
 mod observe;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
 use justmanage_agent_proto::v1::{
     BackupsReply, BackupsRequest, FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply,
-    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply,
+    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, RelocateReply, RelocateRequest, SlotsReply, SlotsRequest, StatusReply,
     StatusRequest,
 };
 use justmanage_model::backup::BackupId;
@@ -244,6 +245,15 @@ impl Agent for Api {
         let page = tokio::time::timeout(BACKUPS_LIMIT, page).await.unwrap_or_else(|_| Err(late()));
         let backups = page.map_err(Status::failed_precondition)?;
         Ok(Response::new(BackupsReply { backups: encode(&backups)? }))
+    }
+
+    async fn relocate(&self, request: Request<RelocateRequest>) -> Result<Response<RelocateReply>, Status> {
+        self.caller(&request)?.operator()?;
+        let places = request.into_inner().places;
+        let address = |at: &str| at.parse::<SocketAddr>().map_err(|_| Status::invalid_argument(format!("{at:?} is no address")));
+        let places = places.iter().map(|(node, at)| Ok((parse::<NodeId>(node)?, address(at)?)));
+        self.tools.group.relocate(&places.collect::<Result<_, Status>>()?);
+        Ok(Response::new(RelocateReply {}))
     }
 }
 

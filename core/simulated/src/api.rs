@@ -5,8 +5,8 @@ use std::time::Duration;
 use justmanage_agent_proto::v1::agent_server::Agent;
 use justmanage_agent_proto::v1::{
     BackupsReply, BackupsRequest, FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply,
-    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, SlotsReply, SlotsRequest, StatusReply,
-    StatusRequest,
+    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, RelocateReply, RelocateRequest,
+    SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_model::{NodeId, Record, Timestamp};
 use serde::Serialize;
@@ -153,6 +153,10 @@ impl Agent for Play {
 
     async fn journal(&self, _request: Request<JournalRequest>) -> Result<Response<JournalReply>, Status> {
         Ok(Response::new(JournalReply { entries: b"[]".to_vec() }))
+    }
+
+    async fn relocate(&self, _request: Request<RelocateRequest>) -> Result<Response<RelocateReply>, Status> {
+        Ok(Response::new(RelocateReply {}))
     }
 
     async fn backups(&self, _request: Request<BackupsRequest>) -> Result<Response<BackupsReply>, Status> {

@@ -2,7 +2,7 @@
 
 mod codec;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +11,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use justmanage_agent_proto::v1::agent_client::AgentClient;
 use justmanage_agent_proto::v1::{
-    BackupsRequest, FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, StatusRequest,
+    BackupsRequest, FoundRequest, InviteRequest, JournalRequest, ObserveRequest, ProposeRequest, RelocateRequest,
+    StatusRequest,
 };
 use justmanage_identity::{connect, connect_through};
 use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::AgentInfo;
-use justmanage_model::{Epoch, Pin, Record};
+use justmanage_model::{Epoch, NodeId, Pin, Record};
 use justmanage_platforms::{Stream, Way};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -151,6 +152,12 @@ impl Agents for GrpcAgents {
             ticket: note.ticket.clone(),
         };
         codec::proposal(limited(ANSWER_LIMIT, async { client.propose(request).await }).await?)
+    }
+
+    async fn relocate(&self, agent: &AgentInfo, places: &BTreeMap<NodeId, SocketAddr>) -> Result<(), AgentError> {
+        let mut client = self.client(agent)?;
+        let places = places.iter().map(|(node, at)| (node.to_string(), at.to_string())).collect();
+        limited(LOOK_LIMIT, async { client.relocate(RelocateRequest { places }).await }).await.map(drop)
     }
 
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {

@@ -2,7 +2,8 @@
 //!
 //! Since these are the traits themselves, no call that the manager makes can be forgotten.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
-use justmanage_model::{ClusterName, Engine, Epoch, Record, Version};
+use justmanage_model::{ClusterName, Engine, Epoch, HostName, NodeId, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Offer, Package, Platform,
     PlatformError, PlatformKind, Visible, Way,
@@ -84,6 +85,10 @@ impl Platform for Marked<dyn Platform> {
         call("platform.store", self.0.store(program)).await
     }
 
+    async fn announced(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {
+        call("platform.announced", self.0.announced(query)).await
+    }
+
     async fn packages(&self, engine: Engine) -> Result<Vec<Offer>, PlatformError> {
         call("platform.packages", self.0.packages(engine)).await
     }
@@ -128,6 +133,10 @@ impl Agents for Marked<dyn Agents> {
         note: &Note,
     ) -> Result<Proposal, AgentError> {
         call("agents.propose", self.0.propose(agent, before, after, note)).await
+    }
+
+    async fn relocate(&self, agent: &AgentInfo, places: &BTreeMap<NodeId, SocketAddr>) -> Result<(), AgentError> {
+        call("agents.relocate", self.0.relocate(agent, places)).await
     }
 
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {

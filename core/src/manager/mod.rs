@@ -30,6 +30,7 @@ mod machines;
 mod marked;
 mod observe;
 mod release;
+mod relocate;
 mod replace;
 mod retire;
 mod spares;

@@ -96,6 +96,7 @@ impl Manager {
             return Err(stay(refusal));
         }
         let over = self.way(&known, wanted.spec, field_ttls(&looked), &looked).await.map_err(stay)?;
+        self.relocate(&known, &looked, &by_use(&looked)).await.map_err(stay)?;
         self.invite_unaware(&known, &looked).await.map_err(stay)?;
         // First the agents: an older one would drop what it does not know of a newer configuration.
         let own = self.agent_version().await.map_err(stay)?;

@@ -9,6 +9,7 @@ mod cut;
 mod limits;
 mod many;
 mod packages;
+mod relocate;
 mod replace;
 mod shape;
 mod spares;

@@ -5,6 +5,7 @@ mod agents;
 mod platform;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -94,6 +95,8 @@ pub(crate) struct Inside {
     /// What the agents' journals hold.
     pub(crate) journals: BTreeMap<NodeId, Vec<Entry>>,
     /// Which backups agents find, newest first, or why they cannot look; none where nothing is said.
+    /// What agents were told of where others are.
+    pub(crate) relocated: BTreeMap<NodeId, BTreeMap<NodeId, SocketAddr>>,
     pub(crate) backups: BTreeMap<NodeId, Result<Vec<BackupEntry>, String>>,
     /// What time agents say that it is.
     pub(crate) clocks: BTreeMap<NodeId, Timestamp>,
@@ -154,6 +157,22 @@ impl World {
         let mut inside = self.inside();
         inside.machines.remove(&node).expect("a machine");
         inside.invitations.remove(&node);
+    }
+
+    /// The first of the nodes get other addresses, and their agents listen there: which.
+    pub(crate) fn move_away(&self, count: usize) -> Vec<SocketAddr> {
+        let nodes = self.nodes();
+        let mut inside = self.inside();
+        let moved = nodes.into_iter().take(count).map(|node| {
+            let Some(MachineState::Running(info)) = inside.machines.get_mut(&node).map(|machine| &mut machine.state) else {
+                panic!("{node} does not run")
+            };
+            for at in [&mut info.agent, &mut info.client] {
+                at.set_ip([127, 0, 0, 2].into());
+            }
+            info.agent
+        });
+        moved.collect()
     }
 
     /// A manager with a key of its own in `home`.

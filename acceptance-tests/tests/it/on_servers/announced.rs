@@ -29,11 +29,11 @@ fn assert_told(hosts: &Hosts, workspace: &Workspace, places: &[String]) {
     for host in hosts.all() {
         let said = || {
             let mut command = hosts.command(&cli.to_string_lossy());
-            command.args(["-h", &host.address(), "--tls", "--cacert"]).arg(&ca);
+            command.args(["-h", &host.address().to_string(), "--tls", "--cacert"]).arg(&ca);
             command.args(["--user", "app", "--no-auth-warning", "CLUSTER", "SLOTS"]).env("REDISCLI_AUTH", PASSWORD);
             String::from_utf8_lossy(&command.output().expect("redis-cli").stdout).into_owned()
         };
-        wait_until(DEADLINE, "clients are told where the servers are", || {
+        wait_until("clients are told where the servers are", DEADLINE, || {
             let said = said();
             let lines: Vec<&str> = said.lines().map(str::trim).collect();
             // Of each server: its place, then its port.
@@ -66,7 +66,7 @@ fn clients_are_told_names_when_the_pool_has_them_and_addresses_when_not() {
         workspace.resource(CLUSTER)["endpoints"].as_array().expect("endpoints").iter().map(text).collect();
     endpoints.sort();
     assert_eq!(endpoints, addresses);
-    let hosts_alone: Vec<String> = hosts.all().iter().map(|host| host.address()).collect();
+    let hosts_alone: Vec<String> = hosts.all().iter().map(|host| host.address().to_string()).collect();
     assert_told(&hosts, &workspace, &hosts_alone);
     let pids = || hosts.all().iter().map(|host| host.root("pgrep redis-server").ok()).collect::<Vec<_>>();
     let before = pids();

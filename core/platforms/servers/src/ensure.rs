@@ -1,5 +1,6 @@
 //! A node on a server: claimed, with the server program that it needs, and an agent that answers.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use justmanage_model::node::{AgentInfo, NodeOrder, NodeStatus};
@@ -10,7 +11,7 @@ use justmanage_ssh::Output;
 use tracing::{debug, info};
 
 use crate::look::{Look, Seen};
-use crate::order::{address, server_for};
+use crate::order::{address, moved, server_for};
 use crate::platform::Servers;
 use crate::programs::Program;
 use crate::scripts::{self, status};
@@ -100,10 +101,7 @@ impl Servers {
             peer_names: None,
             token: None,
         };
-        let text = serde_json::to_string(&own).map_err(|error| PlatformError::Failed {
-            what: format!("the order of {} cannot be written: {error}", order.claim.node),
-            hint: "This is a fault of the provider; please report it.".into(),
-        })?;
+        let text = text_of(&own)?;
         let output = self.carry_out(host, &scripts::claim(order.claim.node, &text), LIMIT).await?;
         match output.status {
             Some(0) => Ok(Claimed::Now),
@@ -132,6 +130,12 @@ impl Servers {
         {
             return Ok(None);
         }
+        if let Some(before) = &seen.order
+            && let Some(address) = moved(&self.pool.servers[at], before, seen)
+            && !self.readdress(host, before, address).await?
+        {
+            return Ok(None);
+        }
         let info = match self.install(host, &order.claim, &agent).await? {
             Installed::Running(info) => info,
             Installed::Lost => return Ok(None),
@@ -150,6 +154,20 @@ impl Servers {
             claim: info.claim.clone(),
             state: MachineState::Running(info),
         }))
+    }
+
+    /// Has a node's agent listen at another address of its server from its next start on, which comes next; `false`: the server is another
+    /// node's by now.
+    async fn readdress(&self, host: &Host, before: &NodeOrder, address: IpAddr) -> Result<bool, PlatformError> {
+        let node = before.claim.node;
+        info!(%node, server = %host, from = %before.address, to = %address, "the server has another address");
+        let text = text_of(&NodeOrder { address, ..before.clone() })?;
+        let output = self.carry_out(host, &scripts::readdress(node, &text), LIMIT).await?;
+        match output.status {
+            Some(0) => Ok(true),
+            Some(status::THEIRS) => Ok(false),
+            _ => Err(refused(host, "changing the node's address", &output).into()),
+        }
     }
 
     async fn install(&self, host: &Host, claim: &Claim, agent: &Program) -> Result<Installed, PlatformError> {
@@ -206,6 +224,14 @@ impl Servers {
             _ => Err(refused(host, "removing the node", &output).into()),
         }
     }
+}
+
+/// An order as it stands on its server.
+fn text_of(order: &NodeOrder) -> Result<String, PlatformError> {
+    serde_json::to_string(order).map_err(|error| PlatformError::Failed {
+        what: format!("the order of {} cannot be written: {error}", order.claim.node),
+        hint: "This is a fault of the provider; please report it.".into(),
+    })
 }
 
 /// What became of an agent.

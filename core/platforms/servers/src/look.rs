@@ -1,6 +1,6 @@
 //! A look at all servers of a pool: what each is made of, whose it is, and what runs there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) upgrading: bool,
     /// An address that is its own.
     pub(crate) address: Option<IpAddr>,
+    /// All addresses that it has; none: it does not say.
+    pub(crate) addresses: BTreeSet<IpAddr>,
     /// What it is made of, or why it can have no node.
     pub(crate) facts: Result<Facts, String>,
 }
@@ -151,7 +153,15 @@ impl Looks {
         answer.or_else(|trouble| match server.former {
             true => {
                 let facts = Err(trouble.what);
-                Ok(Seen { order: None, agent: None, program: None, upgrading: false, address: None, facts })
+                Ok(Seen {
+                    order: None,
+                    agent: None,
+                    program: None,
+                    upgrading: false,
+                    address: None,
+                    addresses: BTreeSet::new(),
+                    facts,
+                })
             }
             false => Err(trouble),
         })
@@ -207,6 +217,10 @@ fn read(host: &Host, printed: &str, now_s: i64) -> Result<Seen, Trouble> {
         program: words.get("agent").and_then(|said| said.split_whitespace().last()?.parse().ok()),
         upgrading: words.get("upgrade").is_some(),
         address: words.get("address").and_then(|address| address.parse().ok()),
+        addresses: words
+            .get("addresses")
+            .map(|said| said.split_whitespace().filter_map(|address| address.parse().ok()).collect())
+            .unwrap_or_default(),
         facts: Facts::of(&words, now_s).map_err(sentences),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use justmanage_model::node::NodeOrder;
 use justmanage_model::pool::{Pool, Server, Zone};
 use justmanage_model::{Claim, NodeId};
 use justmanage_platforms::{MachineOrder, PlatformError};
@@ -95,6 +96,19 @@ pub(crate) fn address(server: &Server, seen: &Seen) -> Option<IpAddr> {
     let written = server.host.address.parse().ok();
     let own = seen.address.filter(|address| !address.is_loopback());
     server.private_address.or(own).or(written).or(seen.address)
+}
+
+/// Where a node is to be from now on, where that is elsewhere: the pool names another address of its server, or its own is none of that any
+/// more. A server that does not say which it has keeps its node where it is.
+pub(crate) fn moved(server: &Server, order: &NodeOrder, seen: &Seen) -> Option<IpAddr> {
+    let is_here = |address: &IpAddr| seen.addresses.contains(address);
+    let named = server.private_address.filter(is_here);
+    let wanted = match named {
+        Some(named) => named,
+        None if seen.addresses.is_empty() || is_here(&order.address) => return None,
+        None => address(server, seen).filter(is_here)?,
+    };
+    (wanted != order.address).then_some(wanted)
 }
 
 fn too_few(pool: &Pool, refusal: &Refusal) -> PlatformError {

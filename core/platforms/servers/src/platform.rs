@@ -19,6 +19,7 @@ use justmanage_ssh::Output;
 use crate::artefacts::Given;
 use crate::ensure::LIMIT;
 use crate::look::{Care, Look, Looks};
+use crate::order::moved;
 use crate::programs::Programs;
 use crate::reach::Reach;
 use crate::script::Script;
@@ -79,7 +80,11 @@ impl Servers {
         let machines = meant.map(|(at, order, seen)| Machine {
             reference: Self::reference(&pool.servers[at].host, order.claim.node),
             claim: order.claim.clone(),
-            state: seen.agent.clone().map_or(MachineState::Stopped, |info| MachineState::Running(Box::new(info))),
+            // One that listens where its server is not any more, or is not to be reached, is started where that is.
+            state: match (&seen.agent, moved(&pool.servers[at], order, seen)) {
+                (Some(info), None) => MachineState::Running(Box::new(info.clone())),
+                _ => MachineState::Stopped,
+            },
         });
         machines.collect()
     }

@@ -38,6 +38,12 @@ pub(crate) fn claim(node: NodeId, order: &str) -> Script {
     script.with("NODE", &node.to_string()).with("ORDER", order)
 }
 
+/// Gives a node another order: the same with another address. Its agent is stopped; its server runs on until the agent is back.
+pub(crate) fn readdress(node: NodeId, order: &str) -> Script {
+    let script = Script::new("readdress", &[COMMON, include_str!("scripts/readdress.sh")]);
+    script.with("NODE", &node.to_string()).with("ORDER", order)
+}
+
 /// Makes a node's agent run: the one that is there, or else this one. If it does not come along and is needed, the script says so.
 pub(crate) fn install(node: NodeId, agent: &Program, comes_along: bool) -> Script {
     let script = Script::new("install", &[COMMON, PROGRAM, SERVICE, include_str!("scripts/install.sh")]);

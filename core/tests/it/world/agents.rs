@@ -1,6 +1,7 @@
 //! The agents of the world.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -298,6 +299,12 @@ impl Agents for World {
             Ok(Proposal::Applied(after.clone()))
         })
         .await
+    }
+
+    async fn relocate(&self, agent: &AgentInfo, places: &BTreeMap<NodeId, SocketAddr>) -> Result<(), AgentError> {
+        let node = self.reach(agent).await?;
+        self.inside().relocated.entry(node).or_default().extend(places);
+        Ok(())
     }
 
     async fn journal(&self, agent: &AgentInfo, after: u64) -> Result<Vec<Entry>, AgentError> {

@@ -66,6 +66,10 @@ $sudo test -L "$node/order.json" || claim=$($sudo cat "$node/order.json" 2>/dev/
 if [ -n "${claim-}" ]; then
     printf 'claim %s\n' "$claim"
     $sudo test -e "$node/record/committed" && echo "member yes"
+    # Which addresses this host has now: the node's own may be none of them any more.
+    addresses=$(ip -o addr show 2>/dev/null | awk '{ sub("/.*", "", $4); printf " %s", $4 }')
+    [ -n "$addresses" ] || addresses=$(hostname -I 2>/dev/null)
+    echo "addresses$addresses"
     [ -L "$base/bin/before" ] && echo "upgrade begun"
     if [ -x "$base/bin/agent" ]; then
         echo "agent $("$base/bin/agent" --version 2>/dev/null)"

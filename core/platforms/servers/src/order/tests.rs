@@ -32,7 +32,8 @@ fn seen(claim: Option<Claim>) -> Seen {
         clock_s: 0,
         state: text.map_or(State::Free, State::Used),
     };
-    Seen { order, agent: None, program: None, upgrading: false, address: Some(address), facts: Ok(facts) }
+    let (address, addresses) = (Some(address), [address].into());
+    Seen { order, agent: None, program: None, upgrading: false, address, addresses, facts: Ok(facts) }
 }
 
 fn programs() -> Programs {
@@ -105,5 +106,29 @@ fn a_server_is_called_by_the_address_that_is_its_own() {
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let seen = Seen { address: came_in_at.map(ip), ..seen(None) };
         assert_eq!(address(&server, &seen), expected.map(ip), "{host} {came_in_at:?}");
+    }
+}
+
+#[test]
+fn a_node_moves_where_its_server_has_another_address_and_only_there() {
+    let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+    // (the pool's line, where we came in, what the server has, where a node of 10.0.0.1 goes)
+    for (host, came_in_at, has, expected) in [
+        ("10.0.0.1", "10.0.0.1", &["10.0.0.1"][..], None),
+        ("10.0.0.2", "10.0.0.2", &["10.0.0.2"], Some("10.0.0.2")),
+        ("203.0.113.5", "10.0.0.2", &["10.0.0.2"], Some("10.0.0.2")),
+        // It has several, and we have only come another way.
+        ("10.0.0.2", "10.0.0.2", &["10.0.0.1", "10.0.0.2"], None),
+        ("10.0.0.1 private 192.168.0.1", "10.0.0.1", &["10.0.0.1", "192.168.0.1"], Some("192.168.0.1")),
+        // Translated on the way: no server has this address itself.
+        ("10.0.0.1 private 192.168.0.1", "10.0.0.1", &["10.0.0.1"], None),
+        ("10.0.0.2", "10.0.0.2", &[], None),
+        ("db1", "127.0.0.1", &["127.0.0.1", "10.0.0.1"], None),
+    ] {
+        let server = pool(host).servers.remove(0);
+        let addresses = has.iter().map(|text| ip(text)).collect();
+        let seen = Seen { address: Some(ip(came_in_at)), addresses, ..seen(Some(claim(1, Some((0, 0))))) };
+        let order = seen.order.clone().expect("a node");
+        assert_eq!(moved(&server, &order, &seen), expected.map(ip), "{host} {came_in_at} {has:?}");
     }
 }

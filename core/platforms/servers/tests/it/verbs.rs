@@ -238,3 +238,37 @@ async fn an_agent_whose_address_leads_nowhere_is_reached_through_its_host() {
     way.dial().await.expect("a connection").read_to_string(&mut said).await.expect("text");
     assert_eq!(said, "192.0.2.1:7379 through db1");
 }
+
+#[tokio::test]
+async fn a_node_goes_where_its_server_has_gone_and_stays_the_same_node() {
+    let place = Place::new();
+    let made = place.servers("db1; db2").ensure(&order(1)).await.expect("ensure");
+    let agent = |machine: &Machine| match &machine.state {
+        MachineState::Running(info) => info.agent.to_string(),
+        MachineState::Stopped => "stopped".to_owned(),
+    };
+    assert_eq!(agent(&made), "192.0.2.2:7379");
+    let root = place.root("db1");
+    let found = async |pool: &str| {
+        let found = place.servers(pool).find(&query("cache")).await.expect("find");
+        found.iter().map(agent).collect::<Vec<_>>()
+    };
+
+    // The pool names another address, which the server does not have: translated on the way.
+    assert_eq!(found("db1 private 192.0.2.9; db2").await, ["192.0.2.2:7379"]);
+    // It has both: it goes where the pool says.
+    fs::write(root.join("run/addresses"), "192.0.2.2 192.0.2.9").expect("a file");
+    assert_eq!(found("db1; db2").await, ["192.0.2.2:7379"]);
+    assert_eq!(found("db1 private 192.0.2.9; db2").await, ["stopped"]);
+    let again = place.servers("db1 private 192.0.2.9; db2").ensure(&order(1)).await.expect("ensure");
+    assert_eq!((agent(&again).as_str(), &again.claim), ("192.0.2.9:7379", &made.claim));
+    assert_eq!(found("db1; db2").await, ["192.0.2.9:7379"], "where it is it stays, as long as it can");
+
+    // The old one is gone altogether, and who has been killed on the way is followed by the next.
+    fs::write(root.join("run/addresses"), "192.0.2.2").expect("a file");
+    assert_eq!(found("db1; db2").await, ["stopped"]);
+    let back = place.servers("db1; db2").ensure(&order(1)).await.expect("ensure");
+    assert_eq!(agent(&back), "192.0.2.2:7379");
+    let left: Vec<_> = fs::read_dir(root.join("var/lib/justmanage")).expect("ours").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".order")), "{left:?}");
+}
