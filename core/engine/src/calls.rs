@@ -198,11 +198,13 @@ impl Connection {
         let persistent = self.config_get(&["appendonly"]).await?.get("appendonly").is_some_and(|value| value == "yes");
         // Without an append-only file, a server whose user set `save ""` would end without saving: a planned stop loses nothing.
         let arguments: &[&str] = if persistent { &["SHUTDOWN"] } else { &["SHUTDOWN", "SAVE"] };
+        // Asked before and after: it may be whole by the time that we ask why not.
+        let rewrites = persistent && self.rewrites_file().await?;
         match self.call(arguments).await {
             // The server closes the connection when it is done: that is the success.
             Err(CallError::Unreachable { .. }) => Ok(()),
             // It says no more than that there were errors. A rewrite of a file that is whole already does not hinder it.
-            Err(CallError::Refused { call, .. }) if self.rewrites_file().await? => {
+            Err(CallError::Refused { call, .. }) if rewrites || self.rewrites_file().await? => {
                 Err(CallError::NotNow { call, said: "the first append-only file is being written".to_owned() })
             }
             Err(error) => Err(error),

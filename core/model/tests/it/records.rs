@@ -320,6 +320,7 @@ fn a_backup_is_begun_once_and_ends_once() {
     record.give_up_backup(&failure(&asked, 1));
     assert_eq!(record, before);
 
+    record.layout = 1;
     record.raise_layout();
     assert_eq!((record.layout, record.check()), (7, Ok(())));
     survives_json(&record);
