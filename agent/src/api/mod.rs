@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use justmanage_agent_proto::v1::agent_server::{Agent, AgentServer};
 use justmanage_agent_proto::v1::{
     BackupsReply, BackupsRequest, FailoverReply, FailoverRequest, FoundRequest, InviteRequest, JournalReply,
-    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, RelocateReply, RelocateRequest, SlotsReply, SlotsRequest, StatusReply,
-    StatusRequest,
+    JournalRequest, ObserveReply, ObserveRequest, ProposalReply, ProposeRequest, RelocateReply, RelocateRequest,
+    SlotsReply, SlotsRequest, StatusReply, StatusRequest,
 };
 use justmanage_model::backup::BackupId;
 use justmanage_model::node::AgentInfo;
@@ -250,7 +250,8 @@ impl Agent for Api {
     async fn relocate(&self, request: Request<RelocateRequest>) -> Result<Response<RelocateReply>, Status> {
         self.caller(&request)?.operator()?;
         let places = request.into_inner().places;
-        let address = |at: &str| at.parse::<SocketAddr>().map_err(|_| Status::invalid_argument(format!("{at:?} is no address")));
+        let address =
+            |at: &str| at.parse::<SocketAddr>().map_err(|_| Status::invalid_argument(format!("{at:?} is no address")));
         let places = places.iter().map(|(node, at)| Ok((parse::<NodeId>(node)?, address(at)?)));
         self.tools.group.relocate(&places.collect::<Result<_, Status>>()?);
         Ok(Response::new(RelocateReply {}))

@@ -319,13 +319,12 @@ impl Turn {
         }
     }
 
-    /// Who leads looks at everybody. Whose own server does not run looks at its shard: whether another one is the primary
-    /// decides what becomes of it.
+    /// Who leads looks at everybody. Whose own server does not run looks at all members: whether another one is its shard's primary
+    /// decides what becomes of it, and, of a shard that has no slots yet, whether others serve all.
     fn ask_others(&mut self, record: Option<&Record>, leads: bool, server: &ServerState) {
-        let shard = record.and_then(|record| record.shard_of(self.tools.info.claim.node));
         let dead = matches!(server, ServerState::Down { .. } | ServerState::Stopped);
         let record = record.filter(|record| leads || dead && record.phase == Phase::Formed);
-        self.gatherer.ask(record, |agent| leads || shard.is_some() && agent.seat.map(|seat| seat.shard) == shard);
+        self.gatherer.ask(record, |agent| leads || agent.seat.is_some());
     }
 
     /// What the server was when it was last seen. A data directory that is gone keeps nothing, whatever was seen of it.

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use crate::HostName;
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
-use crate::HostName;
 
 mod definition;
 mod host_key;
@@ -138,7 +138,15 @@ impl Server {
     /// A server of which no more is known than how to get onto it.
     #[must_use]
     pub const fn new(host: Host) -> Self {
-        Self { host, private_address: None, announce: None, zone: None, labels: BTreeMap::new(), hidden: false, former: false }
+        Self {
+            host,
+            private_address: None,
+            announce: None,
+            zone: None,
+            labels: BTreeMap::new(),
+            hidden: false,
+            former: false,
+        }
     }
 }
 

@@ -116,9 +116,14 @@ fn without_its_data(view: &View<'_>, shard: u16, node: NodeId, since: Timestamp)
     }
     let copies = |one: &Serving<'_>| one.has_copy() && view.primary_known_to(*one) == Some(node);
     let best = view.serving().filter(copies).max_by_key(|one| (one.server.offset, one.node));
-    best.map_or(hold, |best| {
-        Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, done: false, at: view.now })
-    })
+    match best {
+        Some(best) => {
+            Revival::TakeOver(shard, Takeover { by: best.node, from: node, cleared: true, done: false, at: view.now })
+        }
+        // Nobody copies it any more, and others serve all: its shard has no slots, whoever of it was elected in its place.
+        None if view.served() == SlotSet::all() => Revival::Start,
+        None => hold,
+    }
 }
 
 /// A member that was the primary later than this one, and is dead, too; or that followed such a one, which may be no member any

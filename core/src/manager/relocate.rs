@@ -14,7 +14,12 @@ use crate::agents::Note;
 impl Manager {
     /// Tells all agents, and then the Record, where those are that have moved. Nobody among them could: whoever has moved is called where
     /// it was, and if most have, there is nobody to agree on anything.
-    pub(super) async fn relocate(&self, record: &Record, looked: &[Looked], agents: &[AgentInfo]) -> Result<(), Failure> {
+    pub(super) async fn relocate(
+        &self,
+        record: &Record,
+        looked: &[Looked],
+        agents: &[AgentInfo],
+    ) -> Result<(), Failure> {
         let moved = moved(record, looked);
         if moved.is_empty() {
             return Ok(());
@@ -22,10 +27,13 @@ impl Manager {
         let places: BTreeMap<NodeId, SocketAddr> = moved.iter().map(|(node, at)| (*node, at.agent)).collect();
         info!(nodes = moved.len(), "agents listen elsewhere than the cluster knows");
         let places = &places;
-        let told = together(agents, |agent| async move { (agent.claim.node, self.agents.relocate(agent, places).await) });
+        let told =
+            together(agents, |agent| async move { (agent.claim.node, self.agents.relocate(agent, places).await) });
         for (node, told) in told.await {
             // It hears of it by the Record, if enough others agree on that.
-            told.unwrap_or_else(|error| warn!(%node, error = error.to_string(), "an agent was not told where others are"));
+            told.unwrap_or_else(
+                |error| warn!(%node, error = error.to_string(), "an agent was not told where others are"),
+            );
         }
         let why = match moved.len() {
             1 => "The machine of a node has another address.".to_owned(),

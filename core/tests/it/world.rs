@@ -164,7 +164,8 @@ impl World {
         let nodes = self.nodes();
         let mut inside = self.inside();
         let moved = nodes.into_iter().take(count).map(|node| {
-            let Some(MachineState::Running(info)) = inside.machines.get_mut(&node).map(|machine| &mut machine.state) else {
+            let Some(MachineState::Running(info)) = inside.machines.get_mut(&node).map(|machine| &mut machine.state)
+            else {
                 panic!("{node} does not run")
             };
             for at in [&mut info.agent, &mut info.client] {

@@ -114,8 +114,7 @@ impl Resource for Clusters {
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
         let same_agents = prior.agent_version == plan.planned.agent_version;
-        let same_servers =
-            !servers::takes_some_away(&prior, &plan.planned) && !servers::renamed(&prior, &plan.planned);
+        let same_servers = !servers::takes_some_away(&prior, &plan.planned) && !servers::renamed(&prior, &plan.planned);
         let well = prior.converged.known() == Some(&true) && private::missing(cx).is_empty();
         if before == spec && same_agents && same_servers && well {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.

@@ -101,7 +101,8 @@ async fn a_definition_of_what_is_not_known_yet_is_not_known() {
     };
     let through = |hosts: Value| pool(vec![pinned("10.0.0.11", &[("jump", "gate".into())])], &[("jump_hosts", hosts)]);
     let attributes =
-        ["address", "port", "user", "host_keys", "private_address", "announce", "zone", "labels", "jump", "hidden"].map(one);
+        ["address", "port", "user", "host_keys", "private_address", "announce", "zone", "labels", "jump", "hidden"]
+            .map(one);
     let of_hosts = ["address", "port", "user", "host_keys", "jump"].map(gate);
     let others = [
         object(&[("servers", unknown())], &[]),

@@ -7,8 +7,8 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, SSH_PORT, SUMMARY, Server, Zone};
-use crate::calendar::{Cursor, Token};
 use crate::HostName;
+use crate::calendar::{Cursor, Token};
 use crate::failure::Invalid;
 
 /// What begins a clause that names a jump host, and is the address of no server therefore.

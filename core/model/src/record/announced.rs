@@ -48,7 +48,9 @@ impl Record {
             let before = announced.names.insert(*node, name.clone());
             renamed |= before.as_ref() != Some(name) && self.members.contains_key(node);
         }
-        announced.names.retain(|node, _| names.contains_key(node) || self.members.contains_key(node) || self.spares.contains_key(node));
+        announced.names.retain(|node, _| {
+            names.contains_key(node) || self.members.contains_key(node) || self.spares.contains_key(node)
+        });
         self.announced = Some(announced);
         if renamed {
             self.rotation.certificates_since = Some(self.generation.next());

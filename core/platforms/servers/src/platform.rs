@@ -196,7 +196,8 @@ impl Platform for Servers {
         }
         let look = self.looks.with_care(Care::Lately, Instant::now()).await;
         let meant = look.claimed().filter(|(_, order, _)| query.matches(&order.claim));
-        let named = meant.filter_map(|(at, order, _)| Some((order.claim.node, self.pool.servers[at].announce.clone()?)));
+        let named =
+            meant.filter_map(|(at, order, _)| Some((order.claim.node, self.pool.servers[at].announce.clone()?)));
         Ok(named.collect())
     }
 
