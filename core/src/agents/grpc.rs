@@ -1,6 +1,7 @@
 //! Calls to agents over gRPC and mutual TLS.
 
 mod codec;
+mod machine;
 
 use std::collections::HashMap;
 use std::io;
