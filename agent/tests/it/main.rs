@@ -18,6 +18,7 @@ mod idle;
 mod life;
 mod limits;
 mod machine;
+mod machinery;
 mod metrics;
 mod mirror;
 mod moves;

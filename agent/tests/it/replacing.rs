@@ -11,9 +11,9 @@ use justmanage_steps::MARK;
 use tonic::Code;
 
 use crate::machine::{Machine, sha256, signed};
+use crate::machinery::{Machinery, helper};
 use crate::node::{AGENT, Node, answer};
 use crate::operator::{Operator, first_record};
-use crate::root::Machinery;
 use crate::wait::DEADLINE;
 
 /// The program under test as it calls itself another version.
@@ -135,9 +135,9 @@ async fn a_helper_that_is_killed_leaves_an_agent_that_starts() {
         let warrant = parts(&machine, &newer, "9.9.9").remove(0).warrant;
         // The helper by hand: what dies is to be this one, and nobody who works beside it.
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
-        let mut helper = crate::root::helper(&machine.base, &machine.socket);
-        helper.stdin(std::os::fd::OwnedFd::from(theirs)).env("JUSTMANAGE_STEPS", steps.path());
-        let mut helper = helper.spawn().expect("the helper");
+        let mut dying = helper(&machine.base, &machine.socket);
+        dying.stdin(std::os::fd::OwnedFd::from(theirs)).env("JUSTMANAGE_STEPS", steps.path());
+        let mut dying = dying.spawn().expect("the helper");
         let content = newer.clone();
         let sending = tokio::task::spawn_blocking(move || {
             use std::io::{Read, Write};
@@ -148,7 +148,7 @@ async fn a_helper_that_is_killed_leaves_an_agent_that_starts() {
             (&ours).read_exact(&mut heard).expect("an answer");
             assert_eq!(&heard, b"\"send\"\n");
             (&ours).write_all(&content).expect("sent");
-            helper.wait().expect("an end")
+            dying.wait().expect("an end")
         });
         let ended = sending.await.expect("no panic");
         assert!(!ended.success() && steps.path().join("killed").exists(), "{step}: {ended}");
