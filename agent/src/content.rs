@@ -17,8 +17,13 @@ pub async fn sha256(path: &Path) -> io::Result<String> {
     loop {
         let read = file.read(&mut buffer).await?;
         if read == 0 {
-            return Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect());
+            return Ok(hex(&context.finish()));
         }
         context.update(&buffer[..read]);
     }
+}
+
+/// A digest as it is written: lowercase hexadecimal digits.
+pub(crate) fn hex(digest: &digest::Digest) -> String {
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

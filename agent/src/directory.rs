@@ -32,6 +32,7 @@ use serde::de::DeserializeOwned;
 /// | `operation.json` | the operation that goes on, and the report of the last one | the agent |
 /// | `limits.json` | which control groups were made for the node | the agent, before it makes them |
 /// | `scratch/` | a part of a backup that is being verified, and the server that loads it | the agent, while it does |
+/// | `artifacts/` | server programs that operators have it keep, where its machine has no other place for them | the agent |
 /// | `data/` | the server's data, and its working directory | the server |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
@@ -100,6 +101,8 @@ impl Directory {
         limits = "limits.json";
         /// A part of a backup that is being verified.
         scratch = "scratch";
+        /// Server programs, where the machine has no other place for them.
+        artefacts = "artifacts";
         /// The server's data, and its working directory.
         data = "data";
     }

@@ -24,6 +24,9 @@
 //! | [`journal`] | what happened at the node |
 //! | `proof` | probes of the shards while nodes are disturbed, and the report of what that came to |
 //! | [`limits`] | limits of the server's process |
+//! | [`programs`] | programs that operators have this machine keep |
+//! | [`root`] | what only root may do, where nobody logs in |
+//! | `line` | one line of JSON over a socket |
 //! | [`metrics`] | figures for Prometheus |
 //! | [`api`], [`status`] | what operators ask and are told |
 //! | [`log`] | the agent's log |
@@ -38,6 +41,7 @@ pub mod enrolment;
 pub mod failover;
 pub mod journal;
 pub mod limits;
+mod line;
 pub mod log;
 pub mod metrics;
 pub mod moving;
@@ -45,7 +49,9 @@ pub mod node;
 pub mod peers;
 pub mod place;
 pub mod process;
+pub mod programs;
 mod proof;
+pub mod root;
 #[cfg(test)]
 mod samples;
 pub mod secrets;

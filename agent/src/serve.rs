@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, MachineApi};
 use crate::directory::Directory;
 use crate::enrolment::{self, Enrolment, FirstOperators};
 use crate::journal::Journal;
@@ -31,6 +31,8 @@ use crate::node::Berth;
 use crate::peers::Peers;
 use crate::place::{self, Signals};
 use crate::process::{self, Launcher};
+use crate::programs::Programs;
+use crate::root;
 use crate::secrets::{self, Secrets};
 use crate::server::{ServerAccess, Supervisor, SupervisorError};
 use crate::status::Publisher;
@@ -127,6 +129,15 @@ pub async fn serve(
         journal: journal.clone(),
         clock: Timestamp::now,
     });
+    let machine = MachineApi {
+        group: group.clone(),
+        first_operators: first_operators.clone(),
+        contact: contact.clone(),
+        programs: Programs::open(&directory),
+        root: root::from_environment(),
+        replaced: directory.path().parent().map(|base| base.join("bin").join("replaced.json")),
+        journal: journal.clone(),
+    };
     let enrolment = order.token.clone().map(|token| {
         Enrolment::new(enrolment::Tools {
             token,
@@ -168,7 +179,7 @@ pub async fn serve(
     let turn = Turn::new(tools, node, cluster);
 
     let (finish, finished) = watch::channel(false);
-    let mut routes = Routes::new(api.into_server()).add_service(group.service());
+    let mut routes = Routes::new(api.into_server()).add_service(machine.into_server()).add_service(group.service());
     if let Some(enrolment) = enrolment {
         routes = routes.add_service(enrolment.service());
         tokio::spawn(enrolment.serve_strangers(strangers, over(finished.clone())));

@@ -3,6 +3,7 @@
 mod enrol;
 mod error;
 mod grpc;
+mod machine;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use justmanage_platforms::Way;
 pub use enrol::{EnrolError, enrol};
 pub use error::AgentError;
 pub use grpc::GrpcAgents;
+pub use machine::{MachineError, Program, Programs};
 
 /// What an agent says of itself and its own node.
 #[derive(Clone, Debug, PartialEq)]

@@ -35,4 +35,5 @@ mod timeouts;
 mod upgrades;
 mod users;
 mod versions;
+mod without_a_shell;
 mod world;

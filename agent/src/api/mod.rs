@@ -2,6 +2,7 @@
 
 mod caller;
 mod convert;
+mod machine;
 mod observe;
 
 use std::net::SocketAddr;
@@ -32,7 +33,9 @@ use crate::peers::{MESSAGE_LIMIT, Peers};
 use crate::server::ServerAccess;
 use crate::status::{ClusterStatus, NodeStatus, Numbered};
 use caller::Caller;
+
 use convert::{decode, encode, encode_record, proposal, refused};
+pub use machine::MachineApi;
 
 /// Longest wait of one status call.
 const WAIT_LIMIT: Duration = Duration::from_secs(60);

@@ -8,6 +8,7 @@ mod end;
 mod inspect;
 mod launch;
 mod remove;
+mod root;
 mod run;
 mod start;
 mod status;
@@ -93,6 +94,7 @@ fn command(mut arguments: lexopt::Parser) -> Outcome {
         Some("remove") => remove::remove(&node(arguments)?),
         Some("inspect") => answer(&inspect::inspect(files(arguments)?)?),
         Some("launch") => launch::launch(arguments),
+        Some("root") => root::root(arguments),
         _ => Err(lexopt::Error::from(format!("{verb:?} is no command")).into()),
     }
 }

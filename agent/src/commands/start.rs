@@ -14,6 +14,7 @@ use super::{CommandError, disk, order, status};
 use crate::directory::Directory;
 use crate::process::{Launch, Launcher, LockGuard, SERVICE_SOCKET, Watched};
 use crate::server::tail;
+use crate::{programs, root};
 
 /// How long an agent may take until it listens. It takes 20 ms; a machine that has just booted is busy.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -65,7 +66,7 @@ fn launch(directory: &Directory, program: &Path) -> Result<Watched, CommandError
     let launch = Launch::new(directory.path(), program, &[OsStr::new("run"), OsStr::new("--dir"), path]);
     let mut command = launch.command(Launcher::OWN);
     // Meant for agents; the servers that they start do not get them.
-    let kept = ["JUSTMANAGE_LOG", SERVICE_SOCKET].into_iter();
+    let kept = ["JUSTMANAGE_LOG", SERVICE_SOCKET, root::SOCKET, programs::KEPT].into_iter();
     command.envs(kept.filter_map(|name| Some((name, std::env::var_os(name)?))));
     // What it says before it has a log, and if it panics.
     let log = File::options().append(true).create(true).mode(0o600).open(directory.agent_log()).map_err(&fail)?;

@@ -19,4 +19,5 @@ pub use launch::{Confinement, Launch, Refusal};
 pub use launcher::{Launcher, SERVICE_SOCKET};
 pub use lock::LockGuard;
 pub use service::launch_from_stdin;
+pub(crate) use unit::said;
 pub use watched::{Ending, Watched};

@@ -13,7 +13,6 @@
 //! can be anybody's. An agent that dies meanwhile lets go of the connection, too, and the next one finds the server by where
 //! it works.
 
-mod line;
 mod message;
 mod stdin;
 
@@ -27,6 +26,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Launch, Watched, boot_id};
+use crate::line;
 use message::{Answer, Order};
 
 pub use stdin::launch_from_stdin;

@@ -105,7 +105,7 @@ fn told(text: &str, pid: u32) -> Told {
 }
 
 /// What a command prints; `None` if it fails, or takes longer.
-fn said(mut command: Command, limit: Duration) -> Option<String> {
+pub(crate) fn said(mut command: Command, limit: Duration) -> Option<String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     let mut output = child.stdout.take()?;

@@ -18,6 +18,7 @@
 //! | [`server`] | [`Incoming`]: authenticated connections for a tonic server; [`Doors`]: those of an agent, with strangers apart |
 //! | [`enrol`] | tokens, and the proofs by which two who have never met recognise each other |
 //! | [`seal`](mod@seal) | the cluster's secrets, sealed for its members ([`Vault`](justmanage_model::Vault)) |
+//! | [`warrant`] | what an operator signs for root on a machine where nobody logs in |
 
 pub mod allowed;
 pub mod client;
@@ -27,6 +28,7 @@ pub mod meet;
 pub mod seal;
 pub mod server;
 pub mod tls;
+pub mod warrant;
 
 pub use allowed::Allowed;
 pub use client::{Target, connect, connect_through};
@@ -34,3 +36,4 @@ pub use key::{IdentityError, KeyPair, NAME};
 pub use meet::{MeetError, Met, meet};
 pub use seal::{SealError, SealingPair};
 pub use server::{Doors, Incoming, Peer};
+pub use warrant::WarrantError;

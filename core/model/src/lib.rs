@@ -27,6 +27,8 @@
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
 //! | [`report`] | what an operation disturbed, and whether it lost a write |
 //! | [`failure`] | the one error type that reaches users, and paths of fields |
+//! | [`limits`] | what a server may use, as systemd takes it |
+//! | [`warrant`] | what an operator signs for root on a machine where nobody logs in |
 //! | [`secret`] | values that never print |
 //! | [`slots`] | hash slots, sets of them, and how they are spread evenly over shards |
 //! | [`nearest`] | "did you mean" |
@@ -41,6 +43,7 @@ pub mod host_name;
 pub mod id;
 pub mod interval;
 pub mod journal;
+pub mod limits;
 pub mod name;
 pub mod nearest;
 pub mod node;
@@ -58,6 +61,7 @@ pub mod token;
 pub mod units;
 pub mod user;
 pub mod vault;
+pub mod warrant;
 pub mod whereabouts;
 pub mod window;
 
@@ -69,6 +73,7 @@ pub use failure::{Failure, FieldPath, FieldStep, Invalid};
 pub use host_name::HostName;
 pub use id::{ClusterId, Epoch, Generation, NodeId, Pin};
 pub use interval::Interval;
+pub use limits::Limits;
 pub use name::{ClusterName, UserName};
 pub use observation::{
     AskedFailover, Handover, LastRole, MoveTally, NodeObservation, Observation, Seen, ServerObservation, ServerState,
@@ -87,6 +92,7 @@ pub use token::EnrolmentToken;
 pub use units::Bytes;
 pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
+pub use warrant::{Purpose, Replaced, Replacement, Terms, Warrant};
 pub use whereabouts::{NodeAddresses, PeerNames};
 pub use window::MaintenanceWindow;
 

@@ -24,10 +24,10 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 
 pub use error::PlatformError;
+pub use justmanage_model::Limits;
 pub use kind::PlatformKind;
 pub use machine::{
-    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Offer, Package,
-    Visible,
+    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Needs, Offer, Package, Visible,
 };
 pub use way::{Dial, Stream, Way};
 

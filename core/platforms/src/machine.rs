@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use justmanage_model::node::AgentInfo;
 use justmanage_model::pool::{Label, LabelValue};
 use justmanage_model::{
-    Artefact, Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Io, MilliCpus, PackageRevision, Pin, Release,
-    Version,
+    Artefact, Bytes, Claim, ClusterId, ClusterName, Engine, PackageRevision, Pin, Release, Version,
 };
 
 use crate::Way;
@@ -62,43 +61,6 @@ pub struct Needs {
     pub disk: Bytes,
     /// Labels that it bears.
     pub labels: BTreeMap<Label, LabelValue>,
-}
-
-/// Most that the server of a machine may use (`None`: as much as there is), which nothing else on the machine is to take from it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory of its process.
-    pub memory: Option<Bytes>,
-    /// As much of that is never taken from it, the rest only when nobody else has any to give; `None`: nothing is protected.
-    pub data: Option<Bytes>,
-    /// Processor time.
-    pub cpu: Option<MilliCpus>,
-    /// The disk that its data are on.
-    pub io: Io,
-}
-
-impl Limits {
-    /// What is within both.
-    #[must_use]
-    pub fn wider(self, other: Self) -> Self {
-        Self {
-            memory: self.memory.zip(other.memory).map(|(one, other)| one.max(other)),
-            data: self.data.max(other.data),
-            cpu: self.cpu.zip(other.cpu).map(|(one, other)| one.max(other)),
-            io: self.io.wider(other.io),
-        }
-    }
-}
-
-impl From<&ClusterSpec> for Limits {
-    fn from(spec: &ClusterSpec) -> Self {
-        Self {
-            memory: Some(spec.memory_limit()),
-            data: Some(spec.memory),
-            cpu: spec.resources.cpu,
-            io: spec.resources.io,
-        }
-    }
 }
 
 /// A machine's address on its platform: an instance id, a host name, a directory. Only its platform reads it.

@@ -1,6 +1,7 @@
 //! Calls to agents over gRPC and mutual TLS.
 
 mod codec;
+mod machine;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

@@ -14,8 +14,8 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use super::super::launch::environment;
 use super::super::stat::Stat;
 use super::super::{Launch, Refusal};
-use super::line;
 use super::message::{Answer, Order};
+use crate::line;
 
 /// How long whoever connected may take to say what it wants, and to take the answer: an agent needs a millisecond. One that
 /// was stopped in between does not leave a launcher behind.

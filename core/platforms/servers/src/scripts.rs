@@ -6,8 +6,6 @@ use justmanage_platforms::{Limits, Package};
 use crate::programs::Program;
 use crate::script::Script;
 
-mod unit;
-
 const COMMON: &str = include_str!("scripts/common.sh");
 const PROGRAM: &str = include_str!("scripts/program.sh");
 const SERVICE: &str = include_str!("scripts/service.sh");
@@ -61,8 +59,8 @@ pub(crate) fn limit(node: NodeId, limits: &Limits) -> Script {
     let script = Script::new("limits", &[COMMON, include_str!("scripts/limits.sh")]);
     let memory = limits.memory.map_or("infinity".to_owned(), |memory| memory.get().to_string());
     let script = script.with("NODE", &node.to_string()).with("MEMORY", &memory);
-    let script = script.with("LIMITS", &unit::part(limits)).with("PROPERTIES", &unit::properties(limits).join("\n"));
-    script.with("SHARE", &unit::share(limits)).with("SHARES", &unit::shares(limits).join("\n"))
+    let script = script.with("LIMITS", &limits.unit_part()).with("PROPERTIES", &limits.unit_properties().join("\n"));
+    script.with("SHARE", &limits.slice_part()).with("SHARES", &limits.slice_properties().join("\n"))
 }
 
 /// Removes a node and everything of ours; or only a node whose agent has never listened.

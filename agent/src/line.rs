@@ -14,7 +14,7 @@ const LONGEST: usize = 64 * 1024;
 ///
 /// # Errors
 /// [`io::ErrorKind::TimedOut`]; [`io::ErrorKind::BrokenPipe`]: nobody is there any more.
-pub(super) fn send<T: Serialize>(mut connection: &UnixStream, message: &T, deadline: Instant) -> io::Result<()> {
+pub(crate) fn send<T: Serialize>(mut connection: &UnixStream, message: &T, deadline: Instant) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     connection.set_write_timeout(Some(left(deadline)?))?;
@@ -26,7 +26,7 @@ pub(super) fn send<T: Serialize>(mut connection: &UnixStream, message: &T, deadl
 /// # Errors
 /// [`io::ErrorKind::TimedOut`]; [`io::ErrorKind::UnexpectedEof`]: the connection was closed before; or the line is no such
 /// message.
-pub(super) fn receive<T: DeserializeOwned>(mut connection: &UnixStream, deadline: Instant) -> io::Result<T> {
+pub(crate) fn receive<T: DeserializeOwned>(mut connection: &UnixStream, deadline: Instant) -> io::Result<T> {
     let (mut line, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         connection.set_read_timeout(Some(left(deadline)?))?;
@@ -48,7 +48,7 @@ pub(super) fn receive<T: DeserializeOwned>(mut connection: &UnixStream, deadline
 }
 
 /// Waits until the other side lets go of the connection, says something, or the deadline is over.
-pub(super) fn wait_for_end(connection: &UnixStream, deadline: Instant) {
+pub(crate) fn wait_for_end(connection: &UnixStream, deadline: Instant) {
     // Whichever of them it is does not matter.
     let _ = receive::<IgnoredAny>(connection, deadline);
 }
