@@ -1,0 +1,1 @@
+//! Nodes on instances of AWS EC2.
