@@ -110,9 +110,14 @@ impl Cloud {
         let who = claim.node.to_string();
         let disk = self.settings.disk.max(order.needs.disk);
         let first_boot = self.first_boot(order, candidate).map_err(|error| ApiError::Invalid(error.to_string()))?;
+        let spent: BTreeSet<&str> = look.instances.iter().filter(|seen| seen.stage == Stage::Gone).filter_map(token_of).collect();
         for number in 0..GONE_MAX {
+            let token = Token::of(claim, candidate, number);
+            if spent.contains(token.to_string().as_str()) {
+                continue;
+            }
             let launch = Launch {
-                token: Token::of(claim, candidate, number),
+                token,
                 tags: Tags::of(claim),
                 candidate: candidate.clone(),
                 firewall: firewall.id.clone(),
@@ -128,17 +133,10 @@ impl Cloud {
                         return Ok(made);
                     }
                 }
-                Err(ApiError::Mismatch(_)) if self.token_is_spent(look, &launch.token) => {}
                 Err(error) => return Err(error),
             }
         }
         Err(ApiError::Other(format!("{GONE_MAX} machines of {} were made and taken away before", claim.node)))
-    }
-
-    /// Whether the instance of a token is seen to be gone.
-    fn token_is_spent(&self, look: &Look, token: &Token) -> bool {
-        let token = token.to_string();
-        look.instances.iter().any(|seen| seen.stage == Stage::Gone && seen.token.as_ref() == Some(&token))
     }
 
     fn first_boot(&self, order: &MachineOrder, candidate: &Candidate) -> Result<String, PlatformError> {
@@ -160,6 +158,10 @@ impl Cloud {
         };
         boot.script()
     }
+}
+
+fn token_of(instance: &Instance) -> Option<&str> {
+    instance.token.as_deref()
 }
 
 /// The name is another cluster's.
