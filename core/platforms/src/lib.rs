@@ -24,7 +24,7 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Version};
 
 pub use error::PlatformError;
-pub use kind::PlatformKind;
+pub use kind::{CloudKind, PlatformKind};
 pub use machine::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Needs, Offer, Package,
     Visible,
