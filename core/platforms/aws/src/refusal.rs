@@ -17,7 +17,7 @@ where
             let (code, said) = (refused.err().code().unwrap_or_default(), refused.err().message().unwrap_or_default());
             by_code(code, said, refused.raw().status().as_u16())
         }
-        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other().is_some() => {
+        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => {
             ApiError::Denied(format!("no call could be made: {}", DisplayErrorContext(&error)))
         }
         SdkError::ConstructionFailure(_) => {

@@ -13,21 +13,21 @@ use crate::settings::AwsSettings;
 
 /// Families of which the smallest that fits is taken, where nobody has chosen: made for memory or for general use, without accelerators,
 /// and with a whole processor at all times (the `t` families run dry).
-const USUAL: [&str; 8] = ["m6g.*", "m6i.*", "m7g.*", "m7i.*", "r6g.*", "r6i.*", "r7g.*", "r7i.*"];
+const USUAL: [&str; 8] = ["m6g", "m6i", "m7g", "m7i", "r6g", "r6i", "r7g", "r7i"];
 
 /// What may be had.
 pub(crate) async fn room(client: &Client, settings: &AwsSettings, network: &Network) -> Result<Room, ApiError> {
     let are_chosen = !settings.instance_types.is_empty();
     let zones = network.zones();
     let mut there: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let patterns = if are_chosen { settings.instance_types.clone() } else { USUAL.map(str::to_owned).to_vec() };
-    let mut pages = client
+    let mut call = client
         .describe_instance_type_offerings()
         .location_type(LocationType::AvailabilityZone)
-        .filters(filter("location", zones.clone()))
-        .filters(filter("instance-type", patterns))
-        .into_paginator()
-        .send();
+        .filters(filter("location", zones.clone()));
+    if are_chosen {
+        call = call.filters(filter("instance-type", settings.instance_types.clone()));
+    }
+    let mut pages = call.into_paginator().send();
     while let Some(page) = pages.next().await {
         for offering in page.map_err(refusal)?.instance_type_offerings.unwrap_or_default() {
             if let (Some(kind), Some(zone)) = (offering.instance_type, offering.location) {
@@ -35,7 +35,8 @@ pub(crate) async fn room(client: &Client, settings: &AwsSettings, network: &Netw
             }
         }
     }
-    let names: Vec<&String> = there.keys().filter(|name| !name.ends_with(".metal")).collect();
+    let is_usual = |name: &&String| name.split_once('.').is_some_and(|(family, size)| USUAL.contains(&family) && size != "metal");
+    let names: Vec<&String> = there.keys().filter(|name| are_chosen || is_usual(name)).collect();
     let mut offers = Vec::new();
     // As many as one call takes.
     for some in names.chunks(100) {
