@@ -17,7 +17,12 @@ where
             let (code, said) = (refused.err().code().unwrap_or_default(), refused.err().message().unwrap_or_default());
             by_code(code, said, refused.raw().status().as_u16())
         }
-        SdkError::DispatchFailure(failure) if failure.is_user() || failure.is_other() => {
+        // A connection that broke is "other" to the SDK, with a note that it may be well the next time. What is without that note is of
+        // the credentials: nobody found any, or they are none.
+        SdkError::DispatchFailure(failure)
+            if failure.is_user()
+                || failure.as_connector_error().is_some_and(|why| why.is_other() && why.as_other().is_none()) =>
+        {
             ApiError::Denied(format!("no call could be made: {}", DisplayErrorContext(&error)))
         }
         SdkError::ConstructionFailure(_) => {

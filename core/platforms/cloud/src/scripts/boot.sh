@@ -28,7 +28,7 @@ ExecStopPost=+/bin/sh -c '[ -e /var/lib/justmanage/node/order.json ] || systemct
 
 # On the console, where whoever may look at the machine from outside sees it; and where cloud-init writes.
 tell() {
-    { printf 'justmanage: %s\n' "$1" >"$ROOT/dev/console"; } 2>/dev/null
+    { printf 'justmanage: %s\n' "$1" >>"$ROOT/dev/console"; } 2>/dev/null
     printf 'justmanage: %s\n' "$1" >&2
 }
 
@@ -65,7 +65,8 @@ claim() {
     "$NODE") return ;;
     ?*) fail "This machine is another node's: $(owner)." ;;
     esac
-    # A machine that was given back, or whose agent wrote something, is not born again.
+    # What was begun here, and cut short, is nobody's; what an agent has written is not for another one.
+    rm -f "$order.new"
     [ -z "$(ls -A "$node" 2>/dev/null)" ] || fail "$node is not empty, and has no order."
     address=$(ip route get "$TOWARD" | sed -n 's/.* src \([0-9a-f.:]*\).*/\1/p' | head -n 1)
     [ -n "$address" ] || fail "This machine has no address."
