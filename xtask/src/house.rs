@@ -15,7 +15,8 @@ use anyhow::{Context, Result};
 /// Clones share a target directory, and cargo does not build anew for another clone of the same files: the one that the binary was built
 /// from may be gone.
 pub(crate) fn workspace() -> PathBuf {
-    let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let own =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     own.parent().unwrap_or(&own).to_path_buf()
 }
 

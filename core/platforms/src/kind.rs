@@ -112,7 +112,12 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_and_what_is_none_says_why() {
-        for text in ["local", "aws/eu-central-1", "servers/10.0.0.11", "servers/db1.example.com:2222+[2001:db8::1]:2222+10.0.0.12"] {
+        for text in [
+            "local",
+            "aws/eu-central-1",
+            "servers/10.0.0.11",
+            "servers/db1.example.com:2222+[2001:db8::1]:2222+10.0.0.12",
+        ] {
             assert_eq!(text.parse::<PlatformKind>().expect(text).to_string(), text);
         }
         for (text, part) in [

@@ -53,7 +53,10 @@ const HOUSE: &[Room] = &[
     room("justmanage-ssh", &["justmanage-model"]),
     // docs/decisions/0033-clouds.md: what a node is on a machine of its own, whoever puts it there.
     room("justmanage-host", &[]),
-    platform("justmanage-platform-servers", &["justmanage-host", "justmanage-model", "justmanage-platforms", "justmanage-ssh"]),
+    platform(
+        "justmanage-platform-servers",
+        &["justmanage-host", "justmanage-model", "justmanage-platforms", "justmanage-ssh"],
+    ),
     // docs/decisions/0033-clouds.md: one platform for all clouds, and an adapter for each.
     Room {
         krate: "justmanage-platform-cloud",

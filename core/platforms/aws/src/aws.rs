@@ -74,7 +74,8 @@ pub(crate) fn tags_read(tags: &[Tag]) -> Tags {
 /// Whether a text is an id of EC2's with this prefix.
 fn is_id(text: &str, prefix: &str) -> bool {
     let digits = text.strip_prefix(prefix);
-    digits.is_some_and(|digits| [8, 17].contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    digits
+        .is_some_and(|digits| [8, 17].contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[async_trait]

@@ -30,7 +30,8 @@ pub(crate) async fn client(settings: &AwsSettings) -> Client {
         .timeout_config(timeouts);
     if let Some(keys) = &settings.keys {
         let session = keys.session.as_ref().map(|session| session.expose().clone());
-        loader = loader.credentials_provider(Credentials::new(&keys.id, keys.secret.expose(), session, None, "settings"));
+        loader =
+            loader.credentials_provider(Credentials::new(&keys.id, keys.secret.expose(), session, None, "settings"));
     }
     let config = loader.load().await;
     let mut config = aws_sdk_ec2::config::Builder::from(&config);

@@ -59,7 +59,8 @@ pub(crate) async fn launch(
     let subnet = network.subnet(zone).ok_or_else(|| invalid(format!("there is no subnet in {zone}")))?;
     let image = settings.image.id_for(&offer.machine);
     let image = image.ok_or_else(|| invalid(format!("there is no image for the processor {}", offer.machine)))?;
-    let size = i32::try_from(launch.disk.get().div_ceil(GIB)).map_err(|_| invalid("the disk is too large".to_owned()))?;
+    let size =
+        i32::try_from(launch.disk.get().div_ceil(GIB)).map_err(|_| invalid("the disk is too large".to_owned()))?;
     let disk = EbsBlockDevice::builder()
         .volume_type(VolumeType::Gp3)
         .volume_size(size)
@@ -127,7 +128,13 @@ pub(crate) async fn sweep(client: &Client, tags: &Tags) -> Result<(), ApiError> 
 }
 
 /// Sets tags of an instance.
-pub(crate) async fn tag(client: &Client, settings: &AwsSettings, vpc: &str, id: &str, tags: &Tags) -> Result<(), ApiError> {
+pub(crate) async fn tag(
+    client: &Client,
+    settings: &AwsSettings,
+    vpc: &str,
+    id: &str,
+    tags: &Tags,
+) -> Result<(), ApiError> {
     let specification = tags_of(ResourceType::Instance, settings, vpc, tags);
     client.create_tags().resources(id).set_tags(specification.tags).send().await.map_err(refusal).map(|_| ())
 }

@@ -25,9 +25,10 @@ where
         {
             ApiError::Denied(format!("no call could be made: {}", DisplayErrorContext(&error)))
         }
-        SdkError::ConstructionFailure(_) => {
-            ApiError::Denied(format!("no call could be made, mostly for want of credentials: {}", DisplayErrorContext(&error)))
-        }
+        SdkError::ConstructionFailure(_) => ApiError::Denied(format!(
+            "no call could be made, mostly for want of credentials: {}",
+            DisplayErrorContext(&error)
+        )),
         // A connection that was never made is told from one that broke by nobody here: both can be tried again.
         _ => ApiError::Lost(DisplayErrorContext(&error).to_string()),
     }

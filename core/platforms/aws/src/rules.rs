@@ -51,7 +51,8 @@ pub(crate) fn there(permissions: &[IpPermission]) -> BTreeSet<Rule> {
     for permission in permissions {
         let v4 = permission.ip_ranges().iter().filter_map(|range| range.cidr_ip.clone()).map(Source::V4);
         let v6 = permission.ipv6_ranges().iter().filter_map(|range| range.cidr_ipv6.clone()).map(Source::V6);
-        let groups = permission.user_id_group_pairs().iter().filter_map(|pair| pair.group_id.clone()).map(Source::Group);
+        let groups =
+            permission.user_id_group_pairs().iter().filter_map(|pair| pair.group_id.clone()).map(Source::Group);
         let prefixes = permission.prefix_list_ids().iter().filter_map(|list| list.prefix_list_id.clone());
         for source in v4.chain(v6).chain(groups).chain(prefixes.map(Source::Prefixes)) {
             rules.insert(Rule {

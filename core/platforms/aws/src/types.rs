@@ -35,7 +35,8 @@ pub(crate) async fn room(client: &Client, settings: &AwsSettings, network: &Netw
             }
         }
     }
-    let is_usual = |name: &&String| name.split_once('.').is_some_and(|(family, size)| USUAL.contains(&family) && size != "metal");
+    let is_usual =
+        |name: &&String| name.split_once('.').is_some_and(|(family, size)| USUAL.contains(&family) && size != "metal");
     let names: Vec<&String> = there.keys().filter(|name| are_chosen || is_usual(name)).collect();
     let mut offers = Vec::new();
     // As many as one call takes.
@@ -46,8 +47,10 @@ pub(crate) async fn room(client: &Client, settings: &AwsSettings, network: &Netw
             let name = kind.instance_type.map(|name| name.as_str().to_owned());
             let processors = kind.v_cpu_info.and_then(|info| info.default_v_cpus);
             let memory = kind.memory_info.and_then(|info| info.size_in_mib);
-            let machine = kind.processor_info.and_then(|info| machine(&info.supported_architectures.unwrap_or_default()));
-            let (Some(name), Some(processors), Some(memory), Some(machine)) = (name, processors, memory, machine) else {
+            let machine =
+                kind.processor_info.and_then(|info| machine(&info.supported_architectures.unwrap_or_default()));
+            let (Some(name), Some(processors), Some(memory), Some(machine)) = (name, processors, memory, machine)
+            else {
                 continue;
             };
             offers.push(Offer {

@@ -49,7 +49,12 @@ pub struct Candidate {
 ///
 /// # Errors
 /// [`PlatformError::Invalid`]: nothing fits.
-pub fn choose(room: &Room, needs: &Needs, claim: &Claim, runs_on: impl Fn(&str) -> bool) -> Result<Vec<Candidate>, PlatformError> {
+pub fn choose(
+    room: &Room,
+    needs: &Needs,
+    claim: &Claim,
+    runs_on: impl Fn(&str) -> bool,
+) -> Result<Vec<Candidate>, PlatformError> {
     let is_large = |offer: &&Offer| offer.processors >= needs.processors && offer.memory >= needs.memory;
     let mut offers: Vec<&Offer> = room.offers.iter().filter(is_large).filter(|offer| runs_on(&offer.machine)).collect();
     if !room.are_chosen {

@@ -102,7 +102,8 @@ impl Cloud {
     }
 
     pub(crate) fn machine(&self, instance: &Instance, claim: Claim) -> Machine {
-        let state = self.agent_of(instance).map_or(MachineState::Stopped, |agent| MachineState::Running(Box::new(agent)));
+        let state =
+            self.agent_of(instance).map_or(MachineState::Stopped, |agent| MachineState::Running(Box::new(agent)));
         Machine { reference: MachineRef(instance.id.clone()), claim, state }
     }
 
@@ -179,7 +180,10 @@ impl Platform for Cloud {
             }
             _ => Err(PlatformError::Invalid {
                 field: "agent".into(),
-                what: format!("the agent of {} cannot be replaced by {own}: nobody logs in to its machine", machine.claim.node),
+                what: format!(
+                    "the agent of {} cannot be replaced by {own}: nobody logs in to its machine",
+                    machine.claim.node
+                ),
                 hint: "Use the provider that the agent came with, or replace the nodes one by one.".into(),
             }),
         }
@@ -193,7 +197,10 @@ impl Platform for Cloud {
     async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
         Err(PlatformError::Invalid {
             field: "artifacts".into(),
-            what: format!("{} cannot be brought to a cloud's machines, which fetch what they run themselves", program.file_name),
+            what: format!(
+                "{} cannot be brought to a cloud's machines, which fetch what they run themselves",
+                program.file_name
+            ),
             hint: "Say where machines can fetch it, with its SHA-256, or use an image that has it.".into(),
         })
     }

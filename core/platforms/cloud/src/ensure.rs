@@ -73,7 +73,12 @@ impl Cloud {
     }
 
     /// One step on; `None`: look again.
-    async fn advance(&self, look: &Look, order: &MachineOrder, course: &mut Course) -> Result<Option<Machine>, PlatformError> {
+    async fn advance(
+        &self,
+        look: &Look,
+        order: &MachineOrder,
+        course: &mut Course,
+    ) -> Result<Option<Machine>, PlatformError> {
         let claim = &order.claim;
         let Some(instance) = self.chosen(look, claim, course).await? else {
             return self.begin(look, order, course).await.map(|()| None);
@@ -85,7 +90,9 @@ impl Cloud {
             Ok(None)
         };
         match instance.stage {
-            Stage::Gone | Stage::Ending if course.lived && course.made.as_deref() == Some(id) => Err(ended(claim, &instance)),
+            Stage::Gone | Stage::Ending if course.lived && course.made.as_deref() == Some(id) => {
+                Err(ended(claim, &instance))
+            }
             Stage::Gone => {
                 course.gone.insert(instance.id.clone());
                 course.made = None;
@@ -136,7 +143,10 @@ impl Cloud {
             && self.remembers(second).is_some()
         {
             return Err(PlatformError::Conflict {
-                what: format!("two machines bear the claim of {}, {} and {}, and both have been used", claim.node, first.id, second.id),
+                what: format!(
+                    "two machines bear the claim of {}, {} and {}, and both have been used",
+                    claim.node, first.id, second.id
+                ),
                 hint: "See which of them is the cluster's, by its status, and take the other one away.".into(),
             });
         }
@@ -173,7 +183,9 @@ impl Cloud {
             self.patience.call(id, || self.api.tag(id, &tags)).await.map_err(doing)?;
         }
         // Whoever goes on with it before everybody can see it leaves somebody in the dark.
-        let still = |instance: Instance| if instance.stage.lives() { Instance { stage: Stage::Starting, ..instance } } else { instance };
+        let still = |instance: Instance| {
+            if instance.stage.lives() { Instance { stage: Stage::Starting, ..instance } } else { instance }
+        };
         let invisible = || Instance {
             id: id.to_owned(),
             tags: Tags::of(claim),
@@ -203,7 +215,11 @@ impl Cloud {
         let remembered = self.agent_of(instance);
         if let Some(agent) = remembered.clone().filter(|_| !course.started || course.agent == remembered) {
             let reference = MachineRef(instance.id.clone());
-            return Ok(Some(Machine { reference, claim: claim.clone(), state: MachineState::Running(Box::new(agent)) }));
+            return Ok(Some(Machine {
+                reference,
+                claim: claim.clone(),
+                state: MachineState::Running(Box::new(agent)),
+            }));
         }
         course.waits_for = "its agent's key cannot be seen yet in its tags".to_owned();
         if course.agent.is_some() {
@@ -219,7 +235,9 @@ impl Cloud {
             Err(NotEnrolled::NotYet(why)) => {
                 debug!(node = %claim.node, why, "not enrolled yet");
                 course.waits_for = format!("its agent does not answer at {address}, port {AGENT_PORT}: {why}");
-                if now - runs > CONSOLE && let Some(said) = self.said(&instance.id).await {
+                if now - runs > CONSOLE
+                    && let Some(said) = self.said(&instance.id).await
+                {
                     course.waits_for = format!("its agent does not answer, and its console says: {said}");
                 }
                 return Ok(None);

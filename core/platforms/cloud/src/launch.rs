@@ -110,7 +110,8 @@ impl Cloud {
         let who = claim.node.to_string();
         let disk = self.settings.disk.max(order.needs.disk);
         let first_boot = self.first_boot(order, candidate).map_err(|error| ApiError::Invalid(error.to_string()))?;
-        let spent: BTreeSet<&str> = look.instances.iter().filter(|seen| seen.stage == Stage::Gone).filter_map(token_of).collect();
+        let spent: BTreeSet<&str> =
+            look.instances.iter().filter(|seen| seen.stage == Stage::Gone).filter_map(token_of).collect();
         for number in 0..GONE_MAX {
             let token = Token::of(claim, candidate, number);
             if spent.contains(token.to_string().as_str()) {

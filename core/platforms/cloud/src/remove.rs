@@ -98,7 +98,8 @@ impl Cloud {
             let look = self.look().await?;
             let mut instances = look.of_cluster(cluster).peekable();
             let lives = look.of_cluster(cluster).any(|instance| instance.stage.lives());
-            let firewall = look.firewalls.iter().find(|there| there.tags.claim().is_some_and(|of| of.cluster == cluster));
+            let firewall =
+                look.firewalls.iter().find(|there| there.tags.claim().is_some_and(|of| of.cluster == cluster));
             match firewall {
                 // Somebody else takes it away with theirs.
                 _ if lives => return Ok(()),

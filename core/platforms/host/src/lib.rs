@@ -52,7 +52,8 @@ mod tests {
     fn what_is_left_without_comments_has_all_that_counts() {
         assert_eq!(without_comments("# why\nif x; then\n    y # z\n\nfi\n"), "if x; then\ny # z\nfi\n");
         for (_, unit) in UNITS {
-            let settings = |text: &str| text.lines().filter(|line| line.contains('=') && !line.starts_with('#')).count();
+            let settings =
+                |text: &str| text.lines().filter(|line| line.contains('=') && !line.starts_with('#')).count();
             assert_eq!(settings(&without_comments(unit)), settings(unit));
         }
     }

@@ -42,7 +42,8 @@ impl Ec2 {
     /// Moto is not in the cache (`cargo xtask clients`), or does not come up.
     pub async fn start() -> Self {
         let moto = Moto::start().await;
-        let inside = Arc::new(Inside { moto, real: Mutex::default(), calls: Mutex::default(), broken: Mutex::default() });
+        let inside =
+            Arc::new(Inside { moto, real: Mutex::default(), calls: Mutex::default(), broken: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let serving = tokio::spawn(serve(listener, inside.clone()));
@@ -131,7 +132,8 @@ pub fn value<'a>(item: &'a str, name: &str) -> Option<&'a str> {
 /// The tags of an item.
 #[must_use]
 pub fn tags(item: &str) -> BTreeMap<String, String> {
-    let of = |tag: &str| Some((xml::value(tag, "key")?.to_owned(), xml::value(tag, "value").unwrap_or_default().to_owned()));
+    let of =
+        |tag: &str| Some((xml::value(tag, "key")?.to_owned(), xml::value(tag, "value").unwrap_or_default().to_owned()));
     xml::items(item, "tagSet").into_iter().filter_map(|at| of(&item[at])).collect()
 }
 
@@ -205,16 +207,20 @@ impl Inside {
         let mut call = call.clone();
         call.entry("Version".to_owned()).or_insert_with(|| "2016-11-15".to_owned());
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let pairs: Vec<String> = call.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let pairs: Vec<String> =
+            call.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         // By this moto knows which service and region is meant; it checks no signature.
-        let scope = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ec2/aws4_request, SignedHeaders=host, Signature=0");
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ec2/aws4_request, SignedHeaders=host, Signature=0"
+        );
         let mut all = vec![
             ("host".to_owned(), format!("ec2.{REGION}.amazonaws.com")),
             ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
         ];
         let own = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).cloned();
         all.push(own.unwrap_or(("authorization".to_owned(), scope)));
-        let question = Message { first: "POST / HTTP/1.1".to_owned(), headers: all, body: pairs.join("&").into_bytes() };
+        let question =
+            Message { first: "POST / HTTP/1.1".to_owned(), headers: all, body: pairs.join("&").into_bytes() };
         http::call(self.moto.port, &question).await
     }
 }

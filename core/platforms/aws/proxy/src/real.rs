@@ -70,10 +70,12 @@ impl Real {
                 Some(Message::refusal(400, "DependencyViolation", "resource has a dependent object"))
             }
             "DescribeInstances" | "DescribeSecurityGroups" => {
-                let ids = call.iter().filter(|(name, _)| name.starts_with("InstanceId.") || name.starts_with("GroupId."));
+                let ids =
+                    call.iter().filter(|(name, _)| name.starts_with("InstanceId.") || name.starts_with("GroupId."));
                 let late: Vec<String> = ids.map(|(_, id)| id.clone()).filter(|id| self.is_late(id)).collect();
                 late.first().map(|id| {
-                    let code = if id.starts_with("i-") { "InvalidInstanceID.NotFound" } else { "InvalidGroup.NotFound" };
+                    let code =
+                        if id.starts_with("i-") { "InvalidInstanceID.NotFound" } else { "InvalidGroup.NotFound" };
                     Message::refusal(400, code, &format!("The ID '{id}' does not exist"))
                 })
             }
@@ -86,7 +88,9 @@ impl Real {
         if let Some((first, answer)) = self.tokens.get(&token) {
             return Some(match first == call {
                 true => answer.clone(),
-                false => Message::refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters"),
+                false => {
+                    Message::refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters")
+                }
             });
         }
         let boot = call.get("UserData").map_or(0, |data| data.trim_end_matches('=').len() * 3 / 4);
@@ -178,11 +182,14 @@ impl Real {
 
     /// An instance is on its way. One that is going is not started on its way again.
     fn begin(&mut self, id: &str, stage: (u8, &'static str)) {
-        self.on_the_way.entry(id.to_owned()).and_modify(|(now, looks)| {
-            if *now != stage {
-                (*now, *looks) = (stage, STEPS);
-            }
-        }).or_insert((stage, STEPS));
+        self.on_the_way
+            .entry(id.to_owned())
+            .and_modify(|(now, looks)| {
+                if *now != stage {
+                    (*now, *looks) = (stage, STEPS);
+                }
+            })
+            .or_insert((stage, STEPS));
     }
 
     /// Whether this is still on its way, for whoever looks from behind.

@@ -64,7 +64,8 @@ pub(crate) fn with(text: &str, name: &str, content: &str) -> String {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "<r><set><item><id>1</id><tags><item><k>a</k></item></tags></item><item><id>2</id></item></set></r>";
+    const TEXT: &str =
+        "<r><set><item><id>1</id><tags><item><k>a</k></item></tags></item><item><id>2</id></item></set></r>";
 
     #[test]
     fn items_of_a_list_are_found_with_lists_inside() {

@@ -36,7 +36,10 @@ async fn contents(place: &Played, is_meant: impl Fn(&Contents) -> bool) -> Conte
     let mut found = Contents::new();
     for (_, tags, stage) in place.there().await {
         if is_meant(&tags) {
-            found.insert(format!("instance {:?} {:?}", tags.get("jm:node"), tags.get("Name")), format!("{stage} {tags:?}"));
+            found.insert(
+                format!("instance {:?} {:?}", tags.get("jm:node"), tags.get("Name")),
+                format!("{stage} {tags:?}"),
+            );
         }
     }
     for (action, list, what) in
@@ -82,9 +85,16 @@ impl Place for Played {
 
     async fn put_foreign(&self) {
         let image = ("ImageId", "ami-785db401");
-        let run = [("Action", "RunInstances"), image, ("InstanceType", "m7i.large"), ("MinCount", "1"), ("MaxCount", "1")];
+        let run =
+            [("Action", "RunInstances"), image, ("InstanceType", "m7i.large"), ("MinCount", "1"), ("MaxCount", "1")];
         let tag = |kind| [("TagSpecification.1.ResourceType", kind), ("TagSpecification.1.Tag.1.Key", THEIRS)];
-        let named = |name| [("TagSpecification.1.Tag.1.Value", name), ("TagSpecification.1.Tag.2.Key", "Name"), ("TagSpecification.1.Tag.2.Value", name)];
+        let named = |name| {
+            [
+                ("TagSpecification.1.Tag.1.Value", name),
+                ("TagSpecification.1.Tag.2.Key", "Name"),
+                ("TagSpecification.1.Tag.2.Value", name),
+            ]
+        };
         // Named as ours would be, and with tags like ours, which are no claim.
         self.0.ask(&[&run[..], &tag("instance"), &named("cache-0-0")].concat()).await;
         let like = [("TagSpecification.1.Tag.3.Key", "jm:cluster"), ("TagSpecification.1.Tag.3.Value", "production")];
@@ -113,9 +123,12 @@ impl Place for Played {
 
     fn can(fault: Fault) -> Can {
         match fault {
-            Fault::AnswerLost | Fault::Throttled | Fault::NoCapacity | Fault::Quota | Fault::NotVisible | Fault::Killed => {
-                Can::Yes
-            }
+            Fault::AnswerLost
+            | Fault::Throttled
+            | Fault::NoCapacity
+            | Fault::Quota
+            | Fault::NotVisible
+            | Fault::Killed => Can::Yes,
         }
     }
 

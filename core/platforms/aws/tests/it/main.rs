@@ -2,6 +2,7 @@
 
 mod contract;
 mod own;
+mod spawned;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use justmanage_platform_aws::{Aws, AwsSettings, Image, Keys};
 use justmanage_platform_cloud::Cloud;
 use justmanage_platforms::MachineOrder;
 
+use crate::spawned::Spawned;
+
 /// Machines of the emulator, with the agents that their first-boot scripts make.
 struct Instances(Arc<Ec2>);
 
@@ -25,7 +28,8 @@ impl Machines for Instances {
     async fn agent_at(&self, address: SocketAddr) -> Option<(NodeOrder, AgentInfo)> {
         let ip = address.ip().to_string();
         let there = self.0.instances().await;
-        let (item, _) = there.iter().find(|(item, stage)| stage == "running" && value(item, "privateIpAddress") == Some(&ip))?;
+        let (item, _) =
+            there.iter().find(|(item, stage)| stage == "running" && value(item, "privateIpAddress") == Some(&ip))?;
         let id = value(item, "instanceId")?;
         let script = first_boot(&self.0, id).await;
         Some((order_in(&script), agent_of(&script, id, address.ip(), self.0.boots(id))))
@@ -64,7 +68,12 @@ fn platform(ec2: &Arc<Ec2>) -> Cloud {
 
 fn platform_with(ec2: &Arc<Ec2>, own: AwsSettings) -> Cloud {
     let operator = PlayedOperator::new(TRUSTED, Arc::new(Instances(ec2.clone())));
-    Cloud::new(Arc::new(Aws::new(own)), Arc::new(operator), Arc::new(PlayedClock::default()), settings())
+    Cloud::new(
+        Arc::new(Spawned(Arc::new(Aws::new(own)))),
+        Arc::new(operator),
+        Arc::new(PlayedClock::default()),
+        settings(),
+    )
 }
 
 fn order(node: u8) -> MachineOrder {

@@ -79,8 +79,16 @@ async fn nodes_of_a_shard_stand_in_different_zones_and_only_members_and_the_allo
     ];
     let ingress = async || {
         let groups = ec2.list("DescribeSecurityGroups", "securityGroupInfo").await;
-        let own = groups.into_iter().find(|item| value(item, "groupName") == Some("justmanage-cache")).expect("a group");
-        let rules = own.split("<ipPermissions>").nth(1).expect("rules").split("</ipPermissions>").next().expect("rules").to_owned();
+        let own =
+            groups.into_iter().find(|item| value(item, "groupName") == Some("justmanage-cache")).expect("a group");
+        let rules = own
+            .split("<ipPermissions>")
+            .nth(1)
+            .expect("rules")
+            .split("</ipPermissions>")
+            .next()
+            .expect("rules")
+            .to_owned();
         rules
     };
     let right = ingress().await;
@@ -110,7 +118,8 @@ async fn a_zone_without_room_is_left_for_the_next_and_a_quota_is_said_at_once() 
     let _before = ec2.calls();
     let refused = platform(&ec2).ensure(&order(1)).await.expect_err("a quota");
     assert!(matches!(&refused, PlatformError::Quota { what, .. } if what.contains("VcpuLimitExceeded")), "{refused:?}");
-    let asked = ec2.calls().into_iter().filter(|call| call.get("Action").is_some_and(|action| action == "RunInstances"));
+    let asked =
+        ec2.calls().into_iter().filter(|call| call.get("Action").is_some_and(|action| action == "RunInstances"));
     assert_eq!(asked.count(), 1, "a quota is not asked twice, nor in another zone");
 }
 
@@ -123,7 +132,13 @@ async fn whose_tags_are_edited_is_not_believed() {
     let items = ec2.instances().await;
     let theirs = items.iter().find(|(item, _)| value(item, "instanceId") == Some(&second.reference.0)).expect("it");
     for (key, value) in tags(&theirs.0).iter().filter(|(key, _)| key.starts_with("jm:agent-")) {
-        ec2.ask(&[("Action", "CreateTags"), ("ResourceId.1", &first.reference.0), ("Tag.1.Key", key), ("Tag.1.Value", value)]).await;
+        ec2.ask(&[
+            ("Action", "CreateTags"),
+            ("ResourceId.1", &first.reference.0),
+            ("Tag.1.Key", key),
+            ("Tag.1.Value", value),
+        ])
+        .await;
     }
     let query = justmanage_platforms::ClaimQuery { name: order(1).claim.name, cluster: None };
     let found = platform(&ec2).find(&query).await.expect("machines");

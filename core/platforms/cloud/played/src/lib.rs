@@ -42,7 +42,11 @@ pub fn agent_of(script: &str, id: &str, address: IpAddr, boots: u64) -> AgentInf
         client: (address, 6379).into(),
         bus_port: 16379,
         version: "0.1.0".into(),
-        process: ProcessIdentity { pid: 700, start_time: 300 + boots, boot_id: "0d9c0bd4-8f1e-4f0c-b7a6-9d7e2f1c3a5b".into() },
+        process: ProcessIdentity {
+            pid: 700,
+            start_time: 300 + boots,
+            boot_id: "0d9c0bd4-8f1e-4f0c-b7a6-9d7e2f1c3a5b".into(),
+        },
     }
 }
 

@@ -9,8 +9,12 @@ fn offer(name: &str, processors: u32, gib: u64, zones: &[&str]) -> Offer {
 
 fn room(are_chosen: bool) -> Room {
     let all = ["a", "b", "c"];
-    let offers =
-        vec![offer("large", 4, 32, &all), offer("small", 1, 2, &all), offer("medium", 2, 8, &["a", "c"]), offer("vast", 64, 512, &all)];
+    let offers = vec![
+        offer("large", 4, 32, &all),
+        offer("small", 1, 2, &all),
+        offer("medium", 2, 8, &["a", "c"]),
+        offer("vast", 64, 512, &all),
+    ];
     Room { offers, are_chosen, zones: all.map(str::to_owned).to_vec() }
 }
 
@@ -29,7 +33,11 @@ fn needs(processors: u32, gib: u64) -> Needs {
 
 fn chosen(room: &Room, needs: &Needs, claim: &Claim) -> String {
     let candidates = choose(room, needs, claim, |machine| machine == "x86_64").expect("candidates");
-    candidates.iter().map(|candidate| format!("{}/{}", candidate.offer.name, candidate.zone)).collect::<Vec<_>>().join(" ")
+    candidates
+        .iter()
+        .map(|candidate| format!("{}/{}", candidate.offer.name, candidate.zone))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -46,10 +54,16 @@ fn the_smallest_that_fits_is_tried_in_all_zones_before_the_next() {
 
 #[test]
 fn the_nodes_of_a_shard_begin_in_different_zones_and_each_always_in_the_same() {
-    let first = |seat| chosen(&room(false), &needs(1, 1), &claim(seat)).split(' ').next().map(str::to_owned).expect("one");
-    for (seat, expected) in
-        [((0, 0), "small/a"), ((0, 1), "small/b"), ((0, 2), "small/c"), ((1, 0), "small/b"), ((1, 1), "small/c"), ((1, 2), "small/a")]
-    {
+    let first =
+        |seat| chosen(&room(false), &needs(1, 1), &claim(seat)).split(' ').next().map(str::to_owned).expect("one");
+    for (seat, expected) in [
+        ((0, 0), "small/a"),
+        ((0, 1), "small/b"),
+        ((0, 2), "small/c"),
+        ((1, 0), "small/b"),
+        ((1, 1), "small/c"),
+        ((1, 2), "small/a"),
+    ] {
         assert_eq!(first(Some(seat)), expected, "{seat:?}");
     }
     assert_eq!(first(None), first(None));

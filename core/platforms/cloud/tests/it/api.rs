@@ -96,7 +96,11 @@ impl Memory {
     }
 
     /// A call: on its way there, carried out, on its way back.
-    async fn call<T>(&self, name: &'static str, act: impl FnOnce(&mut Inside) -> Result<T, ApiError>) -> Result<T, ApiError> {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        act: impl FnOnce(&mut Inside) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         yield_now().await;
         let (answer, is_lost) = {
             let mut inside = self.inside();
@@ -210,14 +214,18 @@ impl Api for Memory {
                 missing += 1;
             }
             inside.struck(missing);
-            let seen = inside.instances.iter().filter(|instance| instance.late == 0 && instance.shown.tags.claim().is_some());
+            let seen =
+                inside.instances.iter().filter(|instance| instance.late == 0 && instance.shown.tags.claim().is_some());
             Ok(seen.map(|instance| instance.shown.clone()).collect())
         })
         .await
     }
 
     async fn instance(&self, id: &str) -> Result<Option<Instance>, ApiError> {
-        self.call("instance", |inside| Ok(inside.of(id).ok().filter(|there| there.late == 0).map(|there| there.shown.clone()))).await
+        self.call("instance", |inside| {
+            Ok(inside.of(id).ok().filter(|there| there.late == 0).map(|there| there.shown.clone()))
+        })
+        .await
     }
 
     async fn room(&self) -> Result<Room, ApiError> {

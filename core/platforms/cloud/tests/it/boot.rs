@@ -23,8 +23,11 @@ esac
 
 /// What the script calls besides what `host/tests/stubs` plays. `steps` counts what changes something, and dies before one of them.
 const STUBS: &[(&str, &str)] = &[
-    ("curl", "while [ $# -gt 2 ]; do [ \"$1\" = -o ] && out=$2; shift; done; for url; do :; done\n\
-              cp \"$ROOT/mirror/${url##*/}\" \"$out\" 2>/dev/null || { echo 'curl: (22) 404' >&2; exit 22; }"),
+    (
+        "curl",
+        "while [ $# -gt 2 ]; do [ \"$1\" = -o ] && out=$2; shift; done; for url; do :; done\n\
+              cp \"$ROOT/mirror/${url##*/}\" \"$out\" 2>/dev/null || { echo 'curl: (22) 404' >&2; exit 22; }",
+    ),
     ("ip", "echo '192.0.2.1 via 10.0.0.1 dev eth0 src 10.0.3.7 uid 0'"),
     ("blkid", "cat \"$ROOT/disk\" 2>/dev/null"),
     ("lsblk", "cat \"$ROOT/lsblk\""),
@@ -39,7 +42,17 @@ struct Machine(tempfile::TempDir);
 impl Machine {
     fn new() -> Self {
         let machine = Self(tempfile::tempdir().expect("a directory"));
-        for folder in ["bin", "dev", "etc/systemd/system", "etc/sysctl.d", "mirror", "run", "proc/sys/vm", "proc/sys/net/core", "var/lib"] {
+        for folder in [
+            "bin",
+            "dev",
+            "etc/systemd/system",
+            "etc/sysctl.d",
+            "mirror",
+            "run",
+            "proc/sys/vm",
+            "proc/sys/net/core",
+            "var/lib",
+        ] {
             fs::create_dir_all(machine.path(folder)).expect("a directory");
         }
         for (file, text) in [
@@ -49,7 +62,10 @@ impl Machine {
             ("etc/fstab", ""),
             ("proc/sys/vm/overcommit_memory", "0\n"),
             ("proc/sys/net/core/somaxconn", "128\n"),
-            ("lsblk", "/dev/nvme0n1 17179869184 disk\n/dev/nvme0n1p1 17178803712 part ext4 /dev/nvme0n1\n/dev/nvme1n1 8589934592 disk\n/dev/nvme2n1 75000000000 disk\n"),
+            (
+                "lsblk",
+                "/dev/nvme0n1 17179869184 disk\n/dev/nvme0n1p1 17178803712 part ext4 /dev/nvme0n1\n/dev/nvme1n1 8589934592 disk\n/dev/nvme2n1 75000000000 disk\n",
+            ),
             ("mirror/agent", AGENT),
             ("mirror/valkey-server", "#!/bin/sh\n"),
         ] {
@@ -106,10 +122,13 @@ fn agent(urls: &[&str]) -> Fetch {
 fn script(agent: &Fetch, operators: u8, disk: Option<Bytes>) -> String {
     let claim = claim("cache", 1, 2);
     let operators: BTreeSet<Pin> = (0..operators).map(|number| Pin::from_digest([number; 32])).collect();
-    let server = fetch("/var/lib/justmanage/artifacts/x/valkey-server", "#!/bin/sh\n", &["https://mirror/valkey-server"]);
+    let server =
+        fetch("/var/lib/justmanage/artifacts/x/valkey-server", "#!/bin/sh\n", &["https://mirror/valkey-server"]);
     let token = EnrolmentToken::new([9; 32]);
     let programs = vec![&server];
-    Boot { claim: &claim, operators: &operators, token, agent, programs, disk, toward: ANYWHERE }.script().expect("a script")
+    Boot { claim: &claim, operators: &operators, token, agent, programs, disk, toward: ANYWHERE }
+        .script()
+        .expect("a script")
 }
 
 const URL: &str = "https://mirror.example.com/agent";
@@ -122,7 +141,15 @@ fn a_script_fits_every_cloud_with_room_to_spare_and_says_when_it_does_not() {
     let endless = agent(&vec![long.as_str(); 64]);
     let claim = claim("cache", 1, 2);
     let token = EnrolmentToken::new([9; 32]);
-    let boot = Boot { claim: &claim, operators: &BTreeSet::new(), token, agent: &endless, programs: vec![], disk: None, toward: ANYWHERE };
+    let boot = Boot {
+        claim: &claim,
+        operators: &BTreeSet::new(),
+        token,
+        agent: &endless,
+        programs: vec![],
+        disk: None,
+        toward: ANYWHERE,
+    };
     assert!(boot.script().expect_err("too long").to_string().contains("a cloud takes 16384"));
     let spaced = agent(&["https://mirror/a b"]);
     assert!(Boot { agent: &spaced, ..boot }.script().is_err(), "no address has a space");
@@ -137,17 +164,24 @@ fn a_machine_becomes_a_node_and_may_boot_so_again() {
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(ended.status.success(), "{shell}: {said}");
         assert!(said.contains("https://release/none cannot be fetched"), "what failed is said: {said}");
-        let order: NodeOrder = serde_json::from_str(&machine.read("var/lib/justmanage/node/order.json")).expect("an order");
+        let order: NodeOrder =
+            serde_json::from_str(&machine.read("var/lib/justmanage/node/order.json")).expect("an order");
         assert_eq!((order.claim, order.address.to_string()), (claim("cache", 1, 2), "10.0.3.7".to_owned()));
         assert_eq!((order.operators.len(), order.token), (2, Some(EnrolmentToken::new([9; 32]))));
         assert_eq!(machine.read("var/lib/justmanage/bin/agent"), AGENT);
         assert_eq!(machine.read("var/lib/justmanage/artifacts/x/valkey-server"), "#!/bin/sh\n");
         assert_eq!(machine.read("proc/sys/vm/overcommit_memory"), "1\n");
         assert!(machine.read("etc/systemd/system/justmanage-agent.service").contains("NoNewPrivileges=yes"));
-        assert!(machine.read("etc/systemd/system/justmanage-agent.service.d/cloud.conf").contains("systemctl poweroff"));
+        assert!(
+            machine.read("etc/systemd/system/justmanage-agent.service.d/cloud.conf").contains("systemctl poweroff")
+        );
         assert!(machine.read("etc/passwd").contains("justmanage:"));
         assert_eq!(machine.read("run/agent").trim(), "justmanage-agent-0123456789abcdef", "it runs");
-        assert!(machine.read("run/calls").contains("mkfs -q -L justmanage /dev/nvme1n1"), "{}", machine.read("run/calls"));
+        assert!(
+            machine.read("run/calls").contains("mkfs -q -L justmanage /dev/nvme1n1"),
+            "{}",
+            machine.read("run/calls")
+        );
         assert_eq!(machine.read("etc/fstab").lines().count(), 1);
         assert!(machine.read("dev/console").contains("listens"));
 
@@ -209,7 +243,11 @@ fn a_boot_that_was_cut_short_anywhere_is_ended_by_the_next() {
             } else if stub.exists() {
                 stub
             } else {
-                ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists()).expect(name)
+                ["/bin", "/usr/bin"]
+                    .iter()
+                    .map(|folder| Path::new(folder).join(name))
+                    .find(|path| path.exists())
+                    .expect(name)
             };
             machine.program(
                 name,

@@ -75,9 +75,12 @@ impl Place for Played {
 
     fn can(fault: Fault) -> Can {
         match fault {
-            Fault::AnswerLost | Fault::Throttled | Fault::NoCapacity | Fault::Quota | Fault::NotVisible | Fault::Killed => {
-                Can::Yes
-            }
+            Fault::AnswerLost
+            | Fault::Throttled
+            | Fault::NoCapacity
+            | Fault::Quota
+            | Fault::NotVisible
+            | Fault::Killed => Can::Yes,
         }
     }
 

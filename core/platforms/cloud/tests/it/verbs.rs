@@ -215,7 +215,10 @@ async fn an_order_says_its_needs_and_labels_are_for_servers() {
     assert_eq!(order_in(&script).claim, large.claim);
 
     let (label, value): (Label, LabelValue) = ("rack".parse().expect("a label"), "7".parse().expect("a value"));
-    let labelled = justmanage_platforms::MachineOrder { needs: Needs { labels: [(label, value)].into(), ..Needs::default() }, ..order(1) };
+    let labelled = justmanage_platforms::MachineOrder {
+        needs: Needs { labels: [(label, value)].into(), ..Needs::default() },
+        ..order(1)
+    };
     let refused = platform(&memory).ensure(&labelled).await.expect_err("no labels");
     assert!(matches!(&refused, PlatformError::Invalid { field, .. } if field == "labels"), "{refused:?}");
 }

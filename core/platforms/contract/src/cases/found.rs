@@ -3,8 +3,8 @@
 use justmanage_model::ClusterId;
 use justmanage_platforms::{ClaimQuery, Machine, MachineOrder, PlatformError, Visible};
 
-use crate::{Can, Place};
 use crate::trial::{NAMES, Trial, named, of_cluster, sorted};
+use crate::{Can, Place};
 
 /// What is made is found by its name, and by its name and cluster, as it was made; by another cluster or another name it is not.
 pub async fn what_is_made_is_found_by_its_claim_and_its_cluster_and_nothing_else<P: Place>() {
