@@ -176,7 +176,7 @@ impl Cloud {
         if let Some(instance) = &seen
             && instance.stage.lives()
             && instance.tags.claim().as_ref() != Some(claim)
-            && course.unseen % LATE == 0
+            && course.unseen.is_multiple_of(LATE)
         {
             info!(node = %claim.node, id, "its tags are not what it was born with; they are set again");
             let tags = Tags::of(claim);
