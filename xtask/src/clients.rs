@@ -1,7 +1,7 @@
-//! `cargo xtask clients`: redis-py and ioredis in the cache, as `acceptance-tests/clients` pins them, hash by hash.
+//! `cargo xtask clients`: redis-py, ioredis and moto (which plays EC2) in the cache, as `acceptance-tests/clients` pins them, hash by hash.
 //!
-//! Layout: `<cache>/clients/python` and `<cache>/clients/node`, each with a copy of the file that pins it: what is there with another
-//! copy is fetched again. Both appear by one rename, and warm, nothing needs the network.
+//! Layout: `<cache>/clients/python`, `<cache>/clients/node` and `<cache>/clients/moto`, each with a copy of the file that pins it: what is there with another
+//! copy is fetched again. Each appears by one rename, and warm, nothing needs the network.
 
 use std::fs;
 use std::path::Path;
@@ -21,8 +21,9 @@ struct Clients {
     install: fn(&Path) -> Command,
 }
 
-const ALL: [Clients; 2] = [
-    Clients { name: "python", pins: "requirements.txt", install: pip },
+const ALL: [Clients; 3] = [
+    Clients { name: "python", pins: "requirements.txt", install: |folder| pip("requirements.txt", folder) },
+    Clients { name: "moto", pins: "moto.txt", install: |folder| pip("moto.txt", folder) },
     Clients { name: "node", pins: "package-lock.json", install: npm },
 ];
 
@@ -56,7 +57,7 @@ impl Clients {
         let work = tempfile::tempdir_in(cache)?;
         let made = work.path().join(self.name);
         fs::create_dir(&made)?;
-        for pins in ["requirements.txt", "package.json", "package-lock.json"] {
+        for pins in ["requirements.txt", "moto.txt", "package.json", "package-lock.json"] {
             fs::copy(sources.join(pins), made.join(pins)).with_context(|| format!("cannot copy {pins}"))?;
         }
         shell::output((self.install)(&made).current_dir(&made))?;
@@ -68,10 +69,10 @@ impl Clients {
     }
 }
 
-fn pip(folder: &Path) -> Command {
+fn pip(pins: &str, folder: &Path) -> Command {
     let mut pip = shell::plain("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]);
-    pip.args(["--only-binary=:all:", "-r", "requirements.txt", "--target"]).arg(folder);
+    pip.args(["--only-binary=:all:", "-r", pins, "--target"]).arg(folder);
     pip.env("PIP_ROOT_USER_ACTION", "ignore");
     pip
 }

@@ -50,7 +50,7 @@ enum Task {
     Deps,
     /// Unpack Redis and Valkey from Debian packages into the cache
     Servers(servers::Options),
-    /// Fetch redis-py and ioredis into the cache, as tests use them
+    /// Fetch redis-py, ioredis and moto into the cache, as tests use them
     Clients,
     /// Make the trees of Debian in the cache that hosts of tests stand on
     Hosts,

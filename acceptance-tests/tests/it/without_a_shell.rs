@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 
 macro_rules! unit {
     ($file:literal) => {
-        include_str!(concat!("../../../core/platforms/servers/src/units/", $file))
+        include_str!(concat!("../../../core/platforms/host/src/units/", $file))
     };
 }
 

@@ -16,6 +16,33 @@ pub enum PlatformKind {
         /// `10.0.0.11`, `db1.example.com:2222`, `[2001:db8::1]:2222`.
         hosts: Vec<String>,
     },
+    /// Machines of a cloud.
+    Cloud {
+        /// Whose.
+        cloud: CloudKind,
+        /// Where there, as that cloud calls it: a region.
+        place: String,
+    },
+}
+
+/// A cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CloudKind {
+    /// Amazon Web Services.
+    Aws,
+}
+
+impl CloudKind {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Aws];
+
+    /// The word in ids and in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+        }
+    }
 }
 
 impl PlatformKind {
@@ -25,6 +52,7 @@ impl PlatformKind {
         match self {
             Self::Local => "local",
             Self::Servers { .. } => "servers",
+            Self::Cloud { cloud, .. } => cloud.word(),
         }
     }
 
@@ -43,7 +71,13 @@ impl PlatformKind {
                 }
                 Ok(Self::Servers { hosts })
             }
-            other => Err(format!("it must begin with a platform; \"{other}\" is none of: local, servers")),
+            other => match CloudKind::ALL.into_iter().find(|cloud| cloud.word() == other) {
+                Some(cloud) => match parts.next().unwrap_or_default() {
+                    "" => Err(format!("the region is missing; write {other}/REGION/NAME")),
+                    place => Ok(Self::Cloud { cloud, place: place.to_owned() }),
+                },
+                None => Err(format!("it must begin with a platform; \"{other}\" is none of: local, servers, aws")),
+            },
         }
     }
 }
@@ -54,6 +88,7 @@ impl fmt::Display for PlatformKind {
         match self {
             Self::Local => Ok(()),
             Self::Servers { hosts } => write!(f, "/{}", hosts.join("+")),
+            Self::Cloud { place, .. } => write!(f, "/{place}"),
         }
     }
 }
@@ -77,7 +112,12 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_and_what_is_none_says_why() {
-        for text in ["local", "servers/10.0.0.11", "servers/db1.example.com:2222+[2001:db8::1]:2222+10.0.0.12"] {
+        for text in [
+            "local",
+            "aws/eu-central-1",
+            "servers/10.0.0.11",
+            "servers/db1.example.com:2222+[2001:db8::1]:2222+10.0.0.12",
+        ] {
             assert_eq!(text.parse::<PlatformKind>().expect(text).to_string(), text);
         }
         for (text, part) in [
@@ -86,6 +126,9 @@ mod tests {
             ("servers", "hosts are missing"),
             ("servers/", "hosts are missing"),
             ("servers/a++b", "hosts are missing"),
+            ("aws", "region is missing"),
+            ("aws/", "region is missing"),
+            ("aws/eu-central-1/cache", "one part too many"),
             ("local/more", "one part too many"),
         ] {
             let problem = text.parse::<PlatformKind>().expect_err(text);

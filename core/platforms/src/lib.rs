@@ -25,7 +25,7 @@ use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 
 pub use error::PlatformError;
 pub use justmanage_model::Limits;
-pub use kind::PlatformKind;
+pub use kind::{CloudKind, PlatformKind};
 pub use machine::{
     ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Needs, Offer, Package, Visible,
 };

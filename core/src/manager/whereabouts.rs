@@ -51,7 +51,7 @@ impl Manager {
     pub(super) fn key_for_new(&self) -> Result<Arc<KeyPair>, Failure> {
         match self.platform.kind(&[]) {
             PlatformKind::Local => self.operator.ensure(),
-            PlatformKind::Servers { .. } => self.operator.existing(),
+            PlatformKind::Servers { .. } | PlatformKind::Cloud { .. } => self.operator.existing(),
         }
     }
 }

@@ -30,6 +30,12 @@ const SIMULATED: &str = "justmanage-simulated";
 /// What every platform has to keep, as tests that each of them runs: part of no product.
 const CONTRACT: &str = "justmanage-platform-contract";
 
+/// An operator, agents and a clock that are played, for tests of clouds: part of no product.
+const PLAYED_CLOUD: &str = "justmanage-cloud-played";
+
+/// EC2 for tests: part of no product.
+const EC2_PROXY: &str = "justmanage-ec2-proxy";
+
 /// "May import, everything else never" of ARCHITECTURE, crate by crate. A crate that is not listed is an error.
 const HOUSE: &[Room] = &[
     room("justmanage-model", &[]),
@@ -45,7 +51,25 @@ const HOUSE: &[Room] = &[
     // docs/decisions/0026-servers.md: a way onto a machine, and an agent that lives there as a service, for every platform with machines;
     // hosts by SSH know nothing of nodes.
     room("justmanage-ssh", &["justmanage-model"]),
-    platform("justmanage-platform-servers", &["justmanage-model", "justmanage-platforms", "justmanage-ssh"]),
+    // docs/decisions/0033-clouds.md: what a node is on a machine of its own, whoever puts it there.
+    room("justmanage-host", &[]),
+    platform(
+        "justmanage-platform-servers",
+        &["justmanage-host", "justmanage-model", "justmanage-platforms", "justmanage-ssh"],
+    ),
+    // docs/decisions/0033-clouds.md: one platform for all clouds, and an adapter for each.
+    Room {
+        krate: "justmanage-platform-cloud",
+        may_import: &["justmanage-host", "justmanage-model", "justmanage-platforms"],
+        tests_may: &[CONTRACT, PLAYED_CLOUD],
+    },
+    Room {
+        krate: "justmanage-platform-aws",
+        may_import: &["justmanage-model", "justmanage-platform-cloud", "justmanage-platforms"],
+        tests_may: &[CONTRACT, EC2_PROXY, PLAYED_CLOUD],
+    },
+    room(PLAYED_CLOUD, &["justmanage-model", "justmanage-platform-cloud", "justmanage-platforms"]),
+    room(EC2_PROXY, &[]),
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
     room("justmanage-identity", &["justmanage-model", STEPS]),
     room("justmanage-agent-proto", &[]),

@@ -52,6 +52,11 @@ pub trait Place: Sized + Send + Sync + 'static {
     /// Whether this can be made to go wrong here. A `match` of all there is, so that nobody forgets what comes to be.
     fn can(fault: Fault) -> Can;
 
+    /// Whether two clusters can have one name here, if neither of their makers knows of the other; or what locks a name.
+    fn namesakes() -> Can {
+        Can::Yes
+    }
+
     /// From now on this goes wrong, for whoever asks. Only what can ([`Place::can`]) is asked for.
     async fn inject(&self, fault: Fault, number: usize);
 

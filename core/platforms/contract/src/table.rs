@@ -99,7 +99,11 @@ pub fn table<P: Place>() -> String {
         Can::Yes => None,
         Can::No(why) => Some(format!("{fault:?}: {why}")),
     });
-    let reasons: Vec<String> = reasons.collect();
+    let locked = match P::namesakes() {
+        Can::Yes => None,
+        Can::No(why) => Some(format!("Two clusters of one name: {why}")),
+    };
+    let reasons: Vec<String> = reasons.chain(locked).collect();
     if !reasons.is_empty() {
         lines.push(String::new());
         lines.extend(reasons);

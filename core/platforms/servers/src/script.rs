@@ -11,6 +11,8 @@
 
 use std::fmt;
 
+use justmanage_host::quote;
+
 /// What a shell is to carry out: reads a script from standard input and becomes it. Without single quotes, so that it can stand in
 /// them. `ROOT` has to be set before: it is put in front of every path, and empty except in tests.
 pub const ENTRY: &str = r#"read -r n; eval "$(dd bs=1 count="$n" 2>/dev/null)""#;
@@ -73,13 +75,6 @@ impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Script").field(&self.name).finish()
     }
-}
-
-/// A text as one word of a shell. In single quotes nothing means anything but the quote that ends them.
-///
-/// No variable of a shell can hold a NUL; none of ours has one, and it is left out.
-pub(crate) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\0', "").replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! What is done on a server: one script for each change, each of which may be run again at any point.
 
+use justmanage_host::{COMMON, PROGRAM, SERVICE, SETUP, UNITS};
 use justmanage_model::{Engine, NodeId, Release};
 use justmanage_platforms::{Limits, Package};
 
 use crate::programs::Program;
 use crate::script::Script;
 
-const COMMON: &str = include_str!("scripts/common.sh");
-const PROGRAM: &str = include_str!("scripts/program.sh");
-const SERVICE: &str = include_str!("scripts/service.sh");
 const LOOK: &str = include_str!("scripts/look.sh");
 const PACKAGES: &str = include_str!("scripts/packages.sh");
 
@@ -44,7 +42,7 @@ pub(crate) fn readdress(node: NodeId, order: &str) -> Script {
 
 /// Makes a node's agent run: the one that is there, or else this one. If it does not come along and is needed, the script says so.
 pub(crate) fn install(node: NodeId, agent: &Program, comes_along: bool) -> Script {
-    let script = Script::new("install", &[COMMON, PROGRAM, SERVICE, include_str!("scripts/install.sh")]);
+    let script = Script::new("install", &[COMMON, PROGRAM, SERVICE, SETUP, include_str!("scripts/install.sh")]);
     service(script, node, agent, comes_along)
 }
 
@@ -137,15 +135,9 @@ pub(crate) fn origin(sha256: &str) -> Script {
 }
 
 fn service(script: Script, node: NodeId, agent: &Program, comes_along: bool) -> Script {
-    let script = script
-        .with("NODE", &node.to_string())
-        .with("AGENT_SERVICE", include_str!("units/justmanage-agent.service").trim_end())
-        .with("SERVER_SOCKET", include_str!("units/justmanage-server.socket").trim_end())
-        .with("SERVER_SERVICE", include_str!("units/justmanage-server@.service").trim_end())
-        .with("SLICE", include_str!("units/justmanage.slice").trim_end())
-        .with("PROGRAM", &agent.name)
-        .with("SHA256", &agent.sha256)
-        .with("FOLLOWS", yes(comes_along));
+    let script = script.with("NODE", &node.to_string()).with("PROGRAM", &agent.name).with("SHA256", &agent.sha256);
+    let script = script.with("FOLLOWS", yes(comes_along));
+    let script = UNITS.iter().fold(script, |script, (variable, unit)| script.with(variable, unit.trim_end()));
     if comes_along { script.followed_by(&agent.content) } else { script }
 }
 

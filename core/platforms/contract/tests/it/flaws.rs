@@ -122,6 +122,12 @@ seen_to_fail! {
     what_is_not_visible_yet_can_be_removed by RemovesWhatItSees;
 }
 
+/// A platform that is said to lock names, and does not.
+#[test]
+fn names_that_nobody_locks() {
+    fails(cases::two_clusters_of_one_name_are_both_seen::<Played<NONE, true>>());
+}
+
 #[test]
 fn every_case_is_among_them() {
     let all: BTreeSet<&str> = table::CASES.iter().map(|case| case.name).collect();

@@ -11,8 +11,8 @@ use crate::api::{Api, Instance};
 use crate::flaws::Flaw;
 use crate::machines::Machines;
 
-/// A cloud whose platform has the flaw with this number.
-pub(crate) struct Played<const FLAW: usize>(Arc<Api>);
+/// A cloud whose platform has the flaw with this number; and of which somebody says that it locks names, which it does not.
+pub(crate) struct Played<const FLAW: usize, const LOCKS: bool = false>(Arc<Api>);
 
 /// What an instance is, without its number: the next one has another.
 fn entry(instance: &Instance) -> (String, String) {
@@ -20,7 +20,7 @@ fn entry(instance: &Instance) -> (String, String) {
 }
 
 #[async_trait]
-impl<const FLAW: usize> Place for Played<FLAW> {
+impl<const FLAW: usize, const LOCKS: bool> Place for Played<FLAW, LOCKS> {
     const NAME: &'static str = "a cloud in memory";
 
     async fn new(_room: usize) -> Self {
@@ -67,6 +67,10 @@ impl<const FLAW: usize> Place for Played<FLAW> {
             | Fault::NotVisible
             | Fault::Killed => Can::Yes,
         }
+    }
+
+    fn namesakes() -> Can {
+        if LOCKS { Can::No("somebody says so") } else { Can::Yes }
     }
 
     async fn inject(&self, fault: Fault, number: usize) {

@@ -1,5 +1,5 @@
 //! Servers whose hosts are directories: the scripts are the real ones, carried out by this machine's shell below a root of each host's
-//! own, and what they call of the system (systemd, users) is played by the programs in `stubs`. What all platforms have to keep is in
+//! own, and what they call of the system (systemd, users) is played by the programs in `host/tests/stubs`. What all platforms have to keep is in
 //! `contract`.
 
 mod claims;
@@ -261,7 +261,7 @@ impl Shell for Hosts {
 }
 
 fn stubs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stubs")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/tests/stubs")
 }
 
 /// A shell carries out what comes on its input.

@@ -1,0 +1,101 @@
+//! HTTP/1.1, as much of it as the SDK, moto and tests need: one call for each connection, bodies with a length.
+
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// A message: its first line, its headers, its body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) first: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Message {
+    /// The status of an answer.
+    pub(crate) fn status(&self) -> u16 {
+        self.first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// An answer of EC2's.
+    pub(crate) fn answer(status: u16, body: String) -> Self {
+        Self {
+            first: format!("HTTP/1.1 {status} {}", if status < 300 { "OK" } else { "Refused" }),
+            headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
+            body: body.into_bytes(),
+        }
+    }
+
+    /// A refusal of EC2's.
+    pub(crate) fn refusal(status: u16, code: &str, said: &str) -> Self {
+        let error = format!("<Error><Code>{code}</Code><Message>{said}</Message></Error>");
+        Self::answer(status, format!("<Response><Errors>{error}</Errors><RequestID>played</RequestID></Response>"))
+    }
+}
+
+/// Reads a message; `None`: there is none any more.
+pub(crate) async fn read(stream: impl AsyncRead + Unpin) -> io::Result<Option<Message>> {
+    let mut reader = BufReader::new(stream);
+    let mut message = Message::default();
+    let mut line = String::new();
+    while reader.read_line(&mut line).await? > 0 {
+        match line.trim_end() {
+            "" => break,
+            first if message.first.is_empty() => message.first = first.to_owned(),
+            header => {
+                let (name, value) = header.split_once(':').unwrap_or((header, ""));
+                message.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+        line.clear();
+    }
+    if message.first.is_empty() {
+        return Ok(None);
+    }
+    let length = message.header("content-length").and_then(|length| length.parse().ok());
+    match length {
+        Some(length) => {
+            message.body.resize(length, 0);
+            reader.read_exact(&mut message.body).await?;
+        }
+        // An answer without a length goes on to the end; a question without one has no body.
+        None if message.first.starts_with("HTTP/") => {
+            reader.read_to_end(&mut message.body).await?;
+        }
+        None => {}
+    }
+    Ok(Some(message))
+}
+
+/// Writes a message, after which nothing comes.
+pub(crate) async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &Message) -> io::Result<()> {
+    let mut text = format!("{}\r\n", message.first);
+    for (name, value) in &message.headers {
+        let is_ours = ["content-length", "connection", "transfer-encoding", "expect"];
+        if !is_ours.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+            text += &format!("{name}: {value}\r\n");
+        }
+    }
+    text += &format!("content-length: {}\r\nconnection: close\r\n\r\n", message.body.len());
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(&message.body);
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+/// A call to a port of this machine.
+pub(crate) async fn call(port: u16, message: &Message) -> io::Result<Message> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    write(&mut stream, message).await?;
+    read(stream).await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}

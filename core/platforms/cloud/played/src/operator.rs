@@ -1,0 +1,70 @@
+//! An operator who enrols played agents.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use justmanage_model::node::{AgentInfo, NodeOrder};
+use justmanage_model::{Claim, EnrolmentToken};
+use justmanage_platform_cloud::{NotEnrolled, Operator};
+use justmanage_platforms::PlatformError;
+use ring::hmac;
+
+/// The operator that tests use, if nobody says otherwise.
+pub const TRUSTED: u8 = 7;
+
+/// Machines, as whoever dials them meets them.
+#[async_trait]
+pub trait Machines: Send + Sync {
+    /// What the agent at an address was born with, and what it says of itself; `None`: nobody answers there.
+    async fn agent_at(&self, address: SocketAddr) -> Option<(NodeOrder, AgentInfo)>;
+}
+
+/// An operator with a secret of one byte.
+pub struct PlayedOperator {
+    secret: u8,
+    machines: Arc<dyn Machines>,
+}
+
+impl PlayedOperator {
+    /// The operator with this secret.
+    pub fn new(secret: u8, machines: Arc<dyn Machines>) -> Self {
+        Self { secret, machines }
+    }
+
+    fn sum(&self, text: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[self.secret; 32]);
+        let mut sum = [0; 32];
+        sum.copy_from_slice(hmac::sign(&key, text).as_ref());
+        sum
+    }
+}
+
+#[async_trait]
+impl Operator for PlayedOperator {
+    fn token(&self, claim: &Claim) -> Result<EnrolmentToken, PlatformError> {
+        Ok(EnrolmentToken::new(self.sum(format!("{} {}", claim.cluster, claim.node).as_bytes())))
+    }
+
+    async fn enrol(&self, agent: SocketAddr, claim: &Claim) -> Result<AgentInfo, NotEnrolled> {
+        let Some((order, info)) = self.machines.agent_at(agent).await else {
+            return Err(NotEnrolled::NotYet("connection refused".into()));
+        };
+        if order.token != Some(self.token(claim).map_err(NotEnrolled::Never)?) {
+            return Err(NotEnrolled::Never(PlatformError::Denied {
+                what: "it was born with another token".into(),
+                hint: "Use the operator key that made the machine.".into(),
+            }));
+        }
+        Ok(info)
+    }
+
+    /// As long as a signature by a key is.
+    fn sign(&self, text: &[u8]) -> Result<Vec<u8>, PlatformError> {
+        Ok(self.sum(text).into_iter().chain([0; 76]).collect())
+    }
+
+    fn is_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+        self.sign(text).is_ok_and(|own| own == signature)
+    }
+}
