@@ -234,6 +234,7 @@ async fn an_import_takes_the_definition_as_id() {
     assert_eq!(text(&imported.value, "definition"), definition);
     let first = [
         ("private_address", "192.168.0.11".into()),
+        ("announce", "db1.example.com".into()),
         ("zone", "a".into()),
         ("labels", Value::map([("disk", "nvme".into())])),
         // By the name that it has in the definition.
