@@ -1,5 +1,6 @@
 //! Calls to agents: what the manager needs of them, behind a trait, so that its decisions can be tested without any.
 
+mod cloud;
 mod enrol;
 mod error;
 mod grpc;
@@ -16,6 +17,7 @@ use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, OperationReport, Record, Timestamp, Waiting};
 use justmanage_platforms::Way;
 
+pub use cloud::CloudOperator;
 pub use enrol::{EnrolError, enrol};
 pub use error::AgentError;
 pub use grpc::GrpcAgents;

@@ -16,6 +16,7 @@
 //! | [`client`] | [`connect`]: a channel to an agent, at an address or a name; [`connect_through`]: by way of somebody else |
 //! | [`meet`](mod@meet) | [`meet()`]: a first connection, to an agent whose key is not known yet |
 //! | [`server`] | [`Incoming`]: authenticated connections for a tonic server; [`Doors`]: those of an agent, with strangers apart |
+//! | [`signature`] | an operator's signature under a text that somebody else keeps |
 //! | [`enrol`] | tokens, and the proofs by which two who have never met recognise each other |
 //! | [`seal`](mod@seal) | the cluster's secrets, sealed for its members ([`Vault`](justmanage_model::Vault)) |
 //! | [`warrant`] | what an operator signs for root on a machine where nobody logs in |
@@ -27,6 +28,7 @@ pub mod key;
 pub mod meet;
 pub mod seal;
 pub mod server;
+pub mod signature;
 pub mod tls;
 pub mod warrant;
 

@@ -78,6 +78,9 @@ impl Tags {
 }
 
 #[cfg(test)]
+pub(crate) use tests::check_limits;
+
+#[cfg(test)]
 mod tests {
     use justmanage_model::{ClusterId, NodeId};
 
@@ -137,6 +140,3 @@ mod tests {
         assert!(flat.into_iter().all(|tag| tag.len() <= 255));
     }
 }
-
-#[cfg(test)]
-pub(crate) use tests::check_limits;
