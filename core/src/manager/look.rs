@@ -103,7 +103,18 @@ impl Manager {
     /// The machines of one cluster that can be seen, in the order of their seats, and the agents among them that run. Where the locator names no
     /// cluster, there must be one of that name and no more.
     pub(super) async fn machines_of(&self, locator: &Locator) -> Result<(Visible, Vec<AgentInfo>), Failure> {
-        let mut found = self.platform.find_seen(&self.query(locator)?).await.map_err(|error| from_platform(&error))?;
+        self.machines_seen(locator).await?.map_err(|error| from_platform(&error))
+    }
+
+    /// The same; what the platform itself cannot say is told apart.
+    pub(super) async fn machines_seen(
+        &self,
+        locator: &Locator,
+    ) -> Result<Result<(Visible, Vec<AgentInfo>), PlatformError>, Failure> {
+        let mut found = match self.platform.find_seen(&self.query(locator)?).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
         let machines = &mut found.machines;
         if let Some(other) =
             machines.iter().map(|machine| machine.claim.cluster).find(|c| *c != machines[0].claim.cluster)
@@ -120,7 +131,7 @@ impl Manager {
         if !agents.is_empty() {
             self.operator.existing()?;
         }
-        Ok((found, agents))
+        Ok(Ok((found, agents)))
     }
 
     /// Makes machines' agents run, with this operator among those that they obey if they are new. What is there stays.

@@ -2,7 +2,7 @@
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::{Failure, NodeId, Phase};
-use justmanage_platforms::{Machine, Visible};
+use justmanage_platforms::{Machine, PlatformError, Visible};
 use tracing::debug;
 
 use super::ask::{LOOK_PATIENCE, Said, no_answer, no_majority};
@@ -38,7 +38,12 @@ impl Manager {
     /// # Errors
     /// The platform could not be asked, or the agents do not obey this operator.
     pub async fn observe(&self, locator: &Locator) -> Result<Observed, Failure> {
-        let (Visible { machines, silent }, agents) = self.machines_of(locator).await?;
+        let (Visible { machines, silent }, agents) = match self.machines_seen(locator).await? {
+            Ok(seen) => seen,
+            // Perhaps all are elsewhere by now, and whoever applies says where.
+            Err(error @ PlatformError::Unreachable { .. }) => return Ok(Observed::Unreachable(from_platform(&error))),
+            Err(error) => return Err(from_platform(&error)),
+        };
         let Some(first) = machines.first() else {
             return Ok(if silent.is_empty() { Observed::Gone } else { Observed::Unreachable(silence_of(&silent)) });
         };

@@ -68,6 +68,9 @@ pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluste
         if let Some(before) = before.and_then(|before| before.servers.as_ref()) {
             pool = pool.and_before(&pool_of(before)?);
         }
+        if let Some(id) = cluster.locator().ok().and_then(|locator| locator.cluster) {
+            client.managers.lead(id, &pool);
+        }
         Ok(client.managers.of_pool(&pool)?.with_needs(needs(servers, cluster.resources.as_ref())?))
     };
     of_pool().map_err(|failure: Failure| diagnostics::error(&failure).into())

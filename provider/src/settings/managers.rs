@@ -1,5 +1,6 @@
 //! Who makes and finds clusters: a manager for this machine, and one for each pool of servers.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use justmanage_core::servers::Programs;
 use justmanage_core::{Locator, Manager, OperatorKey};
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Host, Pool, Server};
-use justmanage_model::{Failure, FieldPath, Version};
+use justmanage_model::{ClusterId, Failure, FieldPath, Version};
 
 use crate::servers::OverSsh;
 
@@ -22,6 +23,8 @@ pub(crate) struct Managers {
     of_pools: Mutex<Vec<(Pool, Manager)>>,
     /// Those of the clusters that this run was asked about, the latest last.
     seen: Mutex<Vec<Pool>>,
+    /// By which of them, of those that have an id: their servers may all have other addresses than it says.
+    led: Mutex<BTreeMap<ClusterId, Pool>>,
 }
 
 /// What managers are made of.
@@ -41,7 +44,7 @@ impl Managers {
         let local =
             Manager::local(parts.root.clone(), parts.agent.clone(), parts.artefacts.clone(), parts.operator.clone());
         let local = patient(local, parts.patience);
-        Self { local, parts, of_pools: Mutex::default(), seen: Mutex::default() }
+        Self { local, parts, of_pools: Mutex::default(), seen: Mutex::default(), led: Mutex::default() }
     }
 
     /// For clusters on this machine.
@@ -59,6 +62,11 @@ impl Managers {
         seen.push(pool.clone());
         drop(seen);
         self.through(pool)
+    }
+
+    /// From now on whoever knows this id is led to its cluster by this pool.
+    pub(crate) fn lead(&self, cluster: ClusterId, pool: &Pool) {
+        self.led.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster, pool.clone());
     }
 
     fn through(&self, pool: &Pool) -> Result<Manager, Failure> {
@@ -92,6 +100,10 @@ impl Managers {
     /// The pool with servers of this cluster, with their keys and jump hosts: that of the provider block, or of a cluster that this run
     /// was asked about.
     pub(crate) fn pool(&self, locator: &Locator) -> Option<Pool> {
+        let led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = locator.cluster.as_ref().and_then(|cluster| led.get(cluster)) {
+            return Some(pool.clone());
+        }
         let hosts = hosts(locator).ok()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         self.parts.known.iter().chain(seen.iter().rev()).find(|pool| has_one(pool, &hosts)).cloned()

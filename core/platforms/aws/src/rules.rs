@@ -32,8 +32,8 @@ fn rule(port: i32, source: Source) -> Rule {
     Rule { protocol: "tcp".to_owned(), ports: (port, port), source }
 }
 
-fn cidr(text: &String) -> Source {
-    if text.contains(':') { Source::V6(text.clone()) } else { Source::V4(text.clone()) }
+fn cidr(text: &str) -> Source {
+    if text.contains(':') { Source::V6(text.to_owned()) } else { Source::V4(text.to_owned()) }
 }
 
 /// The rules of a cluster's group: clients from where they are allowed, operators to the agents, and members to all of it.

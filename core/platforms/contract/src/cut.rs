@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use justmanage_platforms::Platform;
 
+use crate::Place;
+
 /// Work that is not done yet.
 pub(crate) type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -23,8 +25,10 @@ pub(crate) struct Moment {
 ///
 /// # Panics
 /// Nobody ever comes to the end.
-pub(crate) fn moments() -> impl Iterator<Item = Moment> {
-    let all = (1..MOST).flat_map(|wait| [false, true].map(|answered| Moment { wait, answered }));
+pub(crate) fn moments<P: Place>() -> impl Iterator<Item = Moment> {
+    let next = |wait: &usize| Some(if P::AT_EACH_WAIT { wait + 1 } else { wait + 1 + wait / 12 * 3 });
+    let waits = std::iter::successors(Some(1), next).take_while(|wait| *wait < MOST);
+    let all = waits.flat_map(|wait| [false, true].map(|answered| Moment { wait, answered }));
     all.chain(std::iter::once_with(|| -> Moment { panic!("after {MOST} waits there is no end") }))
 }
 

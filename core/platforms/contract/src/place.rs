@@ -18,6 +18,10 @@ pub trait Place: Sized + Send + Sync + 'static {
     /// What it is called in the table.
     const NAME: &'static str;
 
+    /// Whether whoever waits is killed at each of their waits; otherwise at the first dozen, and then at fewer and fewer of them: where each
+    /// try takes a second, and there are hundreds.
+    const AT_EACH_WAIT: bool = true;
+
     /// A place for one test, with room for so many machines.
     async fn new(room: usize) -> Self;
 

@@ -65,6 +65,7 @@ fn without_agent(text: &str) -> String {
 #[async_trait]
 impl Place for Played {
     const NAME: &'static str = "aws, on moto behind a proxy";
+    const AT_EACH_WAIT: bool = false;
 
     async fn new(_room: usize) -> Self {
         Self(Arc::new(Ec2::start().await))

@@ -81,15 +81,7 @@ async fn nodes_of_a_shard_stand_in_different_zones_and_only_members_and_the_allo
         let groups = ec2.list("DescribeSecurityGroups", "securityGroupInfo").await;
         let own =
             groups.into_iter().find(|item| value(item, "groupName") == Some("justmanage-cache")).expect("a group");
-        let rules = own
-            .split("<ipPermissions>")
-            .nth(1)
-            .expect("rules")
-            .split("</ipPermissions>")
-            .next()
-            .expect("rules")
-            .to_owned();
-        rules
+        own.split("<ipPermissions>").nth(1).expect("rules").split("</ipPermissions>").next().expect("rules").to_owned()
     };
     let right = ingress().await;
     assert!(right.contains("192.0.2.7/32") && right.contains("10.0.0.0/8") && !right.contains("0.0.0.0/0"), "{right}");

@@ -37,7 +37,7 @@ pub async fn foreign_things_are_untouched_by_all_of_it<P: Place>() {
         untouched("looked for").await;
 
         let (order, other) = (trial.order("cache", 1, 0), trial.order("queue", 2, 0));
-        for moment in moments() {
+        for moment in moments::<P>() {
             let made = trial.ensure_until(moment, &order).await;
             untouched("ensure, killed").await;
             if made.is_some() {
@@ -51,7 +51,7 @@ pub async fn foreign_things_are_untouched_by_all_of_it<P: Place>() {
         trial.place.stop(&made).await;
         trial.ensure(&order).await;
         untouched("ensure of what was stopped").await;
-        for moment in moments() {
+        for moment in moments::<P>() {
             let gone = trial.remove_until(moment, &made).await;
             untouched("remove, killed").await;
             if gone.is_some() {

@@ -10,7 +10,7 @@ pub async fn ensure_by_somebody_who_dies_waiting_is_ended_by_the_next<P: Place>(
     Trial::<P>::alone(1, async |trial, nothing| {
         let order = trial.order("cache", 1, 0);
         let mut deaths = 0;
-        for moment in moments() {
+        for moment in moments::<P>() {
             let is_done = trial.ensure_until(moment, &order).await.is_some();
             trial.forgets_nothing().await;
             trial.destroy(&order.claim).await;
@@ -36,7 +36,7 @@ pub async fn remove_by_somebody_who_dies_waiting_is_ended_by_the_next<P: Place>(
     Trial::<P>::alone(1, async |trial, nothing| {
         let order = trial.order("cache", 1, 0);
         let mut deaths = 0;
-        for moment in moments() {
+        for moment in moments::<P>() {
             let made = trial.ensure(&order).await;
             let is_done = trial.remove_until(moment, &made).await.is_some();
             trial.forgets_nothing().await;

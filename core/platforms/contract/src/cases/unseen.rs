@@ -32,7 +32,7 @@ pub async fn what_is_not_visible_yet_is_never_said_to_be_absent<P: Place>() {
 
         // Whoever did not wait for it is followed by somebody who does not see it either.
         let work = async {
-            for moment in moments().take(DEATHS) {
+            for moment in moments::<P>().take(DEATHS) {
                 trial.ensure_until(moment, &order).await;
             }
         };
