@@ -11,11 +11,12 @@ pub(crate) fn killed_when(workspace: &Workspace, moment: impl Fn(&Workspace) -> 
     let mut terraform = command.spawn().expect("terraform starts");
     wait_until("the moment comes", DEADLINE, || moment(workspace) || terraform.try_wait().expect("child").is_some());
     let pid = i32::try_from(terraform.id()).expect("pid");
+    // Terraform first: it writes its state when a provider ends, in place, and whoever dies then leaves none.
+    processes::signal(pid, Signal::KILL);
+    terraform.wait().expect("it is dead");
     for process in workspace.running("terraform-provider-justmanage") {
         processes::signal(process.pid, Signal::KILL);
     }
-    processes::signal(pid, Signal::KILL);
-    terraform.wait().expect("it is dead");
     wait_until("its providers are gone", DEADLINE, || workspace.running("terraform-provider-justmanage").is_empty());
 }
 
