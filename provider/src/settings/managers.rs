@@ -93,7 +93,8 @@ impl Managers {
     pub(crate) fn of(&self, locator: &Locator, once: Option<Pool>) -> Result<Manager, Failure> {
         let PlatformKind::Servers { .. } = &locator.platform else { return Ok(self.local.clone()) };
         let hosts = hosts(locator).map_err(|invalid| invalid.at(FieldPath::of("id")))?;
-        let pool = self.pool(locator).or_else(|| once.filter(|once| has_one(once, &hosts)));
+        // What was kept is this very cluster's, wherever its servers have gone since the id was given.
+        let pool = self.pool(locator).or(once);
         self.through(&pool.unwrap_or_else(|| Pool { servers: hosts.into_iter().map(Server::new).collect() }))
     }
 
