@@ -278,11 +278,7 @@ impl World {
                 }
             }
             RecordChange::Joined(node, id) => next.members.get_mut(node)?.bus_id = Some(*id),
-            RecordChange::Moved(places) => {
-                for (node, at) in places {
-                    next.members.get_mut(node)?.move_to(*at);
-                }
-            }
+            RecordChange::Moved(places) => next.move_to(places),
             RecordChange::Give(grant) => {
                 if next.grant.is_some() {
                     self.field.violation("a grant is given while another is out");

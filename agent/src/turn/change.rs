@@ -100,15 +100,7 @@ impl Turn {
                 know(next, ids);
             }
             RecordChange::Joined(node, id) => know(next, &BTreeMap::from([(*node, *id)])),
-            RecordChange::Moved(places) => {
-                for (node, at) in places {
-                    if let Some(member) = next.members.get_mut(node) {
-                        member.move_to(*at);
-                    } else if let Some(spare) = next.spares.get_mut(node) {
-                        spare.move_to(*at);
-                    }
-                }
-            }
+            RecordChange::Moved(places) => next.move_to(places),
             RecordChange::Give(grant) => next.grant = Some(grant.clone()),
             RecordChange::ClearGrant => next.grant = None,
             RecordChange::Halt(halt) => {

@@ -10,8 +10,7 @@ use crate::server::Process;
 impl Turn {
     /// Where this node is, if that may change; otherwise the operator has said it, and the agent has nothing to add.
     pub(super) fn at(&self) -> Option<NodeAddresses> {
-        let info = &self.tools.info;
-        self.tools.moves.then_some(NodeAddresses { agent: info.agent, client: info.client, bus_port: info.bus_port })
+        self.tools.moves.then(|| self.tools.info.addresses())
     }
 
     /// What the server was started with, as far as that is known.

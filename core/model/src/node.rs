@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, EnrolmentToken, Member, PeerNames, Pin, Release, Seat, Spare};
+use crate::{Claim, EnrolmentToken, Member, NodeAddresses, PeerNames, Pin, Release, Seat, Spare};
 
 /// `order.json` in a node's directory: what the agent is born with. The only secret in it is the token, which is worth nothing once it
 /// was used.
@@ -62,6 +62,12 @@ impl AgentInfo {
     #[must_use]
     pub const fn member(&self, seat: Seat) -> Member {
         self.spare().seated(seat)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn addresses(&self) -> NodeAddresses {
+        NodeAddresses { agent: self.agent, client: self.client, bus_port: self.bus_port }
     }
 
     /// It as a spare.

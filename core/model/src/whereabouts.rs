@@ -1,5 +1,6 @@
 //! Where nodes are, and by which names they find each other when their addresses may change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
-use crate::{Member, NodeId, Seat, Spare, host_name};
+use crate::{Member, NodeId, Record, Seat, Spare, host_name};
 
 /// Where a node can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,26 @@ impl Spare {
     /// From now on it is there.
     pub const fn move_to(&mut self, at: NodeAddresses) {
         (self.agent, self.client, self.bus_port) = (at.agent, at.client, at.bus_port);
+    }
+}
+
+impl Record {
+    /// Where the Record says that a member or a spare is.
+    #[must_use]
+    pub fn addresses(&self, node: NodeId) -> Option<NodeAddresses> {
+        let member = self.members.get(&node).map(Member::addresses);
+        member.or_else(|| self.spares.get(&node).map(Spare::addresses))
+    }
+
+    /// From now on these are there; who is neither a member nor a spare stays out.
+    pub fn move_to(&mut self, places: &BTreeMap<NodeId, NodeAddresses>) {
+        for (node, at) in places {
+            if let Some(member) = self.members.get_mut(node) {
+                member.move_to(*at);
+            } else if let Some(spare) = self.spares.get_mut(node) {
+                spare.move_to(*at);
+            }
+        }
     }
 }
 

@@ -39,17 +39,7 @@ impl Manager {
             1 => "The machine of a node has another address.".to_owned(),
             count => format!("The machines of {count} nodes have other addresses."),
         };
-        self.change(agents, &Note::new(why), |record| {
-            for (node, at) in &moved {
-                if let Some(member) = record.members.get_mut(node) {
-                    member.move_to(*at);
-                } else if let Some(spare) = record.spares.get_mut(node) {
-                    spare.move_to(*at);
-                }
-            }
-        })
-        .await
-        .map(drop)
+        self.change(agents, &Note::new(why), |record| record.move_to(&moved)).await.map(drop)
     }
 }
 
@@ -58,10 +48,8 @@ fn moved(record: &Record, looked: &[Looked]) -> BTreeMap<NodeId, NodeAddresses> 
     let agents = looked.iter().filter_map(Looked::reply).map(|(info, _)| info);
     let places = agents.filter_map(|info| {
         let node = info.claim.node;
-        let known = record.members.get(&node).map(|member| (member.pin, member.addresses()));
-        let (pin, was) = known.or_else(|| record.spares.get(&node).map(|spare| (spare.pin, spare.addresses())))?;
-        let at = NodeAddresses { agent: info.agent, client: info.client, bus_port: info.bus_port };
-        (pin == info.pin && at != was).then_some((node, at))
+        let (known, was) = (record.agent(node)?, record.addresses(node)?);
+        (known.pin == info.pin && info.addresses() != was).then_some((node, info.addresses()))
     });
     places.collect()
 }

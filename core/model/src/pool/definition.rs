@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, SSH_PORT, SUMMARY, Server, Zone};
+use super::{Host, HostKey, JUMPS_MAX, Label, LabelValue, Pool, ROOT, SSH_PORT, SUMMARY, Server, Zone};
 use crate::HostName;
 use crate::calendar::{Cursor, Token};
 use crate::failure::Invalid;
@@ -55,21 +55,7 @@ impl FromStr for Pool {
 /// A server at this address, with the words that follow.
 fn read(cursor: &mut Cursor<'_>, address: Token<'_>, jumps: &BTreeMap<String, Host>) -> Result<Server, Invalid> {
     super::check_address(address.text).map_err(|fault| cursor.fault(address, "is no address", fault.hint))?;
-    let mut server = Server {
-        host: Host {
-            address: address.text.to_owned(),
-            port: SSH_PORT,
-            user: "root".into(),
-            keys: Vec::new(),
-            jump: None,
-        },
-        private_address: None,
-        announce: None,
-        zone: None,
-        labels: BTreeMap::new(),
-        hidden: false,
-        former: false,
-    };
+    let mut server = Server::new(Host::new(address.text, ROOT));
     loop {
         let word = cursor.until_blank();
         match word.text {

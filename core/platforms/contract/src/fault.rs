@@ -24,6 +24,40 @@ impl Fault {
         [Self::AnswerLost, Self::Throttled, Self::NoCapacity, Self::Quota, Self::NotVisible, Self::Killed];
 }
 
+/// A fault under way in a cloud that is played: which of its calls it strikes.
+#[derive(Clone, Copy, Debug)]
+pub struct Wrong {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// See [`Fault`].
+    pub number: usize,
+    /// How often it struck.
+    pub struck: usize,
+    calls: usize,
+}
+
+impl Wrong {
+    /// From the next call on.
+    #[must_use]
+    pub const fn new(fault: Fault, number: usize) -> Self {
+        Self { fault, number, struck: 0, calls: 0 }
+    }
+
+    /// Counts a call that comes now; what goes wrong with it, if something does with a call as such.
+    pub fn meets(&mut self) -> Option<Fault> {
+        self.calls += 1;
+        let struck = match self.fault {
+            Fault::Throttled => self.calls <= self.number,
+            Fault::AnswerLost => self.calls == self.number,
+            // Whoever is killed makes no other call; here it is the caller's connection that is gone.
+            Fault::Killed => self.calls >= self.number,
+            Fault::NoCapacity | Fault::Quota | Fault::NotVisible => false,
+        };
+        self.struck += usize::from(struck);
+        struck.then_some(self.fault)
+    }
+}
+
 /// Whether something can be made to go wrong at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Can {

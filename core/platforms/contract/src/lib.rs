@@ -31,7 +31,7 @@ pub mod table;
 mod cut;
 mod trial;
 
-pub use fault::{Can, Fault};
+pub use fault::{Can, Fault, Wrong};
 pub use place::{Contents, Place};
 
 /// Every case as a test of its own, and one that the table beside them says what is tried. Where it is called, there has to be tokio.

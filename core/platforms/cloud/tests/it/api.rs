@@ -8,7 +8,7 @@ use justmanage_cloud_played::{Machines, agent_of, order_in};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Bytes, ClusterName};
 use justmanage_platform_cloud::{Api, ApiError, Firewall, Instance, Launch, Offer, Room, Stage, Tags};
-use justmanage_platform_contract::Fault;
+use justmanage_platform_contract::{Fault, Wrong};
 use justmanage_platforms::{MachineRef, PlatformKind};
 use tokio::task::yield_now;
 
@@ -30,15 +30,6 @@ pub(crate) struct Real {
     steps: usize,
     /// In so many looks it is missing.
     late: usize,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug)]
-struct Wrong {
-    fault: Fault,
-    number: usize,
-    calls: usize,
-    struck: usize,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +63,7 @@ impl Memory {
     }
 
     pub(crate) fn inject(&self, fault: Fault, number: usize) {
-        self.inside().wrong = Some(Wrong { fault, number, calls: 0, struck: 0 });
+        self.inside().wrong = Some(Wrong::new(fault, number));
     }
 
     pub(crate) fn heal(&self) -> usize {
@@ -169,17 +160,7 @@ impl Inside {
 
     /// What goes wrong with the call that comes now.
     fn meets(&mut self) -> Option<Fault> {
-        let wrong = self.wrong.as_mut()?;
-        wrong.calls += 1;
-        let struck = match wrong.fault {
-            Fault::Throttled => wrong.calls <= wrong.number,
-            Fault::AnswerLost => wrong.calls == wrong.number,
-            // Whoever is killed makes no other call; here it is the caller's connection that is gone.
-            Fault::Killed => wrong.calls >= wrong.number,
-            Fault::NoCapacity | Fault::Quota | Fault::NotVisible => false,
-        };
-        wrong.struck += usize::from(struck);
-        struck.then_some(wrong.fault)
+        self.wrong.as_mut()?.meets()
     }
 
     fn is(&self, fault: Fault) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use justmanage_model::Claim;
-use justmanage_platform_contract::Fault;
+use justmanage_platform_contract::{Fault, Wrong};
 use tokio::task::yield_now;
 
 /// An instance, with what lists show of it.
@@ -32,16 +32,6 @@ pub(crate) enum Refusal {
     Quota,
     /// There is no such instance.
     NotFound,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug)]
-struct Wrong {
-    fault: Fault,
-    number: usize,
-    /// Calls since then.
-    calls: usize,
-    struck: usize,
 }
 
 #[derive(Debug, Default)]
@@ -134,7 +124,7 @@ impl Api {
 
     /// From now on this goes wrong.
     pub(crate) fn inject(&self, fault: Fault, number: usize) {
-        self.inside().wrong = Some(Wrong { fault, number, calls: 0, struck: 0 });
+        self.inside().wrong = Some(Wrong::new(fault, number));
     }
 
     /// From now on nothing does any more, and every list shows everything.
@@ -179,16 +169,6 @@ impl Inside {
 
     /// What goes wrong with the call that comes now.
     fn meets(&mut self) -> Option<Fault> {
-        let wrong = self.wrong.as_mut()?;
-        wrong.calls += 1;
-        let struck = match wrong.fault {
-            Fault::Throttled => wrong.calls <= wrong.number,
-            Fault::AnswerLost => wrong.calls == wrong.number,
-            // Whoever is killed makes no other call; here it is the caller's connection that is gone.
-            Fault::Killed => wrong.calls >= wrong.number,
-            Fault::NoCapacity | Fault::Quota | Fault::NotVisible => false,
-        };
-        wrong.struck += usize::from(struck);
-        struck.then_some(wrong.fault)
+        self.wrong.as_mut()?.meets()
     }
 }
