@@ -158,6 +158,14 @@ impl ClusterView {
         self
     }
 
+    /// The same where these things that the platform keeps for it are not as they are to be.
+    pub(crate) fn with_amiss(mut self, amiss: &[String]) -> Self {
+        self.waiting_on.extend_from_slice(amiss);
+        self.needs_apply |= !amiss.is_empty();
+        self.converged &= amiss.is_empty();
+        self
+    }
+
     /// Where clients reach the servers (`host:port`), in the order of the seats: those that stay. Who comes for a while and goes again is found by
     /// a client that has found another.
     pub fn endpoints(&self) -> Vec<String> {

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 
 use justmanage_agent_proto::v1::machine_server::{Machine, MachineServer};
 use justmanage_agent_proto::v1::program_reply::What;
-use justmanage_agent_proto::v1::{LimitReply, LimitRequest, ProgramPart, ProgramReply, ProgramsReply, ProgramsRequest};
+use justmanage_agent_proto::v1::{
+    LimitReply, LimitRequest, ProgramPart, ProgramReply, ProgramsReply, ProgramsRequest, ReadProgramReply,
+    ReadProgramRequest,
+};
 use justmanage_model::journal::{Event, Outcome, Who};
 use justmanage_model::{Generation, Pin, Purpose, Terms, Timestamp, Version, Warrant};
 use justmanage_record::{Group, RecordStore};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,6 +30,8 @@ use crate::root::{RootError, RootHelper, Verdict};
 
 /// How often a caller is told how far a program is: well before anything between takes the connection for dead.
 const TELL: Duration = Duration::from_secs(1);
+/// How much of a program is told at once.
+const PART: usize = 1 << 18;
 /// What a build is called while it arrives.
 const BUILD: &str = "justmanage-agent";
 
@@ -105,6 +112,7 @@ impl MachineApi {
 #[tonic::async_trait]
 impl Machine for MachineApi {
     type KeepStream = Replies;
+    type ReadStream = ReceiverStream<Result<ReadProgramReply, Status>>;
     type ReplaceStream = Replies;
 
     async fn programs(&self, request: Request<ProgramsRequest>) -> Result<Response<ProgramsReply>, Status> {
@@ -114,6 +122,7 @@ impl Machine for MachineApi {
             kept: encode(&self.programs.all().await)?,
             agent_version: crate::version().to_owned(),
             replacement: replacement.unwrap_or_default(),
+            machine: std::env::consts::ARCH.to_owned(),
         }))
     }
 
@@ -135,6 +144,16 @@ impl Machine for MachineApi {
             let kept = programs.keep((&name.0, &name.1), &mut *content, progress)?;
             Ok(What::Kept(encode(&kept)?))
         }))
+    }
+
+    async fn read(&self, request: Request<ReadProgramRequest>) -> Result<Response<Self::ReadStream>, Status> {
+        self.operator(&request)?;
+        let ReadProgramRequest { file_name, sha256 } = request.into_inner();
+        let file = self.programs.file(named(&file_name, &sha256)?).await?;
+        let file = file.ok_or_else(|| Status::not_found(format!("no {file_name} of SHA-256 {sha256} is kept here")))?;
+        let (tell, told) = mpsc::channel(1);
+        tokio::spawn(async move { read(file, &tell).await });
+        Ok(Response::new(ReceiverStream::new(told)))
     }
 
     async fn replace(&self, request: Request<Streaming<ProgramPart>>) -> Result<Response<Replies>, Status> {
@@ -217,6 +236,25 @@ fn follow(deed: Deed, work: impl FnOnce(&Progress) -> Result<What, Status> + Sen
         let _ = tell.send(last.map(reply)).await;
     });
     Response::new(ReceiverStream::new(told))
+}
+
+/// Tells a file's content, as fast as the caller takes it. One who goes away ends it.
+async fn read(mut file: File, tell: &mpsc::Sender<Result<ReadProgramReply, Status>>) {
+    loop {
+        let mut content = vec![0; PART];
+        let said = match file.read(&mut content).await {
+            Ok(0) => return,
+            Ok(length) => {
+                content.truncate(length);
+                Ok(ReadProgramReply { content })
+            }
+            Err(error) => Err(Status::data_loss(format!("the program cannot be read: {error}"))),
+        };
+        let ends = said.is_err();
+        if tell.send(said).await.is_err() || ends {
+            return;
+        }
+    }
 }
 
 /// The one answer to whoever needs no other.

@@ -7,12 +7,14 @@ mod arrival;
 mod error;
 mod source;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use justmanage_model::Engine;
 use justmanage_model::node::ServerProgram;
+use tokio::fs::File;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::info;
@@ -89,6 +91,18 @@ impl Programs {
         let path = self.path(file_name, sha256);
         (digest_of(&path).await.ok()? == sha256).then_some(())?;
         look(&path, sha256).await.ok()
+    }
+
+    /// The file of a server program that is kept; `None`: it is not.
+    ///
+    /// # Errors
+    /// [`ArrivalError::Disk`].
+    pub async fn file(&self, (file_name, sha256): (&str, &str)) -> Result<Option<File>, ArrivalError> {
+        match File::open(self.path(file_name, sha256)).await {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(ArrivalError::Disk(format!("{file_name} of SHA-256 {sha256} cannot be read: {error}"))),
+        }
     }
 
     /// All server programs that are kept and run here.

@@ -2,7 +2,7 @@
 
 use justmanage_agent_proto::v1::machine_client::MachineClient;
 use justmanage_agent_proto::v1::program_reply::What;
-use justmanage_agent_proto::v1::{LimitRequest, ProgramPart, ProgramsRequest};
+use justmanage_agent_proto::v1::{LimitRequest, ProgramPart, ProgramsRequest, ReadProgramRequest};
 use justmanage_identity::{KeyPair, connect, warrant};
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{Claim, Purpose, Replacement, Terms, Timestamp, Warrant};
@@ -31,6 +31,17 @@ impl Machine {
             What::Kept(json) => Ok(serde_json::from_slice(&json).expect("JSON")),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// What it keeps by this digest.
+    pub(crate) async fn read(&mut self, file_name: &str, sha256: &str) -> Result<Vec<u8>, Status> {
+        let request = ReadProgramRequest { file_name: file_name.to_owned(), sha256: sha256.to_owned() };
+        let mut parts = self.client.read(request).await?.into_inner();
+        let mut content = Vec::new();
+        while let Some(part) = parts.message().await? {
+            content.extend(part.content);
+        }
+        Ok(content)
     }
 
     pub(crate) async fn replace(&mut self, parts: Vec<ProgramPart>) -> Result<What, Status> {

@@ -62,6 +62,16 @@ async fn a_program_is_kept_by_its_digest_and_taken_once() {
     // It need not be sent again, nor even be had.
     assert_eq!(machine.keep(vec![head(&digest, "http://127.0.0.1:1/nowhere")]).await.expect("kept"), kept);
     assert_eq!(machine.programs().await.expect("a list").0, std::slice::from_ref(&kept));
+    // Another machine can have it from here.
+    assert!(machine.read("redis-server", &digest).await.expect("its content") == content);
+    for (file_name, sha256, code) in [
+        ("valkey-server", digest.as_str(), Code::NotFound),
+        ("redis-server", &sha256(b"something else"), Code::NotFound),
+        ("../redis-server", &digest, Code::InvalidArgument),
+        ("redis-server", "../../../etc/passwd", Code::InvalidArgument),
+    ] {
+        assert_eq!(machine.read(file_name, sha256).await.expect_err("not kept").code(), code, "{file_name} {sha256}");
+    }
     // One that was spoilt is none, and is replaced.
     fs::write(&kept.path, "spoilt").expect("written");
     assert_eq!(machine.programs().await.expect("a list").0, []);

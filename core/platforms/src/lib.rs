@@ -49,7 +49,7 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// As [`Platform::find`], where nothing can be seen.
     async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
-        Ok(Visible { machines: self.find(query).await?, silent: Vec::new() })
+        Ok(Visible { machines: self.find(query).await?, ..Visible::default() })
     }
 
     /// The names of all clusters that have machines here. Authoritative, as [`Platform::find`] is.
@@ -100,6 +100,15 @@ pub trait Platform: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Makes what the platform keeps for a cluster besides its machines as it is to be: a firewall, that somebody has edited, or that is to
+    /// let in others from now on. Where nothing is kept there is nothing to do.
+    ///
+    /// # Errors
+    /// What kept it from being done; calling again goes on.
+    async fn mend(&self, _query: &ClaimQuery) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// The names that clients are to be told of the machines of a cluster instead of their addresses, as far as machines are seen; none:
     /// clients are told addresses.
     ///
@@ -116,11 +125,13 @@ pub trait Platform: Send + Sync {
     /// [`PlatformError::Failed`] when the machine could not be asked.
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError>;
 
-    /// Puts a server program, already verified, where nodes of this platform can run it for as long as they live.
+    /// Puts a server program, already verified, where nodes of this platform can run it for as long as they live: on the machines of
+    /// this cluster, and on those that are made from now on. What it is the answer says as it was seen there; where there is no machine
+    /// yet, as it was said.
     ///
     /// # Errors
     /// [`PlatformError::Quota`] and [`PlatformError::Denied`] as the machine says.
-    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError>;
+    async fn store(&self, program: &Download, cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError>;
 
     /// What the distribution of each machine has that can have a node, or has one, of packages with this server. Nothing is changed.
     /// Platforms that install none have no offers.

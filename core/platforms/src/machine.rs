@@ -1,6 +1,7 @@
 //! What platforms are asked for and what they answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::pool::{Label, LabelValue};
@@ -74,6 +75,8 @@ pub struct Visible {
     pub machines: Vec<Machine>,
     /// Where others may be: what does not answer, a sentence each. Nothing: there are no others.
     pub silent: Vec<String>,
+    /// What else the platform keeps for them, and is not as it is to be, a sentence each: [`crate::Platform::mend`] mends it.
+    pub amiss: Vec<String>,
 }
 
 /// A machine that exists.
@@ -166,8 +169,10 @@ pub struct Download {
     pub file_name: String,
     /// SHA-256 of `content`, 64 hexadecimal digits.
     pub sha256: String,
+    /// What it is, as whoever names it says. A platform whose machines are not there yet has to believe that until they are.
+    pub release: Release,
     /// The program.
-    pub content: Vec<u8>,
+    pub content: Arc<[u8]>,
 }
 
 #[cfg(test)]

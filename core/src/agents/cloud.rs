@@ -6,25 +6,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use justmanage_identity::{KeyPair, enrol as identity, signature};
-use justmanage_model::node::AgentInfo;
-use justmanage_model::{Claim, EnrolmentToken, Pin};
-use justmanage_platform_cloud::{NotEnrolled, Operator};
-use justmanage_platforms::PlatformError;
+use justmanage_model::node::{AgentInfo, ServerProgram};
+use justmanage_model::{Claim, EnrolmentToken, Pin, Version};
+use justmanage_platform_cloud::{Fetch, Inventory, NotEnrolled, Operator, Signer};
+use justmanage_platforms::{Download, Limits, PlatformError};
 
 use super::enrol::{EnrolError, enrol};
+use super::{AgentError, GrpcAgents, MachineError, Program, Programs};
 
 /// The holder of an operator key, who believes what other operators have signed as well, if they are listed.
 pub struct CloudOperator {
     key: Arc<KeyPair>,
     trusted: BTreeSet<Pin>,
+    agents: Arc<GrpcAgents>,
 }
 
 impl CloudOperator {
-    /// With this key, and the operators whom its holder trusts besides.
+    /// With this key, and the operators whom its holder trusts besides. `agents`: calls to agents, with the same key.
     #[must_use]
-    pub fn new(key: Arc<KeyPair>, mut trusted: BTreeSet<Pin>) -> Self {
+    pub fn new(key: Arc<KeyPair>, mut trusted: BTreeSet<Pin>, agents: Arc<GrpcAgents>) -> Self {
         trusted.insert(key.pin());
-        Self { key, trusted }
+        Self { key, trusted, agents }
     }
 }
 
@@ -63,6 +65,46 @@ impl Operator for CloudOperator {
         })
     }
 
+    async fn programs(&self, agent: &AgentInfo) -> Result<Inventory, PlatformError> {
+        let Programs { kept, machine, .. } =
+            self.agents.programs(agent).await.map_err(|error| MachineError::from(error).of(&name(agent)))?;
+        Ok(Inventory { kept, machine })
+    }
+
+    async fn keep(&self, agent: &AgentInfo, program: &Download) -> Result<ServerProgram, PlatformError> {
+        self.agents.keep(agent, program).await.map_err(|error| error.of(&name(agent)))
+    }
+
+    async fn read(&self, agent: &AgentInfo, program: &ServerProgram) -> Result<Download, PlatformError> {
+        self.agents.read(agent, program).await.map_err(|error| error.of(&name(agent)))
+    }
+
+    /// From the first address that gives it.
+    async fn replace(&self, agent: &AgentInfo, build: &Fetch, version: Version) -> Result<Version, PlatformError> {
+        let mut failed = None;
+        for url in &build.urls {
+            let program = Program::At { sha256: build.sha256.clone(), url: url.clone() };
+            match self.agents.replace(agent, &program, version).await {
+                Ok(runs) => return Ok(runs.parse().unwrap_or(version)),
+                Err(error @ MachineError::Agent(AgentError::Refused(_))) => failed = Some(error),
+                Err(error) => return Err(error.of(&name(agent))),
+            }
+        }
+        let nowhere = || AgentError::Refused("nobody has said where its build is".into()).into();
+        Err(failed.unwrap_or_else(nowhere).of(&name(agent)))
+    }
+
+    async fn limit(&self, agent: &AgentInfo, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        self.agents.limit(agent, limits).await.map_err(|error| error.of(&name(agent)))
+    }
+}
+
+/// What the machine of an agent is called.
+fn name(agent: &AgentInfo) -> String {
+    format!("{} at {}", agent.claim.node, agent.agent.ip())
+}
+
+impl Signer for CloudOperator {
     fn sign(&self, text: &[u8]) -> Result<Vec<u8>, PlatformError> {
         signature::sign(&self.key, text).map_err(|error| unusable(&error))
     }
@@ -75,15 +117,20 @@ impl Operator for CloudOperator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OperatorKey;
 
     #[test]
     fn what_an_operator_has_signed_is_believed_by_those_who_list_them() {
         let key = || Arc::new(KeyPair::generate().expect("a key"));
+        let operator = |key: &Arc<KeyPair>, trusted| {
+            let agents = GrpcAgents::new(Arc::new(OperatorKey::at("/nonexistent/operator.key")));
+            CloudOperator::new(key.clone(), trusted, Arc::new(agents))
+        };
         let (one, other) = (key(), key());
-        let signature = CloudOperator::new(one.clone(), BTreeSet::new()).sign(b"text").expect("a signature");
+        let signature = operator(&one, BTreeSet::new()).sign(b"text").expect("a signature");
         assert!(signature.len() <= justmanage_platform_cloud::operator::SIGNATURE_MAX);
-        assert!(CloudOperator::new(one.clone(), BTreeSet::new()).is_signed(b"text", &signature));
-        assert!(!CloudOperator::new(other.clone(), BTreeSet::new()).is_signed(b"text", &signature));
-        assert!(CloudOperator::new(other, [one.pin()].into()).is_signed(b"text", &signature));
+        assert!(operator(&one, BTreeSet::new()).is_signed(b"text", &signature));
+        assert!(!operator(&other, BTreeSet::new()).is_signed(b"text", &signature));
+        assert!(operator(&other, [one.pin()].into()).is_signed(b"text", &signature));
     }
 }

@@ -50,6 +50,8 @@ pub struct Programs {
     pub kept: Vec<ServerProgram>,
     /// The version of the agent that answers.
     pub agent_version: String,
+    /// What `uname -m` calls the machine's processor.
+    pub machine: String,
     /// What became of the last build that was to be its agent.
     pub replacement: Option<Replacement>,
 }

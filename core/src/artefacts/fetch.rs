@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
-use justmanage_model::{Engine, Failure, FieldPath};
+use justmanage_model::{Failure, FieldPath, Release};
 use justmanage_platforms::Download;
 use ring::digest;
 
@@ -14,9 +14,10 @@ const DOWNLOAD_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Largest archive and largest program. Redis' own tarballs hold about 30 MB; the bound keeps a wrong URL from filling memory.
 const SIZE_LIMIT: u64 = 512 * 1024 * 1024;
 
-/// Fetches the server program of `engine` from `url`.
-pub(super) async fn program(engine: Engine, url: &str, sha256: &str) -> Result<Download, Failure> {
-    let (url_, sha256, file_name) = (url.to_owned(), sha256.to_ascii_lowercase(), format!("{engine}-server"));
+/// Fetches the server program of a release from `url`.
+pub(super) async fn program(release: Release, url: &str, sha256: &str) -> Result<Download, Failure> {
+    let (url_, sha256) = (url.to_owned(), sha256.to_ascii_lowercase());
+    let file_name = format!("{}-server", release.engine);
     let work = tokio::task::spawn_blocking(move || {
         let archive = read(&url_).map_err(|error| failed(&url_, &error.to_string()))?;
         let actual = hex(digest::digest(&digest::SHA256, &archive).as_ref());
@@ -29,7 +30,8 @@ pub(super) async fn program(engine: Engine, url: &str, sha256: &str) -> Result<D
             .hint("Somebody changed the file, or the entry of `artifacts` names another one. Compare with its publisher's list."));
         }
         let content = extract(archive, &file_name).map_err(|error| failed(&url_, &error.to_string()))?;
-        Ok(Download { sha256: hex(digest::digest(&digest::SHA256, &content).as_ref()), file_name, content })
+        let sha256 = hex(digest::digest(&digest::SHA256, &content).as_ref());
+        Ok(Download { sha256, file_name, release, content: content.into() })
     });
     work.await.unwrap_or_else(|error| Err(failed(url, &error.to_string())))
 }
@@ -83,6 +85,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use justmanage_model::{Engine, Version};
+
     use super::*;
 
     fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -121,11 +125,12 @@ mod tests {
         std::fs::write(&file, b"\x7fELFprogram").expect("write");
         let url = format!("file://{}", file.display());
         let wrong = "0".repeat(64);
-        let refused = program(Engine::Redis, &url, &wrong).await.expect_err("another digest");
+        let release = || Release::new(Engine::Redis, Version::new(7, 0, 15));
+        let refused = program(release(), &url, &wrong).await.expect_err("another digest");
         assert!(refused.detail.contains(&wrong), "{refused}");
         let right = hex(digest::digest(&digest::SHA256, b"\x7fELFprogram").as_ref());
-        let taken = program(Engine::Redis, &url, &right).await;
+        let taken = program(release(), &url, &right).await;
         std::fs::remove_file(&file).expect("clean up");
-        assert_eq!(taken.expect("the right digest").content, b"\x7fELFprogram");
+        assert_eq!(taken.expect("the right digest").content[..], *b"\x7fELFprogram");
     }
 }

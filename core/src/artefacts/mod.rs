@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use justmanage_model::node::ServerProgram;
 use justmanage_model::{Artefact, ClusterSpec, Engine, Failure, FieldPath, Release, ReleaseTarget, Version};
-use justmanage_platforms::{Offer, Package, Platform};
+use justmanage_platforms::{ClaimQuery, Offer, Package, Platform};
 use tracing::{debug, info};
 
 use crate::manager::from_platform;
@@ -108,11 +108,16 @@ impl Artefacts {
         best.ok_or_else(|| nothing_found(engine, target, &found, &offers))
     }
 
-    /// The program itself, ready to run on the platform's machines.
+    /// The program itself, ready to run on the platform's machines: on those of a cluster, if there is one, and on those to come.
     ///
     /// # Errors
     /// As [`Artefacts::choose`]; and failures about `artifacts` when fetching or verifying fails.
-    pub async fn obtain(&self, platform: &dyn Platform, spec: &ClusterSpec) -> Result<(Release, Artefact), Failure> {
+    pub async fn obtain(
+        &self,
+        platform: &dyn Platform,
+        spec: &ClusterSpec,
+        cluster: Option<&ClaimQuery>,
+    ) -> Result<(Release, Artefact), Failure> {
         let program = match self.choose(platform, spec).await? {
             Choice::Present(program) => program,
             Choice::Install(package) => {
@@ -127,8 +132,8 @@ impl Artefacts {
             }
             Choice::Fetch { url, sha256, version } => {
                 info!(%url, "fetching the server program");
-                let download = fetch::program(spec.engine, &url, &sha256).await?;
-                let program = platform.store(&download).await.map_err(|error| from_platform(&error))?;
+                let download = fetch::program(Release::new(spec.engine, version), &url, &sha256).await?;
+                let program = platform.store(&download, cluster).await.map_err(|error| from_platform(&error))?;
                 check(&program, spec, version, &url)?;
                 program
             }

@@ -41,7 +41,7 @@ impl Manager {
     ) -> Result<ClusterView, Unfinished> {
         let key = self.key_for_new().map_err(Unfinished::nothing)?;
         // Before any machine: a version that cannot be had leaves nothing behind.
-        let program = self.artefacts.obtain(self.platform.as_ref(), spec).await.map_err(Unfinished::nothing)?;
+        let program = self.artefacts.obtain(self.platform.as_ref(), spec, None).await.map_err(Unfinished::nothing)?;
         match self.ground(name, spec, key.pin()).await.map_err(Unfinished::nothing)? {
             Ground::Group(cluster) => {
                 let locator = self.locate(name, cluster).await;

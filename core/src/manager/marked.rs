@@ -45,6 +45,10 @@ impl Platform for Marked<dyn Platform> {
         call("platform.find", self.0.find(query)).await
     }
 
+    async fn mend(&self, query: &ClaimQuery) -> Result<(), PlatformError> {
+        call("platform.mend", self.0.mend(query)).await
+    }
+
     async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
         call("platform.find", self.0.find_seen(query)).await
     }
@@ -81,8 +85,8 @@ impl Platform for Marked<dyn Platform> {
         call("platform.servers", self.0.servers(engine, directories)).await
     }
 
-    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
-        call("platform.store", self.0.store(program)).await
+    async fn store(&self, program: &Download, cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
+        call("platform.store", self.0.store(program, cluster)).await
     }
 
     async fn announced(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {

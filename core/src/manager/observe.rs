@@ -38,7 +38,7 @@ impl Manager {
     /// # Errors
     /// The platform could not be asked, or the agents do not obey this operator.
     pub async fn observe(&self, locator: &Locator) -> Result<Observed, Failure> {
-        let (Visible { machines, silent }, agents) = match self.machines_seen(locator).await? {
+        let (Visible { machines, silent, amiss }, agents) = match self.machines_seen(locator).await? {
             Ok(seen) => seen,
             // Perhaps all are elsewhere by now, and whoever applies says where.
             Err(error @ PlatformError::Unreachable { .. }) => return Ok(Observed::Unreachable(from_platform(&error))),
@@ -51,9 +51,10 @@ impl Manager {
         id.cluster = Some(first.claim.cluster);
         if agents.is_empty() {
             let view = ClusterView { silent, ..stopped(id, machines.len()) };
-            return Ok(Observed::Here(Box::new(view)));
+            return Ok(Observed::Here(Box::new(view.with_amiss(&amiss))));
         }
-        let here = |view: ClusterView| Ok(Observed::Here(Box::new(view.with_machines(&machines, &silent))));
+        let here =
+            |view: ClusterView| Ok(Observed::Here(Box::new(view.with_machines(&machines, &silent).with_amiss(&amiss))));
         match self.ask(&agents, LOOK_PATIENCE.min(self.patience)).await {
             Some(Ok(said)) if said.status.leader.is_some() => {
                 self.present(&agents, &said).await;
@@ -64,13 +65,17 @@ impl Manager {
             Some(Ok(said)) if said.status.record.is_none() => here(ClusterView::of(id, &said.status)),
             // Nobody leads. If machines are gone or agents stopped, an apply has something to mend; otherwise nothing is known.
             Some(Ok(said)) => {
-                let view = ClusterView::of(id, &said.status).with_machines(&machines, &silent);
-                if lacks(&view, &machines) {
+                let view = ClusterView::of(id, &said.status).with_machines(&machines, &silent).with_amiss(&amiss);
+                if !amiss.is_empty() || lacks(&view, &machines) {
                     return Ok(Observed::Here(Box::new(view)));
                 }
                 Ok(Observed::Unreachable(no_majority()))
             }
             Some(Err(silence)) if silence.error == AgentError::Denied => Err(silence.failure()),
+            // Perhaps that is why nobody is heard.
+            Some(Err(_)) | None if !amiss.is_empty() => {
+                Ok(Observed::Here(Box::new(ClusterView::unseen(id).with_amiss(&amiss))))
+            }
             Some(Err(silence)) => Ok(Observed::Unreachable(silence.failure())),
             None => Ok(Observed::Unreachable(no_answer())),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use justmanage_model::spec::NODES_MAX;
 use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Program, Record, Release, ServerState, Shape};
+use justmanage_platforms::ClaimQuery;
 use justmanage_releases::{NoHop, hop};
 
 use super::Manager;
@@ -192,7 +193,8 @@ impl Manager {
                 None => Ok(Some(previous.clone())),
             };
         }
-        let (release, artefact) = self.artefacts.obtain(self.platform.as_ref(), spec).await?;
+        let cluster = ClaimQuery { name: record.name.clone(), cluster: Some(record.cluster) };
+        let (release, artefact) = self.artefacts.obtain(self.platform.as_ref(), spec, Some(&cluster)).await?;
         match refuse_release(standing, &release, spec, field_ttls) {
             Some(refusal) => Err(refusal),
             None => Ok(Some(Program { release, artefact })),

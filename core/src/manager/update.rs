@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_model::node::AgentInfo;
 use justmanage_model::spec::NODES_MAX;
-use justmanage_model::{
-    BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Place, Record, Seat, ServerState, Shape,
-};
+use justmanage_model::{BusView, ClusterSpec, Failure, FieldPath, NodeId, Phase, Record, Seat, ServerState, Shape};
 use justmanage_platforms::Limits;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +12,7 @@ use super::ask::unfounded;
 use super::fit::{Usage, refuse_fit, refuse_unseen};
 use super::look::{Answer, Looked};
 use super::upgrade::outdated;
-use super::{Manager, Unfinished, together};
+use super::{Manager, Unfinished, from_platform, together};
 use crate::agents::Note;
 use crate::classify::newest;
 use crate::{ClusterView, Locator};
@@ -67,6 +65,9 @@ impl Manager {
         cancel: &CancellationToken,
     ) -> Result<ClusterView, Unfinished> {
         let unfinished = |failure| Unfinished { failure, view: Some(ClusterView::unseen(locator.clone())) };
+        // First of all: agents that nobody can reach any more can be asked nothing.
+        let query = self.query(locator).map_err(unfinished)?;
+        self.platform.mend(&query).await.map_err(|error| unfinished(from_platform(&error)))?;
         let Awake { looked, failed, woken } = self.awake(locator).await.map_err(unfinished)?;
         // A machine whose agent we have just started, and which nobody has told anything: there was none any more, and we made it.
         let blank = |one: &Looked| {
@@ -232,8 +233,7 @@ fn known(looked: &[Looked]) -> Result<Record, Failure> {
 /// Why a running cluster cannot be changed from one spec to another, if it cannot, whatever releases and data there are.
 pub fn refuse_change(from: &ClusterSpec, to: &ClusterSpec) -> Option<Failure> {
     if from.place != to.place {
-        let (local, servers) = ("local", "servers");
-        let about = if to.place == Place::Local { local } else { servers };
+        let about = to.place.attribute();
         let detail =
             "A cluster stays on the platform that it was made on; it holds data, so it is not replaced either.";
         let hint =

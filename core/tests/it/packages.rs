@@ -51,7 +51,7 @@ async fn the_newest_that_all_machines_have_is_meant_and_installed() {
         assert_eq!(installs.as_deref(), meant, "{version} of {offers:?}");
     }
     world.inside().offers = vec![offer("a", both), offer("b", both)];
-    let (release, program) = distribution(None).obtain(&world, &spec("7.0")).await.expect("installed");
+    let (release, program) = distribution(None).obtain(&world, &spec("7.0"), None).await.expect("installed");
     assert_eq!(release.to_string(), format!("redis 7.0.15 ({NEW})"));
     assert_eq!(program.server().to_str(), Some("/kept/redis-tools/redis-server"));
     for artefacts in [Artefacts::default(), distribution(Some(Engine::Valkey))] {

@@ -53,6 +53,10 @@ pub(crate) struct Cut {
 #[derive(Debug, Default)]
 pub(crate) struct Inside {
     pub(crate) machines: BTreeMap<NodeId, Machine>,
+    /// What the platform keeps besides, and is not as it is to be.
+    pub(crate) amiss: Vec<String>,
+    /// As long as there is such a thing, no agent can be reached.
+    pub(crate) shut: bool,
     /// What each agent was invited to.
     pub(crate) invitations: BTreeMap<NodeId, Record>,
     /// What agents have that know no newer Record than this.

@@ -10,18 +10,19 @@ use async_trait::async_trait;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{Bytes, Claim, ClusterName, Engine, Version};
 use justmanage_platforms::{
-    ClaimQuery, Connector, Download, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
-    PlatformKind,
+    ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Platform, PlatformError,
+    PlatformKind, Visible,
 };
 use tokio::sync::OnceCell;
 
-use crate::api::{Api, Instance, Stage};
+use crate::api::{Api, ApiError, Instance, Stage};
 use crate::boot::Fetch;
 use crate::choice::Room;
 use crate::clock::Clock;
 use crate::look::{Look, Looks};
 use crate::operator::Operator;
 use crate::patience::Patience;
+use crate::programs::Given;
 use crate::remembered;
 use crate::trouble::while_doing;
 
@@ -69,6 +70,7 @@ pub struct Cloud {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) patience: Patience,
+    pub(crate) given: Given,
     looks: Looks,
     room: OnceCell<Room>,
 }
@@ -79,7 +81,8 @@ impl Cloud {
     pub fn new(api: Arc<dyn Api>, operator: Arc<dyn Operator>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
         let patience = Patience::new(clock.clone());
         let looks = Looks::new(api.clone(), patience.clone());
-        Self { api, operator, clock, settings, patience, looks, room: OnceCell::new() }
+        let (given, room) = (Given::default(), OnceCell::new());
+        Self { api, operator, clock, settings, patience, given, looks, room }
     }
 
     /// All that is ours there, as it is now.
@@ -137,6 +140,29 @@ impl Platform for Cloud {
         Ok(self.machines(&look).filter(|machine| query.matches(&machine.claim)).collect())
     }
 
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        let look = self.look().await?;
+        let machines = self.machines(&look).filter(|machine| query.matches(&machine.claim)).collect();
+        let amiss = look.amiss(query).map(|firewall| {
+            format!(
+                "The firewall {} lets in others than it is to, or not all of them; an apply makes it right.",
+                firewall.id
+            )
+        });
+        Ok(Visible { machines, amiss: amiss.collect(), ..Visible::default() })
+    }
+
+    async fn mend(&self, query: &ClaimQuery) -> Result<(), PlatformError> {
+        for firewall in self.look().await?.amiss(query) {
+            match self.patience.call(&firewall.id, || self.api.open(firewall)).await {
+                // Its cluster was removed meanwhile.
+                Ok(()) | Err(ApiError::NotFound(_)) => {}
+                Err(error) => return Err(while_doing("making the cluster's firewall right", error)),
+            }
+        }
+        Ok(())
+    }
+
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
         let look = self.look().await?;
         Ok(self.machines(&look).map(|machine| machine.claim.name).collect())
@@ -151,42 +177,35 @@ impl Platform for Cloud {
     }
 
     async fn reach(&self, machine: &Machine) -> Result<Connector, PlatformError> {
-        match &machine.state {
-            MachineState::Running(agent) => Ok(Connector::direct((**agent).clone())),
-            MachineState::Stopped => Err(PlatformError::Unreachable {
-                what: format!("the agent of {} does not run, or nobody has enrolled it yet", machine.claim.node),
-                hint: "An apply starts and enrols it.".into(),
-            }),
-        }
+        running(machine).cloned().map(Connector::direct)
     }
 
     async fn agent_version(&self) -> Result<Version, PlatformError> {
         match self.settings.agent.programs.is_empty() {
             false => Ok(self.settings.agent.version),
             true => Err(PlatformError::Invalid {
-                field: "agent".into(),
+                field: "agents".into(),
                 what: "nobody has said where machines can fetch their agent".into(),
                 hint: "Give its address and its SHA-256, for each processor that machines may have.".into(),
             }),
         }
     }
 
-    /// Nobody logs in to a cloud's machine: an agent there stays as it was born.
     async fn upgrade(&self, machine: &Machine) -> Result<Machine, PlatformError> {
-        let own = self.settings.agent.version;
-        match &machine.state {
-            MachineState::Running(agent) if agent.version.parse::<Version>().is_ok_and(|there| there >= own) => {
-                Ok(machine.clone())
-            }
-            _ => Err(PlatformError::Invalid {
-                field: "agent".into(),
-                what: format!(
-                    "the agent of {} cannot be replaced by {own}: nobody logs in to its machine",
-                    machine.claim.node
-                ),
-                hint: "Use the provider that the agent came with, or replace the nodes one by one.".into(),
-            }),
+        let (own, agent) = (self.agent_version().await?, running(machine)?);
+        if agent.version.parse::<Version>().is_ok_and(|there| there >= own) {
+            return Ok(machine.clone());
         }
+        let there = self.operator.programs(agent).await?;
+        let build = self.settings.agent_for(&there.machine).ok_or_else(|| no_agent_for(&there.machine))?;
+        let version = self.operator.replace(agent, &build, own).await?;
+        let agent = AgentInfo { version: version.to_string(), ..agent.clone() };
+        self.remember(&machine.reference.0, &agent).await?;
+        Ok(Machine { state: MachineState::Running(Box::new(agent)), ..machine.clone() })
+    }
+
+    async fn limit(&self, machine: &Machine, limits: &Limits) -> Result<Vec<String>, PlatformError> {
+        self.operator.limit(running(machine)?, limits).await
     }
 
     async fn servers(&self, engine: Engine, _directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {
@@ -194,15 +213,28 @@ impl Platform for Cloud {
         Ok(programs.filter(|program| program.release.engine == engine).collect())
     }
 
-    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
-        Err(PlatformError::Invalid {
-            field: "artifacts".into(),
-            what: format!(
-                "{} cannot be brought to a cloud's machines, which fetch what they run themselves",
-                program.file_name
-            ),
-            hint: "Say where machines can fetch it, with its SHA-256, or use an image that has it.".into(),
-        })
+    async fn store(&self, program: &Download, cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
+        self.keep(program, cluster).await
+    }
+}
+
+/// The agent of a machine, which has to run.
+fn running(machine: &Machine) -> Result<&AgentInfo, PlatformError> {
+    match &machine.state {
+        MachineState::Running(agent) => Ok(agent),
+        MachineState::Stopped => Err(PlatformError::Unreachable {
+            what: format!("the agent of {} does not run, or nobody has enrolled it yet", machine.claim.node),
+            hint: "An apply starts and enrols it.".into(),
+        }),
+    }
+}
+
+/// New machines of a kind for which there is no agent, or old ones that would have another.
+pub(crate) fn no_agent_for(machine: &str) -> PlatformError {
+    PlatformError::Invalid {
+        field: "agents".into(),
+        what: format!("there is no agent for the processor {machine}"),
+        hint: "Say where machines fetch it, with its SHA-256.".into(),
     }
 }
 

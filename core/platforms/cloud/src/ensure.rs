@@ -61,8 +61,12 @@ impl Cloud {
         let mut course = Course::default();
         for looks in 0.. {
             let look = self.look().await?;
-            if let Some(machine) = self.advance(&look, order, &mut course).await? {
-                return Ok(machine);
+            if let Some((machine, agent)) = self.advance(&look, order, &mut course).await? {
+                match self.deliver(&look, order, &agent).await {
+                    // Whoever else brings it something is through soon.
+                    Err(PlatformError::Conflict { what, .. }) => course.waits_for = what,
+                    delivered => return delivered.map(|()| machine),
+                }
             }
             if self.clock.now() > end {
                 return Err(self.late(claim, &course).await);
@@ -78,7 +82,7 @@ impl Cloud {
         look: &Look,
         order: &MachineOrder,
         course: &mut Course,
-    ) -> Result<Option<Machine>, PlatformError> {
+    ) -> Result<Option<(Machine, AgentInfo)>, PlatformError> {
         let claim = &order.claim;
         let Some(instance) = self.chosen(look, claim, course).await? else {
             return self.begin(look, order, course).await.map(|()| None);
@@ -209,17 +213,14 @@ impl Cloud {
         instance: &Instance,
         claim: &Claim,
         course: &mut Course,
-    ) -> Result<Option<Machine>, PlatformError> {
+    ) -> Result<Option<(Machine, AgentInfo)>, PlatformError> {
         let now = self.clock.now();
         let runs = *course.runs.get_or_insert(now);
         let remembered = self.agent_of(instance);
         if let Some(agent) = remembered.clone().filter(|_| !course.started || course.agent == remembered) {
             let reference = MachineRef(instance.id.clone());
-            return Ok(Some(Machine {
-                reference,
-                claim: claim.clone(),
-                state: MachineState::Running(Box::new(agent)),
-            }));
+            let state = MachineState::Running(Box::new(agent.clone()));
+            return Ok(Some((Machine { reference, claim: claim.clone(), state }, agent)));
         }
         course.waits_for = "its agent's key cannot be seen yet in its tags".to_owned();
         if course.agent.is_some() {
@@ -244,12 +245,17 @@ impl Cloud {
             }
         };
         debug_assert!(look.instance(&instance.id).is_some(), "only what can be seen is enrolled");
-        let tags = remembered::write(&*self.operator, &instance.id, &agent)?;
-        let told = self.patience.call(&instance.id, || self.api.tag(&instance.id, &tags)).await;
-        told.map_err(|error| while_doing(&format!("remembering the agent of {}", claim.node), error))?;
+        self.remember(&instance.id, &agent).await?;
         info!(node = %claim.node, id = instance.id, pin = %agent.pin, "enrolled");
         course.agent = Some(agent);
         Ok(None)
+    }
+
+    /// Writes into the tags of a machine what its agent says of itself.
+    pub(crate) async fn remember(&self, id: &str, agent: &AgentInfo) -> Result<(), PlatformError> {
+        let tags = remembered::write(&*self.operator, id, agent)?;
+        let told = self.patience.call(id, || self.api.tag(id, &tags)).await;
+        told.map_err(|error| while_doing(&format!("remembering the agent of {}", agent.claim.node), error))
     }
 
     /// The last that our script has said on a machine's console.

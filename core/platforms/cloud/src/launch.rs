@@ -9,7 +9,7 @@ use tracing::{debug, info};
 use crate::api::{ApiError, Firewall, Instance, Launch, Stage};
 use crate::boot::Boot;
 use crate::choice::{Candidate, choose};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, no_agent_for};
 use crate::look::Look;
 use crate::tags::Tags;
 use crate::token::Token;
@@ -142,11 +142,7 @@ impl Cloud {
 
     fn first_boot(&self, order: &MachineOrder, candidate: &Candidate) -> Result<String, PlatformError> {
         let machine = &candidate.offer.machine;
-        let agent = self.settings.agent_for(machine).ok_or_else(|| PlatformError::Invalid {
-            field: "agent".into(),
-            what: format!("there is no agent for the processor {machine}"),
-            hint: "Give its address and its SHA-256.".into(),
-        })?;
+        let agent = self.settings.agent_for(machine).ok_or_else(|| no_agent_for(machine))?;
         let program = self.settings.fetched(order);
         let boot = Boot {
             claim: &order.claim,

@@ -12,12 +12,13 @@
 //! | [`token`] | [`Token`]: makes the creating call idempotent |
 //! | [`choice`] | which type of machine in which zone, and what next where there is no room |
 //! | [`boot`] | the script of the first boot |
-//! | [`operator`] | [`Operator`]: enrols agents, and signs what is remembered of them |
+//! | [`operator`] | [`Operator`]: enrols agents, has them do what they are told, and signs what is remembered of them |
 //! | [`remembered`] | an agent's word for itself in its machine's tags, signed |
 //! | [`clock`] | [`Clock`]: waiting, which tests do not wait for |
 //! | `patience` | back-off where a cloud turns calls away or an answer is lost |
 //! | `look` | all that is ours there, seen at once |
 //! | `ensure`, `launch`, `remove` | the verbs |
+//! | `programs` | server programs: kept by machines, carried from one to another |
 //! | `trouble` | what goes wrong, in words |
 
 pub mod api;
@@ -34,6 +35,7 @@ mod ensure;
 mod launch;
 mod look;
 mod patience;
+mod programs;
 mod remove;
 mod trouble;
 
@@ -42,6 +44,7 @@ pub use boot::{Boot, Fetch};
 pub use choice::{Candidate, Offer, Room};
 pub use clock::{Clock, SystemClock};
 pub use cloud::{AgentPrograms, Cloud, CloudProgram, Settings};
-pub use operator::{NotEnrolled, Operator};
+pub use operator::{Inventory, NotEnrolled, Operator, Signer};
+pub use programs::KEPT;
 pub use tags::Tags;
 pub use token::Token;

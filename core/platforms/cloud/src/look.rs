@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use justmanage_model::{Claim, ClusterId, ClusterName};
+use justmanage_platforms::ClaimQuery;
 use tokio::sync::Mutex;
 
 use crate::api::{Api, ApiError, Firewall, Instance, Stage};
@@ -42,6 +43,12 @@ impl Look {
     pub(crate) fn firewall(&self, name: &ClusterName) -> Option<(&Firewall, Claim)> {
         let mut claimed = self.firewalls.iter().filter_map(|firewall| Some((firewall, firewall.tags.claim()?)));
         claimed.find(|(_, claim)| claim.name == *name)
+    }
+
+    /// Firewalls of clusters that are meant, and let in others than they are to.
+    pub(crate) fn amiss<'a>(&'a self, query: &'a ClaimQuery) -> impl Iterator<Item = &'a Firewall> {
+        let is_meant = |firewall: &&Firewall| firewall.tags.claim().is_some_and(|claim| query.matches(&claim));
+        self.firewalls.iter().filter(|firewall| !firewall.is_right).filter(is_meant)
     }
 
     /// Firewalls of clusters that have no machine: what is left of one, or was made for one that did not come.

@@ -9,7 +9,7 @@ use justmanage_model::node::{AgentInfo, ProcessIdentity};
 use justmanage_model::{Claim, Pin, SealingKey};
 use justmanage_platforms::PlatformError;
 
-use crate::operator::{Operator, SIGNATURE_MAX};
+use crate::operator::{SIGNATURE_MAX, Signer};
 use crate::tags::{Tags, VALUE_MAX};
 
 /// Tags that it takes, always all of them, so that nothing of a longer one is left behind.
@@ -27,7 +27,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 ///
 /// # Errors
 /// The operator cannot sign, or an agent says more of itself than any of ours does.
-pub fn write(operator: &dyn Operator, id: &str, agent: &AgentInfo) -> Result<Tags, PlatformError> {
+pub fn write(operator: &dyn Signer, id: &str, agent: &AgentInfo) -> Result<Tags, PlatformError> {
     let too_long = || PlatformError::Failed {
         what: format!("the agent of {} says more of itself than tags can hold", agent.claim.node),
         hint: "It is of another build, perhaps a newer one: use the provider that it came with, or a newer one.".into(),
@@ -52,7 +52,7 @@ pub fn write(operator: &dyn Operator, id: &str, agent: &AgentInfo) -> Result<Tag
 
 /// The agent of a machine, if an operator who is trusted has signed it.
 #[must_use]
-pub fn read(operator: &dyn Operator, id: &str, tags: &Tags) -> Option<AgentInfo> {
+pub fn read(operator: &dyn Signer, id: &str, tags: &Tags) -> Option<AgentInfo> {
     let claim = tags.claim()?;
     let text: String = (0..TAGS).map(|number| tags.get(&format!("agent-{number}")).unwrap_or_default()).collect();
     let bytes = undigits(&text)?;

@@ -196,7 +196,7 @@ impl Platform for Local {
         self.agent.inspect(&programs::candidates(engine, directories)).await
     }
 
-    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
+    async fn store(&self, program: &Download, _cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
         let (root, download) = (self.root.clone(), program.clone());
         let path = blocking(move || {
             let lock = root.lock()?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use justmanage_model::node::ServerProgram;
+use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::pool::Host;
 use justmanage_model::{Artefact, Engine, PackageRevision, Release, Version};
-use justmanage_platforms::{Download, Package, PlatformError};
+use justmanage_platforms::{ClaimQuery, Download, Package, PlatformError};
 use justmanage_ssh::Output;
 use tracing::warn;
 
@@ -39,7 +39,7 @@ pub(crate) struct Given {
 impl Given {
     fn keep(&self, program: &Download) {
         let mut given = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
-        given.entry(program.sha256.clone()).or_insert_with(|| program.content.clone().into());
+        given.entry(program.sha256.clone()).or_insert_with(|| program.content.clone());
     }
 
     /// Remembers with which package a program comes.
@@ -103,9 +103,15 @@ impl Servers {
         }
     }
 
-    /// Where a program is to be put: on the servers that have a node; where there are none yet, on one that is free, to look at only.
-    pub(crate) fn takers(&self, look: &Look) -> Result<(Vec<usize>, bool), PlatformError> {
-        let on: Vec<usize> = look.claimed().map(|(at, _, _)| at).collect();
+    /// Where a program is to be put: on the servers with a node of this cluster, or of any where none is named; where there are none yet,
+    /// on one that is free, to look at only.
+    pub(crate) fn takers(
+        &self,
+        look: &Look,
+        cluster: Option<&ClaimQuery>,
+    ) -> Result<(Vec<usize>, bool), PlatformError> {
+        let is_meant = |order: &NodeOrder| cluster.is_none_or(|cluster| cluster.matches(&order.claim));
+        let on: Vec<usize> = look.claimed().filter(|(_, order, _)| is_meant(order)).map(|(at, _, _)| at).collect();
         if !on.is_empty() {
             return Ok((on, true));
         }
@@ -115,12 +121,16 @@ impl Servers {
         Ok((vec![free.ok_or_else(|| look.whole().err().unwrap_or_else(no_server))?], false))
     }
 
-    /// As [`justmanage_platforms::Platform::store`]: on every server that has a node, since nobody says whose cluster it is for. For
-    /// those that get one later, this process remembers it ([`Servers::deliver`]).
-    pub(crate) async fn keep(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
+    /// As [`justmanage_platforms::Platform::store`]. For servers that get a node later, this process remembers it
+    /// ([`Servers::deliver`]).
+    pub(crate) async fn keep(
+        &self,
+        program: &Download,
+        cluster: Option<&ClaimQuery>,
+    ) -> Result<ServerProgram, PlatformError> {
         self.given.keep(program);
         let look = self.looks.since(recent()).await;
-        let (on, keep) = self.takers(&look)?;
+        let (on, keep) = self.takers(&look, cluster)?;
         let kept = Kept { file_name: &program.file_name, sha256: &program.sha256 };
         let asked = on.iter().map(|at| self.put(*at, kept, keep, &program.content)).collect();
         let answers = together(&self.pool, asked).await;

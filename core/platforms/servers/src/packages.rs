@@ -49,7 +49,7 @@ impl Servers {
     /// has one yet, a server that is free says what is in the package.
     pub(crate) async fn install_everywhere(&self, package: &Package) -> Result<ServerProgram, PlatformError> {
         let look = self.looks.since(recent()).await;
-        let (on, keep) = self.takers(&look)?;
+        let (on, keep) = self.takers(&look, None)?;
         let keep = if keep { Keep::Program } else { Keep::Nothing };
         let asked = on.iter().map(|at| self.install_on(*at, package, keep, None)).collect();
         let answers = together(&self.pool, asked).await;

@@ -115,7 +115,7 @@ impl Platform for Servers {
         }
         let silent = look.servers.iter().filter_map(|seen| seen.as_ref().err());
         let silent = silent.map(|trouble| format!("{}.", trouble.what.trim_end_matches('.'))).collect();
-        Ok(Visible { machines: Self::machines(&look, &self.pool, query), silent })
+        Ok(Visible { machines: Self::machines(&look, &self.pool, query), silent, ..Visible::default() })
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
@@ -205,8 +205,8 @@ impl Platform for Servers {
         self.programs_there(engine, directories).await
     }
 
-    async fn store(&self, program: &Download) -> Result<ServerProgram, PlatformError> {
-        self.keep(program).await
+    async fn store(&self, program: &Download, cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
+        self.keep(program, cluster).await
     }
 
     async fn packages(&self, engine: Engine) -> Result<Vec<Offer>, PlatformError> {

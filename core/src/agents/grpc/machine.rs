@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use futures_util::stream;
 use justmanage_agent_proto::v1::machine_client::MachineClient;
 use justmanage_agent_proto::v1::program_reply::What;
-use justmanage_agent_proto::v1::{LimitRequest, ProgramPart, ProgramReply, ProgramsRequest};
+use justmanage_agent_proto::v1::{
+    LimitRequest, ProgramPart, ProgramReply, ProgramsReply as Reply, ProgramsRequest, ReadProgramRequest,
+};
 use justmanage_identity::warrant;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{Limits, Purpose, Replaced, Replacement, Terms, Timestamp, Version, Warrant};
 use justmanage_platforms::Download;
+use ring::digest;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
@@ -19,6 +22,8 @@ use crate::agents::{AgentError, MachineError, Program, Programs};
 
 /// How much of a program is sent at once.
 const PART: usize = 1 << 18;
+/// Largest program that is carried, as the agents have it.
+const LARGEST: usize = 512 << 20;
 /// How long an agent may say nothing while a program arrives: it says how far it is each second, and before its first word it reads what
 /// it has.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -43,7 +48,8 @@ impl GrpcAgents {
             [] => None,
             json => Some(codec::decode(json)?),
         };
-        Ok(Programs { kept: codec::decode(&reply.kept)?, agent_version: reply.agent_version, replacement })
+        let Reply { kept, agent_version, machine, .. } = reply;
+        Ok(Programs { kept: codec::decode(&kept)?, agent_version, machine, replacement })
     }
 
     /// Has a machine keep a server program, where its node can run it for as long as it lives. One that is there already is not sent again.
@@ -56,7 +62,7 @@ impl GrpcAgents {
             sha256: program.sha256.clone(),
             ..ProgramPart::default()
         };
-        self.keep_part(agent, head, Some(program.content.clone().into())).await
+        self.keep_part(agent, head, Some(program.content.clone())).await
     }
 
     /// The same, and the machine fetches the program itself: `url` (http or https) leads to the bare program, of this SHA-256.
@@ -76,6 +82,36 @@ impl GrpcAgents {
             ..ProgramPart::default()
         };
         self.keep_part(agent, head, None).await
+    }
+
+    /// A server program that a machine keeps, to carry it to another one.
+    ///
+    /// # Errors
+    /// [`MachineError`]; a program that is not kept there, or is not what it is called by, is refused.
+    pub async fn read(&self, agent: &AgentInfo, program: &ServerProgram) -> Result<Download, MachineError> {
+        let file_name = program.release.engine.server_binary().to_owned();
+        let mut client = self.machine(agent)?;
+        let request = ReadProgramRequest { file_name: file_name.clone(), sha256: program.sha256.clone() };
+        let mut parts = limited(ANSWER_LIMIT, client.read(request)).await?;
+        let mut content = Vec::new();
+        loop {
+            let part = tokio::time::timeout(SILENCE, parts.message()).await;
+            let part = part.map_err(|_| AgentError::NoAnswer(format!("nothing within {} s", SILENCE.as_secs())))?;
+            match part.map_err(|status| failed(&status))? {
+                Some(part) if content.len() + part.content.len() > LARGEST => {
+                    return Err(AgentError::Refused(format!("its {file_name} is larger than {LARGEST} bytes")).into());
+                }
+                Some(part) => content.extend(part.content),
+                None => break,
+            }
+        }
+        let found = digest::digest(&digest::SHA256, &content);
+        let found: String = found.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != program.sha256 {
+            let what = format!("its {file_name} has SHA-256 {found}, not {}", program.sha256);
+            return Err(AgentError::Refused(what).into());
+        }
+        Ok(Download { file_name, sha256: found, release: program.release.clone(), content: content.into() })
     }
 
     async fn keep_part(

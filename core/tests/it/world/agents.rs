@@ -173,7 +173,11 @@ impl World {
             let inside = self.inside();
             let running =
                 inside.machines.get(&node).is_some_and(|m| m.state != justmanage_platforms::MachineState::Stopped);
-            if running { inside.behaviour_of(node) } else { Behaviour::Silent }
+            if running && !(inside.shut && !inside.amiss.is_empty()) {
+                inside.behaviour_of(node)
+            } else {
+                Behaviour::Silent
+            }
         };
         match behaviour {
             Behaviour::Denies => Err(AgentError::Denied),

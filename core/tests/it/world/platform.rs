@@ -8,7 +8,7 @@ use justmanage_model::node::ServerProgram;
 use justmanage_model::{ClusterName, Engine, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Offer, Package, Platform,
-    PlatformError, PlatformKind,
+    PlatformError, PlatformKind, Visible,
 };
 
 use super::{Inside, World};
@@ -21,6 +21,16 @@ impl Platform for World {
 
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
         Ok(self.inside().machines.values().filter(|machine| query.matches(&machine.claim)).cloned().collect())
+    }
+
+    async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
+        let amiss = self.inside().amiss.clone();
+        Ok(Visible { machines: self.find(query).await?, amiss, ..Visible::default() })
+    }
+
+    async fn mend(&self, _query: &ClaimQuery) -> Result<(), PlatformError> {
+        self.inside().amiss.clear();
+        Ok(())
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
@@ -122,7 +132,7 @@ impl Platform for World {
         ])
     }
 
-    async fn store(&self, _program: &Download) -> Result<ServerProgram, PlatformError> {
+    async fn store(&self, _program: &Download, _cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
         Err(PlatformError::Denied { what: "nothing is stored here".into(), hint: String::new() })
     }
 

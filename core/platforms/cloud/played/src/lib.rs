@@ -6,6 +6,7 @@
 
 mod clock;
 mod operator;
+mod shelves;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use ring::digest;
 
 pub use clock::PlayedClock;
 pub use operator::{Machines, PlayedOperator, TRUSTED};
+pub use shelves::{Shelf, Shelves};
 
 /// The order that a first-boot script has in it.
 ///

@@ -1,24 +1,13 @@
-use async_trait::async_trait;
-use justmanage_model::{ClusterId, EnrolmentToken, NodeId, Seat};
+use justmanage_model::{ClusterId, NodeId, Seat};
 use ring::hmac;
 
 use super::*;
-use crate::operator::NotEnrolled;
 use crate::tags::check_limits;
 
 /// An operator with a secret instead of a key.
 struct Played(u8, usize);
 
-#[async_trait]
-impl Operator for Played {
-    fn token(&self, _claim: &Claim) -> Result<EnrolmentToken, PlatformError> {
-        Ok(EnrolmentToken::new([self.0; 32]))
-    }
-
-    async fn enrol(&self, _agent: SocketAddr, _claim: &Claim) -> Result<AgentInfo, NotEnrolled> {
-        Err(NotEnrolled::NotYet("nobody is there".into()))
-    }
-
+impl Signer for Played {
     fn sign(&self, text: &[u8]) -> Result<Vec<u8>, PlatformError> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[self.0; 32]);
         let mut signature = hmac::sign(&key, text).as_ref().to_vec();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use justmanage_cloud_played::{Machines, agent_of, order_in};
+use justmanage_cloud_played::{Machines, Shelves, agent_of, order_in};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Bytes, ClusterName};
 use justmanage_platform_cloud::{Api, ApiError, Firewall, Instance, Launch, Offer, Room, Stage, Tags};
@@ -55,7 +55,7 @@ pub(crate) struct Inside {
 
 /// The cloud.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<Inside>);
+pub(crate) struct Memory(Mutex<Inside>, pub(crate) Shelves);
 
 impl Memory {
     pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -342,5 +342,9 @@ impl Machines for Memory {
         let runs = |there: &&Real| there.shown.stage == Stage::Running && there.shown.address == Some(address.ip());
         let there = inside.instances.iter().filter(|_| !inside.is_mute).find(runs)?;
         Some((order_in(&there.script), agent_of(&there.script, &there.shown.id, address.ip(), there.boots)))
+    }
+
+    fn shelves(&self) -> Option<&Shelves> {
+        Some(&self.1)
     }
 }

@@ -4,13 +4,14 @@
 mod api;
 mod boot;
 mod contract;
+mod programs;
 mod verbs;
 
 use std::sync::Arc;
 
 use justmanage_cloud_played::{PlayedClock, PlayedOperator, TRUSTED, settings};
 use justmanage_model::{Claim, ClusterId, ClusterName, NodeId, Pin, Seat};
-use justmanage_platform_cloud::Cloud;
+use justmanage_platform_cloud::{Cloud, Settings};
 use justmanage_platforms::{ClaimQuery, MachineOrder};
 
 use crate::api::Memory;
@@ -24,6 +25,12 @@ fn platform(memory: &Arc<Memory>) -> Cloud {
 fn platform_of(memory: &Arc<Memory>, secret: u8) -> Cloud {
     let operator = PlayedOperator::new(secret, memory.clone());
     Cloud::new(memory.clone(), Arc::new(operator), Arc::new(PlayedClock::default()), settings())
+}
+
+/// The same with other settings.
+fn platform_with(memory: &Arc<Memory>, settings: Settings) -> Cloud {
+    let operator = PlayedOperator::new(TRUSTED, memory.clone());
+    Cloud::new(memory.clone(), Arc::new(operator), Arc::new(PlayedClock::default()), settings)
 }
 
 fn claim(name: &str, cluster: u8, node: u8) -> Claim {

@@ -198,6 +198,24 @@ async fn a_firewall_that_foreign_machines_use_stays_and_it_is_said() {
 }
 
 #[tokio::test]
+async fn a_firewall_that_somebody_has_edited_shows_and_is_made_right() {
+    let memory = Arc::new(Memory::default());
+    platform(&memory).ensure(&order(0)).await.expect("a machine");
+    let cache = query("cache");
+    assert_eq!(platform(&memory).find_seen(&cache).await.expect("machines").amiss, [""; 0]);
+    memory.inside().firewalls[0].0.is_right = false;
+    let id = memory.inside().firewalls[0].0.id.clone();
+    let seen = platform(&memory).find_seen(&cache).await.expect("machines");
+    assert!(seen.machines.len() == 1 && seen.amiss.len() == 1 && seen.amiss[0].contains(&id), "{seen:?}");
+    assert_eq!(platform(&memory).find_seen(&query("other")).await.expect("machines").amiss, [""; 0]);
+    platform(&memory).mend(&query("other")).await.expect("nothing to do");
+    assert!(!memory.inside().firewalls[0].0.is_right);
+    platform(&memory).mend(&cache).await.expect("made right");
+    assert_eq!(platform(&memory).find_seen(&cache).await.expect("machines").amiss, [""; 0]);
+    assert_eq!(count(&memory, "open"), 2, "once when it was made, and once now");
+}
+
+#[tokio::test]
 async fn an_order_says_its_needs_and_labels_are_for_servers() {
     let memory = Arc::new(Memory::default());
     let gib = |gib: u64| Bytes::mib(gib * 1024);

@@ -94,7 +94,7 @@ pub async fn find_seen_agrees_with_find_where_everybody_answers<P: Place>() {
         }
         let queries = [named("cache"), of_cluster(&orders[0].claim), named("queue"), named("other")];
         for (query, count) in queries.iter().zip([2, of_first, 1, 0]) {
-            let Visible { machines, silent } = trial.platform().find_seen(query).await.expect("find_seen");
+            let Visible { machines, silent, .. } = trial.platform().find_seen(query).await.expect("find_seen");
             assert_eq!(silent, Vec::<String>::new(), "everybody answers");
             assert_eq!(machines.len(), count, "{query:?}");
             assert_eq!(sorted(machines), trial.find(query).await, "{query:?}");

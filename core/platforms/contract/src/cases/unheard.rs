@@ -74,7 +74,7 @@ pub async fn a_lost_answer_hides_no_machine<P: Place>() {
         let platform = trial.platform();
         let (seen, struck) = trial.with(Fault::AnswerLost, 1, platform.find_seen(&named("cache"))).await;
         match seen {
-            Ok(Visible { machines, silent }) => assert!(machines == [made] || !silent.is_empty(), "{machines:?}"),
+            Ok(Visible { machines, silent, .. }) => assert!(machines == [made] || !silent.is_empty(), "{machines:?}"),
             Err(error) => assert!(struck > 0 && may_help_again(&error), "{error:?}"),
         }
         trial.has(&[&order]).await;

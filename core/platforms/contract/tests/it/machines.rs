@@ -167,7 +167,7 @@ impl Platform for Machines {
     async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {
         let silent =
             if self.has(Flaw::SomebodyIsSilent) { vec!["zone b does not answer".to_owned()] } else { Vec::new() };
-        Ok(Visible { machines: self.find(query).await?, silent })
+        Ok(Visible { machines: self.find(query).await?, silent, ..Visible::default() })
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {
@@ -247,7 +247,7 @@ impl Platform for Machines {
         Ok(Vec::new())
     }
 
-    async fn store(&self, _program: &Download) -> Result<ServerProgram, PlatformError> {
+    async fn store(&self, _program: &Download, _cluster: Option<&ClaimQuery>) -> Result<ServerProgram, PlatformError> {
         Err(PlatformError::Denied { what: "nothing is stored here".into(), hint: String::new() })
     }
 }

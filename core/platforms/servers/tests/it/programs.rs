@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{Artefact, Engine};
+use justmanage_model::{Artefact, Engine, Release, Version};
 use justmanage_platforms::{Download, MachineOrder, Platform, PlatformError};
 use ring::digest;
 
-use crate::{Place, order, tree};
+use crate::{Place, order, order_of, query, tree};
 
 /// What answers as a server program of this version does.
 pub(crate) fn server(version: &str, more: &str) -> String {
@@ -27,7 +27,8 @@ pub(crate) fn write(path: &Path, text: &str) {
 fn download(text: &str) -> Download {
     let sha256 = digest::digest(&digest::SHA256, text.as_bytes());
     let sha256 = sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Download { file_name: "redis-server".into(), sha256, content: text.into() }
+    let release = Release::new(Engine::Redis, Version::new(7, 2, 4));
+    Download { file_name: "redis-server".into(), sha256, release, content: text.as_bytes().into() }
 }
 
 fn paths(programs: &[ServerProgram]) -> Vec<String> {
@@ -63,7 +64,7 @@ async fn a_program_that_is_stored_before_there_is_any_node_comes_with_the_node()
     let place = Place::new();
     let servers = place.servers("db1; db2; db3");
     let before = tree(&place.root("db1"));
-    let program = servers.store(&download(&server("7.2.4", ""))).await.expect("it runs there");
+    let program = servers.store(&download(&server("7.2.4", "")), None).await.expect("it runs there");
     assert_eq!(tree(&place.root("db1")), before, "a server that is nobody's is left as it was");
     assert_eq!(program.release.to_string(), "redis 7.2.4");
     let artefact = Artefact::new(program.path.clone(), program.sha256.clone()).expect("an artefact");
@@ -77,8 +78,10 @@ async fn a_program_that_is_stored_before_there_is_any_node_comes_with_the_node()
     assert!(made.reference.0.starts_with("db2/"), "{made:?}");
     assert_eq!(fs::read_to_string(there("db2")).expect("the program"), server("7.2.4", ""));
 
-    // From then on each server that has a node gets what is stored.
-    let newer = place.servers("db1; db2; db3").store(&download(&server("7.4.1", ""))).await.expect("stored");
+    // From then on each server that has a node of the cluster gets what is stored for it.
+    place.servers("db1; db2; db3").ensure(&order_of("other", 9)).await.expect("somebody else's node");
+    let newer = place.servers("db1; db2; db3");
+    let newer = newer.store(&download(&server("7.4.1", "")), Some(&query("cache"))).await.expect("stored");
     for (host, has) in [("db1", true), ("db2", true), ("db3", false)] {
         let file = place.root(host).join(newer.path.strip_prefix("/").expect("a path"));
         assert_eq!(file.exists(), has, "{host}");
@@ -91,13 +94,13 @@ async fn a_program_that_is_stored_before_there_is_any_node_comes_with_the_node()
 async fn what_is_no_server_program_is_not_stored() {
     let place = Place::new();
     let servers = place.servers("db1");
-    let refused = servers.store(&download("#!/bin/sh\necho something else\n")).await.expect_err("no server");
+    let refused = servers.store(&download("#!/bin/sh\necho something else\n"), None).await.expect_err("no server");
     assert!(
         matches!(&refused, PlatformError::Invalid { what, .. } if what.contains("db1: redis-server is no")),
         "{refused:?}"
     );
     let wrong = Download { sha256: "0".repeat(64), ..download(&server("7.2.4", "")) };
-    let refused = servers.store(&wrong).await.expect_err("another digest");
+    let refused = servers.store(&wrong, None).await.expect_err("another digest");
     assert!(refused.to_string().contains("is not what was sent"), "{refused}");
     assert!(!place.root("db1").join("var/lib/justmanage").exists());
 }

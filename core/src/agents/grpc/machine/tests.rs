@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
 use justmanage_agent_proto::v1::machine_server::{Machine, MachineServer};
-use justmanage_agent_proto::v1::{LimitReply, ProgramsReply};
+use justmanage_agent_proto::v1::{LimitReply, ProgramsReply, ReadProgramReply, ReadProgramRequest};
 use justmanage_identity::{Allowed, Doors, KeyPair};
 use justmanage_model::node::ProcessIdentity;
 use justmanage_model::{Bytes, Claim, ClusterId, Engine, NodeId, Pin, Release, SealingKey};
@@ -25,6 +25,8 @@ struct Played {
     /// Reads all parts before it answers.
     reads: bool,
     script: Script,
+    /// The program that it keeps, in parts.
+    content: Vec<Result<Vec<u8>, Status>>,
     /// What is said of the last replacement, one after the other; the last for ever.
     replacements: Arc<Mutex<VecDeque<Option<Replacement>>>>,
     heard: Arc<Mutex<Vec<ProgramPart>>>,
@@ -53,17 +55,28 @@ impl Played {
 #[tonic::async_trait]
 impl Machine for Played {
     type KeepStream = Replies;
+    type ReadStream = ReceiverStream<Result<ReadProgramReply, Status>>;
     type ReplaceStream = Replies;
 
     async fn programs(&self, _: Request<ProgramsRequest>) -> Result<Response<ProgramsReply>, Status> {
         let mut left = self.replacements.lock().expect("no panic");
         let now = if left.len() > 1 { left.pop_front().flatten() } else { left.front().cloned().flatten() };
         let replacement = now.map(|now| serde_json::to_vec(&now).expect("JSON")).unwrap_or_default();
-        Ok(Response::new(ProgramsReply { kept: b"[]".to_vec(), agent_version: "0.2.0".to_owned(), replacement }))
+        let (agent_version, machine) = ("0.2.0".to_owned(), "x86_64".to_owned());
+        Ok(Response::new(ProgramsReply { kept: b"[]".to_vec(), agent_version, replacement, machine }))
     }
 
     async fn keep(&self, request: Request<Streaming<ProgramPart>>) -> Result<Response<Replies>, Status> {
         self.answer(request).await
+    }
+
+    async fn read(&self, request: Request<ReadProgramRequest>) -> Result<Response<Self::ReadStream>, Status> {
+        assert_eq!(request.into_inner().file_name, "redis-server");
+        let (send, replies) = tokio::sync::mpsc::channel(self.content.len().max(1));
+        for part in self.content.clone() {
+            send.try_send(part.map(|content| ReadProgramReply { content })).expect("room");
+        }
+        Ok(Response::new(ReceiverStream::new(replies)))
     }
 
     async fn replace(&self, request: Request<Streaming<ProgramPart>>) -> Result<Response<Replies>, Status> {
@@ -136,7 +149,7 @@ fn says_kept() -> What {
 
 fn download(length: usize) -> Download {
     let content = (0..length).map(|at| u8::try_from(at % 251).expect("a byte")).collect();
-    Download { file_name: "redis-server".to_owned(), sha256: "ab".repeat(32), content }
+    Download { file_name: "redis-server".to_owned(), sha256: "ab".repeat(32), release: kept().release, content }
 }
 
 fn build() -> Program {
@@ -165,7 +178,7 @@ async fn a_program_is_sent_whole_or_not_at_all_where_it_is_kept() {
         ("redis-server", program.sha256.as_str(), "")
     );
     let arrived: Vec<u8> = heard.into_iter().flat_map(|part| part.content).collect();
-    assert!(arrived == program.content, "{} bytes arrived", arrived.len());
+    assert!(arrived[..] == *program.content, "{} bytes arrived", arrived.len());
     // Who has it answers at once, and hears no more than the first part.
     let stage = Stage::with(Played { script, ..Played::default() }).await;
     assert_eq!(stage.agents.keep(&stage.agent, &download(20 << 20)).await.expect("kept"), kept());
@@ -181,6 +194,29 @@ async fn a_machine_can_be_told_where_the_program_is() {
     assert_eq!(stage.agents.fetch(&stage.agent, ("redis-server", &digest), url).await.expect("kept"), kept());
     let [only] = &heard.lock().expect("no panic")[..] else { panic!("one part") };
     assert_eq!((only.url.as_str(), only.sha256.as_str(), only.content.len()), (url, digest.as_str(), 0));
+}
+
+#[tokio::test]
+async fn a_program_that_is_carried_elsewhere_is_what_it_is_called_by_or_is_not_carried() {
+    let whole = download(PART + 5).content;
+    let sha256: String =
+        digest::digest(&digest::SHA256, &whole).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let program = ServerProgram { sha256, ..kept() };
+    let parts = |parts: &[&[u8]]| parts.iter().map(|part| Ok(part.to_vec())).collect::<Vec<_>>();
+    let (first, second) = whole.split_at(PART);
+    let stage = Stage::with(Played { content: parts(&[first, second]), ..Played::default() }).await;
+    let read = stage.agents.read(&stage.agent, &program).await.expect("its content");
+    assert!(read.content == whole && read.sha256 == program.sha256 && read.file_name == "redis-server");
+    assert_eq!(read.release, program.release);
+    for (content, says) in [
+        (parts(&[first]), "has SHA-256"),
+        (vec![Err(Status::not_found("no redis-server is kept here"))], "no redis-server is kept here"),
+        (vec![Ok(first.to_vec()), Err(Status::data_loss("the disk"))], "the disk"),
+    ] {
+        let stage = Stage::with(Played { content, ..Played::default() }).await;
+        let error = stage.agents.read(&stage.agent, &program).await.expect_err("not whole");
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }
 
 #[tokio::test]
