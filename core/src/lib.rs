@@ -13,6 +13,7 @@
 //! | [`operator`] | the operator key |
 //! | [`artefacts`] | server programs: found, or fetched and verified |
 //! | [`agents`] | calls to agents, behind a trait |
+//! | [`cloud`] | machines of clouds: what they are made with, and of which clouds |
 //! | [`classify`] | what is to become of what already exists under a name |
 //! | [`manager`] | [`Manager`]: apply, observe, destroy, users, credentials |
 //! | [`servers`] | servers of a pool: what they are made of, and whose they are |
@@ -21,6 +22,7 @@
 pub mod agents;
 pub mod artefacts;
 pub mod classify;
+pub mod cloud;
 pub mod locator;
 pub mod manager;
 pub mod operator;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use justmanage_model::{ClusterId, ClusterName};
 use justmanage_platforms::ClaimQuery;
-pub use justmanage_platforms::PlatformKind;
+pub use justmanage_platforms::{CloudKind, PlatformKind};
 
 /// Finds a cluster again. `local/cache/jmc0123456789abcdef` is an id, stable for life; `local/cache` is enough to import. On servers some
 /// of the hosts stand in it: `servers/10.0.0.11+10.0.0.12/cache/jmc0123456789abcdef`.

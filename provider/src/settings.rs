@@ -1,5 +1,7 @@
 //! The provider block: what it says, and what it connects to.
 
+mod agents;
+mod aws;
 mod managers;
 mod ssh;
 
@@ -16,6 +18,8 @@ use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
 
 use crate::diagnostics;
 use crate::servers::OverSsh;
+use agents::AgentSource;
+use aws::{Access, AwsSettings};
 use managers::Parts;
 use ssh::SshSettings;
 
@@ -50,6 +54,13 @@ pub(crate) struct Settings {
     /// Settings of clusters on servers of your own.
     #[tf(optional)]
     servers: Option<ServersSettings>,
+    /// How AWS is asked, for clusters on instances of EC2.
+    #[tf(optional)]
+    aws: Option<AwsSettings>,
+    /// Where machines of a cloud fetch their agent at their first boot, for each processor that they may have: several addresses of one
+    /// are tried in their order. Without it, the agent that came with this provider is fetched from its release.
+    #[tf(optional)]
+    agents: Option<Vec<AgentSource>>,
     /// Switches for tests of Just Manage itself. Each weakens something; none is for a cluster that anybody needs.
     #[tf(optional)]
     testing: Option<TestingSettings>,
@@ -152,6 +163,10 @@ pub(crate) fn validate(settings: &View<Settings>, report: &mut Diagnostics) {
     if let Some(settings) = settings.ssh.known() {
         ssh::validate(settings, report);
     }
+    if let Some(settings) = settings.aws.known() {
+        aws::validate(settings, report);
+    }
+    agents::validate(settings.agents.known().map(Vec::as_slice).unwrap_or_default(), report);
     let entries = settings.artifacts.known().map(Vec::as_slice).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
         if let Some(problem) = entry.known().and_then(faulty) {
@@ -222,7 +237,9 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
         patience = switches.patience_seconds.map(|seconds| Duration::from_secs(seconds.into()));
     }
     let (artefacts, operator) = (Artefacts::new(sources), Arc::new(operator));
-    let managers = Managers::new(Parts { root, agent, artefacts, operator, patience, known, servers: servers.clone() });
+    let (aws, agents) = (Access::from(settings.aws), settings.agents.unwrap_or_default());
+    let parts = Parts { root, agent, artefacts, operator, patience, known, servers: servers.clone(), aws, agents };
+    let managers = Managers::new(parts);
     Ok(Client { managers, testing, servers })
 }
 

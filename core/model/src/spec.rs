@@ -113,6 +113,23 @@ pub enum Place {
     Local,
     /// Servers of the user's own, over SSH. Which ones is no part of it: a pool grows and shrinks, and the cluster stays what it is.
     Servers,
+    /// Instances of AWS EC2, made for the cluster. In which subnets is no part of it: nodes may come to be in others.
+    Aws {
+        /// The region.
+        region: String,
+    },
+}
+
+impl Place {
+    /// The attribute that says it.
+    #[must_use]
+    pub const fn attribute(&self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Servers => "servers",
+            Self::Aws { .. } => "aws",
+        }
+    }
 }
 
 /// Least `memory` of a node. An empty server with TLS, append-only file and a 1 MiB replication backlog uses 1.5 to 2.5 MiB

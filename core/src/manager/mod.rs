@@ -39,19 +39,21 @@ mod upgrade;
 mod users;
 mod whereabouts;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use justmanage_model::pool::Pool;
-use justmanage_model::{Failure, FieldPath};
+use justmanage_model::{Failure, FieldPath, Pin};
+use justmanage_platform_cloud::{Api, Cloud, Settings, SystemClock};
 use justmanage_platform_local::{AgentBinary, Local, Root};
 use justmanage_platform_servers::{Programs, Servers};
 use justmanage_platforms::{Needs, Platform, PlatformError};
 use justmanage_ssh::Hosts;
 
-use crate::agents::{Agents, GrpcAgents};
+use crate::agents::{Agents, CloudOperator, GrpcAgents};
 use crate::artefacts::Artefacts;
 use crate::{ClusterView, OperatorKey};
 
@@ -135,6 +137,23 @@ impl Manager {
     ) -> Self {
         let platform = Arc::new(Servers::new(pool, hosts, programs));
         Self::new(platform, Arc::new(GrpcAgents::new(operator.clone())), artefacts, operator)
+    }
+
+    /// A manager for clusters on machines of a cloud, which its holder has enrolled, or another operator who is trusted.
+    ///
+    /// # Errors
+    /// There is no operator key.
+    pub fn cloud(
+        api: Arc<dyn Api>,
+        settings: Settings,
+        trusted: BTreeSet<Pin>,
+        artefacts: Artefacts,
+        operator: Arc<OperatorKey>,
+    ) -> Result<Self, Failure> {
+        let agents = Arc::new(GrpcAgents::new(operator.clone()));
+        let holder = CloudOperator::new(operator.existing()?, trusted, agents.clone());
+        let platform = Cloud::new(api, Arc::new(holder), Arc::new(SystemClock::default()), settings);
+        Ok(Self::new(Arc::new(platform), agents, artefacts, operator))
     }
 
     /// The same manager with another patience ([`PATIENCE`]).

@@ -9,8 +9,8 @@ use super::{Cluster, Clusters};
 /// Where a cluster lives and what it is called there.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct ClusterIdentity {
-    /// The platform: `local`, or `servers/HOST+HOST`, some of the hosts that the cluster is on.
-    #[tf(required, validate = platform, says = "`local` or `servers/HOST+HOST`")]
+    /// The platform: `local`; `servers/HOST+HOST`, some of the hosts that the cluster is on; or `aws/REGION`.
+    #[tf(required, validate = platform, says = "`local`, `servers/HOST+HOST` or `aws/REGION`")]
     pub(crate) platform: String,
     /// Name of the cluster, unique on its platform.
     #[tf(required, validate = super::spec::name, says = "1 to 40 lowercase letters, digits and hyphens")]

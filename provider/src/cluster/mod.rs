@@ -1,10 +1,12 @@
 //! `justmanage_redis_cluster`: the resource's verbs.
 
+mod aws;
 mod backup;
 mod identity;
 pub(crate) mod list;
 mod model;
 mod plan;
+mod platform;
 mod private;
 mod report;
 mod resources;
@@ -27,7 +29,7 @@ use tfkit::{
 
 use crate::diagnostics;
 use crate::settings::Client;
-pub(crate) use model::{Cluster, Local};
+pub(crate) use model::{Aws, Cluster, Local};
 
 /// The resource type.
 pub(crate) struct Clusters;
@@ -69,7 +71,7 @@ impl Resource for Clusters {
         let client = cx.client()?;
         let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
         step!("cluster.create: about to begin");
-        let created = servers::manager(client, &plan.planned, None)?.create(&name, &spec, cx.cancelled()).await;
+        let created = platform::manager(client, &plan.planned, None)?.create(&name, &spec, cx.cancelled()).await;
         step!("cluster.create: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &created {
             private::keep(cx, view);
@@ -93,7 +95,7 @@ impl Resource for Clusters {
 
     async fn read(&self, cx: &Context, state: Cluster) -> Result<Option<Cluster>, Diagnostics> {
         let locator = state.locator()?;
-        let manager = servers::manager(cx.client()?, &state, None)?;
+        let manager = platform::manager(cx.client()?, &state, None)?;
         match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
             Observed::Gone => Ok(None),
             Observed::Here(view) => {
@@ -115,13 +117,14 @@ impl Resource for Clusters {
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
         let same_agents = prior.agent_version == plan.planned.agent_version;
         let same_servers = !servers::takes_some_away(&prior, &plan.planned) && !servers::renamed(&prior, &plan.planned);
+        let same_servers = same_servers && !aws::lets_in_others(&prior, &plan.planned);
         let well = prior.converged.known() == Some(&true) && private::missing(cx).is_empty();
         if before == spec && same_agents && same_servers && well {
             // The change is Terraform's alone: what is to be destroyed although nobody answers any more must be set free first.
             return Ok(plan.planned);
         }
         step!("cluster.update: about to begin");
-        let manager = servers::manager(client, &plan.planned, Some(&prior))?;
+        let manager = platform::manager(client, &plan.planned, Some(&prior))?;
         let updated = manager.update_from(&locator, &before, &spec, cx.cancelled()).await;
         step!("cluster.update: about to be answered");
         if let Ok(view) | Err(Unfinished { view: Some(view), .. }) = &updated {
@@ -146,7 +149,7 @@ impl Resource for Clusters {
         let locator = state.locator()?;
         step!("cluster.delete: about to begin");
         // It may be left at any point: what is still there is found by its claim.
-        let manager = servers::manager(cx.client()?, &state, None)?;
+        let manager = platform::manager(cx.client()?, &state, None)?;
         let destroyed = cx.unless_stopped(manager.destroy(&locator)).await;
         step!("cluster.delete: about to be answered");
         Ok(destroyed?.map_err(|failure| diagnostics::error(&failure))?)
@@ -206,7 +209,7 @@ async fn protect(cx: &Context, cluster: &Cluster) -> Result<(), Diagnostics> {
         return Ok(());
     }
     let locator = cluster.locator()?;
-    let manager = servers::manager(cx.client()?, cluster, None)?;
+    let manager = platform::manager(cx.client()?, cluster, None)?;
     let what = match manager.observe(&locator).await.map_err(|failure| diagnostics::error(&failure))? {
         Observed::Gone => return Ok(()),
         Observed::Here(view) if view.record.is_some() && !view.is_formed() => return Ok(()),

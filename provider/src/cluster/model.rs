@@ -119,6 +119,10 @@ pub(crate) struct Cluster {
     /// moves to another.
     #[tf(optional)]
     pub(crate) servers: Option<Servers>,
+    /// The platform: instances of AWS EC2, one for each node and each spare, made and removed with them. Exactly one platform is named,
+    /// and a cluster never moves to another.
+    #[tf(optional)]
+    pub(crate) aws: Option<Aws>,
     /// Where clients reach the servers, as `address:port`, over TLS; in the order of shards and the nodes in them. A client may
     /// begin with any of them. A failover does not change it: which of them are primaries is to be seen in the data source
     /// `justmanage_redis_cluster`.
@@ -187,6 +191,53 @@ pub(crate) struct Servers {
     /// Labels that a server has to bear, such as `{ disk = "nvme" }`.
     #[tf(optional)]
     pub(crate) labels: Option<BTreeMap<String, String>>,
+}
+
+/// Instances of AWS EC2. What is changed here holds for nodes that are made from then on; who gets in, for all of them at once.
+#[derive(Clone, Debug, Model, PartialEq)]
+pub(crate) struct Aws {
+    /// The region, such as `eu-central-1`. It cannot be changed.
+    #[tf(required, validate = super::aws::region, says = "a region such as `eu-central-1`")]
+    pub(crate) region: String,
+    /// Ids of subnets of one VPC, one for each zone that nodes may be in: the nodes of a shard stand in different ones as far as they reach.
+    /// Without it, those of the default VPC. They need a way to what machines fetch (`agents` of the provider), and the computer that
+    /// applies a way into them.
+    #[tf(optional)]
+    pub(crate) subnets: Option<BTreeSet<String>>,
+    /// Types of instances that nodes may have, such as `["r7g.large", "r6g.large"]`: the first that fits, and where there is no room the
+    /// next. Without it, the smallest that fits of the families `m6g`, `m6i`, `m7g`, `m7i`, `r6g`, `r6i`, `r7g` and `r7i`, as far as
+    /// there is an agent for their processors. A node needs the memory of its process (`resources`) and 512 MiB.
+    #[tf(optional)]
+    pub(crate) instance_types: Option<Vec<String>>,
+    /// What instances boot: `debian` (Debian 12, the default) or `ubuntu` (Ubuntu 24.04), the newest image of theirs at the time.
+    #[tf(optional, validate = super::aws::image, says = "`debian` or `ubuntu`")]
+    pub(crate) image: Option<String>,
+    /// Images of your own instead, by processor: `{ x86_64 = "ami-...", aarch64 = "ami-..." }`. They need systemd, cloud-init, curl (or
+    /// wget) and e2fsprogs.
+    #[tf(optional)]
+    pub(crate) images: Option<BTreeMap<String, String>>,
+    /// The disk for data (gp3, encrypted, apart from the system's), such as `20GiB`, in whole GiB. Without it, 10 GiB or four times
+    /// `memory`, whichever is more: append-only file, its rewriting and a snapshot side by side.
+    #[tf(optional, validate = super::aws::disk, says = "a size in whole GiB such as `20GiB`")]
+    pub(crate) disk: Option<String>,
+    /// The KMS key that data disks are encrypted with: id, alias or ARN. Without it, the account's own for EBS.
+    #[tf(optional)]
+    pub(crate) kms_key: Option<String>,
+    /// Name of the instance profile that instances have: what they may do at AWS. By itself a node needs none.
+    #[tf(optional)]
+    pub(crate) instance_profile: Option<String>,
+    /// Networks from which clients get in, such as `["10.0.0.0/8"]`. Nodes have private addresses alone.
+    #[tf(optional)]
+    pub(crate) allowed_cidrs: Option<BTreeSet<String>>,
+    /// Security groups whose members get in as clients.
+    #[tf(optional)]
+    pub(crate) allowed_security_groups: Option<BTreeSet<String>>,
+    /// Networks from which operators reach the agents (port 7379): the computer that applies has to be in one of them.
+    #[tf(required)]
+    pub(crate) operator_cidrs: BTreeSet<String>,
+    /// Tags for everything that is made, such as whom it is billed to.
+    #[tf(optional)]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
 }
 
 /// What each server may use of its machine, and has for itself there.

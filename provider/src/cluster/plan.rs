@@ -16,7 +16,7 @@ use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Test
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, backup, private, servers, spec};
+use super::{Cluster, Context, aws, backup, platform, private, servers, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
@@ -48,14 +48,17 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     let over = release::change(cx, (&prior, &planned), running.as_ref(), (&from, &to)).await?;
     show_unfinished(change);
     let renamed = servers::renamed(&prior, &planned);
-    if from == to && !renamed {
+    let lets_in = aws::lets_in_others(&prior, &planned);
+    report(cx, aws::for_new_nodes(&prior, &planned));
+    if from == to && !renamed && !lets_in {
         keep_what_is_seen(change);
         if change.planned.impact.is_unknown() {
             change.planned.impact = Attr::Known(Vec::new());
         }
     } else {
         let names = renamed.then(|| "announced names of servers: live".to_owned());
-        let said = impact::impact(&from, &to).into_iter().chain(names).map(Attr::Known);
+        let doors = lets_in.then(|| "who gets in (aws): live".to_owned());
+        let said = impact::impact(&from, &to).into_iter().chain(names).chain(doors).map(Attr::Known);
         change.planned.impact = Attr::Known(said.collect());
     }
     if from.rotate.authority != to.rotate.authority || from.rotate.authority_grace != to.rotate.authority_grace {
@@ -100,7 +103,7 @@ async fn seen(cx: &Context, prior: &Cluster) -> Option<ClusterView> {
     if cx.provider_config_unknown() {
         return None;
     }
-    let manager = servers::manager(cx.client().ok()?, prior, None).ok()?;
+    let manager = platform::manager(cx.client().ok()?, prior, None).ok()?;
     match manager.observe(&prior.locator().ok()?).await {
         Ok(Observed::Here(view)) => Some(*view),
         _ => None,

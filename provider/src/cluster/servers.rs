@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use justmanage_core::Manager;
-use justmanage_core::locator::PlatformKind;
 use justmanage_core::servers::{Needs, sharing};
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Label, LabelValue, Pool, Server};
-use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Place};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, Path, Value};
 
@@ -45,24 +44,14 @@ pub(super) fn check(model: &Cluster) -> Result<(), Diagnostics> {
     if report.has_errors() { Err(report) } else { Ok(()) }
 }
 
-/// Where the cluster lives, or is to. (One that was just imported has its pool in the configuration alone; its id says the rest.)
-pub(super) fn place(model: &Cluster) -> Place {
-    let on_servers = || model.locator().is_ok_and(|id| matches!(id.platform, PlatformKind::Servers { .. }));
-    match model.servers.is_some() || on_servers() {
-        true => Place::Servers,
-        false => Place::Local,
-    }
-}
-
 /// Who makes and finds a cluster, by its configuration or state. `before`: what it was until now; servers that are not in the pool any
 /// more, and have nodes, are seen by that.
-pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluster>) -> Result<Manager, Diagnostics> {
-    let Some(servers) = &cluster.servers else {
-        return match cluster.id.known() {
-            Some(_) => client.manager(&cluster.locator()?),
-            None => Ok(client.managers.local().clone()),
-        };
-    };
+pub(super) fn manager(
+    client: &Client,
+    cluster: &Cluster,
+    servers: &Servers,
+    before: Option<&Cluster>,
+) -> Result<Manager, Diagnostics> {
     let of_pool = || {
         let mut pool = pool_of(servers)?;
         if let Some(before) = before.and_then(|before| before.servers.as_ref()) {

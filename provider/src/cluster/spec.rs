@@ -9,16 +9,15 @@ use justmanage_model::{
     OnCrash, Pin, Place, ReleaseTarget, Testing,
 };
 use tfkit::model::View;
-use tfkit::{Attr, Diagnostic, Diagnostics, Path, Value};
+use tfkit::{Attr, Diagnostics, Path, Value};
 
-use super::{Cluster, resources, rotate, servers};
+use super::{Cluster, aws, platform, resources, rotate, servers};
 use crate::diagnostics;
 use crate::meaning::same;
 
 /// Checks what one attribute alone cannot say; unknown values are not judged.
 pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
-    platform(view, report);
-    servers::validate(view, report);
+    platform::validate(view, report);
     let engine = view.engine.known().and_then(|text| text.parse::<Engine>().ok());
     let target = view.version.known().and_then(|text| text.parse::<ReleaseTarget>().ok());
     if let (Some(engine), Some(target)) = (engine, target) {
@@ -45,29 +44,6 @@ fn window_of(text: &str) -> Result<MaintenanceWindow, Invalid> {
 /// A release before Redis 7.0: for tests alone, by a switch of the provider.
 pub(super) fn is_old(engine: Engine, target: ReleaseTarget) -> bool {
     engine == Engine::Redis && target.line() < Line::new(7, 0)
-}
-
-/// Exactly one platform, always written out.
-fn platform(view: &View<Cluster>, report: &mut Diagnostics) {
-    if view.local.is_null() && view.servers.is_null() {
-        report.push(
-            Diagnostic::error(
-                "No platform",
-                "The cluster does not say where it is to live.\n\nAdd one platform; this release knows `local = {}`: \
-                 processes of the machine that Terraform runs on.",
-            )
-            .at(Path::attribute("local")),
-        );
-    }
-    if view.local.is_known() && view.servers.is_known() {
-        report.push(
-            Diagnostic::error(
-                "Two platforms",
-                "The cluster is to live on this machine (`local`) and on servers (`servers`).\n\nLeave one of them out.",
-            )
-            .at(Path::attribute("servers")),
-        );
-    }
 }
 
 /// Sizes and numbers, as far as they are known.
@@ -133,6 +109,7 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
 /// What a wholly known configuration asks for.
 pub(super) fn wanted(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec), Diagnostics> {
     servers::check(model)?;
+    aws::check(model)?;
     parse(model, testing).map_err(|failure| diagnostics::error(&failure).into())
 }
 
@@ -158,7 +135,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         spare_after: model.spare_after.as_deref().map(str::parse::<Interval>).transpose().map_err(at("spare_after"))?,
         memory: model.memory.parse().map_err(at("memory"))?,
         config: model.config.clone().unwrap_or_default(),
-        place: servers::place(model),
+        place: platform::place(model),
         on_crash: crash(&model.on_crash).map_err(at("on_crash"))?,
         resources: resources::wanted(model.resources.as_ref())?,
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
@@ -206,6 +183,7 @@ pub(super) fn same_meaning(path: &Path, one: &Value, other: &Value) -> bool {
         || (*path == Path::attribute("rotate").attr("authority_grace") && same::<Interval>(one, other))
         || (is("backup_policy") && same::<BackupPolicy>(one, other))
         || servers::same_meaning(path, one, other)
+        || aws::same_meaning(path, one, other)
 }
 
 pub(super) fn name(text: &str) -> Result<(), String> {

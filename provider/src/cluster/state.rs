@@ -132,6 +132,8 @@ impl Cluster {
             local: (record.spec.place == Place::Local).then_some(Local {}),
             // Of which pool they are is not in the Record; the configuration says it.
             servers: None,
+            // Nor in which subnets they are.
+            aws: None,
             endpoints: Attr::Null,
             ca_certificate: Attr::Null,
             version_actual: Attr::Null,

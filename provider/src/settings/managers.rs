@@ -1,18 +1,23 @@
-//! Who makes and finds clusters: a manager for this machine, and one for each pool of servers.
+//! Who makes and finds clusters: a manager for this machine, one for each pool of servers, and one for each place on a cloud.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use justmanage_core::artefacts::Artefacts;
-use justmanage_core::locator::PlatformKind;
+#[cfg(feature = "aws")]
+use justmanage_core::cloud::{ANYWHERE, Settings, aws as ec2};
+use justmanage_core::locator::{CloudKind, PlatformKind};
 use justmanage_core::servers::Programs;
 use justmanage_core::{Locator, Manager, OperatorKey};
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Host, Pool, Server};
-use justmanage_model::{ClusterId, Failure, FieldPath, Version};
+use justmanage_model::{Bytes, ClusterId, Failure, FieldPath, Pin, Version};
 
+use super::agents::AgentSource;
+use super::aws::Access;
+use crate::cluster::Aws;
 use crate::servers::OverSsh;
 
 /// All that managers have in common, and those that were made.
@@ -23,6 +28,9 @@ pub(crate) struct Managers {
     of_pools: Mutex<Vec<(Pool, Manager)>>,
     /// Those of the clusters that this run was asked about, the latest last.
     seen: Mutex<Vec<Pool>>,
+    of_clouds: Mutex<Vec<(OnCloud, Manager)>>,
+    /// Operators who are trusted with clusters on machines of clouds.
+    trusted: Mutex<BTreeMap<ClusterId, BTreeSet<Pin>>>,
     /// By which of them, of those that have an id: their servers may all have other addresses than it says.
     led: Mutex<BTreeMap<ClusterId, Pool>>,
 }
@@ -37,6 +45,20 @@ pub(super) struct Parts {
     /// The servers by which clusters are found of which only the id is known.
     pub(super) known: Option<Pool>,
     pub(super) servers: Arc<OverSsh>,
+    /// How AWS is asked.
+    pub(super) aws: Access,
+    /// Where machines of clouds fetch their agent.
+    pub(super) agents: Vec<AgentSource>,
+}
+
+/// What a manager of a cloud was made for.
+#[derive(Clone, Debug, PartialEq)]
+struct OnCloud {
+    /// In this region, by the configuration of a cluster; or by its id alone.
+    region: String,
+    settings: Option<Aws>,
+    disk: Bytes,
+    trusted: BTreeSet<Pin>,
 }
 
 impl Managers {
@@ -44,7 +66,9 @@ impl Managers {
         let local =
             Manager::local(parts.root.clone(), parts.agent.clone(), parts.artefacts.clone(), parts.operator.clone());
         let local = patient(local, parts.patience);
-        Self { local, parts, of_pools: Mutex::default(), seen: Mutex::default(), led: Mutex::default() }
+        let (of_pools, of_clouds) = (Mutex::default(), Mutex::default());
+        let (seen, led, trusted) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { local, parts, of_pools, of_clouds, seen, led, trusted }
     }
 
     /// For clusters on this machine.
@@ -85,13 +109,45 @@ impl Managers {
         Ok(manager)
     }
 
+    /// For clusters on instances of AWS, as a cluster's block says. `trusted`: operators besides the holder of our key.
+    ///
+    /// # Errors
+    /// There is no operator key, or no agent.
+    pub(crate) fn of_aws(&self, aws: &Aws, disk: Bytes, trusted: BTreeSet<Pin>) -> Result<Manager, Failure> {
+        self.on_cloud(OnCloud { region: aws.region.clone(), settings: Some(aws.clone()), disk, trusted })
+    }
+
+    /// From now on whoever knows this id believes what these operators have signed of its machines.
+    pub(crate) fn trust(&self, cluster: ClusterId, operators: BTreeSet<Pin>) {
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster, operators);
+    }
+
+    fn on_cloud(&self, wanted: OnCloud) -> Result<Manager, Failure> {
+        let mut made = self.of_clouds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, manager)) = made.iter().find(|(other, _)| *other == wanted) {
+            return Ok(manager.clone());
+        }
+        let manager = patient(self.parts.on_aws(&wanted)?, self.parts.patience);
+        made.push((wanted, manager.clone()));
+        Ok(manager)
+    }
+
     /// For a cluster of which only the id is known. On servers it is reached by [`Managers::pool`], or by this pool, which was that
     /// once; or else by the hosts in its id, whose keys have to be known then.
     ///
     /// # Errors
     /// As [`Managers::of_pool`]; or no host can be called so.
     pub(crate) fn of(&self, locator: &Locator, once: Option<Pool>) -> Result<Manager, Failure> {
-        let PlatformKind::Servers { .. } = &locator.platform else { return Ok(self.local.clone()) };
+        match &locator.platform {
+            PlatformKind::Local => return Ok(self.local.clone()),
+            PlatformKind::Cloud { cloud: CloudKind::Aws, place } => {
+                let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+                let trusted = locator.cluster.as_ref().and_then(|cluster| trusted.get(cluster)).cloned();
+                let (region, trusted) = (place.clone(), trusted.unwrap_or_default());
+                return self.on_cloud(OnCloud { region, settings: None, disk: Bytes::new(0), trusted });
+            }
+            PlatformKind::Servers { .. } => {}
+        }
         let hosts = hosts(locator).map_err(|invalid| invalid.at(FieldPath::of("id")))?;
         // What was kept is this very cluster's, wherever its servers have gone since the id was given.
         let pool = self.pool(locator).or(once);
@@ -108,6 +164,27 @@ impl Managers {
         let hosts = hosts(locator).ok()?;
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         self.parts.known.iter().chain(seen.iter().rev()).find(|pool| has_one(pool, &hosts)).cloned()
+    }
+}
+
+impl Parts {
+    /// A manager for instances of AWS. Where only the region is known, what is there is found, and nothing is made.
+    #[cfg(feature = "aws")]
+    fn on_aws(&self, wanted: &OnCloud) -> Result<Manager, Failure> {
+        let agent = match wanted.settings {
+            Some(_) => super::agents::programs(&self.agents, &self.agent)?,
+            None => super::agents::none()?,
+        };
+        let settings = Settings { agent, programs: Vec::new(), disk: wanted.disk, toward: ANYWHERE };
+        let api = Arc::new(ec2::Aws::new(super::aws::ec2(&self.aws, &wanted.region, wanted.settings.as_ref())));
+        Manager::cloud(api, settings, wanted.trusted.clone(), self.artefacts.clone(), self.operator.clone())
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn on_aws(&self, wanted: &OnCloud) -> Result<Manager, Failure> {
+        let detail = format!("This build of the provider knows no AWS, and was asked for {}.", wanted.region);
+        Err(Failure::at(FieldPath::of("aws"), "AWS is not in this build", detail)
+            .hint("Use the released provider, or build it with its default features."))
     }
 }
 

@@ -2,6 +2,7 @@
 //! (`justmanage-simulated`). With real agents and servers it is tested by the acceptance tests.
 
 mod agents;
+mod aws;
 mod credentials;
 mod door;
 mod functions;

@@ -84,6 +84,7 @@ const HOUSE: &[Room] = &[
             "justmanage-identity",
             "justmanage-model",
             "justmanage-planner",
+            "justmanage-platform-aws",
             "justmanage-platform-cloud",
             "justmanage-platform-local",
             "justmanage-platform-servers",

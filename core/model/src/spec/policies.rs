@@ -26,12 +26,12 @@ impl ClusterSpec {
     fn destination_fault(&self) -> Option<Failure> {
         let destination = &self.backup_policy.as_ref()?.destination;
         let inside = |path: &str| path == BACKUPS_OF_SERVERS || path.starts_with(&format!("{BACKUPS_OF_SERVERS}/"));
-        if self.place != Place::Servers || destination.store() != Store::File || inside(destination.path()) {
+        if self.place == Place::Local || destination.store() != Store::File || inside(destination.path()) {
             return None;
         }
-        let detail = format!("On servers, an agent may not write to {destination}.");
+        let detail = format!("On machines of its own, an agent may not write to {destination}.");
         let hint = format!(
-            "Name a directory at or below \"file:///{BACKUPS_OF_SERVERS}\", and mount there what all servers of the cluster share."
+            "Name a directory at or below \"file:///{BACKUPS_OF_SERVERS}\", and mount there what all machines of the cluster share."
         );
         Some(Failure::at(FieldPath::of("backup_policy"), "Destination out of reach", detail).hint(hint))
     }

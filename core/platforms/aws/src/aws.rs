@@ -8,7 +8,7 @@ use justmanage_platforms::{CloudKind, MachineRef, PlatformKind};
 use tokio::sync::OnceCell;
 
 use crate::network::{self, Network};
-use crate::settings::AwsSettings;
+use crate::settings::{AwsSettings, Subnets};
 use crate::{client, groups, instances, types};
 
 /// In front of our tags' keys.
@@ -38,7 +38,15 @@ impl Aws {
     /// Subnets and their VPC, which never change.
     async fn network(&self) -> Result<&Network, ApiError> {
         let client = self.client().await;
-        self.network.get_or_try_init(|| network::network(client, &self.settings.subnets)).await
+        self.network.get_or_try_init(|| network::network(client, &self.settings.network)).await
+    }
+
+    /// The VPC that is looked at; `None`: all of the region.
+    async fn vpc(&self) -> Result<Option<&str>, ApiError> {
+        match self.settings.network {
+            Subnets::Anywhere => Ok(None),
+            Subnets::Default | Subnets::These(_) => Ok(Some(&self.network().await?.vpc)),
+        }
     }
 }
 
@@ -48,9 +56,9 @@ pub(crate) fn key(name: &str) -> String {
 }
 
 /// Tags for something that is made: ours, the user's, and a name for people.
-pub(crate) fn tags_of(kind: ResourceType, settings: &AwsSettings, vpc: &str, tags: &Tags) -> TagSpecification {
+pub(crate) fn tags_of(kind: ResourceType, settings: &AwsSettings, vpc: Option<&str>, tags: &Tags) -> TagSpecification {
     let tag = |key: String, value: String| Tag::builder().key(key).value(value).build();
-    let mut all = vec![tag(VPC.to_owned(), vpc.to_owned())];
+    let mut all: Vec<Tag> = vpc.map(|vpc| tag(VPC.to_owned(), vpc.to_owned())).into_iter().collect();
     all.extend(tags.written(PREFIX).map(|(key, value)| tag(key, value.to_owned())));
     if let Some(claim) = tags.claim() {
         let seat = claim.seat.map_or("spare".to_owned(), |seat| format!("{}-{}", seat.shard, seat.ordinal));
@@ -93,7 +101,7 @@ impl Api for Aws {
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, ApiError> {
-        instances::list(self.client().await, &self.network().await?.vpc).await
+        instances::list(self.client().await, self.vpc().await?).await
     }
 
     async fn instance(&self, id: &str) -> Result<Option<Instance>, ApiError> {
@@ -121,7 +129,7 @@ impl Api for Aws {
     }
 
     async fn tag(&self, id: &str, tags: &Tags) -> Result<(), ApiError> {
-        instances::tag(self.client().await, &self.settings, &self.network().await?.vpc, id, tags).await
+        instances::tag(self.client().await, &self.settings, self.vpc().await?, id, tags).await
     }
 
     async fn console(&self, id: &str) -> Result<Option<String>, ApiError> {
@@ -129,7 +137,7 @@ impl Api for Aws {
     }
 
     async fn firewalls(&self) -> Result<Vec<Firewall>, ApiError> {
-        groups::list(self.client().await, &self.settings, &self.network().await?.vpc).await
+        groups::list(self.client().await, &self.settings, self.vpc().await?).await
     }
 
     async fn make_firewall(&self, tags: &Tags) -> Result<String, ApiError> {

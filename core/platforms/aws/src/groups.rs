@@ -5,22 +5,21 @@ use aws_sdk_ec2::types::{ResourceType, SecurityGroup};
 use justmanage_platform_cloud::{ApiError, Firewall, Tags};
 
 use crate::aws::{tags_of, tags_read};
-use crate::network::filter;
+use crate::network::ours;
 use crate::refusal::refusal;
 use crate::rules::{permissions, there, wanted};
-use crate::settings::AwsSettings;
+use crate::settings::{AwsSettings, Subnets};
 
 /// What a cluster's group is called; the claim's name follows.
 const PREFIX: &str = "justmanage-";
 
-/// The groups of ours in a VPC.
-pub(crate) async fn list(client: &Client, settings: &AwsSettings, vpc: &str) -> Result<Vec<Firewall>, ApiError> {
-    let mut pages = client
-        .describe_security_groups()
-        .filters(filter(format!("tag:{}", crate::aws::VPC), [vpc]))
-        .into_paginator()
-        .page_size(1000)
-        .send();
+/// The groups of ours in a VPC, or in all of the region.
+pub(crate) async fn list(
+    client: &Client,
+    settings: &AwsSettings,
+    vpc: Option<&str>,
+) -> Result<Vec<Firewall>, ApiError> {
+    let mut pages = client.describe_security_groups().filters(ours(vpc)).into_paginator().page_size(1000).send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         for group in page.map_err(refusal)?.security_groups.unwrap_or_default() {
@@ -32,7 +31,8 @@ pub(crate) async fn list(client: &Client, settings: &AwsSettings, vpc: &str) -> 
 
 fn firewall(settings: &AwsSettings, group: &SecurityGroup) -> Option<Firewall> {
     let id = group.group_id.clone()?;
-    let is_right = there(group.ip_permissions()) == wanted(settings, &id);
+    // Whoever only knows where it is has nothing to say against whom it lets in.
+    let is_right = settings.network == Subnets::Anywhere || there(group.ip_permissions()) == wanted(settings, &id);
     Some(Firewall { tags: tags_read(group.tags()), is_right, id })
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn make(client: &Client, settings: &AwsSettings, vpc: &str, tag
         .group_name(format!("{PREFIX}{}", claim.name))
         .description(format!("Nodes of the cluster {} ({}), by Just Manage", claim.name, claim.cluster))
         .vpc_id(vpc)
-        .tag_specifications(tags_of(ResourceType::SecurityGroup, settings, vpc, tags))
+        .tag_specifications(tags_of(ResourceType::SecurityGroup, settings, Some(vpc), tags))
         .send()
         .await
         .map_err(refusal)?;

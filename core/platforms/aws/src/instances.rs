@@ -9,8 +9,8 @@ use aws_sdk_ec2::types::{
 use aws_smithy_types::base64;
 use justmanage_platform_cloud::{ApiError, Instance, Launch, Stage, Tags};
 
-use crate::aws::{VPC, key, tags_of, tags_read};
-use crate::network::{Network, filter};
+use crate::aws::{key, tags_of, tags_read};
+use crate::network::{Network, filter, ours};
 use crate::refusal::refusal;
 use crate::settings::AwsSettings;
 
@@ -19,9 +19,9 @@ const DATA: &str = "/dev/sdf";
 /// Bytes of a GiB, in which EC2 counts disks.
 const GIB: u64 = 1 << 30;
 
-/// The instances of ours in a VPC. Those that are gone have no VPC any more, but their tags for about an hour.
-pub(crate) async fn list(client: &Client, vpc: &str) -> Result<Vec<Instance>, ApiError> {
-    let call = client.describe_instances().filters(filter(format!("tag:{VPC}"), [vpc]));
+/// The instances of ours in a VPC, or in all of the region. Those that are gone have no VPC any more, but their tags for about an hour.
+pub(crate) async fn list(client: &Client, vpc: Option<&str>) -> Result<Vec<Instance>, ApiError> {
+    let call = client.describe_instances().filters(ours(vpc));
     let mut pages = call.into_paginator().page_size(1000).send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
@@ -72,7 +72,7 @@ pub(crate) async fn launch(
         .http_endpoint(InstanceMetadataEndpointState::Enabled)
         .http_tokens(HttpTokensState::Required)
         .http_put_response_hop_limit(1);
-    let specification = |kind| tags_of(kind, settings, &network.vpc, &launch.tags);
+    let specification = |kind| tags_of(kind, settings, Some(&network.vpc), &launch.tags);
     let mut call = client
         .run_instances()
         .client_token(launch.token.to_string())
@@ -131,7 +131,7 @@ pub(crate) async fn sweep(client: &Client, tags: &Tags) -> Result<(), ApiError> 
 pub(crate) async fn tag(
     client: &Client,
     settings: &AwsSettings,
-    vpc: &str,
+    vpc: Option<&str>,
     id: &str,
     tags: &Tags,
 ) -> Result<(), ApiError> {

@@ -28,4 +28,4 @@ mod rules;
 mod types;
 
 pub use aws::Aws;
-pub use settings::{AwsSettings, Image, Keys};
+pub use settings::{AwsSettings, Image, Keys, Subnets};

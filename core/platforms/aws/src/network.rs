@@ -4,7 +4,9 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::Filter;
 use justmanage_platform_cloud::ApiError;
 
+use crate::aws::VPC;
 use crate::refusal::refusal;
+use crate::settings::Subnets;
 
 /// Where instances can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,13 +32,24 @@ pub(crate) fn filter(name: impl Into<String>, values: impl IntoIterator<Item = i
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// The network of these subnets, or the default one.
-pub(crate) async fn network(client: &Client, subnets: &[String]) -> Result<Network, ApiError> {
-    let mut ask = client.describe_subnets();
-    ask = if subnets.is_empty() {
-        ask.filters(filter("default-for-az", ["true"]))
-    } else {
-        ask.set_subnet_ids(Some(subnets.to_vec()))
+/// Ours in a VPC, or in all of the region.
+pub(crate) fn ours(vpc: Option<&str>) -> Filter {
+    match vpc {
+        Some(vpc) => filter(format!("tag:{VPC}"), [vpc]),
+        None => filter("tag-key", [VPC]),
+    }
+}
+
+/// The network in which machines can be made.
+pub(crate) async fn network(client: &Client, subnets: &Subnets) -> Result<Network, ApiError> {
+    let ask = client.describe_subnets();
+    let ask = match subnets {
+        Subnets::These(subnets) => ask.set_subnet_ids(Some(subnets.clone())),
+        Subnets::Default => ask.filters(filter("default-for-az", ["true"])),
+        Subnets::Anywhere => {
+            let what = "of this cluster no more is known than its id, and nothing is made by that".to_owned();
+            return Err(ApiError::Invalid(what));
+        }
     };
     let answer = ask.send().await.map_err(refusal)?;
     let mut found: Vec<(String, String, String)> = Vec::new();

@@ -87,7 +87,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::settings::Image;
+    use crate::settings::{Image, Subnets};
 
     #[test]
     fn rules_go_to_ec2_and_come_back_and_nobody_else_gets_in() {
@@ -95,7 +95,7 @@ mod tests {
             region: "eu-central-1".into(),
             endpoint: None,
             keys: None,
-            subnets: Vec::new(),
+            network: Subnets::Default,
             instance_types: Vec::new(),
             image: Image::debian(),
             instance_profile: None,

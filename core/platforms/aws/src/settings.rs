@@ -13,8 +13,8 @@ pub struct AwsSettings {
     pub endpoint: Option<String>,
     /// `None`: those of the environment, the shared files or the machine's role, as every tool for AWS finds them.
     pub keys: Option<Keys>,
-    /// Subnets of one VPC, one for each zone that is allowed; none: those of the default VPC.
-    pub subnets: Vec<String>,
+    /// In which part of the region.
+    pub network: Subnets,
     /// Types of instances that are allowed, in the order in which to try them; none: the smallest that fits of those made for memory or
     /// for general use.
     pub instance_types: Vec<String>,
@@ -32,6 +32,17 @@ pub struct AwsSettings {
     pub operator_cidrs: Vec<String>,
     /// More tags for everything that is made, such as whom it is billed to.
     pub tags: BTreeMap<String, String>,
+}
+
+/// In which part of a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subnets {
+    /// These, of one VPC: one for each zone that is allowed.
+    These(Vec<String>),
+    /// Those of the default VPC.
+    Default,
+    /// All of the region, whosever they are: what is there is found, and nothing can be made.
+    Anywhere,
 }
 
 /// An access key.

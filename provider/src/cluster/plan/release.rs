@@ -6,13 +6,13 @@ use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Release};
 use justmanage_releases::hop;
 use tfkit::{Diagnostic, Diagnostics, Path};
 
-use super::super::{Cluster, Context, private, servers, spec};
+use super::super::{Cluster, Context, platform, private, spec};
 use super::warnings::handovers;
 use crate::diagnostics;
 
 /// The release that a spec asks for here and now.
 pub(super) async fn chosen(cx: &Context, planned: &Cluster, spec: &ClusterSpec) -> Result<Release, Diagnostics> {
-    let manager = servers::manager(cx.client()?, planned, None)?;
+    let manager = platform::manager(cx.client()?, planned, None)?;
     if spec::is_old(spec.engine, spec.version) && !spec.testing.old_releases {
         let offered = justmanage_releases::check_target(spec.engine, spec.version);
         return Err(offered.map_or_else(Diagnostics::new, |failure| diagnostics::error(&failure).into()));
@@ -63,7 +63,7 @@ pub(super) async fn change(
 
 /// Keys with fields that expire, if the servers can be asked now.
 async fn field_ttls(cx: &Context, prior: &Cluster) -> Option<u64> {
-    let manager = servers::manager(cx.client().ok()?, prior, None).ok()?;
+    let manager = platform::manager(cx.client().ok()?, prior, None).ok()?;
     match manager.observe(&prior.locator().ok()?).await {
         Ok(Observed::Here(view)) => {
             let primaries = view.nodes.iter().filter(|node| !node.slots.is_empty());

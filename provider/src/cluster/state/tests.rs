@@ -29,6 +29,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         timeouts: None,
         local: Some(Local {}),
         servers: None,
+        aws: None,
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
         ca_certificate: "certificate".into(),
         version_actual: "7.0.15".into(),

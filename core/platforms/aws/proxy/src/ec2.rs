@@ -68,6 +68,11 @@ impl Ec2 {
         self.real().heal()
     }
 
+    /// From now on only what is granted may be called, as IAM writes it (`ec2:RunInstances`).
+    pub fn grant(&self, actions: impl IntoIterator<Item = String>) {
+        self.real().granted = Some(actions.into_iter().collect());
+    }
+
     /// The calls so far, each by its parameters; and forgets them.
     #[must_use]
     pub fn calls(&self) -> Vec<BTreeMap<String, String>> {

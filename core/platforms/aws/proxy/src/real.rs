@@ -28,6 +28,8 @@ pub(crate) struct Real {
     late: BTreeMap<String, usize>,
     /// How often an instance was started.
     pub(crate) boots: BTreeMap<String, u64>,
+    /// What may be called, if not everything.
+    pub(crate) granted: Option<BTreeSet<String>>,
     /// What goes wrong now, the calls since then, and how often it did.
     pub(crate) wrong: Option<Wrong>,
     pub(crate) calls: usize,
@@ -47,6 +49,21 @@ pub(crate) enum Fate {
     TurnedAway,
 }
 
+/// What a call has to be granted.
+fn needs(call: &Call) -> Vec<String> {
+    let action = call.get("Action").map(String::as_str).unwrap_or_default();
+    let mut needs = vec![format!("ec2:{action}")];
+    let has = |name: &str| call.keys().any(|key| key.starts_with(name));
+    if action == "RunInstances" {
+        // EC2 looks a parameter up in the name of whoever calls, hands the role on, and tags what it makes.
+        let is_parameter = call.get("ImageId").is_some_and(|image| image.starts_with("resolve:ssm:"));
+        needs.extend(is_parameter.then(|| "ssm:GetParameters".to_owned()));
+        needs.extend(has("IamInstanceProfile").then(|| "iam:PassRole".to_owned()));
+    }
+    needs.extend(has("TagSpecification").then(|| "ec2:CreateTags".to_owned()));
+    needs
+}
+
 impl Real {
     /// What becomes of the call that comes now.
     pub(crate) fn fate(&mut self) -> Fate {
@@ -64,6 +81,12 @@ impl Real {
     /// Before moto is asked: an answer without it, or the call as moto takes it. `groups_in_use` are those of instances that are not gone.
     pub(crate) fn before(&mut self, call: &mut Call, groups_in_use: &BTreeSet<String>) -> Option<Message> {
         let get = |call: &Call, name: &str| call.get(name).cloned().unwrap_or_default();
+        if let Some(action) = needs(call).into_iter().find(|action| !self.may(action)) {
+            let said = format!(
+                "You are not authorized to perform this operation. User is not authorized to perform: {action}"
+            );
+            return Some(Message::refusal(403, "UnauthorizedOperation", &said));
+        }
         match get(call, "Action").as_str() {
             "RunInstances" => self.before_run(call),
             "DeleteSecurityGroup" if groups_in_use.contains(&get(call, "GroupId")) => {
@@ -81,6 +104,10 @@ impl Real {
             }
             _ => None,
         }
+    }
+
+    fn may(&self, action: &str) -> bool {
+        self.granted.as_ref().is_none_or(|granted| granted.contains(action))
     }
 
     fn before_run(&mut self, call: &mut Call) -> Option<Message> {

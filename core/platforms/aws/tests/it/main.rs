@@ -14,7 +14,7 @@ use justmanage_ec2_proxy::Ec2;
 use justmanage_ec2_proxy::ec2::{REGION, value};
 use justmanage_model::node::{AgentInfo, NodeOrder};
 use justmanage_model::{Claim, ClusterId, NodeId, Pin, Seat, Secret};
-use justmanage_platform_aws::{Aws, AwsSettings, Image, Keys};
+use justmanage_platform_aws::{Aws, AwsSettings, Image, Keys, Subnets};
 use justmanage_platform_cloud::Cloud;
 use justmanage_platforms::MachineOrder;
 
@@ -49,7 +49,7 @@ fn aws_settings(ec2: &Ec2) -> AwsSettings {
         region: REGION.into(),
         endpoint: Some(ec2.endpoint()),
         keys: Some(Keys { id: "test".into(), secret: Secret::new("test".to_owned()), session: None }),
-        subnets: Vec::new(),
+        network: Subnets::Default,
         instance_types: vec!["m7i.large".into(), "m7g.large".into()],
         image: Image::debian(),
         instance_profile: None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use justmanage_ec2_proxy::ec2::{tags, value};
 use justmanage_ec2_proxy::{Ec2, Wrong};
+use justmanage_platform_aws::{AwsSettings, Subnets};
 use justmanage_platforms::{MachineState, Platform, PlatformError};
 
 use crate::{aws_settings, first_boot, order, platform, platform_with};
@@ -113,6 +114,85 @@ async fn a_zone_without_room_is_left_for_the_next_and_a_quota_is_said_at_once() 
     let asked =
         ec2.calls().into_iter().filter(|call| call.get("Action").is_some_and(|action| action == "RunInstances"));
     assert_eq!(asked.count(), 1, "a quota is not asked twice, nor in another zone");
+}
+
+#[tokio::test]
+async fn whoever_knows_the_region_alone_finds_and_removes_and_makes_nothing() {
+    let ec2 = ec2().await;
+    let made = platform(&ec2).ensure(&order(0)).await.expect("a machine");
+    let anywhere = || platform_with(&ec2, AwsSettings { network: Subnets::Anywhere, ..aws_settings(&ec2) });
+    let query = justmanage_platforms::ClaimQuery { name: order(0).claim.name, cluster: Some(order(0).claim.cluster) };
+    assert_eq!(anywhere().find(&query).await.expect("machines"), std::slice::from_ref(&made));
+    let refused = anywhere().ensure(&order(1)).await.expect_err("nobody has said where");
+    assert!(matches!(&refused, PlatformError::Invalid { what, .. } if what.contains("than its id")), "{refused:?}");
+    anywhere().remove(&made.reference).await.expect("removed");
+    assert_eq!(platform(&ec2).find(&query).await.expect("machines"), []);
+    assert!(ec2.instances().await.iter().all(|(_, stage)| stage == "terminated"));
+    assert_eq!(ec2.broken(), Vec::<String>::new());
+}
+
+/// What the guide says that whoever applies has to be granted.
+fn granted() -> Vec<String> {
+    let policy = include_str!("../../../../../examples/aws/policy.json");
+    let policy: serde_json::Value = serde_json::from_str(policy).expect("JSON");
+    let statements = policy["Statement"].as_array().expect("statements");
+    let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().expect("actions"));
+    actions.map(|action| action.as_str().expect("an action").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_the_guide_says_is_granted_is_enough_and_all_of_it_is_needed() {
+    let ec2 = ec2().await;
+    // Everything that is ever called: making, finding, mending, starting again, removing with what somebody has kept.
+    let life = async |ec2: &Arc<Ec2>| -> Result<(), PlatformError> {
+        let query = justmanage_platforms::ClaimQuery { name: order(0).claim.name, cluster: None };
+        let made = platform(ec2).ensure(&order(0)).await?;
+        let items = ec2.list("DescribeSecurityGroups", "securityGroupInfo").await;
+        let group = items.iter().find(|item| tags(item).contains_key("jm:cluster")).expect("a group");
+        let group = value(group, "groupId").expect("an id").to_owned();
+        let open = [("Action", "AuthorizeSecurityGroupIngress"), ("GroupId", &group)];
+        let world = [
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "6379"),
+            ("IpPermissions.1.ToPort", "6379"),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"),
+        ];
+        ec2.ask(&[&open[..], &world].concat()).await;
+        platform(ec2).mend(&query).await?;
+        ec2.ask(&[("Action", "StopInstances"), ("InstanceId.1", &made.reference.0)]).await;
+        platform(ec2).ensure(&order(0)).await?;
+        let claim = &order(0).claim;
+        let disk = [("Action", "CreateVolume"), ("AvailabilityZone", "eu-central-1a"), ("Size", "1")];
+        let (node, cluster) = (claim.node.to_string(), claim.cluster.to_string());
+        let tagged = [
+            ("TagSpecification.1.ResourceType", "volume"),
+            ("TagSpecification.1.Tag.1.Key", "jm:node"),
+            ("TagSpecification.1.Tag.1.Value", &node),
+            ("TagSpecification.1.Tag.2.Key", "jm:cluster"),
+            ("TagSpecification.1.Tag.2.Value", &cluster),
+        ];
+        ec2.ask(&[&disk[..], &tagged].concat()).await;
+        platform(ec2).remove(&made.reference).await
+    };
+    ec2.grant(granted());
+    life(&ec2).await.expect("what is granted is enough");
+    // The console is looked at where an agent does not come up, and nothing depends on it.
+    let needed = granted().into_iter().filter(|action| action != "ec2:GetConsoleOutput");
+    let mut unneeded = Vec::new();
+    let calls: Vec<String> =
+        ec2.calls().iter().filter_map(|call| Some(format!("ec2:{}", call.get("Action")?))).collect();
+    for action in needed {
+        if !action.starts_with("ssm:") && !calls.contains(&action) && action != "ec2:CreateTags" {
+            unneeded.push(action);
+        }
+    }
+    assert_eq!(unneeded, [""; 0], "granted, and never called");
+    for action in ["ec2:RunInstances", "ssm:GetParameters", "ec2:CreateTags", "ec2:DescribeSubnets"] {
+        ec2.grant(granted().into_iter().filter(|other| other != action));
+        let refused = platform(&ec2).ensure(&order(1)).await.expect_err(action);
+        assert!(matches!(&refused, PlatformError::Denied { what, .. } if what.contains(action)), "{refused:?}");
+    }
+    assert_eq!(ec2.broken(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,0 +1,7 @@
+//! Machines of clouds: what they are made with, and the clouds that this build knows.
+
+pub use justmanage_platform_cloud::boot::ANYWHERE;
+pub use justmanage_platform_cloud::{AgentPrograms, Settings};
+
+#[cfg(feature = "aws")]
+pub use justmanage_platform_aws as aws;
