@@ -3,8 +3,9 @@
 //! | file (`T` is `terraform-provider-justmanage`) | holds |
 //! |---|---|
 //! | `T_X.Y.Z_OS_ARCH.zip` | `T_vX.Y.Z`, `justmanage-agent`, `LICENSE` |
+//! | `justmanage-agent_X.Y.Z_OS_ARCH` | the agent alone: machines of a cloud fetch it at their first boot |
 //! | `T_X.Y.Z_manifest.json` | which protocol the provider speaks: `terraform-registry-manifest.json` |
-//! | `T_X.Y.Z_SHA256SUMS` | digests of both, as `sha256sum --check` reads them |
+//! | `T_X.Y.Z_SHA256SUMS` | digests of all, as `sha256sum --check` reads them |
 //! | `T_X.Y.Z_SHA256SUMS.sig` | with `--gpg-key`: its detached signature, binary, as registries ask for it |
 //!
 //! The agent travels in the provider's archive, so that both are always of one version (docs/decisions/0017-known-holes-and-dist.md).
@@ -106,21 +107,25 @@ fn pack(programs: &Path, out: &Path, platform: &str) -> Result<PathBuf> {
     let name = |rest: &str| out.join(format!("{PROVIDER}_{VERSION}_{rest}"));
     let archive = name(&format!("{platform}.zip"));
     archive::write(&archive, entries.into())?;
+    // Whoever changes this name changes where provider/src/settings/agents.rs looks.
+    let agent = out.join(format!("{AGENT}_{VERSION}_{platform}"));
+    fs::copy(programs.join(AGENT), &agent).context("the agent cannot be copied")?;
     let manifest = name("manifest.json");
     fs::copy(root.join("terraform-registry-manifest.json"), &manifest).context("the manifest cannot be copied")?;
     let list = name("SHA256SUMS");
     fs::write(&list, digests(out)?)?;
-    for file in [&archive, &manifest, &list] {
+    for file in [&archive, &agent, &manifest, &list] {
         println!("{}", file.display());
     }
     Ok(list)
 }
 
-/// Of every archive of this version in the folder (other targets are added to it one by one) and the manifest.
+/// Of every archive and agent of this version in the folder (other targets are added to it one by one) and the manifest.
 fn digests(out: &Path) -> Result<String> {
     let ours = |name: &str| {
         let rest = name.strip_prefix(&format!("{PROVIDER}_{VERSION}_"));
         rest.is_some_and(|rest| rest.ends_with(".zip") || rest == "manifest.json")
+            || name.starts_with(&format!("{AGENT}_{VERSION}_"))
     };
     let entries = fs::read_dir(out)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let mut names: Vec<String> = entries.collect::<std::io::Result<_>>()?;
