@@ -138,13 +138,18 @@ fn assert_complete(workspace: &Workspace) {
     let entries = fs::read_dir(workspace.config().join("dist")).expect("dist").flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    let [list, archive, manifest] = &names[..] else { panic!("three files: {names:?}") };
+    let [agent, list, archive, manifest] = &names[..] else { panic!("four files: {names:?}") };
     let prefix = format!("{}_{VERSION}_", binaries::PROVIDER);
     assert_eq!(list, &format!("{prefix}SHA256SUMS"));
     assert_eq!(manifest, &format!("{prefix}manifest.json"));
     assert!(archive.starts_with(&prefix) && archive.ends_with(".zip"), "{archive}");
     let checked = workspace.shell("cd dist; sha256sum --check --strict *_SHA256SUMS").ok();
-    assert_eq!(checked.stdout, format!("{archive}: OK\n{manifest}: OK\n"));
+    assert_eq!(checked.stdout, format!("{agent}: OK\n{archive}: OK\n{manifest}: OK\n"));
+    // Machines of a cloud look for it by this name (provider/src/settings/agents.rs).
+    let built = binaries::built(binaries::AGENT);
+    assert!(agent.starts_with(&format!("{}_{VERSION}_linux_", binaries::AGENT)), "{agent}");
+    let content = |path: &std::path::Path| fs::read(path).expect("a program");
+    assert!(content(&workspace.config().join("dist").join(agent)) == content(&built), "the agent of this build");
     let manifest = fs::read(workspace.config().join("dist").join(manifest)).expect("the manifest");
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
     assert_eq!(manifest["metadata"]["protocol_versions"], serde_json::json!(["6.0"]));
