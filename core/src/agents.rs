@@ -17,7 +17,7 @@ use justmanage_model::node::AgentInfo;
 use justmanage_model::{Epoch, NodeId, NodeObservation, Observation, OperationReport, Record, Timestamp, Waiting};
 use justmanage_platforms::Way;
 
-pub use cloud::CloudOperator;
+pub use cloud::{CloudOperator, Trusted};
 pub use enrol::{EnrolError, enrol};
 pub use error::AgentError;
 pub use grpc::GrpcAgents;

@@ -1,5 +1,6 @@
 //! Machines of clouds: what they are made with, and the clouds that this build knows.
 
+pub use crate::agents::Trusted;
 pub use justmanage_platform_cloud::boot::ANYWHERE;
 pub use justmanage_platform_cloud::{AgentPrograms, Settings};
 

@@ -14,18 +14,27 @@ use justmanage_platforms::{Download, Limits, PlatformError};
 use super::enrol::{EnrolError, enrol};
 use super::{AgentError, GrpcAgents, MachineError, Program, Programs};
 
+/// Operators besides the one who holds the key, whose word counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trusted {
+    /// From now on.
+    pub now: BTreeSet<Pin>,
+    /// Once more, and then no longer: they are being withdrawn.
+    pub former: BTreeSet<Pin>,
+}
+
 /// The holder of an operator key, who believes what other operators have signed as well, if they are listed.
 pub struct CloudOperator {
     key: Arc<KeyPair>,
-    trusted: BTreeSet<Pin>,
+    trusted: Trusted,
     agents: Arc<GrpcAgents>,
 }
 
 impl CloudOperator {
     /// With this key, and the operators whom its holder trusts besides. `agents`: calls to agents, with the same key.
     #[must_use]
-    pub fn new(key: Arc<KeyPair>, mut trusted: BTreeSet<Pin>, agents: Arc<GrpcAgents>) -> Self {
-        trusted.insert(key.pin());
+    pub fn new(key: Arc<KeyPair>, mut trusted: Trusted, agents: Arc<GrpcAgents>) -> Self {
+        trusted.now.insert(key.pin());
         Self { key, trusted, agents }
     }
 }
@@ -110,7 +119,12 @@ impl Signer for CloudOperator {
     }
 
     fn is_signed(&self, text: &[u8], signature: &[u8]) -> bool {
-        signature::signer(text, signature).is_some_and(|signer| self.trusted.contains(&signer))
+        let Some(signer) = signature::signer(text, signature) else { return false };
+        self.trusted.now.contains(&signer) || self.trusted.former.contains(&signer)
+    }
+
+    fn lasts(&self, text: &[u8], signature: &[u8]) -> bool {
+        signature::signer(text, signature).is_some_and(|signer| self.trusted.now.contains(&signer))
     }
 }
 
@@ -127,10 +141,21 @@ mod tests {
             CloudOperator::new(key.clone(), trusted, Arc::new(agents))
         };
         let (one, other) = (key(), key());
-        let signature = operator(&one, BTreeSet::new()).sign(b"text").expect("a signature");
+        let by = |pins: [Pin; 1]| BTreeSet::from(pins);
+        let (nobody, now) = (Trusted::default(), Trusted { now: by([one.pin()]), ..Trusted::default() });
+        let former = Trusted { former: by([one.pin()]), ..Trusted::default() };
+        let signature = operator(&one, nobody.clone()).sign(b"text").expect("a signature");
         assert!(signature.len() <= justmanage_platform_cloud::operator::SIGNATURE_MAX);
-        assert!(operator(&one, BTreeSet::new()).is_signed(b"text", &signature));
-        assert!(!operator(&other, BTreeSet::new()).is_signed(b"text", &signature));
-        assert!(operator(&other, [one.pin()].into()).is_signed(b"text", &signature));
+        for (key, trusted, is_signed, lasts) in [
+            (&one, nobody.clone(), true, true),
+            (&other, nobody, false, false),
+            (&other, now, true, true),
+            (&other, former, true, false),
+        ] {
+            let operator = operator(key, trusted.clone());
+            let found = (operator.is_signed(b"text", &signature), operator.lasts(b"text", &signature));
+            assert_eq!(found, (is_signed, lasts), "{trusted:?}");
+            assert!(!operator.is_signed(b"another", &signature));
+        }
     }
 }

@@ -39,21 +39,20 @@ mod upgrade;
 mod users;
 mod whereabouts;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use justmanage_model::pool::Pool;
-use justmanage_model::{Failure, FieldPath, Pin};
+use justmanage_model::{Failure, FieldPath};
 use justmanage_platform_cloud::{Api, Cloud, Settings, SystemClock};
 use justmanage_platform_local::{AgentBinary, Local, Root};
 use justmanage_platform_servers::{Programs, Servers};
 use justmanage_platforms::{Needs, Platform, PlatformError};
 use justmanage_ssh::Hosts;
 
-use crate::agents::{Agents, CloudOperator, GrpcAgents};
+use crate::agents::{Agents, CloudOperator, GrpcAgents, Trusted};
 use crate::artefacts::Artefacts;
 use crate::{ClusterView, OperatorKey};
 
@@ -146,7 +145,7 @@ impl Manager {
     pub fn cloud(
         api: Arc<dyn Api>,
         settings: Settings,
-        trusted: BTreeSet<Pin>,
+        trusted: Trusted,
         artefacts: Artefacts,
         operator: Arc<OperatorKey>,
     ) -> Result<Self, Failure> {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use justmanage_core::Manager;
+use justmanage_core::cloud::Trusted;
 use justmanage_core::servers::Needs;
 use justmanage_model::failure::Invalid;
-use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath, Pin};
+use justmanage_model::{Bytes, ClusterSpec, Failure, FieldPath};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, Path, Set, Value};
 
@@ -111,18 +112,26 @@ pub(super) fn check(model: &Cluster) -> Result<(), Diagnostics> {
     if report.has_errors() { Err(report) } else { Ok(()) }
 }
 
-/// Who makes and finds a cluster there.
-pub(super) fn manager(client: &Client, cluster: &Cluster, aws: &Aws) -> Result<Manager, Diagnostics> {
+/// Who makes and finds a cluster there. `before`: what it was until now; operators who were withdrawn since are believed once more.
+pub(super) fn manager(
+    client: &Client,
+    cluster: &Cluster,
+    aws: &Aws,
+    before: Option<&Cluster>,
+) -> Result<Manager, Diagnostics> {
     let (_, spec) = spec::wanted(cluster, client.testing)?;
-    let trusted = spec.operator_keys.clone();
+    let now = spec.operator_keys.clone();
+    let before = before.map(|before| spec::wanted(before, client.testing)).transpose()?;
+    let former = before.map(|(_, before)| before.operator_keys).unwrap_or_default();
     if let Some(id) = cluster.locator().ok().and_then(|locator| locator.cluster) {
-        client.managers.trust(id, trusted.clone());
+        client.managers.trust(id, now.clone());
     }
+    let trusted = Trusted { former: former.difference(&now).copied().collect(), now };
     let made = of(client, aws, trusted).map_err(|failure| diagnostics::error(&failure))?;
     Ok(made.with_needs(needs(aws, &spec)))
 }
 
-fn of(client: &Client, aws: &Aws, trusted: BTreeSet<Pin>) -> Result<Manager, Failure> {
+fn of(client: &Client, aws: &Aws, trusted: Trusted) -> Result<Manager, Failure> {
     client.managers.of_aws(aws, size(aws)?.unwrap_or(DISK), trusted)
 }
 

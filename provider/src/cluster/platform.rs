@@ -63,7 +63,7 @@ pub(super) fn manager(client: &Client, cluster: &Cluster, before: Option<&Cluste
         return servers::manager(client, cluster, servers, before);
     }
     if let Some(aws) = &cluster.aws {
-        return aws::manager(client, cluster, aws);
+        return aws::manager(client, cluster, aws, before);
     }
     match cluster.id.known() {
         Some(_) => client.manager(&cluster.locator()?),

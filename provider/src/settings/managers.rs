@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use justmanage_core::artefacts::Artefacts;
+use justmanage_core::cloud::Trusted;
 #[cfg(feature = "aws")]
 use justmanage_core::cloud::{ANYWHERE, Settings, aws as ec2};
 use justmanage_core::locator::{CloudKind, PlatformKind};
@@ -58,7 +59,7 @@ struct OnCloud {
     region: String,
     settings: Option<Aws>,
     disk: Bytes,
-    trusted: BTreeSet<Pin>,
+    trusted: Trusted,
 }
 
 impl Managers {
@@ -113,13 +114,23 @@ impl Managers {
     ///
     /// # Errors
     /// There is no operator key, or no agent.
-    pub(crate) fn of_aws(&self, aws: &Aws, disk: Bytes, trusted: BTreeSet<Pin>) -> Result<Manager, Failure> {
+    pub(crate) fn of_aws(&self, aws: &Aws, disk: Bytes, trusted: Trusted) -> Result<Manager, Failure> {
         self.on_cloud(OnCloud { region: aws.region.clone(), settings: Some(aws.clone()), disk, trusted })
     }
 
     /// From now on whoever knows this id believes what these operators have signed of its machines.
     pub(crate) fn trust(&self, cluster: ClusterId, operators: BTreeSet<Pin>) {
         self.trusted.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster, operators);
+    }
+
+    /// The same, of a run before this one: what this one says counts more.
+    pub(crate) fn trust_as_before(&self, cluster: ClusterId, operators: BTreeSet<Pin>) {
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).entry(cluster).or_insert(operators);
+    }
+
+    /// Who is trusted with a cluster on machines of a cloud, if this run knows it.
+    pub(crate) fn trusted(&self, cluster: ClusterId) -> Option<BTreeSet<Pin>> {
+        self.trusted.lock().unwrap_or_else(PoisonError::into_inner).get(&cluster).cloned()
     }
 
     fn on_cloud(&self, wanted: OnCloud) -> Result<Manager, Failure> {
@@ -141,9 +152,9 @@ impl Managers {
         match &locator.platform {
             PlatformKind::Local => return Ok(self.local.clone()),
             PlatformKind::Cloud { cloud: CloudKind::Aws, place } => {
-                let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
-                let trusted = locator.cluster.as_ref().and_then(|cluster| trusted.get(cluster)).cloned();
-                let (region, trusted) = (place.clone(), trusted.unwrap_or_default());
+                let now = locator.cluster.and_then(|cluster| self.trusted(cluster)).unwrap_or_default();
+                let trusted = Trusted { now, ..Trusted::default() };
+                let region = place.clone();
                 return self.on_cloud(OnCloud { region, settings: None, disk: Bytes::new(0), trusted });
             }
             PlatformKind::Servers { .. } => {}

@@ -153,7 +153,15 @@ impl Platform for Cloud {
     }
 
     async fn mend(&self, query: &ClaimQuery) -> Result<(), PlatformError> {
-        for firewall in self.look().await?.amiss(query) {
+        let look = self.look().await?;
+        for (instance, _) in look.there().filter(|(_, claim)| query.matches(claim)) {
+            if let Some(agent) = remembered::read(&*self.operator, &instance.id, &instance.tags)
+                && !remembered::lasts(&*self.operator, &instance.id, &instance.tags)
+            {
+                self.remember(&instance.id, &agent).await?;
+            }
+        }
+        for firewall in look.amiss(query) {
             match self.patience.call(&firewall.id, || self.api.open(firewall)).await {
                 // Its cluster was removed meanwhile.
                 Ok(()) | Err(ApiError::NotFound(_)) => {}

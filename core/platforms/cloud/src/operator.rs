@@ -20,6 +20,9 @@ pub trait Signer: Send + Sync {
 
     /// Whether a trusted operator has signed a text.
     fn is_signed(&self, text: &[u8], signature: &[u8]) -> bool;
+
+    /// Whether somebody has who will be trusted from now on, too. What others have signed has to be signed anew while they still are.
+    fn lasts(&self, text: &[u8], signature: &[u8]) -> bool;
 }
 
 /// The operator (docs/decisions/0028-enrolment.md, docs/decisions/0034-machines-without-a-shell.md). The core implements it with the operator key.

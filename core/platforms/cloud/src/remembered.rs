@@ -53,12 +53,22 @@ pub fn write(operator: &dyn Signer, id: &str, agent: &AgentInfo) -> Result<Tags,
 /// The agent of a machine, if an operator who is trusted has signed it.
 #[must_use]
 pub fn read(operator: &dyn Signer, id: &str, tags: &Tags) -> Option<AgentInfo> {
+    signed_by(id, tags, |text, signature| operator.is_signed(text, signature))
+}
+
+/// Whether that is signed by somebody who will be trusted from now on, too.
+#[must_use]
+pub fn lasts(operator: &dyn Signer, id: &str, tags: &Tags) -> bool {
+    signed_by(id, tags, |text, signature| operator.lasts(text, signature)).is_some()
+}
+
+fn signed_by(id: &str, tags: &Tags, is_signed: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<AgentInfo> {
     let claim = tags.claim()?;
     let text: String = (0..TAGS).map(|number| tags.get(&format!("agent-{number}")).unwrap_or_default()).collect();
     let bytes = undigits(&text)?;
     let [VERSION, length, rest @ ..] = bytes.as_slice() else { return None };
     let (said, signature) = rest.split_at_checked(usize::from(*length))?;
-    operator.is_signed(&signed(id, &claim, said), signature).then(|| unpacked(&claim, said))?
+    is_signed(&signed(id, &claim, said), signature).then(|| unpacked(&claim, said))?
 }
 
 /// What is signed: the machine and its claim are in it.

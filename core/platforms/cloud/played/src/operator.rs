@@ -30,13 +30,22 @@ pub trait Machines: Send + Sync {
 /// An operator with a secret of one byte.
 pub struct PlayedOperator {
     secret: u8,
+    /// Those of operators who are trusted once more, and then no longer.
+    former: Vec<u8>,
     machines: Arc<dyn Machines>,
 }
 
 impl PlayedOperator {
     /// The operator with this secret.
     pub fn new(secret: u8, machines: Arc<dyn Machines>) -> Self {
-        Self { secret, machines }
+        Self { secret, former: Vec::new(), machines }
+    }
+
+    /// The same, who trusts another one for the last time.
+    #[must_use]
+    pub fn after(mut self, former: u8) -> Self {
+        self.former.push(former);
+        self
     }
 
     /// What the machine of an agent keeps, if it answers.
@@ -70,6 +79,11 @@ impl Signer for PlayedOperator {
     }
 
     fn is_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+        let others = self.former.iter().map(|secret| Self::new(*secret, self.machines.clone()));
+        self.lasts(text, signature) || others.into_iter().any(|other| other.lasts(text, signature))
+    }
+
+    fn lasts(&self, text: &[u8], signature: &[u8]) -> bool {
         self.sign(text).is_ok_and(|own| own == signature)
     }
 }

@@ -18,6 +18,10 @@ impl Signer for Played {
     fn is_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         self.sign(text).expect("a signature") == signature
     }
+
+    fn lasts(&self, text: &[u8], signature: &[u8]) -> bool {
+        self.is_signed(text, signature)
+    }
 }
 
 fn claim(node: u8) -> Claim {

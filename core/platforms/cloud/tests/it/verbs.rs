@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use justmanage_cloud_played::order_in;
+use justmanage_cloud_played::{PlayedClock, PlayedOperator, order_in, settings};
 use justmanage_model::Bytes;
 use justmanage_model::pool::{Label, LabelValue};
-use justmanage_platform_cloud::{Stage, Tags};
+use justmanage_platform_cloud::{Cloud, Stage, Tags};
 use justmanage_platform_contract::Fault;
-use justmanage_platforms::{MachineRef, MachineState, Needs, Platform, PlatformError};
+use justmanage_platforms::{MachineOrder, MachineRef, MachineState, Needs, Platform, PlatformError};
 
 use crate::api::{Memory, ZONES};
 use crate::{claim, order, platform, platform_of, query};
@@ -216,13 +216,37 @@ async fn a_firewall_that_somebody_has_edited_shows_and_is_made_right() {
 }
 
 #[tokio::test]
+async fn what_an_operator_has_signed_who_is_to_go_is_signed_anew_while_their_word_still_counts() {
+    let memory = Arc::new(Memory::default());
+    let (old, new) = (3, 4);
+    let made = platform_of(&memory, old).ensure(&order(0)).await.expect("a machine");
+    let theirs = MachineOrder { claim: claim("other", 2, 5), ..order(5) };
+    let other = platform_of(&memory, old).ensure(&theirs).await.expect("another cluster's");
+    let cache = query("cache");
+    let state = async |operator: Cloud, name: &str| {
+        operator.find(&query(name)).await.expect("machines").into_iter().next().expect("one").state
+    };
+    assert_eq!(
+        state(platform_of(&memory, new), "cache").await,
+        MachineState::Stopped,
+        "nobody whom they trust says so"
+    );
+    let holder = || PlayedOperator::new(new, memory.clone()).after(old);
+    let heir = || Cloud::new(memory.clone(), Arc::new(holder()), Arc::new(PlayedClock::default()), settings());
+    assert_eq!(state(heir(), "cache").await, made.state);
+    heir().mend(&cache).await.expect("signed anew");
+    assert_eq!(state(platform_of(&memory, new), "cache").await, made.state, "from now on");
+    assert_eq!(state(platform_of(&memory, old), "other").await, other.state, "of this cluster alone");
+    let tagged = count(&memory, "tag");
+    heir().mend(&cache).await.expect("nothing is to be done");
+    assert_eq!(count(&memory, "tag"), tagged);
+}
+
+#[tokio::test]
 async fn an_order_says_its_needs_and_labels_are_for_servers() {
     let memory = Arc::new(Memory::default());
     let gib = |gib: u64| Bytes::mib(gib * 1024);
-    let large = justmanage_platforms::MachineOrder {
-        needs: Needs { memory: gib(4), disk: gib(100), ..Needs::default() },
-        ..order(0)
-    };
+    let large = MachineOrder { needs: Needs { memory: gib(4), disk: gib(100), ..Needs::default() }, ..order(0) };
     platform(&memory).ensure(&large).await.expect("a machine");
     let (kind, script) = {
         let inside = memory.inside();
@@ -233,10 +257,7 @@ async fn an_order_says_its_needs_and_labels_are_for_servers() {
     assert_eq!(order_in(&script).claim, large.claim);
 
     let (label, value): (Label, LabelValue) = ("rack".parse().expect("a label"), "7".parse().expect("a value"));
-    let labelled = justmanage_platforms::MachineOrder {
-        needs: Needs { labels: [(label, value)].into(), ..Needs::default() },
-        ..order(1)
-    };
+    let labelled = MachineOrder { needs: Needs { labels: [(label, value)].into(), ..Needs::default() }, ..order(1) };
     let refused = platform(&memory).ensure(&labelled).await.expect_err("no labels");
     assert!(matches!(&refused, PlatformError::Invalid { field, .. } if field == "labels"), "{refused:?}");
 }
