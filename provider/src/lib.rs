@@ -14,6 +14,7 @@
 //! | `lookup` | the data source `justmanage_redis_cluster`: a cluster node by node |
 //! | `backups` | the data source `justmanage_backups`: which backups of a cluster there are |
 //! | `servers` | the data source `justmanage_servers`: the servers of a pool, and which of them can be had |
+//! | `machine_types` | the data source `justmanage_machine_types`: types of machines of clouds, and what they cost |
 //! | `releases` | the data source `justmanage_releases`: what is known about versions and their holes |
 //! | `functions` | `next_openings`, `connection_uri` |
 //! | `diagnostics`, `meaning` | failures of the core as Terraform shows them; values that are spelt differently and mean the same |
@@ -24,6 +25,7 @@ mod credentials;
 mod diagnostics;
 mod functions;
 mod lookup;
+mod machine_types;
 mod meaning;
 mod policies;
 mod process;
@@ -50,6 +52,7 @@ pub fn provider() -> Provider<impl Send + Sync + 'static> {
         .ephemeral(credentials::Temporary)
         .data_source(lookup::Lookup)
         .data_source(backups::Backups)
+        .data_source(machine_types::MachineTypes)
         .data_source(releases::Releases)
         .data_source(servers::Servers)
         .function(functions::NextOpenings)

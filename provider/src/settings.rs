@@ -5,6 +5,7 @@ mod aws;
 mod managers;
 mod ssh;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use justmanage_core::artefacts::{Artefacts, Source};
 use justmanage_core::{Locator, Manager, OperatorKey};
 use justmanage_model::pool::Pool;
 use justmanage_model::{Engine, Failure, FieldPath, Testing, Version};
+use justmanage_prices::PriceList;
 use tfkit::model::View;
 use tfkit::{ConfigureCx, Diagnostic, Diagnostics, Model, Path};
 
@@ -61,6 +63,10 @@ pub(crate) struct Settings {
     /// are tried in their order. Without it, the agent that came with this provider is fetched from its release.
     #[tf(optional)]
     agents: Option<Vec<AgentSource>>,
+    /// The path of a price list, in place of the one that comes with this provider: newer prices, or those that you pay. Its format is
+    /// [described with the list](https://github.com/justmanage/terraform-provider-justmanage/tree/main/core/prices/data).
+    #[tf(optional)]
+    price_list: Option<String>,
     /// Switches for tests of Just Manage itself. Each weakens something; none is for a cluster that anybody needs.
     #[tf(optional)]
     testing: Option<TestingSettings>,
@@ -131,6 +137,10 @@ pub(crate) struct Client {
     pub(crate) testing: Testing,
     /// Servers of pools, which the data source asks.
     pub(crate) servers: Arc<OverSsh>,
+    /// What machines cost.
+    pub(crate) prices: Cow<'static, PriceList>,
+    /// The processors for which there is an agent.
+    pub(crate) machines: Vec<&'static str>,
 }
 
 impl Client {
@@ -237,10 +247,12 @@ pub(crate) async fn connect(settings: Settings, _cx: ConfigureCx) -> Result<Clie
         patience = switches.patience_seconds.map(|seconds| Duration::from_secs(seconds.into()));
     }
     let (artefacts, operator) = (Artefacts::new(sources), Arc::new(operator));
+    let prices = prices(settings.price_list.as_deref())?;
     let (aws, agents) = (Access::from(settings.aws), settings.agents.unwrap_or_default());
+    let machines = agents::machines(&agents);
     let parts = Parts { root, agent, artefacts, operator, patience, known, servers: servers.clone(), aws, agents };
     let managers = Managers::new(parts);
-    Ok(Client { managers, testing, servers })
+    Ok(Client { managers, testing, servers, prices, machines })
 }
 
 fn source(entry: Artifact) -> Result<Source, String> {
@@ -266,6 +278,16 @@ fn source(entry: Artifact) -> Result<Source, String> {
         }
         _ => Err(WHICH.into()),
     }
+}
+
+/// The price list that is meant.
+fn prices(path: Option<&str>) -> Result<Cow<'static, PriceList>, Diagnostic> {
+    let Some(path) = path else { return Ok(Cow::Borrowed(PriceList::embedded())) };
+    let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let list = read.and_then(|text| PriceList::read(&text).map_err(|error| error.to_string()));
+    list.map(Cow::Owned).map_err(|why| {
+        Diagnostic::error("Price list not usable", format!("{path}: {why}.")).at(Path::attribute("price_list"))
+    })
 }
 
 /// The directory of local clusters.

@@ -136,7 +136,7 @@ fn of(client: &Client, aws: &Aws, trusted: Trusted) -> Result<Manager, Failure> 
 }
 
 /// What each instance has to have.
-fn needs(aws: &Aws, spec: &ClusterSpec) -> Needs {
+pub(super) fn needs(aws: &Aws, spec: &ClusterSpec) -> Needs {
     let gib = |bytes: u64| Bytes::new(bytes.div_ceil(GIB).saturating_mul(GIB));
     Needs {
         processors: spec.resources.cpu.map_or(0, |cpu| cpu.get().div_ceil(1000)),
@@ -147,7 +147,7 @@ fn needs(aws: &Aws, spec: &ClusterSpec) -> Needs {
     }
 }
 
-fn size(aws: &Aws) -> Result<Option<Bytes>, Failure> {
+pub(super) fn size(aws: &Aws) -> Result<Option<Bytes>, Failure> {
     aws.disk.as_deref().map(whole).transpose().map_err(|invalid| invalid.at(at("disk")))
 }
 
@@ -181,6 +181,17 @@ pub(super) fn for_new_nodes(from: &Cluster, to: &Cluster) -> Option<Diagnostic> 
     );
     let at = Path::attribute("aws").attr(changed.first().copied()?);
     Some(Diagnostic::warning("For new nodes only", detail).at(at))
+}
+
+/// Whether a type is one of those from which the smallest is taken, where nobody has chosen.
+#[cfg(feature = "aws")]
+pub(super) fn is_usual(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(family, _)| justmanage_core::cloud::aws::USUAL.contains(&family))
+}
+
+#[cfg(not(feature = "aws"))]
+pub(super) fn is_usual(_name: &str) -> bool {
+    false
 }
 
 fn at(name: &'static str) -> FieldPath {

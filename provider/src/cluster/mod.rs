@@ -2,6 +2,7 @@
 
 mod aws;
 mod backup;
+mod cost;
 mod identity;
 pub(crate) mod list;
 mod model;
@@ -30,6 +31,7 @@ use tfkit::{
 use crate::diagnostics;
 use crate::settings::Client;
 pub(crate) use model::{Aws, Cluster, Local};
+pub(crate) use servers::size;
 
 /// The resource type.
 pub(crate) struct Clusters;
@@ -70,6 +72,7 @@ impl Resource for Clusters {
     async fn create(&self, cx: &Context, plan: Plan<Cluster>) -> Result<Cluster, Failed<Cluster>> {
         let client = cx.client()?;
         let (name, spec) = spec::wanted(&plan.planned, client.testing)?;
+        let plan = Plan { planned: plan.planned.priced(&client.prices, &client.machines, &spec), ..plan };
         step!("cluster.create: about to begin");
         let created = platform::manager(client, &plan.planned, None)?.create(&name, &spec, cx.cancelled()).await;
         step!("cluster.create: about to be answered");
@@ -101,7 +104,11 @@ impl Resource for Clusters {
             Observed::Here(view) => {
                 private::keep(cx, &view);
                 silence(&view.silent).into_iter().for_each(|warning| cx.report(warning));
-                Ok(Some(state.refreshed(&view)))
+                let client = cx.client()?;
+                let mut seen = state.refreshed(&view);
+                let (_, spec) = spec::wanted(&seen, client.testing)?;
+                seen.monthly_cost_estimate = cost::monthly(&client.prices, &client.machines, &seen, &spec);
+                Ok(Some(seen))
             }
             Observed::Unreachable(failure) => {
                 cx.report(diagnostics::warning(&failure.next("The state stays as it was last seen.")));
@@ -115,6 +122,7 @@ impl Resource for Clusters {
         let locator = prior.locator()?;
         let (_, before) = spec::wanted(&prior, client.testing)?;
         let (_, spec) = spec::wanted(&plan.planned, client.testing)?;
+        let plan = Plan { planned: plan.planned.priced(&client.prices, &client.machines, &spec), ..plan };
         let same_agents = prior.agent_version == plan.planned.agent_version;
         let same_servers = !servers::takes_some_away(&prior, &plan.planned) && !servers::renamed(&prior, &plan.planned);
         let same_servers = same_servers && !aws::lets_in_others(&prior, &plan.planned);

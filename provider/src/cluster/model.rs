@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tfkit::{Attr, Model, Timeouts};
+use tfkit::{Attr, Model, Number, Timeouts};
 
 use super::backup::LastBackup;
 use super::report::LastOperation;
@@ -153,6 +153,10 @@ pub(crate) struct Cluster {
     /// only the servers can tell is in the plan's warnings.
     #[tf(computed, keep)]
     pub(crate) impact: Attr<Vec<String>>,
+    /// What it costs in a month, in US dollars: its instances and their disks, by the price list (`price_list` of the provider), on demand and
+    /// without taxes, discounts and traffic. An estimate. Null where the list has no price for it, and where nobody sends a bill.
+    #[tf(computed, keep)]
+    pub(crate) monthly_cost_estimate: Attr<Number>,
     /// Known holes of what runs now, by their CVE ids, with the release that closes each. Of packages whose holes are not known,
     /// nothing is said.
     #[tf(computed)]

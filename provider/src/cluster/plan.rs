@@ -16,7 +16,7 @@ use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Test
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
-use super::{Cluster, Context, aws, backup, platform, private, servers, spec};
+use super::{Cluster, Context, aws, backup, cost, platform, private, servers, spec};
 use crate::diagnostics;
 
 pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Result<(), Diagnostics> {
@@ -29,6 +29,16 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         false => cx.client()?.testing,
     };
     let (name, to) = spec::wanted(&planned, testing)?;
+    match &change.prior {
+        Some(prior) if !changes_cost(change, &planned) => {
+            change.planned.monthly_cost_estimate = prior.monthly_cost_estimate.clone();
+        }
+        _ if cx.provider_config_unknown() => {}
+        _ => {
+            let client = cx.client()?;
+            change.planned.monthly_cost_estimate = cost::monthly(&client.prices, &client.machines, &planned, &to);
+        }
+    }
     let Some(prior) = &change.prior else {
         change.planned.impact = Attr::Known(Vec::new());
         return create(cx, &planned, &to).await;
@@ -96,6 +106,16 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
         None => report(cx, running.and_then(|running| holes::of_running(&to, &running))),
     }
     Ok(())
+}
+
+/// Whether the configuration asks for other machines, or for more or fewer of them. (A newer price list alone changes nothing of a cluster.)
+fn changes_cost(change: &PlanChange<Cluster>, planned: &Cluster) -> bool {
+    let Some(prior) = change.prior.as_ref().and_then(known) else { return false };
+    let of = |cluster: &Cluster| {
+        let Cluster { shards, replicas_per_shard, spares, memory, resources, aws, .. } = cluster.clone();
+        (shards, replicas_per_shard, spares, memory, resources, aws)
+    };
+    of(&prior) != of(planned)
 }
 
 /// The cluster as it is, if it can be asked now.

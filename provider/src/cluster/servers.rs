@@ -234,7 +234,7 @@ pub(super) fn pool(text: &str) -> Result<(), String> {
     text.parse::<Pool>().map(|_| ()).map_err(|error| error.to_string())
 }
 
-pub(super) fn size(text: &str) -> Result<(), String> {
+pub(crate) fn size(text: &str) -> Result<(), String> {
     text.parse::<Bytes>().map(|_| ()).map_err(|error| error.to_string())
 }
 

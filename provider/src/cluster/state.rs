@@ -142,6 +142,7 @@ impl Cluster {
             waiting_on: Attr::Null,
             pending: Attr::Null,
             impact: Vec::new().into(),
+            monthly_cost_estimate: Attr::Null,
             known_vulnerabilities: Attr::Null,
             last_operation: Attr::Null,
             last_backup: Attr::Null,

@@ -91,6 +91,13 @@ pub(super) fn programs(sources: &[AgentSource], own: &FilePath) -> Result<AgentP
     Ok(AgentPrograms { version, programs })
 }
 
+/// The processors for which there is an agent.
+pub(super) fn machines(sources: &[AgentSource]) -> Vec<&'static str> {
+    let is_there =
+        |machine: &str| machine == std::env::consts::ARCH || sources.iter().any(|source| source.machine == machine);
+    MACHINES.iter().map(|(machine, _)| *machine).filter(|machine| is_there(machine)).collect()
+}
+
 /// None: for those who make no machines.
 ///
 /// # Errors

@@ -28,7 +28,13 @@ async fn it_shows_its_schemas_to_the_host_and_ends_when_it_is_asked() {
     let data_sources: Vec<&str> = schemas.data_sources.keys().map(String::as_str).collect();
     assert_eq!(
         data_sources,
-        ["justmanage_backups", "justmanage_redis_cluster", "justmanage_releases", "justmanage_servers"]
+        [
+            "justmanage_backups",
+            "justmanage_machine_types",
+            "justmanage_redis_cluster",
+            "justmanage_releases",
+            "justmanage_servers"
+        ]
     );
     assert!(schemas.capabilities.plan_destroy, "a protected cluster is refused before its users go");
     host.shutdown().await.map(drop).expect("it ends");

@@ -39,6 +39,7 @@ const EC2_PROXY: &str = "justmanage-ec2-proxy";
 /// "May import, everything else never" of ARCHITECTURE, crate by crate. A crate that is not listed is an error.
 const HOUSE: &[Room] = &[
     room("justmanage-model", &[]),
+    room("justmanage-prices", &["justmanage-model"]),
     room("justmanage-releases", &["justmanage-model"]),
     room("justmanage-planner", &["justmanage-model", "justmanage-releases"]),
     room("justmanage-engine", &["justmanage-model", "justmanage-releases"]),
@@ -120,7 +121,14 @@ const HOUSE: &[Room] = &[
     room("tfkit", &["tfkit-proto", "tfkit-derive"]),
     Room {
         krate: "terraform-provider-justmanage",
-        may_import: &["tfkit", "justmanage-core", "justmanage-model", "justmanage-releases", STEPS],
+        may_import: &[
+            "tfkit",
+            "justmanage-core",
+            "justmanage-model",
+            "justmanage-prices",
+            "justmanage-releases",
+            STEPS,
+        ],
         tests_may: &[SIMULATED],
     },
     room(SIM, &["justmanage-model", "justmanage-planner"]),
@@ -134,12 +142,13 @@ const HOUSE: &[Room] = &[
 ];
 
 /// Crates that decide and never do: no IO, no clock, no chance.
-const PURE: &[&str] = &["justmanage-model", "justmanage-planner", "justmanage-releases"];
+const PURE: &[&str] = &["justmanage-model", "justmanage-planner", "justmanage-prices", "justmanage-releases"];
 
 /// Where the pure crates are, for what only clippy can see.
 pub(super) const PURE_FOLDERS: &[(&str, &str)] = &[
     ("justmanage-model", "core/model"),
     ("justmanage-planner", "core/planner"),
+    ("justmanage-prices", "core/prices"),
     ("justmanage-releases", "core/releases"),
 ];
 

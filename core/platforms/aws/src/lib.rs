@@ -29,3 +29,4 @@ mod types;
 
 pub use aws::Aws;
 pub use settings::{AwsSettings, Image, Keys, Subnets};
+pub use types::USUAL;

@@ -13,7 +13,7 @@ use crate::settings::AwsSettings;
 
 /// Families of which the smallest that fits is taken, where nobody has chosen: made for memory or for general use, without accelerators,
 /// and with a whole processor at all times (the `t` families run dry).
-const USUAL: [&str; 8] = ["m6g", "m6i", "m7g", "m7i", "r6g", "r6i", "r7g", "r7i"];
+pub const USUAL: [&str; 8] = ["m6g", "m6i", "m7g", "m7i", "r6g", "r6i", "r7g", "r7i"];
 
 /// What may be had.
 pub(crate) async fn room(client: &Client, settings: &AwsSettings, network: &Network) -> Result<Room, ApiError> {

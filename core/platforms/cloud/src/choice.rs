@@ -55,15 +55,7 @@ pub fn choose(
     claim: &Claim,
     runs_on: impl Fn(&str) -> bool,
 ) -> Result<Vec<Candidate>, PlatformError> {
-    let is_large = |offer: &&Offer| offer.processors >= needs.processors && offer.memory >= needs.memory;
-    let mut offers: Vec<&Offer> = room.offers.iter().filter(is_large).filter(|offer| runs_on(&offer.machine)).collect();
-    if !room.are_chosen {
-        offers.sort_by(|one, other| {
-            let size = |offer: &Offer| (offer.memory, offer.processors, offer.name.clone());
-            size(one).cmp(&size(other))
-        });
-        offers.truncate(SIZES);
-    }
+    let offers = fitting(room, needs, &runs_on);
     let zones = in_turn(&room.zones, claim);
     let there = |offer: &'_ Offer| {
         let zones = zones.iter().filter(|zone| offer.zones.contains(zone));
@@ -74,6 +66,20 @@ pub fn choose(
         return Err(nothing_fits(room, needs, &runs_on));
     }
     Ok(candidates)
+}
+
+/// The types that fit, the best first: as somebody has chosen them, or the smallest.
+pub fn fitting<'a>(room: &'a Room, needs: &Needs, runs_on: impl Fn(&str) -> bool) -> Vec<&'a Offer> {
+    let is_large = |offer: &&Offer| offer.processors >= needs.processors && offer.memory >= needs.memory;
+    let mut offers: Vec<&Offer> = room.offers.iter().filter(is_large).filter(|offer| runs_on(&offer.machine)).collect();
+    if !room.are_chosen {
+        offers.sort_by(|one, other| {
+            let size = |offer: &Offer| (offer.memory, offer.processors, offer.name.clone());
+            size(one).cmp(&size(other))
+        });
+        offers.truncate(SIZES);
+    }
+    offers
 }
 
 /// The zones, beginning with the one whose turn it is: that of the node's place in its shard, each shard one further. A spare is of no

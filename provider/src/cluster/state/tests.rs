@@ -30,6 +30,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         local: Some(Local {}),
         servers: None,
         aws: None,
+        monthly_cost_estimate: Attr::Null,
         endpoints: vec!["127.0.0.1:21000".to_owned()].into(),
         ca_certificate: "certificate".into(),
         version_actual: "7.0.15".into(),
