@@ -27,11 +27,13 @@
 
 pub mod attribute;
 pub mod binaries;
+mod bridge;
 pub mod clients;
 pub mod hosts;
 pub mod load;
 pub mod logs;
 pub mod processes;
+mod recipe;
 pub mod redis_client;
 pub mod repeat;
 pub mod secrets;

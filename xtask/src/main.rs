@@ -15,6 +15,7 @@ mod house;
 mod matrix;
 mod nodes;
 mod procfs;
+mod recipe;
 mod servers;
 mod shell;
 mod terraform;
