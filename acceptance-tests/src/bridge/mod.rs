@@ -5,6 +5,7 @@
 //! last process in them.
 
 mod home;
+mod resident;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -18,6 +19,7 @@ use std::thread;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 pub(crate) use home::Home;
+pub(crate) use resident::Resident;
 
 /// The holder: it says which process it is, as the machine counts, and waits for the end of its input.
 const HOLD: &str = "read -r pid rest </proc/self/stat; echo \"$pid\"; exec cat >/dev/null 2>&1";
