@@ -21,17 +21,21 @@
 //! | [`steps`] | steps of provider and agents, recorded and deadly |
 //! | [`servers`] | the cache's Redis and Valkey |
 //! | [`hosts`] | servers of their own on this machine, over SSH |
+//! | [`guests`] | a cloud on this machine: EC2, and a virtual machine for each instance |
 //! | [`secrets`] | secrets, and a search for them in every form |
 //! | [`repeat`] | something that is done again and again beside the test |
 #![allow(clippy::unwrap_used, reason = "a harness fails its test by panicking")]
 
 pub mod attribute;
 pub mod binaries;
+mod bridge;
 pub mod clients;
+pub mod guests;
 pub mod hosts;
 pub mod load;
 pub mod logs;
 pub mod processes;
+mod recipe;
 pub mod redis_client;
 pub mod repeat;
 pub mod secrets;

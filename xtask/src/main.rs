@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask servers | clients | hosts | matrix | deps | test | bench | demo | docs | dist`.
+//! The project's tasks: `cargo xtask servers | clients | hosts | guests | matrix | deps | test | bench | demo | docs | dist`.
 //!
 //! One file (or folder) per task; what several of them need stands in `house` (paths) and `shell` (running programs).
 //! Invariant: a task that fails says what to do about it and exits non-zero.
@@ -10,11 +10,13 @@ mod demo;
 mod deps;
 mod dist;
 mod docs;
+mod guests;
 mod hosts;
 mod house;
 mod matrix;
 mod nodes;
 mod procfs;
+mod recipe;
 mod servers;
 mod shell;
 mod terraform;
@@ -54,6 +56,8 @@ enum Task {
     Clients,
     /// Make the trees of Debian in the cache that hosts of tests stand on
     Hosts,
+    /// Make the disk of Debian in the cache that guests of tests boot
+    Guests,
     /// Measure between which releases a cluster can go, and write it to core/releases/data/hops.json
     Matrix(matrix::Options),
     /// (started by demo and bench) Wait until standard input ends, then clean up
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Task::Servers(options) => servers::run(&options),
         Task::Clients => clients::run(),
         Task::Hosts => hosts::run(),
+        Task::Guests => guests::run(),
         Task::Matrix(options) => matrix::run(&options),
     };
     match done {

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::bridge::announced;
 use super::groups::{self, Group};
 use super::{Shared, disk};
+use crate::bridge::announced;
 use crate::{DEADLINE, wait_until};
 
 const ENTER: &str = "enter.sh";

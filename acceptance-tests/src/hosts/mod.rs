@@ -11,7 +11,6 @@
 //! When [`Hosts`] goes, everything goes; when its test is killed, the kernel ends every process at once, and the next test removes the
 //! directories and control groups. Needs root.
 
-mod bridge;
 mod cuts;
 mod disk;
 mod groups;
@@ -23,18 +22,16 @@ mod tree;
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Index;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
-use bridge::Bridge;
+use crate::bridge::{Bridge, Home};
 use cuts::End;
 use groups::Hierarchies;
 use keys::Keys;
@@ -194,27 +191,5 @@ impl Drop for Hosts {
             complaints.push(format!("{}: {error}", self.folder.path().display()));
         }
         assert!(failing || complaints.is_empty(), "left behind: {complaints:#?}");
-    }
-}
-
-/// The network from which a thread came, and to which it goes back.
-struct Home {
-    network: File,
-    thread: ThreadId,
-}
-
-impl Home {
-    fn of_this_thread() -> Self {
-        let network = File::open("/proc/thread-self/ns/net").expect("this thread's network");
-        Self { network, thread: thread::current().id() }
-    }
-
-    /// A thread that was never away is not moved.
-    fn go_back(&self) -> Result<(), String> {
-        if thread::current().id() != self.thread {
-            return Ok(());
-        }
-        let moved = move_into_link_name_space(self.network.as_fd(), Some(LinkNameSpaceType::Network));
-        moved.map_err(|error| format!("a thread on a bridge: {error}"))
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -27,6 +28,8 @@ pub struct Workspace {
     logs: LogWatch,
     allowed: Vec<String>,
     abandoned: bool,
+    /// Longest time for a run of Terraform.
+    patience: Duration,
 }
 
 impl Default for Workspace {
@@ -72,6 +75,7 @@ impl Workspace {
             logs,
             allowed: Vec::new(),
             abandoned: false,
+            patience: run::TERRAFORM_LIMIT,
             root,
         };
         made.environment = made.world();

@@ -13,7 +13,7 @@ use crate::terraform::{Plan, Run};
 use crate::wait_until;
 
 /// Longest run of Terraform. One node takes seconds; nextest would end the whole test only after this, without cleaning.
-const TERRAFORM_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const TERRAFORM_LIMIT: Duration = Duration::from_secs(120);
 
 impl Workspace {
     /// Terraform with `arguments`, ready to start; for tests that kill it.
@@ -29,10 +29,15 @@ impl Workspace {
         command
     }
 
+    /// From now on Terraform may take so long.
+    pub const fn wait_for(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Runs Terraform to its end.
     ///
     /// # Panics
-    /// When it does not end within two minutes.
+    /// When it does not end within two minutes, or what [`Self::wait_for`] says.
     #[track_caller]
     pub fn terraform(&self, arguments: &[&str]) -> Run {
         self.wait(self.command(arguments).spawn().expect("terraform starts"))
@@ -41,7 +46,7 @@ impl Workspace {
     /// Runs lines of a page of the documentation as a shell does, to their end.
     ///
     /// # Panics
-    /// When they take longer than two minutes.
+    /// When they take longer than that.
     #[track_caller]
     pub fn shell(&self, lines: &str) -> Run {
         self.wait(self.program("sh", &["-euc", lines]).spawn().expect("sh starts"))
@@ -50,12 +55,12 @@ impl Workspace {
     /// Waits for a Terraform that [`Self::command`] started.
     ///
     /// # Panics
-    /// When it does not end within two minutes.
+    /// When it does not end within two minutes, or what [`Self::wait_for`] says.
     #[track_caller]
     pub fn wait(&self, mut child: Child) -> Run {
         let (stdout, stderr) = (child.stdout.take().map(reader), child.stderr.take().map(reader));
         let mut status = None;
-        wait_until("terraform ends", TERRAFORM_LIMIT, || {
+        wait_until("terraform ends", self.patience, || {
             status = child.try_wait().expect("our own child");
             status.is_some()
         });

@@ -9,6 +9,7 @@ mod clusters;
 mod credentials;
 mod cut_short;
 mod example;
+mod guests;
 mod hosts;
 mod import;
 mod install;

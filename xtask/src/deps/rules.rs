@@ -133,11 +133,18 @@ const HOUSE: &[Room] = &[
     },
     room(SIM, &["justmanage-model", "justmanage-planner"]),
     room("xtask", &[]),
-    // Tests of the whole look from outside; to attack an agent's door they need its API and keys.
+    // Tests of the whole look from outside; to attack an agent's door they need its API and keys. A cloud on virtual machines is tried as the
+    // core has it, too, before anybody configures one.
     Room {
         krate: "acceptance-tests",
-        may_import: &["justmanage-agent-proto", "justmanage-identity", "justmanage-model"],
-        tests_may: &[SIM],
+        may_import: &["justmanage-agent-proto", EC2_PROXY, "justmanage-identity", "justmanage-model"],
+        tests_may: &[
+            SIM,
+            "justmanage-core",
+            "justmanage-platform-aws",
+            "justmanage-platform-cloud",
+            "justmanage-platforms",
+        ],
     },
 ];
 

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::servers::{Need, ensure};
-use crate::{clients, deps, hosts, house, shell, tools};
+use crate::{clients, deps, guests, hosts, house, shell, tools};
 use counts::Counts;
 use stage::Stages;
 
@@ -26,6 +26,7 @@ pub(crate) fn run() -> bool {
     stages.run("servers", || one([Need::Every, Need::Patches].into_iter().try_for_each(|need| ensure(need).map(drop))));
     stages.run("clients", || one(clients::run()));
     stages.run("hosts", || one(hosts::run()));
+    stages.run("guests", || one(guests::run()));
     stages.run("fmt", || one(stream(cargo()?.args(["fmt", "--all", "--check", "--", "--color", "never"]))));
     stages.run("deps", || one(deps::run()));
     stages.run("deny", || one(deny()));

@@ -46,7 +46,23 @@ const NEEDS: &[Need] = &[
     Need {
         programs: &["mmdebstrap"],
         package: Some("mmdebstrap"),
-        otherwise: "mmdebstrap, which makes hosts of tests",
+        otherwise: "mmdebstrap, which makes hosts and guests of tests",
+    },
+    Need {
+        programs: &["qemu-system-x86_64"],
+        package: Some("qemu-system-x86"),
+        otherwise: "QEMU for x86_64, in which guests of tests boot",
+    },
+    Need { programs: &["qemu-img"], package: Some("qemu-utils"), otherwise: "qemu-img, for disks of guests of tests" },
+    Need {
+        programs: &["dnsmasq"],
+        package: Some("dnsmasq-base"),
+        otherwise: "dnsmasq, which tells guests of tests their addresses",
+    },
+    Need {
+        programs: &["mke2fs"],
+        package: Some("e2fsprogs"),
+        otherwise: "mke2fs, which makes the disk that guests of tests boot",
     },
     Need {
         programs: &["ssh"],
@@ -84,8 +100,12 @@ pub(super) fn check() -> Result<()> {
     let missing = |needs: &'static [Need]| -> Vec<&'static Need> {
         needs.iter().filter(|need| !need.programs.iter().any(|program| shell::on_path(program).is_some())).collect()
     };
-    let packages: Vec<_> = missing(NEEDS).iter().filter_map(|need| need.package).collect();
-    if !packages.is_empty() && rustix::process::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists() {
+    // Twice: a package can remove another one (QEMU of Debian 12 removes a `qemu-utils` of its backports), which is missing then.
+    for _ in 0..2 {
+        let packages: Vec<_> = missing(NEEDS).iter().filter_map(|need| need.package).collect();
+        if packages.is_empty() || !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/apt-get").exists() {
+            break;
+        }
         println!("installing {}", packages.join(" "));
         shell::output(shell::plain("apt-get").arg("update"))?;
         let mut install = shell::plain("apt-get");

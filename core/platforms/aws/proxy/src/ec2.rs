@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
 use crate::http::{self, Message};
@@ -29,6 +31,8 @@ pub struct Ec2 {
 struct Inside {
     moto: Moto,
     real: Mutex<Real>,
+    /// Held for reading while moto makes an instance: it can be seen before its disks are there, and nobody who looks from behind is to.
+    making: RwLock<()>,
     /// The calls that came, with their parameters.
     calls: Mutex<Vec<Call>>,
     /// Where moto itself failed.
@@ -42,8 +46,13 @@ impl Ec2 {
     /// Moto is not in the cache (`cargo xtask clients`), or does not come up.
     pub async fn start() -> Self {
         let moto = Moto::start().await;
-        let inside =
-            Arc::new(Inside { moto, real: Mutex::default(), calls: Mutex::default(), broken: Mutex::default() });
+        let inside = Arc::new(Inside {
+            moto,
+            real: Mutex::default(),
+            making: RwLock::default(),
+            calls: Mutex::default(),
+            broken: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let serving = tokio::spawn(serve(listener, inside.clone()));
@@ -96,8 +105,18 @@ impl Ec2 {
         answer.text()
     }
 
-    /// Instances as they really are: the item of each, as EC2 writes it, with the stage that is shown of it.
+    /// Asks as anybody does, with whatever goes wrong at the time. Its answer as text.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn call(&self, parameters: &[(&str, &str)]) -> io::Result<String> {
+        let call = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Ok(http::call(self.port, &question(&call, &[])).await?.text())
+    }
+
+    /// Instances as they really are, and whole: the item of each, as EC2 writes it, with the stage that is shown of it.
     pub async fn instances(&self) -> Vec<(String, String)> {
+        let _whole = self.inside.making.write().await;
         let text = self.ask(&[("Action", "DescribeInstances")]).await;
         let mut found = Vec::new();
         for reservation in xml::items(&text, "reservationSet").into_iter().map(|at| &text[at]) {
@@ -121,6 +140,11 @@ impl Ec2 {
     #[must_use]
     pub fn boots(&self, id: &str) -> u64 {
         self.real().boots.get(id).copied().unwrap_or(1)
+    }
+
+    /// From now on this file is what an instance has written to its console.
+    pub fn has_console(&self, id: &str, file: PathBuf) {
+        self.real().consoles.insert(id.to_owned(), file);
     }
 
     fn real(&self) -> MutexGuard<'_, Real> {
@@ -209,25 +233,28 @@ impl Inside {
     }
 
     async fn forward(&self, call: &Call, headers: &[(String, String)]) -> io::Result<Message> {
-        let mut call = call.clone();
-        call.entry("Version".to_owned()).or_insert_with(|| "2016-11-15".to_owned());
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let pairs: Vec<String> =
-            call.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        // By this moto knows which service and region is meant; it checks no signature.
-        let scope = format!(
-            "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ec2/aws4_request, SignedHeaders=host, Signature=0"
-        );
-        let mut all = vec![
-            ("host".to_owned(), format!("ec2.{REGION}.amazonaws.com")),
-            ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
-        ];
-        let own = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).cloned();
-        all.push(own.unwrap_or(("authorization".to_owned(), scope)));
-        let question =
-            Message { first: "POST / HTTP/1.1".to_owned(), headers: all, body: pairs.join("&").into_bytes() };
-        http::call(self.moto.port, &question).await
+        let is_making = call.get("Action").is_some_and(|action| action == "RunInstances");
+        let _making = if is_making { Some(self.making.read().await) } else { None };
+        http::call(self.moto.port, &question(call, headers)).await
     }
+}
+
+/// A call as EC2 takes it, signed as in these headers.
+fn question(call: &Call, headers: &[(String, String)]) -> Message {
+    let mut call = call.clone();
+    call.entry("Version".to_owned()).or_insert_with(|| "2016-11-15".to_owned());
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<String> = call.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    // By this moto knows which service and region is meant; it checks no signature.
+    let scope =
+        format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ec2/aws4_request, SignedHeaders=host, Signature=0");
+    let mut all = vec![
+        ("host".to_owned(), format!("ec2.{REGION}.amazonaws.com")),
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+    ];
+    let own = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).cloned();
+    all.push(own.unwrap_or(("authorization".to_owned(), scope)));
+    Message { first: "POST / HTTP/1.1".to_owned(), headers: all, body: pairs.join("&").into_bytes() }
 }
 
 /// The parameters of a form.

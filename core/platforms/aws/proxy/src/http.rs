@@ -1,4 +1,4 @@
-//! HTTP/1.1, as much of it as the SDK, moto and tests need: one call for each connection, bodies with a length.
+//! HTTP/1.1, as much of it as the SDK, moto, first boots and tests need: one call for each connection, bodies with a length.
 
 use std::io;
 
@@ -7,23 +7,31 @@ use tokio::net::TcpStream;
 
 /// A message: its first line, its headers, its body.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Message {
-    pub(crate) first: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Message {
+    /// What is asked for, or the status.
+    pub first: String,
+    /// Names and values, as they came.
+    pub headers: Vec<(String, String)>,
+    /// What follows.
+    pub body: Vec<u8>,
 }
 
 impl Message {
     /// The status of an answer.
-    pub(crate) fn status(&self) -> u16 {
+    #[must_use]
+    pub fn status(&self) -> u16 {
         self.first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The first header of this name, in whatever case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
@@ -44,7 +52,10 @@ impl Message {
 }
 
 /// Reads a message; `None`: there is none any more.
-pub(crate) async fn read(stream: impl AsyncRead + Unpin) -> io::Result<Option<Message>> {
+///
+/// # Errors
+/// The connection broke.
+pub async fn read(stream: impl AsyncRead + Unpin) -> io::Result<Option<Message>> {
     let mut reader = BufReader::new(stream);
     let mut message = Message::default();
     let mut line = String::new();
@@ -78,7 +89,10 @@ pub(crate) async fn read(stream: impl AsyncRead + Unpin) -> io::Result<Option<Me
 }
 
 /// Writes a message, after which nothing comes.
-pub(crate) async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &Message) -> io::Result<()> {
+///
+/// # Errors
+/// The connection broke.
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &Message) -> io::Result<()> {
     let mut text = format!("{}\r\n", message.first);
     for (name, value) in &message.headers {
         let is_ours = ["content-length", "connection", "transfer-encoding", "expect"];

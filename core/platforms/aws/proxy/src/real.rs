@@ -2,6 +2,11 @@
 //! in use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 
 use crate::http::Message;
 use crate::wrong::Wrong;
@@ -14,6 +19,8 @@ pub(crate) type Call = BTreeMap<String, String>;
 const STEPS: usize = 2;
 /// Most bytes of first-boot data, before base 64.
 const BOOT_MAX: usize = 16 * 1024;
+/// Most bytes of a console that are shown: the last ones.
+const CONSOLE_MAX: usize = 64 * 1024;
 /// Images that moto has, for parameters of Debian and Ubuntu that it has not.
 const IMAGES: [(&str, &str); 2] = [("amd64", "ami-785db401"), ("arm64", "ami-1e749f67")];
 
@@ -30,6 +37,8 @@ pub(crate) struct Real {
     pub(crate) boots: BTreeMap<String, u64>,
     /// What may be called, if not everything.
     pub(crate) granted: Option<BTreeSet<String>>,
+    /// Where consoles of instances are that have one.
+    pub(crate) consoles: BTreeMap<String, PathBuf>,
     /// What goes wrong now, the calls since then, and how often it did.
     pub(crate) wrong: Option<Wrong>,
     pub(crate) calls: usize,
@@ -89,6 +98,14 @@ impl Real {
         }
         match get(call, "Action").as_str() {
             "RunInstances" => self.before_run(call),
+            // Moto says the same of every instance.
+            "GetConsoleOutput" => self.consoles.get(&get(call, "InstanceId")).map(|file| {
+                let said = fs::read(file).unwrap_or_default();
+                let said = BASE64_STANDARD.encode(&said[said.len().saturating_sub(CONSOLE_MAX)..]);
+                let id = get(call, "InstanceId");
+                let answer = format!("<instanceId>{id}</instanceId><output>{said}</output>");
+                Message::answer(200, format!("<GetConsoleOutputResponse>{answer}</GetConsoleOutputResponse>"))
+            }),
             "DeleteSecurityGroup" if groups_in_use.contains(&get(call, "GroupId")) => {
                 Some(Message::refusal(400, "DependencyViolation", "resource has a dependent object"))
             }

@@ -1,8 +1,11 @@
-//! What hosts are plugged into: a bridge in a network of its own, and the one process with which everything ends.
+//! What hosts and guests are plugged into: a bridge in a network of its own, and the one process with which everything ends.
 //!
-//! That process is the first of a process namespace in which all hosts are. It ends when its standard input does, which is with the
+//! That process is the first of a process namespace in which all of them are. It ends when its standard input does, which is with the
 //! test, however that ends; the kernel then kills whatever is in the namespace. Networks and mounts have no names: they go with the
 //! last process in them.
+
+mod home;
+mod resident;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -15,17 +18,20 @@ use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+pub(crate) use home::Home;
+pub(crate) use resident::Resident;
+
 /// The holder: it says which process it is, as the machine counts, and waits for the end of its input.
 const HOLD: &str = "read -r pid rest </proc/self/stat; echo \"$pid\"; exec cat >/dev/null 2>&1";
 
-/// What becomes of a bridge: hosts know it by an address that does not change, whoever is plugged in.
+/// What becomes of a bridge: it is known by an address that does not change, whoever is plugged in.
 const SET_UP: &str = "link set lo up\n\
                       link add br0 address 02:99:00:00:01:00 type bridge forward_delay 0 mcast_snooping 0\n\
                       address add 10.99.0.1/24 dev br0\n\
                       link set br0 up\n";
 
 /// The bridge, and who keeps it.
-pub(super) struct Bridge {
+pub(crate) struct Bridge {
     holder: Mutex<Child>,
     pid: i32,
 }
@@ -35,7 +41,7 @@ impl Bridge {
     ///
     /// # Panics
     /// When this is not root.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut unshare = Command::new("unshare");
         unshare.args(["--net", "--pid", "--fork", "--kill-child", "--", "sh", "-c", HOLD]);
         // In a process group of its own: what is sent to the test's is not meant for it.
@@ -48,12 +54,12 @@ impl Bridge {
     }
 
     /// The holder's process.
-    pub(super) const fn pid(&self) -> i32 {
+    pub(crate) const fn pid(&self) -> i32 {
         self.pid
     }
 
     /// A program that is to run on the bridge.
-    pub(super) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.pid.to_string(), "--net", "--", program]);
         command
@@ -63,7 +69,7 @@ impl Bridge {
     ///
     /// # Errors
     /// What it said when it failed.
-    pub(super) fn try_run(&self, program: &str, arguments: &[&str], input: &str) -> Result<(), String> {
+    pub(crate) fn try_run(&self, program: &str, arguments: &[&str], input: &str) -> Result<(), String> {
         let mut command = self.command(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("nsenter (Debian: util-linux)");
@@ -78,14 +84,14 @@ impl Bridge {
     ///
     /// # Panics
     /// When it fails.
-    pub(super) fn run(&self, program: &str, arguments: &[&str], input: &str) {
+    pub(crate) fn run(&self, program: &str, arguments: &[&str], input: &str) {
         if let Err(why) = self.try_run(program, arguments, input) {
             panic!("{why} (`cargo xtask test` installs what is missing)");
         }
     }
 
     /// Does something on the bridge, whichever thread asks.
-    pub(super) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {
             let there = scope.spawn(|| {
                 self.enter();
@@ -96,13 +102,13 @@ impl Bridge {
     }
 
     /// Puts this thread on the bridge, with what it starts from now on.
-    pub(super) fn enter(&self) {
+    pub(crate) fn enter(&self) {
         let network = File::open(format!("/proc/{}/ns/net", self.pid)).expect("the bridge's network");
         move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).expect("root");
     }
 
-    /// Ends everything that runs on it and on its hosts; it is over when this returns.
-    pub(super) fn end(&self) {
+    /// Ends everything that runs on it, and on what is plugged in; it is over when this returns.
+    pub(crate) fn end(&self) {
         let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
         drop(holder.stdin.take());
         let _ = holder.wait();
@@ -116,7 +122,7 @@ impl Drop for Bridge {
 }
 
 /// The first line that a process prints: its number.
-pub(super) fn announced(process: &mut Child) -> Option<i32> {
+pub(crate) fn announced(process: &mut Child) -> Option<i32> {
     let mut line = String::new();
     BufReader::new(process.stdout.take()?).read_line(&mut line).ok()?;
     line.trim().parse().ok()
