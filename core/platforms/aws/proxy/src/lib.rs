@@ -8,7 +8,7 @@
 //! | [`ec2`] | [`Ec2`]: moto and the proxy before it, as a test has them |
 //! | [`wrong`] | [`Wrong`]: what goes wrong |
 //! | `moto` | the emulator as a process |
-//! | `http` | HTTP/1.1, as much of it as this takes |
+//! | `answer` | answers as EC2 gives them |
 //! | `real` | what the real EC2 does and moto does not |
 //! | `xml` | parts of answers |
 //!
@@ -18,7 +18,7 @@
 pub mod ec2;
 pub mod wrong;
 
-mod http;
+mod answer;
 mod moto;
 mod real;
 mod xml;

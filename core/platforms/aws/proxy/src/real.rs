@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::http::Message;
+use justmanage_played_http::Message;
+
+use crate::answer::refusal;
 use crate::wrong::Wrong;
 use crate::xml;
 
@@ -67,7 +69,7 @@ impl Real {
         match get(call, "Action").as_str() {
             "RunInstances" => self.before_run(call),
             "DeleteSecurityGroup" if groups_in_use.contains(&get(call, "GroupId")) => {
-                Some(Message::refusal(400, "DependencyViolation", "resource has a dependent object"))
+                Some(refusal(400, "DependencyViolation", "resource has a dependent object"))
             }
             "DescribeInstances" | "DescribeSecurityGroups" => {
                 let ids =
@@ -76,7 +78,7 @@ impl Real {
                 late.first().map(|id| {
                     let code =
                         if id.starts_with("i-") { "InvalidInstanceID.NotFound" } else { "InvalidGroup.NotFound" };
-                    Message::refusal(400, code, &format!("The ID '{id}' does not exist"))
+                    refusal(400, code, &format!("The ID '{id}' does not exist"))
                 })
             }
             _ => None,
@@ -88,14 +90,12 @@ impl Real {
         if let Some((first, answer)) = self.tokens.get(&token) {
             return Some(match first == call {
                 true => answer.clone(),
-                false => {
-                    Message::refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters")
-                }
+                false => refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters"),
             });
         }
         let boot = call.get("UserData").map_or(0, |data| data.trim_end_matches('=').len() * 3 / 4);
         if boot > BOOT_MAX {
-            return Some(Message::refusal(400, "InvalidParameterValue", "User data is limited to 16384 bytes"));
+            return Some(refusal(400, "InvalidParameterValue", "User data is limited to 16384 bytes"));
         }
         match self.wrong {
             Some(Wrong::NoCapacity) => return Some(self.full()),
@@ -105,7 +105,7 @@ impl Real {
             Some(Wrong::Quota) => {
                 self.struck += 1;
                 let said = "You have requested more vCPU capacity than your current limit";
-                return Some(Message::refusal(400, "VcpuLimitExceeded", said));
+                return Some(refusal(400, "VcpuLimitExceeded", said));
             }
             _ => {}
         }
@@ -114,7 +114,7 @@ impl Real {
             let known = path.starts_with("/aws/service/debian/") || path.starts_with("/aws/service/canonical/");
             let found = IMAGES.iter().find(|(arch, _)| known && path.split('/').any(|part| part == *arch));
             let Some((_, image)) = found else {
-                return Some(Message::refusal(400, "InvalidParameterValue", &format!("Parameter not found: {path}")));
+                return Some(refusal(400, "InvalidParameterValue", &format!("Parameter not found: {path}")));
             };
             call.insert("ImageId".to_owned(), (*image).to_owned());
         }
@@ -124,7 +124,7 @@ impl Real {
     fn full(&mut self) -> Message {
         self.struck += 1;
         let said = "We currently do not have sufficient capacity in the Availability Zone you requested";
-        Message::refusal(500, "InsufficientInstanceCapacity", said)
+        refusal(500, "InsufficientInstanceCapacity", said)
     }
 
     /// After moto has answered: the answer as EC2 gives it. `asked` is the call as it came.
