@@ -1,6 +1,7 @@
-//! `cargo xtask clients`: redis-py, ioredis and moto (which plays EC2) in the cache, as `acceptance-tests/clients` pins them, hash by hash.
+//! `cargo xtask clients`: redis-py, ioredis, moto (which plays EC2) and pydo (which calls DigitalOcean) in the cache, as
+//! `acceptance-tests/clients` pins them, hash by hash.
 //!
-//! Layout: `<cache>/clients/python`, `<cache>/clients/node` and `<cache>/clients/moto`, each with a copy of the file that pins it: what is there with another
+//! Layout: `<cache>/clients/python`, `<cache>/clients/node` and so on, each with a copy of the file that pins it: what is there with another
 //! copy is fetched again. Each appears by one rename, and warm, nothing needs the network.
 
 use std::fs;
@@ -21,9 +22,10 @@ struct Clients {
     install: fn(&Path) -> Command,
 }
 
-const ALL: [Clients; 3] = [
+const ALL: [Clients; 4] = [
     Clients { name: "python", pins: "requirements.txt", install: |folder| pip("requirements.txt", folder) },
     Clients { name: "moto", pins: "moto.txt", install: |folder| pip("moto.txt", folder) },
+    Clients { name: "pydo", pins: "pydo.txt", install: |folder| pip("pydo.txt", folder) },
     Clients { name: "node", pins: "package-lock.json", install: npm },
 ];
 
@@ -57,7 +59,7 @@ impl Clients {
         let work = tempfile::tempdir_in(cache)?;
         let made = work.path().join(self.name);
         fs::create_dir(&made)?;
-        for pins in ["requirements.txt", "moto.txt", "package.json", "package-lock.json"] {
+        for pins in ["requirements.txt", "moto.txt", "pydo.txt", "package.json", "package-lock.json"] {
             fs::copy(sources.join(pins), made.join(pins)).with_context(|| format!("cannot copy {pins}"))?;
         }
         shell::output((self.install)(&made).current_dir(&made))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use justmanage_ec2_proxy::http::{self, Message};
+use justmanage_played_http::{self as http, Message};
 use tokio::net::TcpListener;
 
 use super::metadata::Metadata;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use justmanage_ec2_proxy::http::{self, Message};
+use justmanage_played_http::{self as http, Message};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::network::HOME;

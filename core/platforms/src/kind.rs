@@ -30,19 +30,28 @@ pub enum PlatformKind {
 pub enum CloudKind {
     /// Amazon Web Services.
     Aws,
+    /// DigitalOcean.
+    DigitalOcean,
 }
 
 impl CloudKind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Aws];
+    pub const ALL: [Self; 2] = [Self::Aws, Self::DigitalOcean];
 
     /// The word in ids and in the configuration.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::DigitalOcean => "digitalocean",
         }
     }
+}
+
+/// The words that an id can begin with.
+fn words() -> String {
+    let clouds = CloudKind::ALL.into_iter().map(CloudKind::word);
+    ["local", "servers"].into_iter().chain(clouds).collect::<Vec<_>>().join(", ")
 }
 
 impl PlatformKind {
@@ -76,7 +85,7 @@ impl PlatformKind {
                     "" => Err(format!("the region is missing; write {other}/REGION/NAME")),
                     place => Ok(Self::Cloud { cloud, place: place.to_owned() }),
                 },
-                None => Err(format!("it must begin with a platform; \"{other}\" is none of: local, servers, aws")),
+                None => Err(format!("it must begin with a platform; \"{other}\" is none of: {}", words())),
             },
         }
     }
@@ -115,6 +124,7 @@ mod tests {
         for text in [
             "local",
             "aws/eu-central-1",
+            "digitalocean/fra1",
             "servers/10.0.0.11",
             "servers/db1.example.com:2222+[2001:db8::1]:2222+10.0.0.12",
         ] {
@@ -122,7 +132,7 @@ mod tests {
         }
         for (text, part) in [
             ("", "none of"),
-            ("moon", "none of: local, servers"),
+            ("moon", "none of: local, servers, aws, digitalocean"),
             ("servers", "hosts are missing"),
             ("servers/", "hosts are missing"),
             ("servers/a++b", "hosts are missing"),

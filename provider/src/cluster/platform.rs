@@ -53,7 +53,8 @@ pub(super) fn place(model: &Cluster) -> Place {
     match model.locator().ok().filter(|_| model.local.is_none()).map(|locator| locator.platform) {
         Some(PlatformKind::Servers { .. }) => Place::Servers,
         Some(PlatformKind::Cloud { cloud: CloudKind::Aws, place }) => Place::Aws { region: place },
-        Some(PlatformKind::Local) | None => Place::Local,
+        // No cluster of this release is on another cloud; whoever asks for one is told so.
+        Some(PlatformKind::Local | PlatformKind::Cloud { .. }) | None => Place::Local,
     }
 }
 

@@ -157,6 +157,11 @@ impl Managers {
                 let region = place.clone();
                 return self.on_cloud(OnCloud { region, settings: None, disk: Bytes::new(0), trusted });
             }
+            PlatformKind::Cloud { cloud: CloudKind::DigitalOcean, .. } => {
+                let detail =
+                    format!("{locator} would be a cluster of DigitalOcean, and this release makes none there.");
+                return Err(Failure::at(FieldPath::of("id"), "Platform not offered yet", detail));
+            }
             PlatformKind::Servers { .. } => {}
         }
         let hosts = hosts(locator).map_err(|invalid| invalid.at(FieldPath::of("id")))?;

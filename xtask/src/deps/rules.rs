@@ -33,6 +33,12 @@ const CONTRACT: &str = "justmanage-platform-contract";
 /// An operator, agents and a clock that are played, for tests of clouds: part of no product.
 const PLAYED_CLOUD: &str = "justmanage-cloud-played";
 
+/// HTTP by hand, for clouds that are played: part of no product.
+const PLAYED_HTTP: &str = "justmanage-played-http";
+
+/// DigitalOcean for tests: part of no product.
+const DIGITALOCEAN_FAKE: &str = "justmanage-digitalocean-fake";
+
 /// EC2 for tests: part of no product.
 const EC2_PROXY: &str = "justmanage-ec2-proxy";
 
@@ -70,7 +76,15 @@ const HOUSE: &[Room] = &[
         tests_may: &[CONTRACT, EC2_PROXY, PLAYED_CLOUD],
     },
     room(PLAYED_CLOUD, &["justmanage-model", "justmanage-platform-cloud", "justmanage-platforms"]),
-    room(EC2_PROXY, &[]),
+    room(PLAYED_HTTP, &[]),
+    room(EC2_PROXY, &[PLAYED_HTTP]),
+    // docs/decisions/0039-digitalocean.md
+    Room {
+        krate: "justmanage-platform-digitalocean",
+        may_import: &["justmanage-model", "justmanage-platform-cloud", "justmanage-platforms"],
+        tests_may: &[CONTRACT, DIGITALOCEAN_FAKE, PLAYED_CLOUD],
+    },
+    room(DIGITALOCEAN_FAKE, &[PLAYED_HTTP]),
     // docs/decisions/0003-identity-crate.md: both ends of the agent's API need the same keys and pins.
     room("justmanage-identity", &["justmanage-model", STEPS]),
     room("justmanage-agent-proto", &[]),

@@ -35,6 +35,11 @@ pub trait Api: Send + Sync {
     /// Types of machines that are allowed here, and zones.
     async fn room(&self) -> Result<Room, ApiError>;
 
+    /// By the way to where machines find the address that [`Instance::address`] is; `None`: by their usual way out.
+    async fn toward(&self) -> Result<Option<IpAddr>, ApiError> {
+        Ok(None)
+    }
+
     /// Makes an instance, tagged, in its cluster's firewall; or answers with the one that was made with the same token, which may be
     /// gone by now. Never one that the cloud may take away when it likes (spot): any node can come to be a primary.
     ///
@@ -126,6 +131,8 @@ pub enum Stage {
     Stopping,
     /// It can be started.
     Stopped,
+    /// It runs, and cannot become a node: another has its disk for data.
+    Broken,
     /// It will be gone.
     Ending,
     /// It is gone, and so are its disks.
@@ -163,6 +170,9 @@ pub enum ApiError {
         /// When to call again, if the cloud says that.
         after: Option<Duration>,
     },
+    /// It was not carried out: what it is about is at something else, which ends by itself.
+    #[error("{0}")]
+    Busy(String),
     /// What it is about is not there, or cannot be seen yet.
     #[error("{0}")]
     NotFound(String),

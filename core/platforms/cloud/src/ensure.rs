@@ -8,7 +8,7 @@ use justmanage_model::node::AgentInfo;
 use justmanage_platforms::{Machine, MachineOrder, MachineRef, MachineState, PlatformError};
 use tracing::{debug, info};
 
-use crate::api::{Instance, Stage};
+use crate::api::{ApiError, Instance, Stage};
 use crate::cloud::{AGENT_PORT, Cloud};
 use crate::launch::Made;
 use crate::look::Look;
@@ -102,6 +102,11 @@ impl Cloud {
                 course.made = None;
                 Ok(None)
             }
+            Stage::Broken if self.remembers(&instance).is_some() => Err(without_its_disk(claim, &instance)),
+            Stage::Broken => {
+                self.surplus(&instance, "its disk is another's").await?;
+                wait(course, "one without its disk is being taken away")
+            }
             Stage::Ending => wait(course, "the one before it is being taken away"),
             Stage::Starting => wait(course, "it starts"),
             Stage::Stopping => wait(course, "it is being stopped"),
@@ -155,9 +160,7 @@ impl Cloud {
             });
         }
         for surplus in there.iter().skip(1) {
-            info!(node = %claim.node, id = surplus.id, stays = there[0].id, "two machines of one claim; the unused one goes");
-            let gone = self.patience.call(&surplus.id, || self.api.terminate(&surplus.id)).await;
-            gone.map_err(|error| while_doing("taking away a machine that nobody needs", error))?;
+            self.surplus(surplus, "two machines of one claim").await?;
         }
         if let Some(first) = there.first() {
             return Ok(Some((*first).clone()));
@@ -166,9 +169,23 @@ impl Cloud {
             // One that is on its way out keeps what the next one needs.
             return Ok(look.of(claim).next().cloned());
         };
+        // Of a claim that it does not bear it is not seen either, but when it is gone.
+        let bears = |of: &Claim| of.cluster == claim.cluster && of.node == claim.node;
         match look.instance(&id) {
-            Some(seen) => Ok(Some(seen.clone())),
-            None => self.unseen(&id, claim, course).await,
+            Some(seen) if seen.stage == Stage::Gone || seen.tags.claim().as_ref().is_some_and(bears) => {
+                Ok(Some(seen.clone()))
+            }
+            _ => self.unseen(&id, claim, course).await,
+        }
+    }
+
+    /// Takes away a machine that was never used.
+    async fn surplus(&self, instance: &Instance, why: &str) -> Result<(), PlatformError> {
+        info!(id = instance.id, why, "a machine that nobody needs goes");
+        match self.patience.call(&instance.id, || self.api.terminate(&instance.id)).await {
+            // Somebody was first.
+            Ok(()) | Err(ApiError::NotFound(_)) => Ok(()),
+            Err(error) => Err(while_doing("taking away a machine that nobody needs", error)),
         }
     }
 
@@ -273,6 +290,16 @@ impl Cloud {
                    says. Then apply again: it is found as it is."
                 .into(),
         }
+    }
+}
+
+fn without_its_disk(claim: &Claim, instance: &Instance) -> PlatformError {
+    PlatformError::Conflict {
+        what: format!(
+            "the machine of {} ({}) runs, and its disk for data is not at it any more",
+            claim.node, instance.id
+        ),
+        hint: "Attach the disk again, or take the machine away, then apply again.".into(),
     }
 }
 

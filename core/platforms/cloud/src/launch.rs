@@ -1,6 +1,7 @@
 //! The creating call: in which zone, of which type, and what next.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use justmanage_model::Claim;
 use justmanage_platforms::{MachineOrder, PlatformError};
@@ -109,7 +110,9 @@ impl Cloud {
         let claim = &order.claim;
         let who = claim.node.to_string();
         let disk = self.settings.disk.max(order.needs.disk);
-        let first_boot = self.first_boot(order, candidate).map_err(|error| ApiError::Invalid(error.to_string()))?;
+        let toward = self.patience.call(&who, || self.api.toward()).await?.unwrap_or(self.settings.toward);
+        let first_boot =
+            self.first_boot(order, candidate, toward).map_err(|error| ApiError::Invalid(error.to_string()))?;
         let spent: BTreeSet<&str> =
             look.instances.iter().filter(|seen| seen.stage == Stage::Gone).filter_map(token_of).collect();
         for number in 0..GONE_MAX {
@@ -140,7 +143,7 @@ impl Cloud {
         Err(ApiError::Other(format!("{GONE_MAX} machines of {} were made and taken away before", claim.node)))
     }
 
-    fn first_boot(&self, order: &MachineOrder, candidate: &Candidate) -> Result<String, PlatformError> {
+    fn first_boot(&self, order: &MachineOrder, candidate: &Candidate, toward: IpAddr) -> Result<String, PlatformError> {
         let machine = &candidate.offer.machine;
         let agent = self.settings.agent_for(machine).ok_or_else(|| no_agent_for(machine))?;
         let program = self.settings.fetched(order);
@@ -151,7 +154,7 @@ impl Cloud {
             agent: &agent,
             programs: program.iter().collect(),
             disk: Some(self.settings.disk.max(order.needs.disk)),
-            toward: self.settings.toward,
+            toward,
         };
         boot.script()
     }

@@ -14,6 +14,8 @@ const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(20);
 /// Calls that are turned away so often, over more than a minute, are not let in soon: then it is said.
 const TURNED_AWAY: u32 = 8;
+/// What is at something else so often, over some minutes, is not done with it soon: the longest is to make or to take away a machine.
+const BUSY: u32 = 16;
 /// Answers that are lost so often are lost for a reason that lasts.
 const LOST: u32 = 4;
 
@@ -35,10 +37,10 @@ impl Patience {
     where
         F: Future<Output = Result<T, ApiError>>,
     {
-        let (mut turned_away, mut lost) = (0, 0);
+        let (mut turned_away, mut busy, mut lost) = (0, 0, 0);
         loop {
             let error = match call().await {
-                Err(error @ (ApiError::Throttled { .. } | ApiError::Lost(_))) => error,
+                Err(error @ (ApiError::Throttled { .. } | ApiError::Busy(_) | ApiError::Lost(_))) => error,
                 answer => return answer,
             };
             let pause = match &error {
@@ -46,12 +48,16 @@ impl Patience {
                     turned_away += 1;
                     after.unwrap_or_else(|| pause(turned_away, who))
                 }
+                ApiError::Busy(_) => {
+                    busy += 1;
+                    pause(busy, who)
+                }
                 _ => {
                     lost += 1;
                     pause(lost, who)
                 }
             };
-            if turned_away >= TURNED_AWAY || lost >= LOST {
+            if turned_away >= TURNED_AWAY || busy >= BUSY || lost >= LOST {
                 return Err(error);
             }
             debug!(%error, ?pause, "calling again");
@@ -115,6 +121,11 @@ mod tests {
             assert!(*pause >= longest / 2 && *pause <= longest, "{pauses:?}");
         }
         assert_eq!(tried(100, throttled.clone()).await.0, Err(throttled));
+        let busy = ApiError::Busy("it is being made".into());
+        let (answer, pauses) = tried(15, busy.clone()).await;
+        assert_eq!(answer, Ok(16));
+        assert!(pauses.iter().sum::<Duration>() > Duration::from_secs(120), "machines are made meanwhile: {pauses:?}");
+        assert_eq!(tried(100, busy.clone()).await.0, Err(busy));
         let after = Duration::from_secs(3);
         assert_eq!(tried(1, ApiError::Throttled { after: Some(after) }).await, (Ok(2), vec![after]));
     }

@@ -97,12 +97,13 @@ impl Cloud {
         for looks in 0.. {
             let look = self.look().await?;
             let mut instances = look.of_cluster(cluster).peekable();
-            let lives = look.of_cluster(cluster).any(|instance| instance.stage.lives());
+            let stays = |instance: &Instance| instance.stage.lives() || instance.stage == Stage::Broken;
+            let stays = look.of_cluster(cluster).any(stays);
             let firewall =
                 look.firewalls.iter().find(|there| there.tags.claim().is_some_and(|of| of.cluster == cluster));
             match firewall {
                 // Somebody else takes it away with theirs.
-                _ if lives => return Ok(()),
+                _ if stays => return Ok(()),
                 None => return Ok(()),
                 Some(firewall) if instances.peek().is_none() => {
                     match self.patience.call(&firewall.id, || self.api.drop_firewall(&firewall.id)).await {

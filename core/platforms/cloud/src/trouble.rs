@@ -18,6 +18,10 @@ pub(crate) fn while_doing(doing: &str, error: ApiError) -> PlatformError {
                    time (terraform apply -parallelism)."
                 .into(),
         },
+        ApiError::Busy(_) => PlatformError::Unreachable {
+            what,
+            hint: "The cloud is at something else with it, which ends by itself: apply again in a minute.".into(),
+        },
         ApiError::NotFound(_) => PlatformError::NotFound { what },
         ApiError::NoCapacity(_) => PlatformError::Quota {
             what,

@@ -5,12 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use justmanage_played_http::{self as http, Message};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Message};
+use crate::answer::refusal;
 use crate::moto::Moto;
 use crate::real::{Call, Fate, Real};
 use crate::wrong::Wrong;
@@ -190,7 +191,7 @@ impl Inside {
         let fate = self.real.lock().expect("nobody panics inside").fate();
         let answer = match fate {
             Fate::Cut => return Ok(()),
-            Fate::TurnedAway => Message::refusal(503, "RequestLimitExceeded", "Request limit exceeded."),
+            Fate::TurnedAway => refusal(503, "RequestLimitExceeded", "Request limit exceeded."),
             Fate::Carried | Fate::Unanswered => self.answer(asked, &question.headers).await?,
         };
         if fate == Fate::Unanswered {
@@ -212,7 +213,7 @@ impl Inside {
         let answer = self.forward(&call, headers).await?;
         if answer.status() >= 500 || answer.text().contains("<!doctype html>") {
             self.broken.lock().expect("nobody panics inside").push(format!("{call:?}"));
-            return Ok(Message::refusal(400, "EmulatorFailed", "moto failed"));
+            return Ok(refusal(400, "EmulatorFailed", "moto failed"));
         }
         Ok(self.real.lock().expect("nobody panics inside").after(&asked, answer))
     }

@@ -8,7 +8,7 @@
 //! | [`ec2`] | [`Ec2`]: moto and the proxy before it, as a test has them |
 //! | [`wrong`] | [`Wrong`]: what goes wrong |
 //! | `moto` | the emulator as a process |
-//! | [`http`] | HTTP/1.1, as much of it as this takes; also for others that play a part of a cloud |
+//! | `answer` | answers as EC2 gives them |
 //! | `real` | what the real EC2 does and moto does not |
 //! | `xml` | parts of answers |
 //!
@@ -16,9 +16,9 @@
 //! time they change.
 
 pub mod ec2;
-pub mod http;
 pub mod wrong;
 
+mod answer;
 mod moto;
 mod real;
 mod xml;

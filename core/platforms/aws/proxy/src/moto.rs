@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::http::{Message, call};
+use justmanage_played_http::{Message, call};
 
 /// Longest time for it to come up: three seconds where there is nothing else to do, and minutes on a machine with thirty others at work.
 const PATIENCE: Duration = Duration::from_secs(200);

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::http::Message;
+use justmanage_played_http::Message;
+
+use crate::answer::{answer as in_xml, refusal};
 use crate::wrong::Wrong;
 use crate::xml;
 
@@ -94,7 +96,7 @@ impl Real {
             let said = format!(
                 "You are not authorized to perform this operation. User is not authorized to perform: {action}"
             );
-            return Some(Message::refusal(403, "UnauthorizedOperation", &said));
+            return Some(refusal(403, "UnauthorizedOperation", &said));
         }
         match get(call, "Action").as_str() {
             "RunInstances" => self.before_run(call),
@@ -104,10 +106,10 @@ impl Real {
                 let said = BASE64_STANDARD.encode(&said[said.len().saturating_sub(CONSOLE_MAX)..]);
                 let id = get(call, "InstanceId");
                 let answer = format!("<instanceId>{id}</instanceId><output>{said}</output>");
-                Message::answer(200, format!("<GetConsoleOutputResponse>{answer}</GetConsoleOutputResponse>"))
+                in_xml(200, format!("<GetConsoleOutputResponse>{answer}</GetConsoleOutputResponse>"))
             }),
             "DeleteSecurityGroup" if groups_in_use.contains(&get(call, "GroupId")) => {
-                Some(Message::refusal(400, "DependencyViolation", "resource has a dependent object"))
+                Some(refusal(400, "DependencyViolation", "resource has a dependent object"))
             }
             "DescribeInstances" | "DescribeSecurityGroups" => {
                 let ids =
@@ -116,7 +118,7 @@ impl Real {
                 late.first().map(|id| {
                     let code =
                         if id.starts_with("i-") { "InvalidInstanceID.NotFound" } else { "InvalidGroup.NotFound" };
-                    Message::refusal(400, code, &format!("The ID '{id}' does not exist"))
+                    refusal(400, code, &format!("The ID '{id}' does not exist"))
                 })
             }
             _ => None,
@@ -132,14 +134,12 @@ impl Real {
         if let Some((first, answer)) = self.tokens.get(&token) {
             return Some(match first == call {
                 true => answer.clone(),
-                false => {
-                    Message::refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters")
-                }
+                false => refusal(400, "IdempotentParameterMismatch", "the token was used with other parameters"),
             });
         }
         let boot = call.get("UserData").map_or(0, |data| data.trim_end_matches('=').len() * 3 / 4);
         if boot > BOOT_MAX {
-            return Some(Message::refusal(400, "InvalidParameterValue", "User data is limited to 16384 bytes"));
+            return Some(refusal(400, "InvalidParameterValue", "User data is limited to 16384 bytes"));
         }
         match self.wrong {
             Some(Wrong::NoCapacity) => return Some(self.full()),
@@ -149,7 +149,7 @@ impl Real {
             Some(Wrong::Quota) => {
                 self.struck += 1;
                 let said = "You have requested more vCPU capacity than your current limit";
-                return Some(Message::refusal(400, "VcpuLimitExceeded", said));
+                return Some(refusal(400, "VcpuLimitExceeded", said));
             }
             _ => {}
         }
@@ -158,7 +158,7 @@ impl Real {
             let known = path.starts_with("/aws/service/debian/") || path.starts_with("/aws/service/canonical/");
             let found = IMAGES.iter().find(|(arch, _)| known && path.split('/').any(|part| part == *arch));
             let Some((_, image)) = found else {
-                return Some(Message::refusal(400, "InvalidParameterValue", &format!("Parameter not found: {path}")));
+                return Some(refusal(400, "InvalidParameterValue", &format!("Parameter not found: {path}")));
             };
             call.insert("ImageId".to_owned(), (*image).to_owned());
         }
@@ -168,7 +168,7 @@ impl Real {
     fn full(&mut self) -> Message {
         self.struck += 1;
         let said = "We currently do not have sufficient capacity in the Availability Zone you requested";
-        Message::refusal(500, "InsufficientInstanceCapacity", said)
+        refusal(500, "InsufficientInstanceCapacity", said)
     }
 
     /// After moto has answered: the answer as EC2 gives it. `asked` is the call as it came.

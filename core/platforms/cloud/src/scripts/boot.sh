@@ -43,11 +43,14 @@ data_disk() {
     [ -n "$DISK" ] || return 0
     disk=$(blkid -L justmanage 2>/dev/null)
     if [ -z "$disk" ]; then
-        # A disk of another's making has a file system, or parts; of a new one, lsblk prints three words.
-        disk=$(lsblk -bprno NAME,SIZE,TYPE,FSTYPE,PKNAME | awk -v size="$DISK" '
-            $5 != "" { parted[$5] = 1 } $3 != "disk" && NF == 4 { parted[$4] = 1 }
-            $2 == size && $3 == "disk" && NF == 3 { found[$1] = 1 }
-            END { for (name in found) if (!(name in parted)) print name }')
+        # Some clouds attach it while the machine boots.
+        tries=0
+        disk=$(empty_disks)
+        while [ -z "$disk" ] && [ "$tries" -lt 60 ]; do
+            tries=$((tries + 1))
+            sleep "${PAUSE:-2}"
+            disk=$(empty_disks)
+        done
         case $disk in
         '') fail "There is no empty disk of $DISK bytes for data." ;;
         *[[:space:]]*) fail "There are several empty disks of $DISK bytes: $(echo $disk)." ;;
@@ -58,6 +61,14 @@ data_disk() {
     line="LABEL=justmanage /var/lib/justmanage ext4 defaults,noatime,nofail 0 2"
     grep -qsF "$line" "$ROOT/etc/fstab" || printf '%s\n' "$line" >>"$ROOT/etc/fstab"
     mountpoint -q "$base" || mount "$disk" "$base" || fail "$disk cannot be mounted."
+}
+
+# A disk of another's making has a file system, or parts; of a new one, lsblk prints three words.
+empty_disks() {
+    lsblk -bprno NAME,SIZE,TYPE,FSTYPE,PKNAME | awk -v size="$DISK" '
+        $5 != "" { parted[$5] = 1 } $3 != "disk" && NF == 4 { parted[$4] = 1 }
+        $2 == size && $3 == "disk" && NF == 3 { found[$1] = 1 }
+        END { for (name in found) if (!(name in parted)) print name }'
 }
 
 claim() {

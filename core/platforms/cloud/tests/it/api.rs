@@ -267,7 +267,7 @@ impl Api for Memory {
     async fn terminate(&self, id: &str) -> Result<(), ApiError> {
         self.call("terminate", |inside| {
             let instance = inside.of(id)?;
-            if instance.shown.stage.lives() {
+            if !matches!(instance.shown.stage, Stage::Ending | Stage::Gone) {
                 (instance.shown.stage, instance.steps) = (Stage::Ending, STEPS);
             }
             Ok(())

@@ -209,6 +209,19 @@ fn what_is_not_what_was_expected_is_never_installed_and_the_machine_says_so() {
 }
 
 #[test]
+fn a_disk_that_comes_while_the_machine_boots_is_waited_for() {
+    let machine = Machine::new();
+    machine.program(
+        "lsblk",
+        "n=$(($(cat \"$ROOT/looks\" 2>/dev/null || echo 0) + 1)); echo $n >\"$ROOT/looks\"; [ $n -lt 7 ] || cat \"$ROOT/lsblk\"",
+    );
+    let ended = machine.boot("sh", &script(&agent(&[URL]), 1, Some(Bytes::mib(8192))));
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(machine.read("looks").trim(), "7");
+    assert_eq!(machine.read("run/calls").matches("mkfs -q").count(), 1);
+}
+
+#[test]
 fn a_disk_that_may_be_somebodys_is_not_touched() {
     for (disks, part) in [
         ("/dev/nvme1n1 8589934592 disk ext4\n", "no empty disk of 8589934592 bytes"),

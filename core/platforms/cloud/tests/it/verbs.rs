@@ -118,6 +118,41 @@ async fn of_two_machines_of_one_claim_the_unused_one_goes() {
 }
 
 #[tokio::test]
+async fn what_runs_without_its_disk_goes_unless_it_was_used() {
+    let memory = Arc::new(Memory::default());
+    let broken = memory.put("theirs", Tags::of(&order(0).claim));
+    memory.inside().of(&broken).expect("it").shown.stage = Stage::Broken;
+    let found = platform(&memory).find(&query("cache")).await.expect("machines");
+    assert_eq!(found.iter().map(|machine| &machine.state).collect::<Vec<_>>(), [&MachineState::Stopped]);
+    let made = platform(&memory).ensure(&order(0)).await.expect("another machine");
+    assert_ne!(made.reference.0, broken);
+    assert_eq!(memory.inside().of(&broken).expect("it").shown.stage, Stage::Gone);
+
+    // One that was used has lost its disk by somebody's hand. It is theirs to say what becomes of it.
+    let id = made.reference.0.clone();
+    memory.inside().of(&id).expect("it").shown.stage = Stage::Broken;
+    let refused = platform(&memory).ensure(&order(0)).await.expect_err("its disk is not there");
+    assert!(matches!(&refused, PlatformError::Conflict { what, .. } if what.contains(&id)), "{refused:?}");
+    assert_eq!(memory.inside().of(&id).expect("it").shown.stage, Stage::Broken, "it stays");
+    let other = platform(&memory).ensure(&order(1)).await.expect("a machine");
+    platform(&memory).remove(&other.reference).await.expect("the last one that lives");
+    assert_eq!(memory.inside().firewalls.len(), 1, "it is not the last one");
+    platform(&memory).remove(&made.reference).await.expect("removed");
+    assert_eq!(memory.inside().firewalls.len(), 0);
+    assert_eq!(platform(&memory).find(&query("cache")).await.expect("none"), []);
+}
+
+#[tokio::test]
+async fn whose_claim_was_taken_from_it_and_is_listed_all_the_same_is_tagged_again() {
+    let memory = Arc::new(Memory::default());
+    let made = platform(&memory).ensure(&order(0)).await.expect("a machine");
+    // Tags of ours, so it is in lists of ours; and another's claim.
+    memory.inside().of(&made.reference.0).expect("it").shown.tags = Tags::of(&claim("queue", 2, 9));
+    assert_eq!(platform(&memory).ensure(&order(0)).await.expect("the machine"), made);
+    assert_eq!(memory.inside().instances.len(), 1);
+}
+
+#[tokio::test]
 async fn another_operators_machine_is_found_and_cannot_be_taken() {
     let memory = Arc::new(Memory::default());
     platform(&memory).ensure(&order(0)).await.expect("a machine");

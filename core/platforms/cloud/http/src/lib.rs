@@ -1,4 +1,7 @@
-//! HTTP/1.1, as much of it as the SDK, moto, first boots and tests need: one call for each connection, bodies with a length.
+//! HTTP/1.1, as much of it as clouds that are played, and whoever calls them, need: one call for each connection, bodies with a length.
+//!
+//! The one invariant: **it brings nothing but tokio.** A web framework would turn on features of libraries that a cloud's SDK uses, and
+//! that is built for minutes each time they change.
 
 use std::io;
 
@@ -8,22 +11,32 @@ use tokio::net::TcpStream;
 /// A message: its first line, its headers, its body.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
-    /// What is asked for, or the status.
+    /// `GET /v2/droplets HTTP/1.1`, or `HTTP/1.1 200 OK`.
     pub first: String,
-    /// Names and values, as they came.
+    /// In the order in which they came.
     pub headers: Vec<(String, String)>,
-    /// What follows.
+    /// Whole.
     pub body: Vec<u8>,
 }
 
 impl Message {
+    /// An answer.
+    #[must_use]
+    pub fn answer(status: u16, content_type: &str, body: String) -> Self {
+        Self {
+            first: format!("HTTP/1.1 {status} {}", if status < 300 { "OK" } else { "Refused" }),
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.into_bytes(),
+        }
+    }
+
     /// The status of an answer.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.first.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
     }
 
-    /// The first header of this name, in whatever case.
+    /// A header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -33,21 +46,6 @@ impl Message {
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// An answer of EC2's.
-    pub(crate) fn answer(status: u16, body: String) -> Self {
-        Self {
-            first: format!("HTTP/1.1 {status} {}", if status < 300 { "OK" } else { "Refused" }),
-            headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
-            body: body.into_bytes(),
-        }
-    }
-
-    /// A refusal of EC2's.
-    pub(crate) fn refusal(status: u16, code: &str, said: &str) -> Self {
-        let error = format!("<Error><Code>{code}</Code><Message>{said}</Message></Error>");
-        Self::answer(status, format!("<Response><Errors>{error}</Errors><RequestID>played</RequestID></Response>"))
     }
 }
 
@@ -108,7 +106,10 @@ pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &Message) ->
 }
 
 /// A call to a port of this machine.
-pub(crate) async fn call(port: u16, message: &Message) -> io::Result<Message> {
+///
+/// # Errors
+/// Nobody answers there, or the connection broke.
+pub async fn call(port: u16, message: &Message) -> io::Result<Message> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     write(&mut stream, message).await?;
     read(stream).await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
