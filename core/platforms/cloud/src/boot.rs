@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use justmanage_host::{COMMON, PROGRAM, SERVICE, SETUP, UNITS, quote, without_comments};
+use justmanage_host::{COMMON, PROGRAM, ROOT_UNITS, SERVICE, SETUP, UNITS, quote, without_comments};
 use justmanage_model::node::NodeOrder;
 use justmanage_model::{Bytes, Claim, EnrolmentToken, Pin};
 use justmanage_platforms::PlatformError;
@@ -86,7 +86,7 @@ impl Boot<'_> {
         ] {
             script += &format!("{variable}={}\n", quote(value));
         }
-        for (variable, unit) in UNITS {
+        for (variable, unit) in UNITS.into_iter().chain(ROOT_UNITS) {
             script += &format!("{variable}={}\n", quote(without_comments(unit).trim_end()));
         }
         for part in [COMMON, PROGRAM, SERVICE, SETUP, BOOT] {

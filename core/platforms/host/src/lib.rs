@@ -21,6 +21,14 @@ pub const UNITS: [(&str, &str); 4] = [
     ("SLICE", include_str!("units/justmanage.slice")),
 ];
 
+/// What such a machine has besides where nobody logs in, each with the variable that a first boot looks for it in: who does there what only
+/// root may (docs/decisions/0034-machines-without-a-shell.md), and that the agent knows of it.
+pub const ROOT_UNITS: [(&str, &str); 3] = [
+    ("ROOT_SOCKET", include_str!("units/justmanage-root.socket")),
+    ("ROOT_SERVICE", include_str!("units/justmanage-root@.service")),
+    ("AGENT_ROOT", include_str!("units/justmanage-agent-root.conf")),
+];
+
 /// A text as one word of a shell. In single quotes nothing means anything but the quote that ends them.
 ///
 /// No variable of a shell can hold a NUL; none of ours has one, and it is left out.
@@ -51,7 +59,7 @@ mod tests {
     #[test]
     fn what_is_left_without_comments_has_all_that_counts() {
         assert_eq!(without_comments("# why\nif x; then\n    y # z\n\nfi\n"), "if x; then\ny # z\nfi\n");
-        for (_, unit) in UNITS {
+        for (_, unit) in UNITS.into_iter().chain(ROOT_UNITS) {
             let settings =
                 |text: &str| text.lines().filter(|line| line.contains('=') && !line.starts_with('#')).count();
             assert_eq!(settings(&without_comments(unit)), settings(unit));

@@ -4,6 +4,8 @@
 #   $DISK       bytes of the disk for data, apart from the system's; nothing: there is none
 #   $PROGRAMS   a line for each program: its path, its SHA-256, and where it can be had, in the order in which to try
 #   $PROGRAM    which of those is the agent, by its name in $bin
+root=justmanage-root
+
 main() {
     mkdir -p "$ROOT/var/lib"
     lock
@@ -11,16 +13,24 @@ main() {
     claim
     make_user
     chown -h "$user:$user" "$node" && chmod 700 "$node" || fail "$node cannot be given to $user."
+    # Root reads in it which operators it obeys: the agent may read it, too, and nobody but root writes it.
+    chown "root:$user" "$order" && chmod 640 "$order" || fail "$order cannot be given to $user."
     fetch_all
+    # Server programs that operators have the agent keep.
+    mkdir -p "$artefacts" && chown "$user:$user" "$artefacts" && chmod 700 "$artefacts" || fail "$artefacts cannot be given to $user."
     units
+    put "$system/$root.socket" "$ROOT_SOCKET"
+    put "$system/$root@.service" "$ROOT_SERVICE"
+    put "$system/$agent.d/root.conf" "$AGENT_ROOT"
     # Whoever gives a machine back wants it gone.
     put "$system/$agent.d/cloud.conf" "[Service]
 ExecStopPost=+/bin/sh -c '[ -e /var/lib/justmanage/node/order.json ] || systemctl poweroff'"
     [ -n "$(runs)" ] || point agent "$PROGRAM"
+    [ -x "$bin/root" ] || point root "$PROGRAM"
     tune vm.overcommit_memory 1
     tune net.core.somaxconn 4096
-    systemctl daemon-reload && systemctl --quiet enable "$agent" "$socket" || fail "The agent cannot be made a service."
-    systemctl start "$socket" "$agent" || fail "The agent's service cannot be started."
+    systemctl daemon-reload && systemctl --quiet enable "$agent" "$socket" "$root.socket" || fail "The agent cannot be made a service."
+    systemctl start "$socket" "$root.socket" "$agent" || fail "The agent's service cannot be started."
     answers >/dev/null && { tell "The agent of $NODE listens."; exit 0; }
     last_words >&2
     fail "The agent of $NODE does not come up."
@@ -83,7 +93,7 @@ claim() {
     [ -n "$address" ] || fail "This machine has no address."
     mkdir -p "$node" || fail "$node cannot be made."
     put "$order" "$(printf '%s' "$ORDER" | sed "s/$UNKNOWN/$address/")"
-    chmod 644 "$order"
+    chmod 600 "$order"
     settle "$order" "$node"
 }
 

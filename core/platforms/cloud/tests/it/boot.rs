@@ -175,6 +175,19 @@ fn a_machine_becomes_a_node_and_may_boot_so_again() {
         assert!(
             machine.read("etc/systemd/system/justmanage-agent.service.d/cloud.conf").contains("systemctl poweroff")
         );
+        // Who does what only root may, at an operator's word, and where programs are kept that operators send.
+        for (unit, part) in [
+            ("justmanage-root.socket", "SocketMode=0600"),
+            ("justmanage-root@.service", "/var/lib/justmanage/bin/root root"),
+            ("justmanage-agent.service.d/root.conf", "JUSTMANAGE_ARTIFACTS=/var/lib/justmanage/artifacts"),
+        ] {
+            assert!(machine.read(&format!("etc/systemd/system/{unit}")).contains(part), "{unit}");
+        }
+        assert_eq!(machine.read("var/lib/justmanage/bin/root"), AGENT);
+        let mode = |path: &str| fs::metadata(machine.path(path)).expect(path).permissions().mode() & 0o777;
+        assert_eq!((mode("var/lib/justmanage/artifacts"), mode("var/lib/justmanage/node/order.json")), (0o700, 0o640));
+        let calls = machine.read("run/calls");
+        assert!(calls.contains("systemctl start justmanage-server.socket justmanage-root.socket"), "{calls}");
         assert!(machine.read("etc/passwd").contains("justmanage:"));
         assert_eq!(machine.read("run/agent").trim(), "justmanage-agent-0123456789abcdef", "it runs");
         assert!(
