@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use justmanage_model::backup::{BackupDone, BackupState, BackupTally};
+use justmanage_model::pool::Zone;
 use justmanage_model::{
     Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version,
     Waiting,
@@ -90,6 +91,10 @@ impl Stage {
                 self.world.field.lose(node);
                 self.world.agent_dies(node);
                 self.world.hidden.insert(node, self.world.field.now);
+            }
+            "zone" => {
+                let zone: Zone = value.parse().map_err(|_| "which zone?")?;
+                self.world.operate(|record| record.stand(&BTreeMap::from([(node_id(node), Some(zone))])));
             }
             "replaced" => drop(self.world.replace(node)),
             "lagging" => self.world.field.nodes[node].slow = true,
@@ -265,6 +270,15 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
             let node = record.members.keys().copied().find(named).ok_or("nobody has that seat")?;
             record.retire([node]);
             record.retired.clear();
+        }
+        ("zones-of-spares", zones) => {
+            let zones = zones.split(' ').map(|zone| match zone {
+                "-" => Ok(None),
+                zone => zone.parse::<Zone>().map(Some).map_err(|_| "which zones?"),
+            });
+            let zones = zones.collect::<Result<Vec<_>, _>>()?;
+            let stand: BTreeMap<_, _> = record.spares.keys().copied().zip(zones).collect();
+            record.stand(&stand);
         }
         ("surge", "") => record.spec.surge = true,
         ("backup-policy", "none") => record.spec.backup_policy = None,
