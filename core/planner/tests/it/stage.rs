@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use justmanage_model::backup::{BackupDone, BackupState, BackupTally};
 use justmanage_model::pool::Zone;
 use justmanage_model::{
-    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version,
-    Waiting,
+    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, SlotSet,
+    SlotWeights, User, Version, Waiting,
 };
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
@@ -95,6 +95,15 @@ impl Stage {
             "zone" => {
                 let zone: Zone = value.parse().map_err(|_| "which zone?")?;
                 self.world.operate(|record| record.stand(&BTreeMap::from([(node_id(node), Some(zone))])));
+            }
+            "heavy" => {
+                // As its agent weighs them: what lies in these slots, and next to nothing everywhere else.
+                let heavy: SlotSet = value.parse().map_err(|_| "which slots?")?;
+                let parts = SlotWeights::parts(&SlotSet::all()).into_iter().filter_map(|part| {
+                    let bytes = if part.intersection(&heavy).is_empty() { 1 << 10 } else { 1 << 20 };
+                    Some((part.slots().next()?, Bytes::new(bytes)))
+                });
+                self.world.agents[node].weights = Some(SlotWeights::new(self.world.store.record.generation, parts));
             }
             "replaced" => drop(self.world.replace(node)),
             "lagging" => self.world.field.nodes[node].slow = true,
