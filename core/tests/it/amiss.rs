@@ -12,9 +12,8 @@ async fn it_shows_and_an_apply_mends_it_before_it_asks_anybody() {
     let (manager, view) = made(&world, &home, 3, 1).await;
     let what = "The firewall fw-1 lets in others than it is to.".to_owned();
     for shut in [false, true] {
-        let mut inside = world.inside();
-        (inside.amiss, inside.shut) = (vec![what.clone()], shut);
-        drop(inside);
+        world.inside().amiss = vec![what.clone()];
+        world.inside().shut = shut;
         let Ok(Observed::Here(seen)) = manager.observe(&view.id).await else { panic!("it is there") };
         assert!(
             !seen.converged && seen.needs_apply && seen.waiting_on.contains(&what),

@@ -173,11 +173,8 @@ impl World {
             let inside = self.inside();
             let running =
                 inside.machines.get(&node).is_some_and(|m| m.state != justmanage_platforms::MachineState::Stopped);
-            if running && !(inside.shut && !inside.amiss.is_empty()) {
-                inside.behaviour_of(node)
-            } else {
-                Behaviour::Silent
-            }
+            let is_shut = inside.shut && !inside.amiss.is_empty();
+            if running && !is_shut { inside.behaviour_of(node) } else { Behaviour::Silent }
         };
         match behaviour {
             Behaviour::Denies => Err(AgentError::Denied),
