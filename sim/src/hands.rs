@@ -198,6 +198,11 @@ impl World {
             Some(before) => before.epoch,
             None => self.agents[node].memory.last().filter(|last| !last.primary).map(|last| last.config_epoch),
         };
+        if before.is_none() && self.field.has_old_votes(node) {
+            // It would look like a success for a moment, to the server itself, and its writers would wait for five seconds.
+            self.field
+                .violation(format!("node {node} is handed a shard while it has the votes of an earlier election"));
+        }
         let tries = before.map_or(0, |before| before.tries) + 1;
         let refused = self.field.plan_failover(node).err();
         self.counts.handovers += 1;
@@ -242,7 +247,7 @@ impl World {
         }
         let promoted = self.agents[node].memory.kept.promoted;
         let age = promoted.map(|at| clock.duration_since(at).as_secs());
-        let stale = self.field.shape.votes_go_stale() && age.is_some_and(|age| age < 20);
+        let stale = server.release.votes_go_stale() && age.is_some_and(|age| age < 20);
         stale.then(|| "its server won an election a moment ago".to_owned())
     }
 

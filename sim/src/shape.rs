@@ -69,12 +69,6 @@ impl Shape {
         shape
     }
 
-    /// See [`Release::votes_go_stale`].
-    #[must_use]
-    pub fn votes_go_stale(&self) -> bool {
-        self.release.votes_go_stale()
-    }
-
     /// How many nodes.
     #[must_use]
     pub fn nodes(&self) -> usize {

@@ -1,10 +1,14 @@
 //! What applications see, by the library of their language, while their cluster goes over to another version and another shape: nothing
 //! that the library's own patience does not absorb.
 
+use std::fs::File;
+use std::io::Write;
+
 use acceptance_tests::Workspace;
 use acceptance_tests::clients::{Client, Library};
 use acceptance_tests::load::{Load, Seen};
 use acceptance_tests::servers::{self, Server};
+use serde_json::{Value, json};
 
 use crate::scale::endpoints;
 use crate::versions::{directory, prepared, write};
@@ -15,6 +19,7 @@ const CLIENTS: usize = 12;
 
 /// Applies this with all of them at work; what each saw.
 fn goes_to(workspace: &Workspace, release: (&str, &str), shape: (u16, u16), turn: usize) {
+    let was = workspace.resource(CLUSTER)["shards"].as_u64();
     let (login, endpoints) = (login(workspace), endpoints(workspace));
     let load = Load::begin(&login, &endpoints, &format!("app:{turn}-"), CLIENTS);
     let others = Library::ALL.map(|library| {
@@ -26,8 +31,13 @@ fn goes_to(workspace: &Workspace, release: (&str, &str), shape: (u16, u16), turn
     let mut seen: Vec<(String, Seen)> =
         others.into_iter().map(|(library, client)| (format!("{library:?}"), client.end())).collect();
     seen.push(("redis-rs".to_owned(), load.end()));
+    let operation = if was == Some(shape.0.into()) { "upgrade" } else { "scaling" };
     for (library, seen) in &seen {
         eprintln!("{release:?} {shape:?}: {library}: {seen:?}");
+        note(&json!({
+            "library": library, "engine": release.0, "operation": operation, "acknowledged": seen.acknowledged, "lost": seen.lost,
+            "errors": seen.errors.len(), "gap_s": seen.gap.as_secs_f64(),
+        }));
     }
     for (library, seen) in &seen {
         assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{library}, on the way to {release:?} {shape:?}");
@@ -36,6 +46,14 @@ fn goes_to(workspace: &Workspace, release: (&str, &str), shape: (u16, u16), turn
     let state = workspace.resource(CLUSTER);
     assert_eq!((text(&state["version_actual"]).as_str(), &state["shards"]), (release.1, &shape.0.into()));
     workspace.assert_no_changes();
+}
+
+/// For `cargo xtask bench --only clients`: a line more in the file that `JUSTMANAGE_CLIENTS_TABLE` names.
+fn note(row: &Value) {
+    if let Some(path) = std::env::var_os("JUSTMANAGE_CLIENTS_TABLE") {
+        let mut table = File::options().append(true).create(true).open(path).expect("the table");
+        writeln!(table, "{row}").expect("a row of the table");
+    }
 }
 
 fn absorbed(engine: &str, servers: &[Server; 2]) {

@@ -4,20 +4,26 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use acceptance_tests::load::{IN_FLIGHT, Load, OLDEST_LOSS};
-use acceptance_tests::{DEADLINE, Login, Workspace, processes, wait_for, wait_until};
+use acceptance_tests::{DEADLINE, Login, Workspace, processes, servers, wait_for, wait_until};
 use redis::TypedCommands;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::scale::{assert_kept, each_server, endpoints, fill};
+use crate::versions::{directory, prepared};
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
 
 /// Three shards with a replica each, and a user; and who is who in an output.
 pub(crate) fn shaped(shards: u16, replicas: u16) -> Workspace {
-    let mut workspace = Workspace::with_provider("");
-    workspace.set("TF_VAR_app_password", PASSWORD);
+    shaped_of(("redis", "7.0"), shards, replicas)
+}
+
+/// The same of an engine's line.
+fn shaped_of((engine, line): (&str, &str), shards: u16, replicas: u16) -> Workspace {
+    let server = servers::of_line(engine, line);
+    let workspace = prepared(&[directory(&server)], (engine, line), (shards, replicas));
     let shape = format!("  shards = {shards}\n  replicas_per_shard = {replicas}");
-    let text = cluster("redis", "7.0", &shape) + &user("~app:* +@all -@dangerous", 1) + WHO;
+    let text = cluster(engine, line, &shape) + &user("~app:* +@all -@dangerous", 1) + WHO;
     workspace.write("main.tf", &text);
     workspace
 }
@@ -152,9 +158,19 @@ fn a_failover_is_no_difference_in_a_plan() {
 }
 
 #[test]
-fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it() {
+fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it_redis() {
+    a_lost_machine_is_replaced(("redis", "7.0"));
+}
+
+#[test]
+fn a_machine_that_is_lost_shows_in_the_plan_and_an_apply_replaces_it_valkey() {
+    a_lost_machine_is_replaced(("valkey", "9.1"));
+}
+
+fn a_lost_machine_is_replaced(release: (&str, &str)) {
     for role in ["replica", "primary"] {
-        let mut workspace = applied(3, 1);
+        let mut workspace = shaped_of(release, 3, 1);
+        workspace.apply().ok();
         // Whoever notices the loss says so: agents that cannot be reached any more.
         workspace.allow_alarm("");
         fill(&workspace);

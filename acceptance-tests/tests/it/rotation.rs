@@ -3,16 +3,21 @@
 use std::process::Command;
 use std::time::Duration;
 
+use acceptance_tests::load::Load;
 use acceptance_tests::{Login, Workspace, servers, wait_until};
 use redis::{Connection, TypedCommands};
 
+use crate::scale::endpoints;
+use crate::versions::{directory, prepared};
 use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
 
-/// The configuration with these words in `rotate`.
-fn write(workspace: &Workspace, engine: &str, words: &str) {
+/// What the user's password is after it was changed.
+const OTHER: &str = "another-password-entirely-91c2";
+
+/// The configuration with these words in `rotate`, and this version of the user's password.
+fn write(workspace: &Workspace, (engine, line): (&str, &str), words: &str, password: u32) {
     let more = format!("  replicas_per_shard = 1\n  rotate = {{\n{words}\n  }}\n");
-    let server = servers::usual(engine);
-    workspace.write("main.tf", &(cluster(engine, server.line(), &more) + &user("~app:* +@all -@dangerous", 1)));
+    workspace.write("main.tf", &(cluster(engine, line, &more) + &user("~app:* +@all -@dangerous", password)));
 }
 
 /// Clients that were there before, one at the primary and one at the replica.
@@ -51,26 +56,46 @@ fn authorities(workspace: &Workspace) -> Vec<String> {
     text.split_inclusive("-----END CERTIFICATE-----\n").map(|one| one.trim_start().to_owned()).collect()
 }
 
-fn everything_is_replaced_under_connections_that_live_on(engine: &str) {
-    let mut workspace = Workspace::with_provider("");
-    workspace.set("TF_VAR_app_password", PASSWORD);
-    write(&workspace, engine, "");
+/// Applications at work, which trust these certificates and have this password.
+fn load(workspace: &Workspace, ca: &str, password: &str, turn: u32) -> Load {
+    let login = Login { ca: ca.to_owned(), password: password.to_owned(), ..login(workspace) };
+    Load::begin(&login, &endpoints(workspace), &format!("app:{turn}-"), 4)
+}
+
+/// They were served all the while, and nothing is lost.
+fn ends_well(load: Load, case: &str) {
+    let seen = load.end();
+    eprintln!("{case}: {seen:?}");
+    assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{case}: {seen:?}");
+}
+
+fn everything_is_replaced_under_connections_that_live_on(release: (&str, &str)) {
+    let mut workspace = prepared(&[directory(&servers::of_line(release.0, release.1))], release, (1, 1));
+    write(&workspace, release, "", 1);
     workspace.apply().ok();
     let mut sessions = Sessions::open(&workspace);
     let old = authorities(&workspace);
     assert_eq!(old.len(), 1);
+    let applications = load(&workspace, &old[0], PASSWORD, 1);
 
     // Certificates of servers, and the replication password: nobody notices anything.
     let first = "certificates = \"1\"\n replication_password = \"1\"";
-    write(&workspace, engine, first);
+    write(&workspace, release, first, 1);
     workspace.apply().ok();
     sessions.live();
     assert_eq!(authorities(&workspace), old);
     assert!(gets_in(&workspace, &old[0]));
     workspace.assert_no_changes();
 
+    // The user's password: the one before it is valid for a day.
+    workspace.set("TF_VAR_app_password", OTHER);
+    write(&workspace, release, first, 2);
+    workspace.apply().ok();
+    sessions.live();
+    workspace.assert_no_changes();
+
     // Another authority: clients have time to learn it.
-    write(&workspace, engine, &format!("{first}\n authority = \"1\"\n authority_grace = \"1h\""));
+    write(&workspace, release, &format!("{first}\n authority = \"1\"\n authority_grace = \"1h\""), 2);
     workspace.apply().ok();
     let both = authorities(&workspace);
     assert!(both.len() == 2 && both[0] == old[0], "{both:?}");
@@ -80,21 +105,25 @@ fn everything_is_replaced_under_connections_that_live_on(engine: &str) {
     assert!(gets_in(&workspace, &old[0]) && gets_in(&workspace, &both.concat()) && !gets_in(&workspace, &both[1]));
     sessions.live();
     workspace.assert_no_changes();
+    ends_well(applications, "with the password and the authority of before");
 
     // Everybody has learnt it.
-    write(&workspace, engine, &format!("{first}\n authority = \"1\"\n authority_grace = \"0s\""));
+    let applications = load(&workspace, &both.concat(), OTHER, 2);
+    write(&workspace, release, &format!("{first}\n authority = \"1\"\n authority_grace = \"0s\""), 2);
     workspace.apply().ok();
     assert_eq!(authorities(&workspace), both[1..], "as soon as the apply is over");
     assert!(gets_in(&workspace, &both[1]) && gets_in(&workspace, &both.concat()) && !gets_in(&workspace, &old[0]));
     sessions.live();
     workspace.assert_no_changes();
+    ends_well(applications, "from one authority to another");
 
     // The agents see it through by themselves.
-    write(&workspace, engine, &format!("{first}\n authority = \"2\"\n authority_grace = \"10s\""));
+    write(&workspace, release, &format!("{first}\n authority = \"2\"\n authority_grace = \"10s\""), 2);
     workspace.apply().ok();
     let announced = authorities(&workspace);
     let Some(third) = announced.last() else { panic!("there is one") };
     assert_ne!(*third, both[1]);
+    let applications = load(&workspace, &[&both[1], third.as_str()].concat(), OTHER, 3);
     wait_until("servers show the next one", Duration::from_secs(90), || gets_in(&workspace, third));
     sessions.live();
     wait_until("the one before is forgotten", Duration::from_secs(90), || {
@@ -103,18 +132,19 @@ fn everything_is_replaced_under_connections_that_live_on(engine: &str) {
         authorities(&workspace) == [third.clone()]
     });
     sessions.live();
+    ends_well(applications, "with nobody who applies");
     workspace.assert_no_changes();
     workspace.destroy().ok();
 }
 
 #[test]
 fn everything_is_replaced_under_connections_that_live_on_redis() {
-    everything_is_replaced_under_connections_that_live_on("redis");
+    everything_is_replaced_under_connections_that_live_on(("redis", "7.0"));
 }
 
 #[test]
 fn everything_is_replaced_under_connections_that_live_on_valkey() {
-    everything_is_replaced_under_connections_that_live_on("valkey");
+    everything_is_replaced_under_connections_that_live_on(("valkey", "9.1"));
 }
 
 #[test]

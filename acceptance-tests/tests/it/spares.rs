@@ -1,18 +1,18 @@
 //! Spares: a node is lost with Terraform switched off, a spare takes its place, and the next apply makes another spare.
 
 use acceptance_tests::load::Load;
-use acceptance_tests::{DEADLINE, Workspace, processes, wait_until};
+use acceptance_tests::{DEADLINE, Workspace, processes, servers, wait_until};
 use rustix::process::Signal;
 
 use crate::scale::{assert_kept, endpoints, fill};
-use crate::world::{CLUSTER, PASSWORD, cluster, login, text, user};
+use crate::versions::{directory, prepared};
+use crate::world::{CLUSTER, cluster, login, text, user};
 
 /// Three shards with a replica each, and a spare that takes a place as soon as it may.
-fn applied() -> Workspace {
-    let mut workspace = Workspace::with_provider("");
-    workspace.set("TF_VAR_app_password", PASSWORD);
+fn applied((engine, line): (&str, &str)) -> Workspace {
+    let workspace = prepared(&[directory(&servers::of_line(engine, line))], (engine, line), (3, 1));
     let shape = "  shards = 3\n  replicas_per_shard = 1\n  spares = 1\n  spare_after = \"10s\"";
-    workspace.write("main.tf", &(cluster("redis", "7.0", shape) + &user("~app:* +@all -@dangerous", 1) + NODES));
+    workspace.write("main.tf", &(cluster(engine, line, shape) + &user("~app:* +@all -@dangerous", 1) + NODES));
     workspace.apply().ok();
     workspace
 }
@@ -25,13 +25,22 @@ fn nodes(workspace: &Workspace) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
-    let mut workspace = applied();
+fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another_redis() {
+    a_spare_is_used(("redis", "7.0"));
+}
+
+#[test]
+fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another_valkey() {
+    a_spare_is_used(("valkey", "9.1"));
+}
+
+fn a_spare_is_used(release: (&str, &str)) {
+    let (mut workspace, program) = (applied(release), format!("{}-server", release.0));
     // Whoever notices the loss says so.
     workspace.allow_alarm("");
     let before = nodes(&workspace);
     let spare = before.iter().find(|node| node["role"] == "spare").map(|node| text(&node["id"])).expect("a spare");
-    assert_eq!((before.len(), workspace.nodes().len(), workspace.running("redis-server").len()), (7, 7, 6));
+    assert_eq!((before.len(), workspace.nodes().len(), workspace.running(&program).len()), (7, 7, 6));
     assert_eq!(workspace.resource(CLUSTER)["endpoints"].as_array().map(Vec::len), Some(6), "a spare is no endpoint");
     workspace.assert_no_changes();
 
@@ -49,7 +58,7 @@ fn a_spare_takes_the_place_of_a_lost_node_and_the_next_apply_makes_another() {
 
     let place = workspace.nodes().into_iter().find(|path| path.ends_with(&spare)).expect("its directory");
     wait_until("the spare runs a server", DEADLINE, || {
-        processes::inside(&place).iter().any(|process| process.exe.ends_with("redis-server"))
+        processes::inside(&place).iter().any(|process| process.exe.ends_with(&program))
     });
     wait_until("it has the place", DEADLINE, || {
         workspace.terraform(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).ok();

@@ -178,40 +178,85 @@ fn a_way_that_loses_something_is_refused_by_the_plan() {
     workspace.destroy().ok();
 }
 
-/// A program that is a server by its words, and does not run as one.
-fn unfit(folder: &Path, version: &str) {
-    let path = folder.join("redis-server");
-    let script = format!(
-        "#!/bin/sh\n# SSL_CTX_new\ncase \"$1\" in --version) echo 'Redis server v={version} sha=00000000:0 malloc=jemalloc bits=64 \
-         build=0';; *) echo 'cannot find my libraries'; exit 127;; esac\n"
-    );
+/// A program of this engine, which is the script `run` when it is to serve.
+fn scripted(folder: &Path, engine: &str, asked: &str, run: &str) {
+    let path = folder.join(format!("{engine}-server"));
+    // Whether a program knows TLS is asked of its file.
+    let script = format!("#!/bin/sh\n# SSL_CTX_new\ncase \"$1\" in --version) {asked};; *) {run};; esac\n");
     fs::write(&path, script).expect("a script");
     fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a program");
 }
 
-#[test]
-fn a_program_that_does_not_run_ends_the_apply_after_one_replica_and_all_is_as_it_was() {
-    let home = tempfile::tempdir().expect("a directory");
-    unfit(home.path(), "7.0.99");
-    let old = servers::of_line("redis", "7.0");
-    let artifacts = [directory(&old), format!("{{ directory = \"{}\" }}", home.path().display())];
-    let mut workspace = prepared(&artifacts, ("redis", &old.version), (3, 1));
+/// What a program says that is a server by its words alone.
+fn says(engine: &str, version: &str) -> String {
+    let name = if engine == "redis" { "Redis" } else { "Valkey" };
+    format!("echo '{name} server v={version} sha=00000000:0 malloc=jemalloc bits=64 build=0'")
+}
+
+/// Applies a version that is no good under load: the apply says so and what to do, every server is what it was but for those that agents
+/// are putting back, and after an apply of the old one nothing is left of it.
+fn ends_after_one(old: (&str, &str, &Server), home: &Path, version: &str, words: &str) {
+    let (engine, asked, server) = old;
+    let artifacts = [directory(server), format!("{{ directory = \"{}\" }}", home.display())];
+    let mut workspace = prepared(&artifacts, (engine, asked), (3, 1));
     workspace.allow_alarm("the server is down");
+    workspace.allow_alarm("the server does not answer");
     workspace.apply().ok();
     let clients = load(&workspace);
-    write(&workspace, ("redis", "7.0.99"), (3, 1));
+    write(&workspace, (engine, version), (3, 1));
     let run = workspace.apply().fails();
     let said = run.errors().find(|error| error.summary == "Agents have stopped");
     let detail = &said.unwrap_or_else(|| panic!("{run}")).detail;
-    assert!(detail.contains("redis 7.0.99 is not fit") && detail.contains("cannot find my libraries"), "{run}");
-    assert!(detail.contains(&format!("version = \"{}\" to go back", old.version)), "{run}");
-    assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), old.version);
+    assert!(detail.contains(&format!("{engine} {version} is not fit")) && detail.contains(words), "{run}");
+    assert!(detail.contains(&format!("version = \"{}\" to go back", server.version)), "{run}");
+    assert_eq!(text(&workspace.resource(CLUSTER)["version_actual"]), server.version);
     assert_eq!(workspace.resource(CLUSTER)["converged"], false);
-    write(&workspace, ("redis", &old.version), (3, 1));
+    write(&workspace, (engine, &server.version), (3, 1));
     workspace.apply().ok();
     workspace.assert_no_changes();
+    let running = workspace.running(&format!("{engine}-server"));
+    assert!(running.len() == 6 && running.iter().all(|one| one.exe.starts_with(&server.bin)), "{running:?}");
     let seen = clients.end();
+    eprintln!("{engine} {version}: {seen:?}");
     assert_eq!((seen.lost, &seen.errors), (0, &vec![]), "{seen:?}");
     workspace.destroy().ok();
     workspace.assert_nothing_left();
+}
+
+fn a_program_that_does_not_run(engine: &str, line: &str, version: &str) {
+    let (home, old) = (tempfile::tempdir().expect("a directory"), servers::of_line(engine, line));
+    scripted(home.path(), engine, &says(engine, version), "echo 'cannot find my libraries'; exit 127");
+    ends_after_one((engine, &old.version, &old), home.path(), version, "cannot find my libraries");
+}
+
+#[test]
+fn a_program_that_does_not_run_ends_the_apply_after_one_replica_and_all_is_as_it_was_redis() {
+    a_program_that_does_not_run("redis", "7.0", "7.0.99");
+}
+
+#[test]
+fn a_program_that_does_not_run_ends_the_apply_after_one_replica_and_all_is_as_it_was_valkey() {
+    a_program_that_does_not_run("valkey", "9.1", "9.1.99");
+}
+
+/// The real one, which serves, and crashes half a second later.
+fn a_release_that_crashes(engine: &str, lines: [&str; 2]) {
+    let home = tempfile::tempdir().expect("a directory");
+    let [old, new] = lines.map(|line| servers::of_line(engine, line));
+    let program = new.bin.join(format!("{engine}-server"));
+    let real = program.display();
+    // Ended by a signal of its own (SIGSEGV), and not by one that somebody sends who wants it to end.
+    let run = format!("(sleep 0.5; kill -SEGV $$) & exec '{real}' \"$@\"");
+    scripted(home.path(), engine, &format!("exec '{real}' --version"), &run);
+    ends_after_one((engine, &old.version, &old), home.path(), &new.version, "SIGSEGV");
+}
+
+#[test]
+fn a_release_that_crashes_within_its_first_minute_is_put_back_and_all_is_as_it_was_redis() {
+    a_release_that_crashes("redis", ["7.0", "7.2"]);
+}
+
+#[test]
+fn a_release_that_crashes_within_its_first_minute_is_put_back_and_all_is_as_it_was_valkey() {
+    a_release_that_crashes("valkey", ["8.1", "9.1"]);
 }

@@ -1,6 +1,7 @@
 //! Clients that count keys of all slots up, each answer against the one before, and follow slots wherever they go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -84,6 +85,68 @@ impl Data {
 
 fn value(number: usize) -> String {
     format!("{number}-{}", "x".repeat(100))
+}
+
+/// The slot of a key without braces: CRC16 (XMODEM) modulo 16384 (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>).
+fn slot_of(key: &str) -> u16 {
+    let shift = |crc: u16| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+    let byte = |crc: u16, byte: u8| (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| shift(crc));
+    key.bytes().fold(0, byte) % 16384
+}
+
+/// How many keys there are in each run of slots, and bytes in each of them.
+const HEAVY: (usize, usize) = (60, 64 << 10);
+
+/// Large values in runs of slots.
+pub(crate) struct Heavy(Vec<String>);
+
+impl Heavy {
+    /// Writes them: each to a slot of its own, spread over each run.
+    pub(crate) async fn write(ways: &Ways, runs: &[Range<u16>]) -> Self {
+        let (count, size) = HEAVY;
+        let mut keys = Vec::new();
+        for run in runs {
+            let every = run.len() / count;
+            let wanted: BTreeSet<u16> = run.clone().step_by(every).take(count).collect();
+            let mut found = BTreeMap::new();
+            for number in 0.. {
+                let key = format!("heavy:{number}");
+                let slot = slot_of(&key);
+                if wanted.contains(&slot) {
+                    found.insert(slot, key);
+                }
+                if found.len() == wanted.len() {
+                    break;
+                }
+            }
+            keys.extend(found.into_values());
+        }
+        let value = "x".repeat(size);
+        let put = |number: usize| redis::cmd("SET").arg(&keys[number]).arg(&value).to_owned();
+        let said = ways.each(keys.len(), put).await;
+        assert!(said.iter().all(Option::is_some), "not every key was taken");
+        Self(keys)
+    }
+
+    /// How many bytes of them each server has that serves some, by its own word; the others have none.
+    pub(crate) async fn at_each(&self, ways: &Ways, cluster: &Cluster) -> Vec<usize> {
+        let mut bytes = Vec::new();
+        for node in cluster.agents.keys() {
+            // A node that is no member yet has no server.
+            let Ok(mut connection) = open(&cluster.endpoint(*node), &ways.ca).await else {
+                bytes.push(0);
+                continue;
+            };
+            let mut sum = 0;
+            for key in &self.0 {
+                // Whoever does not serve it sends its clients elsewhere.
+                let said = redis::cmd("STRLEN").arg(key).query_async::<usize>(&mut connection).await;
+                sum += said.unwrap_or_default();
+            }
+            bytes.push(sum);
+        }
+        bytes
+    }
 }
 
 /// The clients, at work until they are stopped.

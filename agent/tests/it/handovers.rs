@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use justmanage_model::record::Operation;
+use justmanage_model::record::{NODE_TIMEOUT, Operation};
 use justmanage_model::{Handover, NodeId, Record, Waiting};
 use tempfile::TempDir;
 
@@ -192,4 +192,57 @@ async fn a_handover_that_failed_once_is_tried_again_and_the_roll_goes_on_by_itse
     roll.voters_drop(NOTHING);
     let after = roll.ends().await;
     assert!(told(&after, heir).is_some_and(|told| told.tries > 1), "{:?}", told(&after, heir));
+}
+
+/// Asks for a setting that only a start brings, or takes it back.
+async fn want_io_threads(cluster: &Cluster, value: Option<&str>) {
+    let change = |record: &mut Record| match value {
+        Some(value) => drop(record.spec.config.insert("io-threads".into(), value.into())),
+        None => drop(record.spec.config.remove("io-threads")),
+    };
+    cluster.operator(0).change(change).await;
+}
+
+/// A server that has won an election counts its votes once more for four node timeouts (Redis, and Valkey before 8.1): a second handover to
+/// it would look like one to itself, and hold its writers back for five seconds.
+#[tokio::test]
+async fn a_shard_that_goes_to_and_fro_goes_by_no_votes_of_an_earlier_election() {
+    let cluster = Cluster::formed(&redis(), SHARDS, 1, |_| {}).await;
+    let mut operator = cluster.operator(0);
+    let before = operator.converged().await;
+    let first = primary(&before, 0).expect("a primary");
+    let follows = |node: &&NodeId| before.record().shard_of(**node) == Some(0) && **node != first;
+    let members = before.record().members;
+    let heir = *members.keys().find(follows).expect("a replica");
+    let promoted = |said: &Said| said.cluster.known(heir)?.promoted;
+    let writers = Writer::at_each(&cluster, SHARDS).await;
+
+    want_io_threads(&cluster, Some("2")).await;
+    let leads = |said: &Said| primary(said, 0) == Some(heir) && promoted(said).is_some();
+    let said = operator.until("it is handed over", leads).await;
+    let (won, pid) = (promoted(&said).expect("a moment"), server(&said, heir).map(|server| server.pid));
+    // Who handed over needs no start any more, and who has been started does.
+    want_io_threads(&cluster, None).await;
+    operator.until("it is handed back", |said| primary(said, 0) == Some(first)).await;
+    want_io_threads(&cluster, Some("2")).await;
+    let stale =
+        |said: &Said| said.waiting.iter().any(|why| matches!(why, Waiting::VotesStale { node, .. } if *node == heir));
+    operator.until("the votes are let go stale", stale).await;
+
+    let after = until_all_have(&cluster, "2", SHARDS).await;
+    assert_eq!(server(&after, heir).map(|server| server.pid), pid, "its votes would have died with its process");
+    let again = promoted(&after).expect("it has the shard again");
+    assert!(
+        again.duration_since(won) >= jiff::SignedDuration::try_from(NODE_TIMEOUT * 4).expect("a time"),
+        "{won}, {again}"
+    );
+    let log = std::fs::read_to_string(cluster.nodes[cluster.position(heir)].file("server.log")).expect("its log");
+    let times = |words: &str| log.matches(words).count();
+    assert_eq!((times("Starting a failover election"), times("Failover election won")), (2, 2), "{log}");
+    for (shard, writer) in (0..SHARDS).zip(writers) {
+        writer.goes_on(20).await;
+        let report = writer.end().await;
+        eprintln!("shard {shard}: longest pause {:?}, {} acknowledged", report.gap, report.acknowledged);
+        report.lost_nothing();
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use justmanage_model::{ClusterSpec, MoveTally, NodeId, Record, Role, Seen};
 
 use crate::cluster::{Cluster, primary, server};
-use crate::counters::{Counters, Data, Ways};
+use crate::counters::{Counters, Data, Heavy, Ways};
 use crate::node::kill;
 use crate::operator::{Said, record_of};
 use crate::servers::find;
@@ -110,6 +110,7 @@ enum Victim {
     SourceAgent,
     SourceServer,
     TargetAgent,
+    TargetServer,
 }
 
 async fn grow(line: &str, (from, to): (u16, u16), victim: Victim) {
@@ -135,8 +136,8 @@ async fn grow(line: &str, (from, to): (u16, u16), victim: Victim) {
                 counters.go_on(50).await;
                 cluster.restart_agent(position);
             }
-            Victim::SourceServer => {
-                let position = cluster.position(source);
+            Victim::SourceServer | Victim::TargetServer => {
+                let position = cluster.position(if victim == Victim::SourceServer { source } else { target });
                 kill(&cluster.nodes[position].noted_server().expect("a server"));
             }
             Victim::Nobody => {}
@@ -192,4 +193,35 @@ async fn the_server_of_a_source_is_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agent_of_the_target_is_killed() {
     grow("redis-7.2.", (3, 4), Victim::TargetAgent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_of_the_target_is_killed() {
+    grow("redis-7.2.", (3, 4), Victim::TargetServer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_of_the_target_is_killed_where_slots_move_whole() {
+    grow("valkey-9.1.", (3, 4), Victim::TargetServer).await;
+}
+
+/// Where data lie in a run of slots at one end, shards with as many slots each would be far from having as much data each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_shard_gets_its_share_of_the_bytes_and_not_of_the_slots_alone() {
+    let cluster = formed("redis-7.2.", (2, 3), 0).await;
+    let ways = Ways::to(&cluster);
+    // The first slots of either shard: by their number alone, slots are given away from the other end.
+    let heavy = Heavy::write(&ways, &[0..1024, 8192..9216]).await;
+    let bytes = heavy.at_each(&ways, &cluster).await;
+    assert_eq!(bytes.iter().filter(|bytes| **bytes > 0).count(), 2, "{bytes:?}");
+    ask_for(&cluster, 3).await;
+    let done = |said: &Said| said.converged && said.record().reshaping.is_none() && said.record().grant.is_none();
+    let said = until(&cluster, 0, "it has another shape", done).await;
+    for shard in 0..3 {
+        assert!((5461..=5462).contains(&owned(&said, shard)), "shard {shard} has {} slots", owned(&said, shard));
+    }
+    let bytes = heavy.at_each(&ways, &cluster).await;
+    let share = bytes.iter().sum::<usize>() / 3;
+    let even = |bytes: &usize| (share * 85 / 100..=share * 115 / 100).contains(bytes);
+    assert!(bytes.iter().filter(|bytes| even(bytes)).count() == 3, "{bytes:?}: not {share} each");
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::Backups;
+use crate::pool::Zone;
 use crate::slots::balance::Move;
 use crate::{
     Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Program, Release, SealingKey,
@@ -23,6 +24,7 @@ mod shape;
 mod spares;
 mod upgrade;
 mod users;
+mod zones;
 
 pub use announced::Announced;
 pub use backups::BACKUP_TRIES;
@@ -86,6 +88,9 @@ pub struct Record {
     /// By which names clients are told of the servers; `None`: by none, ever. Writer: an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announced>,
+    /// In which zones members and spares stand, as far as that is known. Writer: an operator.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<NodeId, Zone>,
     /// Database users. Writer: an operator (the user resources, one entry each); the agents take out what has ended.
     pub users: BTreeMap<UserName, User>,
     /// Certificate of the cluster's own authority, PEM, or those of two, while one follows another; absent until the first agent
@@ -168,10 +173,10 @@ pub struct Takeover {
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
 /// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), [`Spare`]s, and
 /// [`crate::Resources`]. 7: backups that are made ([`Record::backups`]). 8: names of servers for clients
-/// ([`Record::announced`]). A Record of an older layout is read as it
+/// ([`Record::announced`]). 9: where nodes stand ([`Record::zones`]). A Record of an older layout is read as it
 /// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 8;
+pub const LAYOUT: u32 = 9;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.

@@ -17,7 +17,7 @@ pub(crate) fn replace(view: &View<'_>, draft: &mut Draft) {
         return;
     }
     let Some((lost, since)) = lost(view) else { return };
-    let Some(by) = ready(view) else { return };
+    let Some(by) = ready(view, lost) else { return };
     let patience = jiff::SignedDuration::from_secs(view.record.spec.spare_patience().whole_seconds());
     if view.age(since) >= patience {
         return draft.change(RecordChange::Replace { lost, by });
@@ -58,11 +58,20 @@ fn is_over(view: &View<'_>, grant: &Grant) -> bool {
     grant.nodes.iter().all(|node| view.serving_at(*node).is_some_and(done))
 }
 
-/// The spare that takes the next place: one that is seen, and runs no server.
-fn ready(view: &View<'_>) -> Option<NodeId> {
+/// The spare that takes this node's place: one that is seen, and runs no server; if there is a choice, one in a zone that the shard does
+/// not have already. A shard with two nodes in a zone is better than one that lacks a copy, so any other will do.
+fn ready(view: &View<'_>, lost: NodeId) -> Option<NodeId> {
     let stands_by = |node: &NodeId| {
         let seen = view.observation.known(*node);
         seen.is_some_and(|seen| matches!(seen.server, ServerState::Stopped))
     };
-    view.record.spares.keys().copied().find(stands_by)
+    let shard = view.record.members.get(&lost)?.seat.shard;
+    let taken = view.record.zones_beside(shard, lost);
+    // One of which nothing is known stands alone, as far as anybody knows; it comes after one that does for certain.
+    let apart = |node: &NodeId| match view.record.zones.get(node) {
+        Some(zone) if taken.contains(zone) => 2,
+        Some(_) => 0,
+        None => 1,
+    };
+    view.record.spares.keys().copied().filter(stands_by).min_by_key(|node| (apart(node), *node))
 }

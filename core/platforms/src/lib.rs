@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
+use justmanage_model::pool::Zone;
 use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 
 pub use error::PlatformError;
@@ -115,6 +116,15 @@ pub trait Platform: Send + Sync {
     /// # Errors
     /// As [`Platform::find_seen`].
     async fn announced(&self, _query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {
+        Ok(BTreeMap::new())
+    }
+
+    /// In which zone each machine of a cluster stands, of those that are seen; `None` is one that stands in no zone that is known. What takes a
+    /// zone away takes all in it. Platforms without zones say nothing.
+    ///
+    /// # Errors
+    /// As [`Platform::find_seen`].
+    async fn zones(&self, _query: &ClaimQuery) -> Result<BTreeMap<NodeId, Option<Zone>>, PlatformError> {
         Ok(BTreeMap::new())
     }
 

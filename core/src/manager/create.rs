@@ -59,6 +59,7 @@ impl Manager {
                 let mut names = self.names(name, cluster).await.map_err(unfinished)?;
                 names.retain(|node, _| first.belongs(*node));
                 first.announced = (!names.is_empty()).then_some(Announced { names, used: true });
+                first.stand(&self.zones(name, cluster).await.map_err(unfinished)?);
                 first.raise_layout();
                 let wanted = first.spec.clone();
                 let record = self.found(first, &agents).await.map_err(unfinished)?;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use justmanage_model::backup::{BackupEntry, BackupId};
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ServerProgram};
+use justmanage_model::pool::Zone;
 use justmanage_model::{ClusterName, Engine, Epoch, HostName, NodeId, Record, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, Offer, Package, Platform,
@@ -91,6 +92,10 @@ impl Platform for Marked<dyn Platform> {
 
     async fn announced(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, HostName>, PlatformError> {
         call("platform.announced", self.0.announced(query)).await
+    }
+
+    async fn zones(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, Option<Zone>>, PlatformError> {
+        call("platform.zones", self.0.zones(query)).await
     }
 
     async fn packages(&self, engine: Engine) -> Result<Vec<Offer>, PlatformError> {

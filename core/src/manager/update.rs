@@ -135,6 +135,7 @@ impl Manager {
         }
         let (record, agents) = self.replace_lost(record, &looked, agents, cancel).await.map_err(stay)?;
         let record = self.announce(record, &agents).await.map_err(stay)?;
+        let record = self.note_zones(record, &agents).await.map_err(stay)?;
         match failed {
             // All that could be done without it is done; what keeps it from starting is what the user has to hear.
             Some(failure) => Err(stay(failure)),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use justmanage_core::manager::Observed;
 use justmanage_core::view::RoleView;
 use justmanage_core::{ClusterView, Manager};
+use justmanage_model::pool::Zone;
 use justmanage_model::{Bytes, ClusterSpec, NodeId};
 use tokio_util::sync::CancellationToken;
 
@@ -112,6 +113,31 @@ async fn an_update_during_which_a_spare_is_used_says_so_and_the_next_makes_anoth
     let done = manager.update(&view.id, &spec, &cancel).await.expect("update");
     assert!(done.converged, "{:?}", done.waiting_on);
     whole(&world, 1, "afterwards");
+}
+
+#[tokio::test]
+async fn an_update_notes_in_which_zones_members_and_spares_stand() {
+    let (world, home) = (World::default(), tempfile::tempdir().expect("home"));
+    let (manager, view) = made(&world, &home, 1).await;
+    assert!(world.record().zones.is_empty(), "the platform has none");
+    let nodes: Vec<NodeId> = world.record().agents().map(|(node, _)| node).collect();
+    let zone = |name: &str| name.parse::<Zone>().expect("a zone");
+    world.inside().zones.extend(nodes.iter().map(|node| (*node, zone("a"))));
+    let update = async |spares| {
+        let done = manager.update(&view.id, &with(spares), &CancellationToken::new()).await.expect("update");
+        assert!(done.converged, "{:?}", done.waiting_on);
+        world.record()
+    };
+    let record = update(1).await;
+    assert_eq!(record.zones, nodes.iter().map(|node| (*node, zone("a"))).collect(), "the spare's, too");
+    assert_eq!(update(1).await.generation, record.generation, "the same once more is no change");
+    // One is put somewhere else, one nowhere that has a name, one goes.
+    world.inside().zones.insert(nodes[0], zone("b"));
+    world.inside().zones.remove(&nodes[1]);
+    let zones = update(0).await.zones;
+    assert_eq!((zones.get(&nodes[0]), zones.get(&nodes[1])), (Some(&zone("b")), None));
+    assert_eq!(zones.keys().filter(|node| !world.nodes().contains(node)).count(), 0, "nobody who is gone");
+    assert_eq!(zones.len(), 5);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use justmanage_core::{Manager, OperatorKey};
 use justmanage_model::backup::BackupEntry;
 use justmanage_model::journal::Entry;
 use justmanage_model::node::{AgentInfo, ProcessIdentity};
+use justmanage_model::pool::Zone;
 use justmanage_model::{
     Bytes, Claim, ClusterId, ClusterName, ClusterSpec, Engine, Epoch, Failure, Generation, NodeId, Phase, Pin, Place,
     Record, SealingKey, ServerState, Timestamp, Version,
@@ -53,6 +54,8 @@ pub(crate) struct Cut {
 #[derive(Debug, Default)]
 pub(crate) struct Inside {
     pub(crate) machines: BTreeMap<NodeId, Machine>,
+    /// Where machines stand that stand somewhere.
+    pub(crate) zones: BTreeMap<NodeId, Zone>,
     /// What the platform keeps besides, and is not as it is to be.
     pub(crate) amiss: Vec<String>,
     /// As long as there is such a thing, no agent can be reached.

@@ -61,6 +61,7 @@ impl Field {
     /// With enough votes it is the primary; with those of an election that it won before, a server with the stale-vote fault
     /// believes so, too, until it hears that somebody has a higher epoch.
     fn win(&mut self, node: usize) {
+        let goes_stale = self.nodes[node].server.release.votes_go_stale();
         let bus = &mut self.nodes[node].server.bus;
         if bus.is_primary() || bus.election.votes.len() < bus.majority() {
             return;
@@ -68,7 +69,7 @@ impl Field {
         let by_hand = bus.election.by_hand.take().is_some();
         let stale = bus.config_epoch >= bus.election.epoch;
         bus.config_epoch = bus.config_epoch.max(bus.election.epoch);
-        if !self.shape.votes_go_stale() {
+        if !goes_stale {
             bus.election = Election::default();
         }
         let from = bus.replica_of;
@@ -77,6 +78,14 @@ impl Field {
         }
         self.elected(node, from, by_hand, stale);
         self.replace_primary(node);
+    }
+
+    /// Whether a server that is told to take over now holds no election for that, but counts the votes of one that it has won before.
+    pub(crate) fn has_old_votes(&self, node: usize) -> bool {
+        let server = &self.nodes[node].server;
+        let (bus, election) = (&server.bus, &server.bus.election);
+        let kept = election.at.is_some_and(|at| self.now.saturating_sub(at) <= 4 * bus.patience);
+        server.release.votes_go_stale() && election.asked && kept && election.votes.len() >= bus.majority()
     }
 
     pub(super) fn count(&mut self, node: usize, header: &Header) {

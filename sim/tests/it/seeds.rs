@@ -23,13 +23,22 @@ fn hold(seeds: impl Iterator<Item = u64>, run: fn(u64, bool) -> Verdict) -> Coun
     total
 }
 
-#[test]
-fn kept_seeds_hold() {
-    let kept = include_str!("../../seeds/kept.txt");
-    let lines = kept.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+/// The seeds of a list, each with what it found behind it.
+fn kept(list: &str) -> Vec<u64> {
+    let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let seeds: Vec<u64> = lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();
     assert!(!seeds.is_empty());
-    hold(seeds.into_iter(), run);
+    seeds
+}
+
+#[test]
+fn kept_seeds_hold() {
+    hold(kept(include_str!("../../seeds/kept.txt")).into_iter(), run);
+}
+
+#[test]
+fn kept_seeds_hold_where_releases_change_with_temporary_replicas() {
+    hold(kept(include_str!("../../seeds/kept-surge.txt")).into_iter(), run_surging);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Whether the simulation sees what must not happen: each time, somebody does what the planner never plans.
 
-use justmanage_model::{Fence, Grant, NodeStep, RecordChange, Step, Takeover, record::Operation};
+use justmanage_model::{
+    Engine, Fence, Grant, NodeStep, RecordChange, Release, Step, Takeover, Version, record::Operation,
+};
 use justmanage_sim::server::Process;
 use justmanage_sim::shape::{Shape, node_id};
 use justmanage_sim::timestamp;
@@ -79,6 +81,34 @@ fn a_second_grant_is_seen() {
         world.carry_out(&[Step::Record(RecordChange::Give(grant))]).unwrap();
     }
     assert!(seen(&world).contains("a grant is given while another is out"), "{}", seen(&world));
+}
+
+/// Hands a shard over as the planner does, but for its question whether votes are stale.
+fn hand_over(world: &mut World, to: usize) {
+    world.carry_out(&[Step::Record(RecordChange::ClearGrant)]).unwrap();
+    let given = world.store.record.generation.next();
+    let nodes = [node_id(to)].into();
+    let grant = Grant { operation: Operation::Handover, nodes, given, moves: Vec::new() };
+    world.carry_out(&[Step::Record(RecordChange::Give(grant)), Step::Node(node_id(to), NodeStep::TakeTurn)]).unwrap();
+    // A few seconds: the others hear of it, and whoever led copies.
+    world.pass(4000);
+}
+
+#[test]
+fn a_handover_to_who_has_the_votes_of_an_earlier_election_is_seen() {
+    for release in
+        [Release::new(Engine::Redis, Version::new(7, 0, 15)), Release::new(Engine::Valkey, Version::new(8, 1, 8))]
+    {
+        let stale = release.votes_go_stale();
+        let mut world = formed(Shape { release, ..Shape::of(3, 1) });
+        // 3 wins an election, then 0; and 3 has won one a moment ago.
+        for to in [3, 0] {
+            hand_over(&mut world, to);
+            assert_eq!((world.field.primary(0), seen(&world)), (Some(to), String::new()));
+        }
+        hand_over(&mut world, 3);
+        assert_eq!(seen(&world).contains("the votes of an earlier election"), stale, "{}", seen(&world));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
 mod acceptance;
+mod clients;
 mod cluster;
 mod framework;
 mod handover;
@@ -33,8 +34,9 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft, servers or
-    /// kills; may be given several times. Servers need root and kills take half an hour: both are left out unless they are named
+    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft,
+    /// clients, servers or kills; may be given several times. Servers need root and kills take half an hour: both are left out unless they
+    /// are named, and so are clients, which need redis-py and ioredis
     #[arg(long)]
     only: Vec<String>,
     /// Fail when a number is over its target
@@ -65,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let mut rows = Vec::new();
     let wanted = |name: &&str| match options.only.as_slice() {
-        [] => ![servers::SECTION, kills::SECTION].contains(name),
+        [] => ![clients::SECTION, servers::SECTION, kills::SECTION].contains(name),
         only => only.iter().any(|one| one == name),
     };
     for section in SECTIONS.into_iter().filter(wanted) {
@@ -77,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "start",
     "framework",
     "node",
@@ -88,6 +90,7 @@ const SECTIONS: [&str; 12] = [
     "many",
     "refresh",
     "raft",
+    clients::SECTION,
     servers::SECTION,
     kills::SECTION,
 ];
@@ -106,6 +109,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "rolling" => rolling::measure(binaries, runs),
         "handover" => handover::measure(binaries, runs),
         "resharding" => resharding::measure(runs),
+        clients::SECTION => clients::measure(),
         servers::SECTION => servers::measure(),
         kills::SECTION => kills::measure(),
         "many" => Ok(vec![many::measure(binaries, runs)?]),

@@ -32,6 +32,7 @@ impl Record {
             retired: Default::default(),
             spares: Default::default(),
             announced: None,
+            zones: Default::default(),
             halt: None,
             vault: None,
             fences: BTreeMap::new(),

@@ -29,6 +29,7 @@ impl Record {
         let granted = self.grant.as_ref().map(|grant| grant.operation);
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
         match () {
+            () if !self.zones.is_empty() => 9,
             () if self.announced.is_some() => 8,
             () if !self.backups.is_none() || self.spec.backup_now.is_some() => 7,
             () if self.spec.backup_policy.as_ref().is_some_and(|policy| !policy.before_upgrade) => 7,

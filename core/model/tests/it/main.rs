@@ -20,6 +20,7 @@ mod surge;
 mod units;
 mod upgrades;
 mod windows;
+mod zones;
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;

@@ -4,7 +4,7 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `world 3x1 new \| formed [valkey] [unpersisted] [restart] [spare]` | 3 shards with 1 replica each; `restart`: on_crash; `spare`: one, after 15 s |
+//! | `world 3x1 new \| formed [valkey] [unpersisted] [restart] [spare]` | 3 shards with 1 replica each; `restart`: on_crash; `spare`: one, or one more, after 15 s |
 //! | `set 0.1 WHAT [VALUE]`, `set WHAT [VALUE]` | something happens to a node, or an operator wants something (`stage.rs`) |
 //! | `pass SECONDS` | time passes; servers go on, agents only watch |
 //! | `expect PLAN` | the planner says exactly this now: `converged`, `act STEPS`, `wait REASONS` |

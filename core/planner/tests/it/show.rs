@@ -34,7 +34,11 @@ fn grouped(parts: impl Iterator<Item = (String, Option<String>)>) -> String {
 pub(crate) fn name(world: &World, node: NodeId) -> String {
     let Some(number) = world.field.number(node) else { return "nobody".to_owned() };
     if world.store.record.spares.contains_key(&node) {
-        return "a-spare".to_owned();
+        let spares: Vec<&NodeId> = world.store.record.spares.keys().collect();
+        return match spares.iter().position(|spare| **spare == node) {
+            Some(at) if spares.len() > 1 => format!("spare-{}", at + 1),
+            _ => "a-spare".to_owned(),
+        };
     }
     let seat = world.field.nodes[number].seat;
     let former = if world.store.record.members.contains_key(&node) { "" } else { "the-former-" };

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use justmanage_model::backup::{BackupDone, BackupState, BackupTally};
+use justmanage_model::pool::Zone;
 use justmanage_model::{
-    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, User, Version,
-    Waiting,
+    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, SlotSet,
+    SlotWeights, User, Version, Waiting,
 };
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
@@ -90,6 +91,19 @@ impl Stage {
                 self.world.field.lose(node);
                 self.world.agent_dies(node);
                 self.world.hidden.insert(node, self.world.field.now);
+            }
+            "zone" => {
+                let zone: Zone = value.parse().map_err(|_| "which zone?")?;
+                self.world.operate(|record| record.stand(&BTreeMap::from([(node_id(node), Some(zone))])));
+            }
+            "heavy" => {
+                // As its agent weighs them: what lies in these slots, and next to nothing everywhere else.
+                let heavy: SlotSet = value.parse().map_err(|_| "which slots?")?;
+                let parts = SlotWeights::parts(&SlotSet::all()).into_iter().filter_map(|part| {
+                    let bytes = if part.intersection(&heavy).is_empty() { 1 << 10 } else { 1 << 20 };
+                    Some((part.slots().next()?, Bytes::new(bytes)))
+                });
+                self.world.agents[node].weights = Some(SlotWeights::new(self.world.store.record.generation, parts));
             }
             "replaced" => drop(self.world.replace(node)),
             "lagging" => self.world.field.nodes[node].slow = true,
@@ -265,6 +279,15 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
             let node = record.members.keys().copied().find(named).ok_or("nobody has that seat")?;
             record.retire([node]);
             record.retired.clear();
+        }
+        ("zones-of-spares", zones) => {
+            let zones = zones.split(' ').map(|zone| match zone {
+                "-" => Ok(None),
+                zone => zone.parse::<Zone>().map(Some).map_err(|_| "which zones?"),
+            });
+            let zones = zones.collect::<Result<Vec<_>, _>>()?;
+            let stand: BTreeMap<_, _> = record.spares.keys().copied().zip(zones).collect();
+            record.stand(&stand);
         }
         ("surge", "") => record.spec.surge = true,
         ("backup-policy", "none") => record.spec.backup_policy = None,

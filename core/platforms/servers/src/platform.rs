@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::pool::{Host, Pool, Server};
+use justmanage_model::pool::{Host, Pool, Server, Zone};
 use justmanage_model::{ClusterName, Engine, HostName, NodeId, Version};
 use justmanage_platforms::kind::HOSTS_MAX;
 use justmanage_platforms::{
@@ -199,6 +199,13 @@ impl Platform for Servers {
         let named =
             meant.filter_map(|(at, order, _)| Some((order.claim.node, self.pool.servers[at].announce.clone()?)));
         Ok(named.collect())
+    }
+
+    /// By a look of lately, too.
+    async fn zones(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, Option<Zone>>, PlatformError> {
+        let look = self.looks.with_care(Care::Lately, Instant::now()).await;
+        let meant = look.claimed().filter(|(_, order, _)| query.matches(&order.claim));
+        Ok(meant.map(|(at, order, _)| (order.claim.node, self.pool.servers[at].zone.clone())).collect())
     }
 
     async fn servers(&self, engine: Engine, directories: &[PathBuf]) -> Result<Vec<ServerProgram>, PlatformError> {

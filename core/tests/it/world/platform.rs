@@ -1,11 +1,12 @@
 //! The machines of the world.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use justmanage_model::node::ServerProgram;
-use justmanage_model::{ClusterName, Engine, Release, Version};
+use justmanage_model::pool::Zone;
+use justmanage_model::{ClusterName, Engine, NodeId, Release, Version};
 use justmanage_platforms::{
     ClaimQuery, Connector, Download, Limits, Machine, MachineOrder, MachineRef, MachineState, Offer, Package, Platform,
     PlatformError, PlatformKind, Visible,
@@ -31,6 +32,12 @@ impl Platform for World {
     async fn mend(&self, _query: &ClaimQuery) -> Result<(), PlatformError> {
         self.inside().amiss.clear();
         Ok(())
+    }
+
+    async fn zones(&self, query: &ClaimQuery) -> Result<BTreeMap<NodeId, Option<Zone>>, PlatformError> {
+        let machines = self.find(query).await?;
+        let zone = |machine: &Machine| self.inside().zones.get(&machine.claim.node).cloned();
+        Ok(machines.iter().map(|machine| (machine.claim.node, zone(machine))).collect())
     }
 
     async fn clusters(&self) -> Result<BTreeSet<ClusterName>, PlatformError> {

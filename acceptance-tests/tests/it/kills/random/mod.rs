@@ -21,8 +21,8 @@ use place::Place;
 use story::Story;
 
 /// The stories that are told unless more are wanted, each of half a minute: between them they kill terraform, a provider, an agent and
-/// servers of each engine, in changes of the version and of the shards.
-const HANDFUL: [u64; 4] = [0, 1, 5, 6];
+/// servers of each engine, in changes of the version and of the shards of each.
+const HANDFUL: [u64; 5] = [0, 1, 4, 5, 6];
 
 /// The seeds that are this engine's: every second one.
 fn seeds(parity: u64) -> Vec<u64> {

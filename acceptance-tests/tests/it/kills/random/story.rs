@@ -98,3 +98,21 @@ fn seeds_tell_of_everybody_in_both_operations() {
     let numbers = [1, 2, 3].map(|number| stories.iter().filter(|story| story.kills.len() == number).count());
     assert!(numbers.iter().all(|count| *count > 5) && numbers.iter().sum::<usize>() == 50, "{numbers:?}");
 }
+
+#[test]
+fn the_handful_tells_of_everybody_and_of_both_operations_of_each_engine() {
+    let stories: Vec<(u64, Story)> = super::HANDFUL.iter().map(|seed| (*seed, Story::of(*seed))).collect();
+    for parity in [0, 1] {
+        for operation in [Operation::Version, Operation::Shards] {
+            let told = |(seed, story): &(u64, Story)| seed % 2 == parity && story.operation == operation;
+            assert!(stories.iter().any(told), "{operation} of engine {parity}: {stories:?}");
+        }
+        let mut kills = stories.iter().filter(|(seed, _)| seed % 2 == parity).flat_map(|(_, story)| &story.kills);
+        assert!(kills.any(|kill| matches!(kill.victim, Victim::Server(_))), "a server of engine {parity}: {stories:?}");
+    }
+    let killed =
+        |who: fn(&Victim) -> bool| stories.iter().flat_map(|(_, story)| &story.kills).any(|kill| who(&kill.victim));
+    assert!(killed(|victim| *victim == Victim::Terraform), "{stories:?}");
+    assert!(killed(|victim| *victim == Victim::Provider), "{stories:?}");
+    assert!(killed(|victim| matches!(victim, Victim::Agent(_))), "{stories:?}");
+}

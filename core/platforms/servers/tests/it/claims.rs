@@ -52,6 +52,26 @@ async fn clusters_that_are_made_at_once_each_get_their_servers() {
 }
 
 #[tokio::test]
+async fn it_is_known_where_the_machines_of_a_cluster_stand_and_that_some_stand_nowhere_in_particular() {
+    let place = Place::new();
+    let servers = place.servers("db1 zone a; db2; db3 zone b");
+    for number in 1..=2 {
+        servers.ensure(&order(number)).await.expect("a server");
+    }
+    servers.ensure(&order_of("queues", 11)).await.expect("a server");
+    let (zones, machines) = (servers.zones(&query("cache")).await, servers.find(&query("cache")).await);
+    let (zones, machines) = (zones.expect("zones"), machines.expect("find"));
+    assert_eq!(zones.len(), 2, "and no other cluster's: {zones:?}");
+    for machine in machines {
+        let host = machine.reference.0.split('/').next().expect("a host").to_owned();
+        let wanted =
+            [("db1", Some("a")), ("db2", None), ("db3", Some("b"))].into_iter().find(|(name, _)| *name == host);
+        let zone = zones[&machine.claim.node].as_ref().map(|zone| zone.as_str());
+        assert_eq!(Some(zone), wanted.map(|(_, zone)| zone), "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_its_owner_hides_is_not_taken_by_whoever_has_not_seen_that_yet() {
     let place = Place::new();
     let servers = place.servers("db1; db2");
