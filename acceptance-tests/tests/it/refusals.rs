@@ -87,7 +87,7 @@ fn a_release_that_is_not_offered_is_refused_by_the_plan() {
 
 #[test]
 fn a_platform_that_this_release_does_not_know_is_an_error() {
-    let run = with("", "aws = { region = \"eu-central-1\" }").validate().fails();
+    let run = with("", "gcp = { region = \"europe-west3\" }").validate().fails();
     assert!(run.errors().any(|error| error.summary.contains("Unsupported argument")), "{run}");
 }
 
