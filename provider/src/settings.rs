@@ -25,6 +25,7 @@ use aws::{Access, AwsSettings};
 use managers::Parts;
 use ssh::SshSettings;
 
+pub(crate) use agents::machine;
 pub(crate) use managers::Managers;
 pub(crate) use ssh::Logins;
 

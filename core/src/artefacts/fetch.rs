@@ -7,7 +7,8 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use justmanage_model::{Failure, FieldPath, Release};
 use justmanage_platforms::Download;
-use ring::digest;
+
+use super::sha256_of;
 
 /// Longest time of one download: 100 MB over a slow line (1 Mbit/s) take 13 minutes.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -20,7 +21,7 @@ pub(super) async fn program(release: Release, url: &str, sha256: &str) -> Result
     let file_name = format!("{}-server", release.engine);
     let work = tokio::task::spawn_blocking(move || {
         let archive = read(&url_).map_err(|error| failed(&url_, &error.to_string()))?;
-        let actual = hex(digest::digest(&digest::SHA256, &archive).as_ref());
+        let actual = sha256_of(&archive);
         if actual != sha256 {
             return Err(Failure::at(
                 FieldPath::root(),
@@ -30,7 +31,7 @@ pub(super) async fn program(release: Release, url: &str, sha256: &str) -> Result
             .hint("Somebody changed the file, or the entry of `artifacts` names another one. Compare with its publisher's list."));
         }
         let content = extract(archive, &file_name).map_err(|error| failed(&url_, &error.to_string()))?;
-        let sha256 = hex(digest::digest(&digest::SHA256, &content).as_ref());
+        let sha256 = sha256_of(&content);
         Ok(Download { sha256, file_name, release, content: content.into() })
     });
     work.await.unwrap_or_else(|error| Err(failed(url, &error.to_string())))
@@ -79,10 +80,6 @@ fn failed(url: &str, why: &str) -> Failure {
         .next("Nothing was made. Apply again when it can be fetched.")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use justmanage_model::{Engine, Version};
@@ -128,7 +125,7 @@ mod tests {
         let release = || Release::new(Engine::Redis, Version::new(7, 0, 15));
         let refused = program(release(), &url, &wrong).await.expect_err("another digest");
         assert!(refused.detail.contains(&wrong), "{refused}");
-        let right = hex(digest::digest(&digest::SHA256, b"\x7fELFprogram").as_ref());
+        let right = sha256_of(b"\x7fELFprogram");
         let taken = program(release(), &url, &right).await;
         std::fs::remove_file(&file).expect("clean up");
         assert_eq!(taken.expect("the right digest").content[..], *b"\x7fELFprogram");

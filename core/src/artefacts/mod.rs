@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use justmanage_model::node::ServerProgram;
 use justmanage_model::{Artefact, ClusterSpec, Engine, Failure, FieldPath, Release, ReleaseTarget, Version};
 use justmanage_platforms::{ClaimQuery, Offer, Package, Platform};
+use ring::digest;
 use tracing::{debug, info};
 
 use crate::manager::from_platform;
@@ -166,6 +167,12 @@ fn check(program: &ServerProgram, spec: &ClusterSpec, version: Version, url: &st
     };
     Err(Failure::at(FieldPath::root(), "Artifact is not what it is said to be", format!("{url}: {problem}."))
         .hint("Correct `engine`, `version` or `url` of this entry of `artifacts` in the provider block."))
+}
+
+/// SHA-256 of a content: 64 hexadecimal digits.
+#[must_use]
+pub fn sha256_of(content: &[u8]) -> String {
+    digest::digest(&digest::SHA256, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Packages that all machines can have, in the order of the first: all servers of a cluster run the same.

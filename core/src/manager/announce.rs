@@ -39,6 +39,7 @@ impl Manager {
         info!(names = names.len(), why);
         self.change(agents, &Note::new(why), |record| record.announce(&names)).await
     }
+
     /// The zones of a cluster's nodes, of those whose machines are seen.
     pub(super) async fn zones(
         &self,

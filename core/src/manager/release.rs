@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use justmanage_model::spec::NODES_MAX;
 use justmanage_model::{ClusterSpec, Failure, FieldPath, NodeId, Program, Record, Release, ServerState, Shape};
-use justmanage_platforms::ClaimQuery;
 use justmanage_releases::{NoHop, hop};
 
 use super::Manager;
 use super::look::Looked;
+use super::replace::query;
 
 /// Where the servers of a cluster are on their way, as far as that is known.
 #[derive(Clone, Copy, Debug)]
@@ -193,8 +193,8 @@ impl Manager {
                 None => Ok(Some(previous.clone())),
             };
         }
-        let cluster = ClaimQuery { name: record.name.clone(), cluster: Some(record.cluster) };
-        let (release, artefact) = self.artefacts.obtain(self.platform.as_ref(), spec, Some(&cluster)).await?;
+        let cluster = Some(query(record));
+        let (release, artefact) = self.artefacts.obtain(self.platform.as_ref(), spec, cluster.as_ref()).await?;
         match refuse_release(standing, &release, spec, field_ttls) {
             Some(refusal) => Err(refusal),
             None => Ok(Some(Program { release, artefact })),

@@ -75,7 +75,7 @@ pub(super) fn validate(view: &View<Cluster>, report: &mut Diagnostics) {
     }
     for (machine, id) in aws.images.known().into_iter().flatten() {
         let about = at("images").key(machine);
-        if !["x86_64", "aarch64"].contains(&machine.as_str()) {
+        if crate::settings::machine(machine).is_err() {
             refuse(about, format!("{machine:?} is no processor."), "Write x86_64 or aarch64.");
         } else if id.known().is_some_and(|id| !is_id(id, "ami-")) {
             refuse(about, "This is no id of an image.".into(), "Write it as AWS gives it: ami-0123456789abcdef0.");
@@ -273,6 +273,25 @@ pub(super) fn disk(text: &str) -> Result<(), String> {
     whole(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
+/// With no more said than the region.
+#[cfg(test)]
+pub(super) fn in_region(region: &str) -> Aws {
+    Aws {
+        region: region.into(),
+        subnets: None,
+        instance_types: None,
+        image: None,
+        images: None,
+        disk: None,
+        kms_key: None,
+        instance_profile: None,
+        allowed_cidrs: None,
+        allowed_security_groups: None,
+        operator_cidrs: BTreeSet::new(),
+        tags: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,20 +326,7 @@ mod tests {
 
     #[test]
     fn an_instance_has_what_its_server_and_system_need() {
-        let aws = |disk: Option<&str>| Aws {
-            region: "eu-central-1".into(),
-            subnets: None,
-            instance_types: None,
-            image: None,
-            images: None,
-            disk: disk.map(str::to_owned),
-            kms_key: None,
-            instance_profile: None,
-            allowed_cidrs: None,
-            allowed_security_groups: None,
-            operator_cidrs: BTreeSet::new(),
-            tags: None,
-        };
+        let aws = |disk: Option<&str>| Aws { disk: disk.map(str::to_owned), ..in_region("eu-central-1") };
         let spec = |mib| {
             let version = "7.0".parse().expect("a version");
             ClusterSpec::new(justmanage_model::Engine::Redis, version, 1, 1, Bytes::mib(mib))

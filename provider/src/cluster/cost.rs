@@ -55,8 +55,6 @@ fn of_instances(prices: &PriceList, machines: &[&str], on: &Aws, spec: &ClusterS
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use justmanage_model::Engine;
 
     use super::*;
@@ -77,18 +75,9 @@ mod tests {
         machines: &[&str],
     ) -> Option<String> {
         let on = Aws {
-            region: region.into(),
-            subnets: None,
             instance_types: types.map(|types| types.iter().map(|name| (*name).to_owned()).collect()),
-            image: None,
-            images: None,
             disk: disk.map(str::to_owned),
-            kms_key: None,
-            instance_profile: None,
-            allowed_cidrs: None,
-            allowed_security_groups: None,
-            operator_cidrs: BTreeSet::new(),
-            tags: None,
+            ..aws::in_region(region)
         };
         let version = "7.0".parse().expect("a version");
         let spec = ClusterSpec { spares: 1, ..ClusterSpec::new(Engine::Redis, version, 2, 1, Bytes::mib(memory)) };

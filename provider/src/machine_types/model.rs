@@ -20,7 +20,7 @@ pub(crate) struct MachineTypesData {
     #[tf(optional, validate = crate::cluster::size, says = "a size such as `16GiB`")]
     pub(super) memory: Option<String>,
     /// The processor: `x86_64` or `aarch64`; without it, either.
-    #[tf(optional, validate = machine, says = "`x86_64` or `aarch64`")]
+    #[tf(optional, validate = crate::settings::machine, says = "`x86_64` or `aarch64`")]
     pub(super) machine: Option<String>,
     /// Of which day the prices are.
     #[tf(computed)]
@@ -56,8 +56,4 @@ pub(crate) struct MachineTypeData {
 fn cloud(text: &str) -> Result<(), String> {
     let known: Vec<&str> = PriceList::embedded().clouds().collect();
     if known.contains(&text) { Ok(()) } else { Err(format!("{text:?} is none of them.")) }
-}
-
-fn machine(text: &str) -> Result<(), String> {
-    if ["x86_64", "aarch64"].contains(&text) { Ok(()) } else { Err(format!("{text:?} is neither.")) }
 }

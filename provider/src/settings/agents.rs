@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path as FilePath;
 
+use justmanage_core::artefacts::sha256_of;
 use justmanage_core::cloud::AgentPrograms;
 use justmanage_model::failure::Invalid;
-use justmanage_model::{Failure, FieldPath};
-use ring::digest;
+use justmanage_model::{Failure, FieldPath, Version};
 use tfkit::model::View;
 use tfkit::{Diagnostic, Diagnostics, Model, Path};
 
@@ -44,7 +44,7 @@ pub(super) fn validate(sources: &[tfkit::Attr<View<AgentSource>>], report: &mut 
             report.push(Diagnostic::error("Source of agents not valid", detail).at(at("url")));
         }
         let machine = source.machine.known().map_or("x86_64", String::as_str);
-        let is_known = MACHINES.iter().any(|(known, _)| *known == machine);
+        let is_known = self::machine(machine).is_ok();
         if is_known && machine != std::env::consts::ARCH && source.sha256.is_null() {
             let detail =
                 format!("The agent for {machine} did not come with this provider, so its `sha256` has to be given.");
@@ -68,15 +68,11 @@ pub(super) fn validate(sources: &[tfkit::Attr<View<AgentSource>>], report: &mut 
 /// # Errors
 /// It is not there.
 pub(super) fn programs(sources: &[AgentSource], own: &FilePath) -> Result<AgentPrograms, Failure> {
-    let AgentPrograms { version, .. } = none()?;
+    let version = own_version()?;
     let mut programs: Vec<(String, String, Vec<String>)> = Vec::new();
-    let named = |machine: &str| sources.iter().filter(|source| source.machine == machine).collect::<Vec<_>>();
-    for (machine, published) in MACHINES {
-        let sources = named(machine);
-        let is_own = machine == std::env::consts::ARCH;
-        if sources.is_empty() && !is_own {
-            continue;
-        }
+    let there = machines(sources);
+    for (machine, published) in MACHINES.into_iter().filter(|(machine, _)| there.contains(machine)) {
+        let sources: Vec<&AgentSource> = sources.iter().filter(|source| source.machine == machine).collect();
         let given = sources.iter().find_map(|source| source.sha256.as_ref());
         let sha256 = match given {
             Some(sha256) => sha256.to_ascii_lowercase(),
@@ -98,13 +94,12 @@ pub(super) fn machines(sources: &[AgentSource]) -> Vec<&'static str> {
     MACHINES.iter().map(|(machine, _)| *machine).filter(|machine| is_there(machine)).collect()
 }
 
-/// None: for those who make no machines.
+/// The version of this build, and of the agent that comes with it.
 ///
 /// # Errors
-/// This build has no version.
-pub(super) fn none() -> Result<AgentPrograms, Failure> {
-    let version = env!("CARGO_PKG_VERSION").parse().map_err(|invalid: Invalid| invalid.at(FieldPath::root()))?;
-    Ok(AgentPrograms { version, programs: Vec::new() })
+/// This build has none.
+pub(super) fn own_version() -> Result<Version, Failure> {
+    env!("CARGO_PKG_VERSION").parse().map_err(|invalid: Invalid| invalid.at(FieldPath::root()))
 }
 
 fn digest_of(file: &FilePath) -> Result<String, Failure> {
@@ -115,10 +110,11 @@ fn digest_of(file: &FilePath) -> Result<String, Failure> {
              the program with JUSTMANAGE_AGENT, or give `sha256` here.",
         )
     })?;
-    Ok(digest::digest(&digest::SHA256, &content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(sha256_of(&content))
 }
 
-fn machine(text: &str) -> Result<(), String> {
+/// Whether this is a processor of machines.
+pub(crate) fn machine(text: &str) -> Result<(), String> {
     match MACHINES.iter().any(|(machine, _)| *machine == text) {
         true => Ok(()),
         false => Err(format!("{text:?} is none of them.")),

@@ -8,15 +8,15 @@ use std::time::Duration;
 use justmanage_core::artefacts::Artefacts;
 use justmanage_core::cloud::Trusted;
 #[cfg(feature = "aws")]
-use justmanage_core::cloud::{ANYWHERE, Settings, aws as ec2};
+use justmanage_core::cloud::{ANYWHERE, AgentPrograms, Settings, aws as ec2};
 use justmanage_core::locator::{CloudKind, PlatformKind};
 use justmanage_core::servers::Programs;
 use justmanage_core::{Locator, Manager, OperatorKey};
 use justmanage_model::failure::Invalid;
 use justmanage_model::pool::{Host, Pool, Server};
-use justmanage_model::{Bytes, ClusterId, Failure, FieldPath, Pin, Version};
+use justmanage_model::{Bytes, ClusterId, Failure, FieldPath, Pin};
 
-use super::agents::AgentSource;
+use super::agents::{AgentSource, own_version};
 use super::aws::Access;
 use crate::cluster::Aws;
 use crate::servers::OverSsh;
@@ -101,9 +101,7 @@ impl Managers {
         }
         let Parts { agent, artefacts, operator, patience, servers, .. } = &self.parts;
         // The provider's own processor is that of the agent beside it.
-        let version: Version =
-            env!("CARGO_PKG_VERSION").parse().map_err(|invalid: Invalid| invalid.at(FieldPath::root()))?;
-        let programs = Programs::new(version, [(std::env::consts::ARCH.to_owned(), agent.clone())]);
+        let programs = Programs::new(own_version()?, [(std::env::consts::ARCH.to_owned(), agent.clone())]);
         let manager = Manager::servers(pool.clone(), servers.hosts()?, programs, artefacts.clone(), operator.clone());
         let manager = patient(manager, *patience);
         made.push((pool.clone(), manager.clone()));
@@ -189,7 +187,8 @@ impl Parts {
     fn on_aws(&self, wanted: &OnCloud) -> Result<Manager, Failure> {
         let agent = match wanted.settings {
             Some(_) => super::agents::programs(&self.agents, &self.agent)?,
-            None => super::agents::none()?,
+            // Who only finds makes no machines.
+            None => AgentPrograms { version: own_version()?, programs: Vec::new() },
         };
         let settings = Settings { agent, programs: Vec::new(), disk: wanted.disk, toward: ANYWHERE };
         let api = Arc::new(ec2::Aws::new(super::aws::ec2(&self.aws, &wanted.region, wanted.settings.as_ref())));

@@ -136,8 +136,7 @@ impl Platform for Cloud {
     }
 
     async fn find(&self, query: &ClaimQuery) -> Result<Vec<Machine>, PlatformError> {
-        let look = self.look().await?;
-        Ok(self.machines(&look).filter(|machine| query.matches(&machine.claim)).collect())
+        Ok(self.find_seen(query).await?.machines)
     }
 
     async fn find_seen(&self, query: &ClaimQuery) -> Result<Visible, PlatformError> {

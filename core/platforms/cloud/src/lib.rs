@@ -44,7 +44,7 @@ pub use boot::{Boot, Fetch};
 pub use choice::{Candidate, Offer, Room};
 pub use clock::{Clock, SystemClock};
 pub use cloud::{AgentPrograms, Cloud, CloudProgram, Settings};
+pub use justmanage_host::KEPT;
 pub use operator::{Inventory, NotEnrolled, Operator, Signer};
-pub use programs::KEPT;
 pub use tags::Tags;
 pub use token::Token;

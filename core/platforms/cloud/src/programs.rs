@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
+use justmanage_host::KEPT;
 use justmanage_model::Artefact;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_platforms::{ClaimQuery, Download, MachineOrder, PlatformError};
@@ -12,8 +13,6 @@ use justmanage_platforms::{ClaimQuery, Download, MachineOrder, PlatformError};
 use crate::cloud::Cloud;
 use crate::look::Look;
 
-/// Where machines keep server programs, each in a directory that is called by its SHA-256.
-pub const KEPT: &str = "/var/lib/justmanage/artifacts";
 /// To how many machines a program is sent at once: each gets all of it, over one line of the operator's.
 const AT_ONCE: usize = 4;
 

@@ -13,6 +13,9 @@ pub const SERVICE: &str = include_str!("scripts/service.sh");
 /// The user that a node runs as, and the settings of the kernel.
 pub const SETUP: &str = include_str!("scripts/setup.sh");
 
+/// Where machines keep server programs, each in a directory that is called by its SHA-256.
+pub const KEPT: &str = "/var/lib/justmanage/artifacts";
+
 /// The units, each with the variable that [`SERVICE`] looks for it in.
 pub const UNITS: [(&str, &str); 4] = [
     ("AGENT_SERVICE", include_str!("units/justmanage-agent.service")),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use justmanage_host::KEPT;
 use justmanage_model::node::{NodeOrder, ServerProgram};
 use justmanage_model::pool::Host;
 use justmanage_model::{Artefact, Engine, PackageRevision, Release, Version};
@@ -19,8 +20,6 @@ use crate::programs::sha256;
 use crate::scripts::{self, Keep, Kept, status};
 use crate::trouble::{self, Kind, Trouble, on_the_way, refused};
 
-/// Where programs are kept on servers, each in a directory that is called by its SHA-256.
-pub(crate) const KEPT: &str = "/var/lib/justmanage/artifacts";
 /// Longest time to look for programs: each is run once, and read twice.
 pub(crate) const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// What one reading of a kept program brings at most (`fetch.sh`).

@@ -6,12 +6,13 @@
 
 use std::path::Path;
 
+use justmanage_host::KEPT;
 use justmanage_model::Engine;
 use justmanage_model::node::ServerProgram;
 use justmanage_platforms::{Offer, Package, PlatformError};
 use justmanage_ssh::Output;
 
-use crate::artefacts::{KEPT, LOOK_LIMIT, no_program, no_server, programs};
+use crate::artefacts::{LOOK_LIMIT, no_program, no_server, programs};
 use crate::ensure::{LIMIT, recent};
 use crate::look::{Look, together};
 use crate::platform::Servers;

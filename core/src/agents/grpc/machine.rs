@@ -13,12 +13,12 @@ use justmanage_identity::warrant;
 use justmanage_model::node::{AgentInfo, ServerProgram};
 use justmanage_model::{Limits, Purpose, Replaced, Replacement, Terms, Timestamp, Version, Warrant};
 use justmanage_platforms::Download;
-use ring::digest;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 use super::{ANSWER_LIMIT, GrpcAgents, codec, limited};
 use crate::agents::{AgentError, MachineError, Program, Programs};
+use crate::artefacts::sha256_of;
 
 /// How much of a program is sent at once.
 const PART: usize = 1 << 18;
@@ -105,8 +105,7 @@ impl GrpcAgents {
                 None => break,
             }
         }
-        let found = digest::digest(&digest::SHA256, &content);
-        let found: String = found.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = sha256_of(&content);
         if found != program.sha256 {
             let what = format!("its {file_name} has SHA-256 {found}, not {}", program.sha256);
             return Err(AgentError::Refused(what).into());

@@ -199,9 +199,7 @@ async fn a_machine_can_be_told_where_the_program_is() {
 #[tokio::test]
 async fn a_program_that_is_carried_elsewhere_is_what_it_is_called_by_or_is_not_carried() {
     let whole = download(PART + 5).content;
-    let sha256: String =
-        digest::digest(&digest::SHA256, &whole).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let program = ServerProgram { sha256, ..kept() };
+    let program = ServerProgram { sha256: sha256_of(&whole), ..kept() };
     let parts = |parts: &[&[u8]]| parts.iter().map(|part| Ok(part.to_vec())).collect::<Vec<_>>();
     let (first, second) = whole.split_at(PART);
     let stage = Stage::with(Played { content: parts(&[first, second]), ..Played::default() }).await;
