@@ -20,11 +20,13 @@
 //! | [`failover`] | taking over from a primary whose process is dead |
 //! | [`authority`] | the cluster's certificates |
 //! | [`secrets`] | the agent's own password, and the cluster's secrets |
+//! | [`clock`] | what time it is |
 //! | [`content`] | what is in a file, by its digest |
 //! | [`journal`] | what happened at the node |
 //! | `proof` | probes of the shards while nodes are disturbed, and the report of what that came to |
 //! | [`limits`] | limits of the server's process |
 //! | [`programs`] | programs that operators have this machine keep |
+//! | `upcoming` | releases that the cluster takes by itself: what the catalog has, and its programs |
 //! | [`root`] | what only root may do, where nobody logs in |
 //! | `line` | one line of JSON over a socket |
 //! | [`metrics`] | figures for Prometheus |
@@ -34,6 +36,7 @@
 pub mod api;
 pub mod authority;
 pub mod backing_up;
+pub mod clock;
 pub mod commands;
 pub mod content;
 pub mod directory;
@@ -59,6 +62,7 @@ pub mod serve;
 pub mod server;
 pub mod status;
 pub mod turn;
+mod upcoming;
 
 /// The version of this program.
 #[must_use]

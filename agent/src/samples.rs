@@ -98,6 +98,9 @@ pub(crate) fn running(server: ServerObservation) -> NodeObservation {
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
     }
 }
 

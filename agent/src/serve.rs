@@ -12,7 +12,7 @@ use justmanage_engine::Login;
 use justmanage_engine::acl::AGENT_USER;
 use justmanage_identity::{Doors, IdentityError, KeyPair};
 use justmanage_model::node::{AgentInfo, NodeOrder};
-use justmanage_model::{Phase, Pin, Timestamp};
+use justmanage_model::{Phase, Pin};
 use justmanage_record::{Group, GroupConfig, RecordStore};
 use justmanage_steps::step;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -21,6 +21,7 @@ use tonic::service::Routes;
 use tracing::{info, warn};
 
 use crate::api::{self, Api, MachineApi};
+use crate::clock;
 use crate::directory::Directory;
 use crate::enrolment::{self, Enrolment, FirstOperators};
 use crate::journal::Journal;
@@ -103,7 +104,7 @@ pub async fn serve(
     };
     // Before anybody is told that the agent is here: the first answer must not say that a server is gone that is only not
     // adopted yet.
-    let supervisor = Supervisor::adopt(directory.clone(), Timestamp::now, launcher)?;
+    let supervisor = Supervisor::adopt(directory.clone(), clock::now, launcher)?;
 
     let first_operators = FirstOperators::read(&directory, &order)?;
     let door = Door::new(group.clone(), first_operators.clone());
@@ -127,13 +128,14 @@ pub async fn serve(
         access: access.clone(),
         reception: reception.clone(),
         journal: journal.clone(),
-        clock: Timestamp::now,
+        clock: clock::now,
     });
+    let programs = Programs::open(&directory);
     let machine = MachineApi {
         group: group.clone(),
         first_operators: first_operators.clone(),
         contact: contact.clone(),
-        programs: Programs::open(&directory),
+        programs: programs.clone(),
         root: root::from_environment(),
         replaced: directory.path().parent().map(|base| base.join("bin").join("replaced.json")),
         journal: journal.clone(),
@@ -174,7 +176,8 @@ pub async fn serve(
         journal,
         counts,
         limits,
-        clock: Timestamp::now,
+        programs,
+        clock: clock::now,
     };
     let turn = Turn::new(tools, node, cluster);
 

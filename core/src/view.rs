@@ -76,7 +76,9 @@ impl ClusterView {
 
     /// A cluster as its agents describe it.
     pub(crate) fn of(mut id: Locator, status: &ClusterStatus) -> Self {
-        let mut waiting_on: Vec<String> = status.waiting.iter().map(ToString::to_string).collect();
+        let is_pending = |waiting: &&Waiting| waiting.is_pending();
+        let mut waiting_on: Vec<String> =
+            status.waiting.iter().filter(|waiting| !is_pending(waiting)).map(ToString::to_string).collect();
         let Some(record) = &status.record else {
             // A cluster without a Record was never founded, and no agent founds one.
             return Self { waiting_on: vec!["It was never founded.".into()], ..Self::unseen(id) };
@@ -107,7 +109,7 @@ impl ClusterView {
             leader: status.leader,
             missing: Vec::new(),
             spares_missing: record.spares_missing(),
-            pending: pending(record),
+            pending: status.waiting.iter().filter(is_pending).map(ToString::to_string).chain(pending(record)).collect(),
             known_vulnerabilities: holes(record, &status.observation),
             last_operation: status.last_operation.clone(),
             record: Some(record.clone()),
@@ -230,14 +232,13 @@ fn spares(record: &Record) -> Option<String> {
 }
 
 /// What the agents do later, at its time.
-fn pending(record: &Record) -> Vec<String> {
-    let announced = record.authority_announced_until().map(|until| {
+fn pending(record: &Record) -> Option<String> {
+    record.authority_announced_until().map(|until| {
         format!(
             "From {until} on, servers show certificates of a new authority; clients are to trust both certificates in \
              `ca_certificate` by then."
         )
-    });
-    announced.into_iter().collect()
+    })
 }
 
 /// Known holes of everything that runs; of what would run, if nothing does. Servers do not know of which package they are, the

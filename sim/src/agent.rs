@@ -287,6 +287,9 @@ impl World {
             moving: agent.moving.clone(),
             weights: agent.weights.clone(),
             backup: agent.backup.clone(),
+            offer: None,
+            fetched: None,
+            ahead_s: 0,
         }
     }
 

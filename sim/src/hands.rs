@@ -303,6 +303,9 @@ impl World {
                 }
                 next.put_back(*node, halt);
             }
+            RecordChange::NoteOffer(offer) => next.note_offer(offer),
+            RecordChange::TakeUp => next.take_up(),
+            RecordChange::Withdraw => next.withdraw(),
             RecordChange::ForgetPrevious => next.forget_previous(),
             RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),

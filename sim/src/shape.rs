@@ -103,6 +103,8 @@ impl Shape {
             metrics_readers: BTreeSet::new(),
             operator_keys: Default::default(),
             maintenance_window: None,
+            apply: Default::default(),
+            approved_version: None,
             // Of what was drawn already, as the spares.
             backup_policy: (self.write_bytes == 100).then(|| BACKUPS.parse().expect("a policy")),
             backup_now: None,

@@ -92,7 +92,8 @@ async fn ask(
             let read = serde_json::from_slice::<NodeObservation>(&reply.node);
             // Its clock and ours may be apart; what counts is how long ago something was.
             let ahead = reply.now.parse::<Timestamp>().map(|theirs| clock().duration_since(theirs)).unwrap_or_default();
-            read.map(|node| (reply.version, node.shifted(ahead))).map_err(|error| error.to_string())
+            read.map(|node| (reply.version, NodeObservation { ahead_s: -ahead.as_secs(), ..node.shifted(ahead) }))
+                .map_err(|error| error.to_string())
         });
         match answer {
             Ok((version, observation)) => {

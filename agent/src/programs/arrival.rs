@@ -6,11 +6,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use std::time::Duration;
+
 use justmanage_steps::step;
 use ring::digest;
 
 use super::{ArrivalError, Content};
 use crate::content::hex;
+use crate::process::LockGuard;
 
 /// How directories begin in which something unfinished is.
 const UNFINISHED: &str = ".new-";
@@ -37,6 +40,8 @@ impl Progress {
 /// A program that is whole and verified, and whose name nobody knows yet. Gone when it is dropped.
 #[derive(Debug)]
 pub struct Arrived {
+    /// Nobody else's arrival of the same program, and no sweep, touches it.
+    _lock: Lock,
     directory: PathBuf,
     file: PathBuf,
     /// Its length.
@@ -58,9 +63,12 @@ impl Arrived {
         let directory = place.join(format!("{UNFINISHED}{sha256}"));
         let file = directory.join(file_name);
         let fail = ArrivalError::disk(&file);
-        make(place).and_then(|()| make(&directory)).map_err(&fail)?;
+        make(place).map_err(&fail)?;
+        // Agents of one machine may share a place.
+        let lock = Lock::take(place, sha256).map_err(&fail)?.ok_or(ArrivalError::Busy)?;
         // Whatever ends this early takes it away.
-        let mut arrived = Self { directory, file, length: 0 };
+        let mut arrived = Self { _lock: lock, directory, file, length: 0 };
+        make(&arrived.directory).map_err(&fail)?;
         let mut open =
             File::options().write(true).create(true).truncate(true).mode(0o700).open(&arrived.file).map_err(&fail)?;
         let mut sum = digest::Context::new(&digest::SHA256);
@@ -108,6 +116,32 @@ impl Arrived {
     }
 }
 
+/// Held while something arrives.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    _guard: LockGuard,
+}
+
+/// How the names of locks end.
+const LOCK: &str = ".lock";
+
+impl Lock {
+    /// `None`: another agent holds it.
+    fn take(place: &Path, sha256: &str) -> io::Result<Option<Self>> {
+        let path = place.join(format!("{UNFINISHED}{sha256}{LOCK}"));
+        let guard = LockGuard::take(&path, Duration::ZERO)?;
+        Ok(guard.map(|guard| Self { path, _guard: guard }))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Before it is let go: whoever waits for it looks whether it is still there.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 impl Drop for Arrived {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
@@ -117,8 +151,12 @@ impl Drop for Arrived {
 /// Removes what an agent has left that was killed while something arrived.
 pub(super) fn sweep(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            let _ = fs::remove_dir_all(entry.path());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(sha256) = name.strip_prefix(UNFINISHED) else { continue };
+        let sha256 = sha256.strip_suffix(LOCK).unwrap_or(sha256);
+        // What another agent of this machine is at is not left behind. Of two names, either may come first.
+        if let Ok(Some(_lock)) = Lock::take(place, sha256) {
+            let _ = fs::remove_dir_all(place.join(format!("{UNFINISHED}{sha256}")));
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::directory::Directory;
 
 pub use arrival::{Arrived, Progress};
 pub use error::ArrivalError;
+pub(crate) use source::fetched;
 pub use source::{Content, SourceUrl};
 
 /// Names, in the environment of an agent, the directory in which it keeps server programs. Without it they are in the node's own,
@@ -83,7 +84,7 @@ impl Programs {
     /// [`ArrivalError::Source`].
     pub fn fetch(&self, url: &SourceUrl) -> Result<Box<dyn Content>, ArrivalError> {
         info!(from = %url, "fetching a program");
-        Ok(Box::new(source::Fetched::ask(url, self.stall)?))
+        fetched(url, self.stall)
     }
 
     /// A server program that is kept, if it is whole.
@@ -151,7 +152,8 @@ impl Programs {
         Arrived::take(&self.place, named, self.largest, content, progress)
     }
 
-    fn path(&self, file_name: &str, sha256: &str) -> PathBuf {
+    /// Where a server program is, once it is kept.
+    pub fn path(&self, file_name: &str, sha256: &str) -> PathBuf {
         self.place.join(sha256).join(file_name)
     }
 }

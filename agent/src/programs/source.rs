@@ -63,6 +63,14 @@ impl fmt::Debug for SourceUrl {
     }
 }
 
+/// The content at a URL. Blocks.
+///
+/// # Errors
+/// [`ArrivalError::Source`].
+pub(crate) fn fetched(url: &SourceUrl, stall: Duration) -> Result<Box<dyn Content>, ArrivalError> {
+    Ok(Box::new(Fetched::ask(url, stall)?))
+}
+
 /// The content at a URL. Certificates are judged by the roots that come with this program, as in the provider.
 pub(super) struct Fetched {
     url: SourceUrl,

@@ -109,6 +109,9 @@ impl Turn {
             }
             RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
             RecordChange::PutBack(node, halt) => next.put_back(*node, halt),
+            RecordChange::NoteOffer(offer) => next.note_offer(offer),
+            RecordChange::TakeUp => next.take_up(),
+            RecordChange::Withdraw => next.withdraw(),
             RecordChange::ForgetPrevious => next.forget_previous(),
             RecordChange::Replace { lost, by } => next.replace(*lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),

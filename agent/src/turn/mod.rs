@@ -44,10 +44,12 @@ use crate::limits::{Limits, Wanted};
 use crate::metrics::Counts;
 use crate::moving::{self, Moving, Reception};
 use crate::peers::{Gathered, Gatherer, Peers};
+use crate::programs::Programs;
 use crate::proof::Proving;
 use crate::secrets::Secrets;
 use crate::server::{ServerAccess, Supervisor};
 use crate::status::{ClusterStatus, NodeStatus, Publisher};
+use crate::upcoming::Forthcoming;
 use chronicle::Chronicle;
 use memory::Memory;
 use trouble::Trouble;
@@ -78,6 +80,8 @@ pub struct Tools {
     pub counts: Arc<Counts>,
     /// Limits of the server's process.
     pub limits: Limits,
+    /// Server programs of this machine.
+    pub programs: Programs,
     /// What time it is.
     pub clock: fn() -> Timestamp,
 }
@@ -106,6 +110,7 @@ pub struct Turn {
     proof: Proving,
     moving: Moving,
     backing_up: BackingUp,
+    forthcoming: Forthcoming,
     /// What the server's slots weighed when they were last looked at.
     weights: Option<SlotWeights>,
     trouble: Trouble,
@@ -171,6 +176,7 @@ impl Turn {
             proof: Proving::open(&tools.directory, tools.clock),
             moving: Moving::new(tools.moving()),
             backing_up: BackingUp::new(tools.backing_up()),
+            forthcoming: Forthcoming::new(tools.programs.clone(), tools.clock),
             weights: None,
             tools,
             node,
@@ -197,6 +203,7 @@ impl Turn {
         let mut tallies = self.proof.tallies();
         let mut moves = self.moving.tallies();
         let mut backups = self.backing_up.tallies();
+        let mut news = self.forthcoming.news();
         loop {
             // Seen before the turn looks: what changes during the turn wakes the next one.
             records.mark_unchanged();
@@ -206,6 +213,7 @@ impl Turn {
             tallies.mark_unchanged();
             moves.mark_unchanged();
             backups.mark_unchanged();
+            news.mark_unchanged();
             let rest = tokio::select! {
                 outcome = self.once() => match outcome {
                     Outcome::Acted => continue,
@@ -222,6 +230,7 @@ impl Turn {
                 _ = tallies.changed() => {}
                 _ = moves.changed() => {}
                 _ = backups.changed() => {}
+                _ = news.changed() => {}
                 _ = end.wait_for(|end| *end) => return,
             }
         }
@@ -235,6 +244,7 @@ impl Turn {
         let server = self.look(record.as_ref()).await;
         self.follow_moves(record.as_ref(), &server).await;
         self.backing_up.follow(record.as_ref(), self.ran().as_ref());
+        self.forthcoming.follow(record.as_ref(), leads);
         if let Some(record) = &record {
             self.announce(record).await;
         }
@@ -264,6 +274,9 @@ impl Turn {
             moving: self.moving.tally(),
             weights: self.weights.clone(),
             backup: self.backing_up.tally(),
+            offer: self.forthcoming.offer(record.as_ref()).filter(|_| leads),
+            fetched: self.forthcoming.fetched(),
+            ahead_s: 0,
         };
         let Some(record) = record else {
             self.node.publish(NodeStatus { record: None, node });
@@ -289,7 +302,8 @@ impl Turn {
         if !steps.iter().any(|step| matches!(step, Step::Node(node, _) if *node == own)) {
             self.settled = Some(record.generation);
         }
-        let converged = leads && steps.is_empty() && waiting.is_empty();
+        // What waits for its time is nothing that is missing now.
+        let converged = leads && steps.is_empty() && waiting.iter().all(Waiting::is_pending);
         self.prove(&record, &observation, (converged, leads), now);
         // Who waits for the end waits for the report, too.
         let converged = converged && !self.proof.is_pending();

@@ -49,6 +49,8 @@ fn patience(reason: &Waiting, now: Timestamp) -> Duration {
         | Waiting::NotIntroduced { .. } => BRISK,
         Waiting::LinkMissing { .. } | Waiting::ReplicaNotInSync { .. } | Waiting::ViewsDiffer => WAITING / 5,
         // A person has to come; what they do is announced.
+        // The window is looked at as often as everything else.
+        Waiting::Pending { .. } => CALM,
         Waiting::Stuck { .. } | Waiting::MembersMissing { .. } | Waiting::MembersSurplus { .. } => CALM,
         _ => WAITING,
     }

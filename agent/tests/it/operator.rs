@@ -230,6 +230,8 @@ pub(crate) fn record_of(nodes: &[(&Node, &AgentInfo)], shards: u16, replicas_per
                 metrics_readers: Default::default(),
                 operator_keys: Default::default(),
                 maintenance_window: None,
+                apply: Default::default(),
+                approved_version: None,
                 backup_policy: None,
                 backup_now: None,
                 rotate: Default::default(),

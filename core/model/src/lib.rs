@@ -23,6 +23,7 @@
 //! | [`pool`] | pools of the user's own servers: hosts, and how one gets onto them |
 //! | [`node`] | what passes between a platform and an agent on the same machine |
 //! | [`token`] | the one-time token by which an agent is enrolled |
+//! | [`upcoming`] | releases that a cluster takes by itself: which one is next, and how far it is |
 //! | [`whereabouts`] | where nodes are, and their names when addresses may change |
 //! | [`journal`] | what happened to a cluster, when, by whom and why |
 //! | [`report`] | what an operation disturbed, and whether it lost a write |
@@ -59,6 +60,7 @@ pub mod spec;
 mod text;
 pub mod token;
 pub mod units;
+pub mod upcoming;
 pub mod user;
 pub mod vault;
 pub mod warrant;
@@ -87,9 +89,10 @@ pub use release::{Artefact, Engine, Line, PackageRevision, Program, Release, Rel
 pub use report::{MovedSlots, OperationReport, ProbeTally, Proof, ReportStep, ShardMove};
 pub use secret::Secret;
 pub use slots::{Slot, SlotRange, SlotSet, SlotWeights};
-pub use spec::{ClusterSpec, Io, MilliCpus, OnCrash, Place, Resources, Rotate, Testing};
+pub use spec::{Apply, ClusterSpec, Io, MilliCpus, OnCrash, Place, Resources, Rotate, Testing};
 pub use token::EnrolmentToken;
 pub use units::Bytes;
+pub use upcoming::{Fetched, Offer, Upcoming};
 pub use user::{AclRules, Password, PasswordHash, User};
 pub use vault::{SealingKey, Vault};
 pub use warrant::{Purpose, Replaced, Replacement, Terms, Warrant};

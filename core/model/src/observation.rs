@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::BackupTally;
 use crate::{
-    BusView, Bytes, Generation, NodeAddresses, NodeId, ProbeTally, Program, Release, ReplicaLink, SlotWeights,
-    Timestamp,
+    BusView, Bytes, Fetched, Generation, NodeAddresses, NodeId, Offer, ProbeTally, Program, Release, ReplicaLink,
+    SlotWeights, Timestamp,
 };
 
 /// Something that was seen, or could not be. Unknown is not absent.
@@ -85,6 +85,21 @@ pub struct NodeObservation {
     /// How far its agent is with its part of the backup that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupTally>,
+    /// Of the agent that leads: what the catalog of the maintenance window has for the cluster, or why that is of no use. `None`: it was not
+    /// read yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Result<Offer, String>>,
+    /// How far it is with the program of the [upcoming release](crate::Record::upcoming).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<Fetched>,
+    /// By how many seconds its clock is ahead of the clock of whoever looks at it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ahead_s: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// How far a server has come with giving slots away.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::backup::{BackupDone, BackupFailure, BackupId, BackupRun};
-use crate::{BusId, Fence, Grant, Halt, NodeAddresses, NodeId, SlotSet, Takeover, Timestamp};
+use crate::{BusId, Fence, Grant, Halt, NodeAddresses, NodeId, Offer, SlotSet, Takeover, Timestamp};
 
 /// What is to happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +145,12 @@ pub enum RecordChange {
     KeepBackup(Box<BackupDone>),
     /// It came to nothing.
     GiveUpBackup(Box<BackupFailure>),
+    /// The catalog of the maintenance window has this now.
+    NoteOffer(Box<Offer>),
+    /// Servers go over to the upcoming release.
+    TakeUp,
+    /// They stay, or go back: the upcoming release is not wanted any more.
+    Withdraw,
 }
 
 /// Why nothing is done now. The reason goes unchanged to log, status, diagnostics and console.
@@ -310,6 +316,13 @@ pub enum Waiting {
         /// Its name.
         id: BackupId,
     },
+    /// A change waits for its maintenance window, or for what it needs before. Nobody has to do anything.
+    Pending {
+        /// Which change: `upgrade 8.0.2 -> 8.0.6`.
+        what: String,
+        /// What it waits for: `window opens 2026-11-29T02:00+05:30`.
+        why: String,
+    },
     /// No progress for longer than this step ever takes.
     Stuck {
         /// What.
@@ -319,6 +332,14 @@ pub enum Waiting {
         /// What to do.
         hint: String,
     },
+}
+
+impl Waiting {
+    /// Whether this is a change that waits for its time, and nothing else: everything is as it may be until then.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending { .. })
+    }
 }
 
 impl fmt::Display for Waiting {
@@ -374,6 +395,7 @@ impl fmt::Display for Waiting {
                 write!(f, "Node {node} is lost. Spare {spare} takes its place at {at}, unless it comes back before.")
             }
             Self::BackingUp { id } => write!(f, "Backup {id} is being made."),
+            Self::Pending { what, why } => write!(f, "{what}, {why}"),
             Self::Stuck { what, since, hint } => write!(f, "No progress since {since}: {what} {hint}"),
         }
     }

@@ -10,7 +10,7 @@ use crate::pool::Zone;
 use crate::slots::balance::Move;
 use crate::{
     Artefact, BusId, ClusterId, ClusterName, ClusterSpec, Epoch, Generation, NodeId, Pin, Program, Release, SealingKey,
-    Seat, Timestamp, User, UserName, Vault,
+    Seat, Timestamp, Upcoming, User, UserName, Vault,
 };
 
 mod announced;
@@ -22,6 +22,7 @@ mod rotation;
 mod settings;
 mod shape;
 mod spares;
+mod upcoming;
 mod upgrade;
 mod users;
 mod zones;
@@ -55,7 +56,8 @@ pub struct Record {
     pub unclaimed: bool,
     /// What is wanted. Writer: an operator (the cluster resource).
     pub spec: ClusterSpec,
-    /// The release that the nodes are to run now, and where its server binary is. Writer: an operator; later, windows.
+    /// The release that the nodes are to run now, and where its server binary is. Writer: an operator; the agents, when they take an
+    /// upgrade by themselves.
     pub release: Release,
     /// Where the server binary of `release` is.
     pub artefact: Artefact,
@@ -117,6 +119,17 @@ pub struct Record {
     /// What is backed up, and what came of the last ones. Writer: the agents.
     #[serde(default, skip_serializing_if = "Backups::is_none")]
     pub backups: Backups,
+    /// The release that the agents take next by themselves, or are taking ([`Record::taken_up`]). Writer: the agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upcoming: Option<Upcoming>,
+    /// The number of the newest catalog that was seen: an older one is never believed again. Writer: the agents.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub catalog_serial: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Something that was granted has failed, with the cluster whole. Nobody tries it again until a person has looked.
@@ -173,10 +186,11 @@ pub struct Takeover {
 /// another ([`Record::previous`]). 5: from one shape to another ([`Record::reshaping`]), and authorities that
 /// follow one another ([`Rotation`]). 6: temporary replicas ([`Record::surge`]), [`Spare`]s, and
 /// [`crate::Resources`]. 7: backups that are made ([`Record::backups`]). 8: names of servers for clients
-/// ([`Record::announced`]). 9: where nodes stand ([`Record::zones`]). A Record of an older layout is read as it
+/// ([`Record::announced`]). 9: where nodes stand ([`Record::zones`]). 10: windows that
+/// are acted on ([`Record::upcoming`], [`crate::Apply`]). A Record of an older layout is read as it
 /// is, and becomes a newer one when the first of these
 /// enters it ([`Record::raise_layout`]); software that knows only the older layout refuses it from then on, instead of dropping an end that it cannot see.
-pub const LAYOUT: u32 = 9;
+pub const LAYOUT: u32 = 10;
 
 /// All that may be read of a Record before it is known that the rest of it is understood: what is not known of a newer layout
 /// would be lost in whatever is made of it.

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, MaintenanceWindow, Pin, ReleaseTarget};
+use crate::{
+    BackupPolicy, Bytes, Engine, Failure, FieldPath, Interval, MaintenanceWindow, Pin, ReleaseTarget, Version,
+};
 
+mod apply;
 mod cpus;
 mod policies;
 mod process_limit;
 mod resources;
 mod rotate;
 
+pub use apply::Apply;
 pub use cpus::MilliCpus;
 pub use policies::pinned;
 pub use process_limit::{PROCESS_FIXED, process_limit};
@@ -59,6 +63,12 @@ pub struct ClusterSpec {
     /// When it may be disturbed, and which upgrades it takes by itself; kept as its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<MaintenanceWindow>,
+    /// When changes are made that need servers to be restarted.
+    #[serde(default, skip_serializing_if = "Apply::is_immediately")]
+    pub apply: Apply,
+    /// The version that an upgrade may be taken to where each needs somebody's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_version: Option<Version>,
     /// When it is backed up, where to, and what is kept; kept as its definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_policy: Option<BackupPolicy>,
@@ -183,6 +193,8 @@ impl ClusterSpec {
             metrics_readers: BTreeSet::new(),
             operator_keys: BTreeSet::new(),
             maintenance_window: None,
+            apply: Apply::Immediately,
+            approved_version: None,
             backup_policy: None,
             backup_now: None,
             rotate: Rotate::NOTHING,

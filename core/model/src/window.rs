@@ -7,18 +7,20 @@ use std::collections::BTreeSet;
 
 use crate::failure::Invalid;
 use crate::text::serde_as_text;
-use crate::{Timestamp, Version};
+use crate::{Timestamp, Upcoming, Version};
 
+mod catalog;
 mod date;
 mod definition;
 mod opening;
 mod policy;
 mod rule;
 
+pub use catalog::CatalogSource;
 pub use date::DateRange;
 pub use opening::{HORIZON_YEARS, Opening, Openings};
 pub(crate) use policy::words;
-pub use policy::{AGE_MAX, Age, LEAD_MAX, Lead, Upgrade, Urgent};
+pub use policy::{AGE_MAX, Age, Approve, LEAD_MAX, Lead, Upgrade, Urgent};
 pub use rule::OpeningRule;
 pub(crate) use rule::refuse_cron;
 
@@ -39,6 +41,10 @@ pub struct MaintenanceWindow {
     pub urgent: Urgent,
     /// How long before an opening with work in it that is announced.
     pub notify_before: Option<Lead>,
+    /// Whose word an upgrade needs.
+    pub approve: Approve,
+    /// Where newer releases are learnt of; without it there are none to take.
+    pub catalog: Option<CatalogSource>,
 }
 
 /// Most lines of a schedule. Seven days with another time each, twice.
@@ -58,6 +64,8 @@ impl MaintenanceWindow {
             blocked: BTreeSet::new(),
             urgent: Urgent::Wait,
             notify_before: None,
+            approve: Approve::Automatic,
+            catalog: None,
         }
     }
 
@@ -75,6 +83,34 @@ impl MaintenanceWindow {
             return Err(Invalid::new(SUMMARY, detail, format!("At most {SCHEDULE_MAX} are possible.")));
         }
         crate::clauses::bounded(SUMMARY, self.to_string().len())
+    }
+
+    /// Where agents learn of releases that they are to take by themselves, if they are to take any.
+    #[must_use]
+    pub fn source(&self) -> Option<&CatalogSource> {
+        self.catalog.as_ref().filter(|_| self.upgrade != Upgrade::None)
+    }
+
+    /// Whether it says what agents before layout 10 of the Record cannot read.
+    pub(crate) fn needs_newer_agents(&self) -> bool {
+        self.catalog.is_some() || self.approve != Approve::Automatic
+    }
+
+    /// Whether a release is one that is to be taken.
+    #[must_use]
+    pub fn wants(&self, upcoming: &Upcoming) -> bool {
+        let kind = match self.upgrade {
+            Upgrade::None => false,
+            Upgrade::Patch => true,
+            Upgrade::Security => upcoming.security,
+        };
+        kind && self.source().is_some() && !self.blocked.contains(&upcoming.program.release.version)
+    }
+
+    /// Whether a release that is to be taken waits for nothing.
+    #[must_use]
+    pub fn is_urgent(&self, upcoming: &Upcoming) -> bool {
+        upcoming.security && self.urgent == Urgent::Now
     }
 
     /// The openings that begin at `after` or later, soonest first, for as far as [`HORIZON_YEARS`].

@@ -8,6 +8,7 @@ use justmanage_model::{NodeId, Phase, RecordChange, Seen, SlotSet, Timestamp, Wa
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
+use crate::window;
 
 /// How long an agent may say nothing of its part of a backup before the backup is given up. One that is restarted goes on within
 /// seconds.
@@ -166,7 +167,9 @@ fn pause(view: &View<'_>, occasion: &Occasion) -> Option<Timestamp> {
 fn due(view: &View<'_>, policy: &justmanage_model::BackupPolicy) -> Option<Occasion> {
     let record = view.record;
     let halted = record.halt.is_some();
-    if let Some(previous) = record.previous.as_ref().filter(|_| !halted && !record.returning) {
+    // What waits for its window is backed up shortly before that, and by the schedule until then.
+    let begins = !halted && !record.returning && window::is_near(view);
+    if let Some(previous) = record.previous.as_ref().filter(|_| begins) {
         let wanted = policy.before_upgrade && record.backups.before.is_none();
         // Who has gone over already cannot be backed up as it was.
         if wanted && view.serving().all(|one| view.is_behind(one)) {

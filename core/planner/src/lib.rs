@@ -26,6 +26,7 @@
 //! | [`tune`] | configuration, users and certificates as they are wanted, in running servers |
 //! | [`back_up`] | when a backup is made, from which servers, and what becomes of it |
 //! | [`roll`] | what needs a restart: one node at a time, primaries after they have handed over |
+//! | [`take_up`] | which newer release the cluster goes over to by itself, and when |
 //!
 //! Questions of safety ([`safety`]) answer with a reason, never with a bool, and the reason reaches the user unchanged.
 
@@ -49,8 +50,10 @@ mod rotate;
 mod safety;
 mod settle;
 mod start;
+mod take_up;
 mod tune;
 mod view;
+mod window;
 
 use justmanage_model::{Observation, Plan, Record, Timestamp};
 
@@ -66,6 +69,7 @@ pub use revive::{ELECTION_PATIENCE, FAILOVER_LAG_MAX, LAST_REPORT_MAX};
 pub use rotate::renewed_at;
 pub use settle::FENCE_PATIENCE;
 use view::View;
+pub use window::{CLOCKS_APART_MAX_S, PREPARATION, STEP_USUAL, waits_for_window};
 
 /// What is to happen next.
 ///
@@ -90,6 +94,7 @@ pub fn plan(record: &Record, observation: &Observation, now: Timestamp) -> Plan 
         tune::tune,
         back_up::back_up,
         roll::roll,
+        take_up::take_up,
     ];
     for concern in policy {
         concern(&view, &mut draft);

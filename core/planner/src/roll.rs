@@ -11,6 +11,7 @@ use crate::draft::Draft;
 use crate::handover;
 use crate::safety;
 use crate::view::{Serving, View};
+use crate::window;
 
 /// How long a replica may be without a link to its primary, and without a copy on its way, before it is [`left_behind`].
 const LEFT_BEHIND: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
@@ -33,6 +34,9 @@ pub(crate) fn roll(view: &View<'_>, draft: &mut Draft) {
     let Some(one) = next(view) else { return gone_over(view, draft) };
     if let Some(halted) = halted(view) {
         return draft.wait(halted);
+    }
+    if let Some(waits) = window::why_not_begin(view) {
+        return draft.wait(waits);
     }
     if let Some(backing_up) = back_up::why_not_disturb(view) {
         return draft.wait(backing_up);
@@ -71,7 +75,7 @@ pub(crate) fn due(view: &View<'_>, shard: u16) -> Due {
         };
     }
     let waits = view.record.halt.is_some() || !view.unseen().is_empty() || !safety::unrest(view).is_empty();
-    let hindered = waits || why_not_go_over(view).is_some();
+    let hindered = waits || why_not_go_over(view).is_some() || window::why_not_begin(view).is_some();
     let next = next(view).filter(|one| !hindered && of_shard(one.node) && why_not_emptied(view, *one).is_none());
     let Some(one) = next else { return Due::Nothing };
     match handover::heir(view, one, |_| true) {

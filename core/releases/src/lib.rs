@@ -11,6 +11,7 @@
 //! | [`restores`](mod@restores) | into which lines the data of a backup can be loaded |
 //! | [`upgrades`](mod@upgrades) | which patches stand between a version and the newest of its line, and what each closes |
 //! | [`vulnerabilities`](mod@vulnerabilities) | which known holes a release has, and where they are closed |
+//! | [`published`] | catalogs that somebody serves: which release a cluster takes next by itself |
 //! | [`remedy`] | what would close them: a package, a patch, a newer line |
 //!
 //! The data is embedded ([`data/`](https://github.com/justmanage/terraform-provider-justmanage/tree/main/core/releases/data)):
@@ -19,6 +20,7 @@
 pub mod catalogue;
 pub mod config;
 pub mod hops;
+pub mod published;
 pub mod remedy;
 pub mod restores;
 pub mod upgrades;
@@ -29,6 +31,7 @@ pub use catalogue::{
 };
 pub use config::{Change, ConfigKey, Drift, KeyCheck, check_config, check_config_key, drift, restarts, same_value};
 pub use hops::{Hop, NoHop, hop};
+pub use published::{Candidate, NotBelieved, PUBLISHED_BYTES_MAX, Published};
 pub use remedy::{Cure, Remedy, remedies};
 pub use restores::restores;
 pub use upgrades::{Upgrade, upgrades};

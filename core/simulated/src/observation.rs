@@ -55,6 +55,9 @@ pub(crate) fn nothing(group: Option<&Group>) -> NodeObservation {
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
         at: None,
     }
 }

@@ -40,6 +40,8 @@ fn spec() -> ClusterSpec {
         metrics_readers: std::collections::BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,
+        apply: Default::default(),
+        approved_version: None,
         backup_policy: None,
         backup_now: None,
         rotate: Default::default(),

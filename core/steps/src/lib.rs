@@ -1,4 +1,4 @@
-//! What only debug builds can be told: to die at a named step, and to call themselves another version.
+//! What only debug builds can be told: to die at a named step, to call themselves another version, and to have another time.
 //!
 //! "Killed at every step" is worth something only if the code says what its steps are. [`step!`] names one; a test has a run
 //! record those that it passes, and then has one run after the other killed exactly there
@@ -14,6 +14,7 @@
 //! | `passed` | every step that anybody has passed, in order, a line each |
 //! | `kill` | who is to die where: `self 2 run: file server.json: written` is the process that passes this step the second time; with `parent`, the one that started it. It works once |
 //! | `killed` | the pid of whoever died so |
+//! | `clock` | by how many seconds clocks are ahead |
 
 #[cfg(debug_assertions)]
 mod rehearsal;
@@ -40,6 +41,15 @@ pub fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
     #[cfg(not(debug_assertions))]
     let passed_on: Option<(&str, OsString)> = None;
     passed_on.into_iter()
+}
+
+/// By how many seconds the running program's clock is to be ahead of the machine's: in a release build by none.
+#[must_use]
+pub fn ahead_s() -> i64 {
+    #[cfg(debug_assertions)]
+    return rehearsal::ahead_s();
+    #[cfg(not(debug_assertions))]
+    0
 }
 
 /// The version of the running program: the one that it was built with. In a debug build, the one that was written behind the

@@ -19,11 +19,20 @@ const END: u64 = 64;
 
 /// This process passes a step: its part and the name, such as `run: file server.json: written`. What cannot be written is not recorded: a test notices that nobody died.
 pub fn passed(name: &str) {
-    static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let directory = DIRECTORY.get_or_init(|| std::env::var_os(ENVIRONMENT).map(PathBuf::from));
-    if let Some(directory) = directory {
+    if let Some(directory) = directory() {
         let _ = pass(directory, &format!("{}: {name}", part()));
     }
+}
+
+/// By how many seconds the clock of this process is to be ahead, as the file `clock` says now.
+pub(crate) fn ahead_s() -> i64 {
+    let read = |directory: &PathBuf| fs::read_to_string(directory.join("clock")).ok()?.trim().parse().ok();
+    directory().and_then(read).unwrap_or_default()
+}
+
+fn directory() -> Option<&'static PathBuf> {
+    static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    DIRECTORY.get_or_init(|| std::env::var_os(ENVIRONMENT).map(PathBuf::from)).as_ref()
 }
 
 /// What this process is: the first word of its command line, or its program.

@@ -351,6 +351,8 @@ pub(crate) fn shape(shards: u16, replicas_per_shard: u16) -> ClusterSpec {
         metrics_readers: BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,
+        apply: Default::default(),
+        approved_version: None,
         backup_policy: None,
         backup_now: None,
         rotate: Default::default(),

@@ -84,10 +84,20 @@ pub(crate) struct Cluster {
     #[tf(optional)]
     pub(crate) operator_keys: Option<BTreeSet<String>>,
     /// When the cluster may be disturbed, and which upgrades it takes by itself: the `definition` of a
-    /// `justmanage_maintenance_window`, or such a text written out (`Sun 02:00-03:00 Asia/Kolkata; upgrade patch`). In this release
-    /// it is kept with the cluster, and nothing acts on it yet: changes are made when they are applied.
+    /// `justmanage_maintenance_window`, or such a text written out (`Sun 02:00-03:00 Asia/Kolkata`). The
+    /// agents act on it, with Terraform switched off.
     #[tf(optional, validate = super::spec::maintenance_window, says = "a definition of a maintenance window")]
     pub(crate) maintenance_window: Option<String>,
+    /// When changes are made that need servers to be restarted, one by one, such as another `version`: `immediately`, when they are
+    /// applied; or `in_window`, when `maintenance_window` is open. Then an apply ends at once, `pending` says what waits until when, the next
+    /// plan shows no difference, and the agents do it in time. Changes that disturb no server are made at once in any case; so are moves of
+    /// data, which disturb no client.
+    #[tf(default = "immediately", validate = super::spec::apply, says = "`immediately` or `in_window`")]
+    pub(crate) apply: String,
+    /// The version that the cluster may go over to by itself, where its maintenance window says `approve = "manual"`: `pending` shows which
+    /// one waits for that word. It is gone over to at once, or, with `apply = "in_window"`, when the window is open.
+    #[tf(optional, validate = super::spec::approved_version, says = "an exact version such as `8.0.6`")]
+    pub(crate) approved_version: Option<String>,
     /// When the cluster is backed up, where to, and what is kept: the `definition` of a `justmanage_backup_policy`, or such a text
     /// written out. The agents make the backups, with Terraform switched off; unless the policy says otherwise also before the servers go over to
     /// another release, which is not begun without. In this release the destination has to be a directory (`file://`); of other

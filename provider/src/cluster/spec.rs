@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use justmanage_model::failure::Invalid;
 use justmanage_model::spec::{SPARE_AFTER_MAX, SPARE_AFTER_MIN};
 use justmanage_model::{
-    BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Interval, Line, MaintenanceWindow,
-    OnCrash, Pin, Place, ReleaseTarget, Testing,
+    Apply, BackupPolicy, Bytes, ClusterName, ClusterSpec, Engine, Failure, FieldPath, Interval, Line,
+    MaintenanceWindow, OnCrash, Pin, Place, ReleaseTarget, Testing, Version,
 };
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostics, Path, Value};
@@ -86,6 +86,8 @@ fn shape(view: &View<Cluster>, report: &mut Diagnostics) {
         metrics_readers: BTreeSet::new(),
         operator_keys: Default::default(),
         maintenance_window: None,
+        apply: Default::default(),
+        approved_version: None,
         backup_policy: None,
         backup_now: None,
         rotate: Default::default(),
@@ -141,6 +143,13 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
         operator_keys: pins(&model.operator_keys).map_err(at("operator_keys"))?,
         maintenance_window: window.map_err(at("maintenance_window"))?,
+        apply: model.apply.parse().map_err(at("apply"))?,
+        approved_version: model
+            .approved_version
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(at("approved_version"))?,
         backup_policy: backup.map_err(at("backup_policy"))?,
         backup_now: model.backup_now.clone(),
         rotate: rotate::wanted(model.rotate.as_ref())?,
@@ -216,6 +225,14 @@ pub(super) fn spare_after(text: &str) -> Result<(), String> {
 
 pub(super) fn maintenance_window(text: &str) -> Result<(), String> {
     window_of(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn apply(text: &str) -> Result<(), String> {
+    text.parse::<Apply>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+pub(super) fn approved_version(text: &str) -> Result<(), String> {
+    text.parse::<Version>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 pub(super) fn backup_policy(text: &str) -> Result<(), String> {

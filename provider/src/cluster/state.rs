@@ -123,6 +123,8 @@ impl Cluster {
             metrics_readers: None,
             operator_keys: None,
             maintenance_window: None,
+            apply: record.spec.apply.to_string(),
+            approved_version: None,
             backup_policy: None,
             backup_now: None,
             rotate: None,
@@ -194,6 +196,8 @@ impl Cluster {
         keep_or_take_keys(&mut self.metrics_readers, &spec.metrics_readers);
         keep_or_take_keys(&mut self.operator_keys, &spec.operator_keys);
         keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
+        self.apply = spec.apply.to_string();
+        keep_or_take(&mut self.approved_version, spec.approved_version.as_ref());
         keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
         self.backup_now.clone_from(&spec.backup_now);
         rotate::keep_or_take(&mut self.rotate, &spec.rotate);

@@ -1,7 +1,7 @@
 //! `justmanage_maintenance_window`: when a cluster may be disturbed, and which upgrades it takes by itself.
 
-use justmanage_model::window::{Age, DateRange, Lead, OpeningRule, Upgrade, Urgent};
-use justmanage_model::{FieldPath, MaintenanceWindow, Version};
+use justmanage_model::window::{Age, Approve, CatalogSource, DateRange, Lead, OpeningRule, Upgrade, Urgent};
+use justmanage_model::{Failure, FieldPath, MaintenanceWindow, Version};
 use tfkit::model::View;
 use tfkit::{Attr, Cx, Diagnostics, Failed, Model, Path, Plan, PlanChange, Resource, Value, async_trait};
 
@@ -14,8 +14,9 @@ use crate::settings::Client;
 /// When a cluster may be disturbed, and which upgrades it takes by itself. Any number of clusters take it by its
 /// `definition`, so a change shows in the same plan at each of them.
 ///
-/// It is a value: it exists in Terraform's state alone. In this release clusters keep it, and nothing acts on it yet; plans
-/// say so.
+/// It is a value: it exists in Terraform's state alone. The agents of clusters act on it, with Terraform switched off: they take upgrades by
+/// themselves as it says, and with `apply = "in_window"` of a cluster also what is applied waits until it is open. Nothing is begun
+/// that would not end inside; what has begun is seen through; a run that does not fit goes on in the next opening.
 #[derive(Clone, Debug, Model)]
 pub(crate) struct Window {
     /// Names it for Terraform, for life.
@@ -44,9 +45,21 @@ pub(crate) struct Window {
     /// Whether a release that closes a hole waits for the window (`wait`) or not (`now`).
     #[tf(default = "wait")]
     urgent: String,
-    /// How long before an opening with work in it that is announced, such as `24h`.
+    /// How long before an opening with work in it that is announced, such as `24h`. Nobody is told in this release: `pending` of the cluster
+    /// says at any time what waits.
     #[tf(optional)]
     notify_before: Option<String>,
+    /// Whether a release is taken by itself (`automatic`), or waits for a word (`manual`): `pending` of the cluster shows it, and it is gone
+    /// over to when `approved_version` of the cluster names it.
+    #[tf(default = "automatic")]
+    approve: String,
+    /// Where the agents learn of newer releases, and get their programs: the address of a release catalog, such as one on a mirror of yours.
+    /// Without it nothing is looked for anywhere, and nothing is taken. The guide on maintenance windows says what stands in it.
+    #[tf(optional)]
+    catalog: Option<String>,
+    /// The public key that the catalog is signed with, as minisign prints it. Nothing is believed that it has not signed.
+    #[tf(optional)]
+    catalog_key: Option<String>,
     /// All of that in one line: what a cluster's `maintenance_window` takes.
     #[tf(computed)]
     definition: Attr<String>,
@@ -118,6 +131,8 @@ impl Definition for Window {
         window.blocked = reader.list::<Version>("blocked", &view.blocked).into_iter().collect();
         window.urgent = reader.one::<Urgent>("urgent", &view.urgent).unwrap_or_default();
         window.notify_before = reader.one::<Lead>("notify_before", &view.notify_before);
+        window.approve = reader.one::<Approve>("approve", &view.approve).unwrap_or_default();
+        window.catalog = catalog(&mut reader, view);
         let whole =
             reader.end(Some(window), |window| window.check().map_err(|fault| fault.at(FieldPath::of("schedule"))))?;
         Ok(whole.map(|window| window.to_string()))
@@ -126,6 +141,21 @@ impl Definition for Window {
     fn computed(view: &mut View<Self>) -> (&mut Attr<String>, &mut Attr<String>) {
         (&mut view.id, &mut view.definition)
     }
+}
+
+/// Where releases are learnt of: an address and a key, or neither.
+fn catalog(reader: &mut Reader, view: &View<Window>) -> Option<CatalogSource> {
+    let url = reader.read(FieldPath::of("catalog"), &view.catalog, |url| CatalogSource::address(url));
+    let key = reader.read(FieldPath::of("catalog_key"), &view.catalog_key, |key| CatalogSource::public_key(key));
+    let alone = [
+        ("catalog", view.catalog.is_known() && view.catalog_key.is_null(), "Nobody has said what it is signed with."),
+        ("catalog_key", view.catalog_key.is_known() && view.catalog.is_null(), "Nobody has said where the catalog is."),
+    ];
+    for (name, _, why) in alone.into_iter().filter(|(_, alone, _)| *alone) {
+        let failure = Failure::at(FieldPath::of(name), "Half of a catalog", why);
+        reader.fault(&failure.hint("Write both catalog and catalog_key, or neither."));
+    }
+    CatalogSource::new(&url?, &key?).ok()
 }
 
 impl Window {
@@ -145,6 +175,9 @@ impl Window {
             blocked: texts(&window.blocked),
             urgent: window.urgent.to_string(),
             notify_before: window.notify_before.map(|lead| lead.to_string()),
+            approve: window.approve.to_string(),
+            catalog: window.catalog.as_ref().map(|catalog| catalog.url().to_owned()),
+            catalog_key: window.catalog.as_ref().map(|catalog| catalog.key().to_owned()),
             definition: definition.into(),
         }
     }

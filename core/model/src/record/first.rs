@@ -39,6 +39,8 @@ impl Record {
             takeovers: BTreeMap::new(),
             rotation: Default::default(),
             backups: Default::default(),
+            upcoming: None,
+            catalog_serial: 0,
         }
     }
 }

@@ -15,16 +15,24 @@ impl Record {
     /// Has the servers go over to another program, one by one. To the one that they come from: back again. To be called when the
     /// spec is as it is to be: it says whether each shard gets a replica more for that.
     pub fn go_over_to(&mut self, program: Program) {
+        let surge = self.spec.surge;
+        self.go_over(program, surge);
+    }
+
+    /// The same; with temporary replicas only where somebody makes the machines.
+    pub(super) fn go_over(&mut self, program: Program, surge: bool) {
         let now = self.program();
         if now == program {
             return;
         }
+        // Whoever says where to go has the word, and no upgrade is under way by itself any more.
+        self.upcoming = None;
         // A node that is being put back goes on to where it was going, which is where all go now.
         if let Some(grant) = self.grant.as_mut().filter(|grant| grant.operation == Operation::PutBack) {
             grant.operation = Operation::Restart;
         }
         // Who turns back needs nobody who is not there yet: as long as places were vacant, nobody has gone over.
-        let surge = self.spec.surge && self.previous.is_none() && self.phase == Phase::Formed;
+        let surge = surge && self.previous.is_none() && self.phase == Phase::Formed;
         self.reshape(|record| {
             record.surge = surge;
             record.returning = record.previous.is_some() && !record.returning;
@@ -49,6 +57,9 @@ impl Record {
             record.surge = false;
             record.backups.before = None;
         });
+        // It was taken.
+        let program = self.program();
+        self.upcoming = self.upcoming.take().filter(|upcoming| !upcoming.program.is_same(&program));
     }
 
     /// The program that a node's server may be started with, if it last ran `ran`: another one than that only by a grant. Whoever

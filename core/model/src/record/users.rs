@@ -1,7 +1,7 @@
 //! Passwords and users whose time is over, and the layout that a Record with such needs.
 
 use super::{Operation, Record};
-use crate::Timestamp;
+use crate::{Apply, MaintenanceWindow, Timestamp};
 
 impl Record {
     /// The latest end of a password that is not after `now`: by then, something is to be taken out.
@@ -29,6 +29,9 @@ impl Record {
         let granted = self.grant.as_ref().map(|grant| grant.operation);
         let temporary = self.users.keys().any(crate::UserName::is_temporary);
         match () {
+            () if self.upcoming.is_some() || self.catalog_serial > 0 => 10,
+            () if self.spec.apply != Apply::Immediately || self.spec.approved_version.is_some() => 10,
+            () if self.spec.maintenance_window.as_ref().is_some_and(MaintenanceWindow::needs_newer_agents) => 10,
             () if !self.zones.is_empty() => 9,
             () if self.announced.is_some() => 8,
             () if !self.backups.is_none() || self.spec.backup_now.is_some() => 7,

@@ -1,8 +1,8 @@
 //! What must hold between a cluster's policies and the rest of its spec.
 
-use super::{ClusterSpec, Place};
+use super::{Apply, ClusterSpec, Place};
 use crate::backup::Store;
-use crate::window::Upgrade;
+use crate::window::{Approve, Upgrade};
 use crate::{Failure, FieldPath, ReleaseTarget};
 
 /// Below which directory the agents of servers may write backups, without its first slash.
@@ -19,7 +19,40 @@ impl ClusterSpec {
         ];
         let shapes = shapes.into_iter().filter_map(|(name, fault)| Some(fault?.at(FieldPath::of(name))));
         let upgrade = window.map_or(Upgrade::None, |window| window.upgrade);
-        shapes.chain(pinned(self.version, upgrade)).chain(self.destination_fault()).chain(self.demand_fault()).collect()
+        shapes
+            .chain(pinned(self.version, upgrade))
+            .chain(self.time_fault())
+            .chain(self.approval_fault())
+            .chain(self.destination_fault())
+            .chain(self.demand_fault())
+            .collect()
+    }
+
+    /// Changes wait for a window that there is not.
+    fn time_fault(&self) -> Option<Failure> {
+        if self.apply == Apply::Immediately || self.maintenance_window.is_some() {
+            return None;
+        }
+        let detail = "Changes are to wait for the maintenance window, and the cluster has none.";
+        let hint = "Give it one (maintenance_window = justmanage_maintenance_window.NAME.definition), or write apply = \"immediately\".";
+        Some(Failure::at(FieldPath::of("apply"), "No window to wait for", detail).hint(hint))
+    }
+
+    /// A version is approved, and nothing waits for that.
+    fn approval_fault(&self) -> Option<Failure> {
+        let version = self.approved_version?;
+        let about = || FieldPath::of("approved_version");
+        let manual = self.maintenance_window.as_ref().is_some_and(|window| window.approve == Approve::Manual);
+        if !manual {
+            let detail = format!("{version} is approved, and the maintenance window does not ask for anybody's word.");
+            let hint = "Say approve = \"manual\" in the window, or take approved_version out.";
+            return Some(Failure::at(about(), "Approval that nobody waits for", detail).hint(hint));
+        }
+        (!self.version.admits(version)).then(|| {
+            let detail = format!("{version} is approved, and the cluster is to stay in {}.", self.version);
+            let hint = "Approve a patch of its line; another line is taken by changing version.";
+            Failure::at(about(), "Approved version is of another line", detail).hint(hint)
+        })
     }
 
     /// What is wrong with where backups go.

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Age, MaintenanceWindow, OpeningRule, SUMMARY, Upgrade, Urgent};
+use super::{Age, Approve, MaintenanceWindow, OpeningRule, SUMMARY, Upgrade, Urgent};
 use crate::clauses::{Clause, list, split, value, write_list};
 use crate::failure::Invalid;
 
-const SETTINGS: &[&str] = &["exclude", "upgrade", "min_age", "blocked", "urgent", "notify_before"];
+const SETTINGS: &[&str] =
+    &["exclude", "upgrade", "min_age", "blocked", "urgent", "notify_before", "approve", "catalog"];
 
 impl FromStr for MaintenanceWindow {
     type Err = Invalid;
@@ -28,7 +29,9 @@ impl FromStr for MaintenanceWindow {
                 "min_age" => window.min_age = value(token)?,
                 "blocked" => window.blocked = list(token).map(value).collect::<Result<_, _>>()?,
                 "urgent" => window.urgent = value(token)?,
-                _ => window.notify_before = Some(value(token)?),
+                "notify_before" => window.notify_before = Some(value(token)?),
+                "approve" => window.approve = value(token)?,
+                _ => window.catalog = Some(value(token)?),
             }
         }
         window.check()?;
@@ -46,6 +49,8 @@ impl fmt::Display for MaintenanceWindow {
         write_list(f, "min_age", (self.min_age != Age::ZERO).then_some(self.min_age))?;
         write_list(f, "blocked", &self.blocked)?;
         write_list(f, "urgent", (self.urgent != Urgent::Wait).then_some(self.urgent))?;
-        write_list(f, "notify_before", self.notify_before)
+        write_list(f, "notify_before", self.notify_before)?;
+        write_list(f, "approve", (self.approve != Approve::Automatic).then_some(self.approve))?;
+        write_list(f, "catalog", &self.catalog)
     }
 }

@@ -32,6 +32,14 @@ impl Opening {
     }
 }
 
+impl Opening {
+    /// The same to the minute, as people write it: `2026-11-29T02:00+05:30`.
+    #[must_use]
+    pub fn to_the_minute(&self, moment: Timestamp) -> String {
+        moment.to_zoned(self.zone.as_time_zone().clone()).strftime("%Y-%m-%dT%H:%M%:z").to_string()
+    }
+}
+
 /// How far ahead is looked for an opening. A window that is excluded for longer than this is not worth waiting for.
 pub const HORIZON_YEARS: i16 = 20;
 

@@ -29,6 +29,16 @@ pub enum Urgent {
     Now,
 }
 
+/// Whose word an upgrade needs that is taken by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Approve {
+    /// Nobody's.
+    #[default]
+    Automatic,
+    /// That of whoever applies, for each release.
+    Manual,
+}
+
 /// How old a release must be, in days since it came out: "7d".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Age(u16);
@@ -73,6 +83,12 @@ words!(
     "Kind of upgrade not known",
     "Write \"none\", \"patch\" or \"security\". Another line, such as 8.2 after 8.0, is never taken by itself: change `version`.",
     "none" => None, "patch" => Patch, "security" => Security
+);
+words!(
+    Approve,
+    "Kind of approval not known",
+    "Write \"automatic\", or \"manual\" to have each release wait until approved_version of the cluster names it.",
+    "automatic" => Automatic, "manual" => Manual
 );
 words!(Urgent, "Urgency not known", "Write \"wait\" or \"now\".", "wait" => Wait, "now" => Now);
 

@@ -97,6 +97,9 @@ fn unknown_is_not_absent() {
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
     };
     observation.nodes.insert(node, Seen::Known(seen.clone()));
     assert_eq!(observation.known(node), Some(&seen));
@@ -132,6 +135,9 @@ fn moments_by_one_clock_are_moments_by_another() {
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
     };
     let after = before.clone().shifted(SignedDuration::from_secs(5));
     let ServerState::Down { since, retry_at, .. } = &after.server else { panic!("{after:?}") };

@@ -63,6 +63,9 @@ fn seen(at: Option<NodeAddresses>) -> Seen<NodeObservation> {
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
     })
 }
 

@@ -118,6 +118,9 @@ fn change(world: &World, change: &RecordChange) -> String {
         RecordChange::Halt(halt) => format!("halt ({})", plain(world, &halt.what)),
         RecordChange::HaltAfter(halt) => format!("halt-after ({})", plain(world, &halt.what)),
         RecordChange::PutBack(node, halt) => format!("put-back {} ({})", name(node), plain(world, &halt.what)),
+        RecordChange::NoteOffer(offer) => format!("note-offer {}", offer.serial),
+        RecordChange::TakeUp => "take-up".to_owned(),
+        RecordChange::Withdraw => "withdraw".to_owned(),
         RecordChange::ForgetPrevious => "forget-previous".to_owned(),
         RecordChange::Replace { lost, by } => format!("replace {} by {}", name(lost), name(by)),
         RecordChange::EndReshaping => "end-reshaping".to_owned(),
@@ -189,6 +192,7 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
             name(node),
             (at.duration_since(now).as_millis() + 999) / 1000
         )),
+        Waiting::Pending { what, why } => format!("pending: {what}, {why}"),
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),
     }
 }

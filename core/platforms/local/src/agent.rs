@@ -16,7 +16,7 @@ use ring::digest;
 use serde::de::DeserializeOwned;
 use tokio::process::Command;
 
-use crate::root::{Root, RootLock, denied, make_private};
+use crate::root::{ARTEFACTS, Root, RootLock, denied, make_private};
 
 /// Longest time for a command of the agent. `remove` is the slowest: 15 s for agents that hang or are started again, 30 s for
 /// a server to save its data, 10 s for each to vanish after it was killed. Twice the sum is a hang.
@@ -194,10 +194,17 @@ impl AgentBinary {
     }
 }
 
+/// Tells an agent in which directory it keeps server programs.
+const KEPT: &str = "JUSTMANAGE_ARTIFACTS";
+
 /// Runs a verb of the agent on a node and returns what it printed.
 async fn verb(program: &Path, verb: &str, node: &Path) -> Result<Vec<u8>, PlatformError> {
     let mut command = Command::new(program);
     command.arg(verb).arg("--dir").arg(node);
+    // Root, cluster, node: what agents fetch by themselves is where everything else is that nodes share.
+    if let Some(root) = node.ancestors().nth(2) {
+        command.env(KEPT, root.join(ARTEFACTS));
+    }
     run(command).await.map_err(|why| failed(verb, node, &why))
 }
 

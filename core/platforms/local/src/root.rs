@@ -25,7 +25,7 @@ const UNUSED: Duration = Duration::from_secs(60 * 60);
 /// Agent programs, one file per build, shared by the nodes. Beginning with a dot, it cannot be a cluster's name.
 const PROGRAMS: &str = ".bin";
 /// Server programs that were downloaded, one directory per digest.
-const ARTEFACTS: &str = ".artifacts";
+pub(crate) const ARTEFACTS: &str = ".artifacts";
 
 /// The directory under which every local cluster lives: `$XDG_DATA_HOME/justmanage` unless the provider says otherwise.
 #[derive(Clone, Debug)]

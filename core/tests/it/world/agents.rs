@@ -35,6 +35,9 @@ fn node_observation(server: ServerState, agent_version: String) -> NodeObservati
         moving: None,
         weights: None,
         backup: None,
+        offer: None,
+        fetched: None,
+        ahead_s: 0,
     }
 }
 

@@ -1,25 +1,21 @@
-//! What the user should know of a maintenance window that a cluster keeps and nothing acts on.
+//! What the user should know of a maintenance window that is to take upgrades and has nowhere to learn of them.
 
 use justmanage_model::MaintenanceWindow;
 use justmanage_model::window::Upgrade;
 use tfkit::{Attr, Diagnostic, Path};
 
-/// A window that is kept, and that nothing acts on in this release.
+/// A window that takes upgrades by itself, and names no catalog.
 pub(super) fn window(definition: &Attr<String>) -> Option<Diagnostic> {
-    if definition.is_null() {
+    let window: MaintenanceWindow = definition.known()?.parse().ok()?;
+    if window.upgrade == Upgrade::None || window.catalog.is_some() {
         return None;
     }
-    let upgrade =
-        definition.known().and_then(|text| text.parse::<MaintenanceWindow>().ok()).map(|window| window.upgrade);
-    let although = match upgrade {
-        Some(upgrade @ (Upgrade::Patch | Upgrade::Security)) => format!(", although it says upgrade {upgrade}"),
-        _ => String::new(),
-    };
     let idle = Diagnostic::warning(
-        "Maintenance window is kept, but not used yet",
+        "No upgrade will be found",
         format!(
-            "The window is kept with the cluster, and nothing acts on it in this release: no release is taken by itself{although}, \
-             and a change is made when it is applied, at whatever time that is."
+            "The window says upgrade {}, and names no catalog: the agents look for newer releases nowhere else, and take none by \
+             themselves. Name one (catalog and catalog_key of justmanage_maintenance_window), or write upgrade = \"none\".",
+            window.upgrade
         ),
     );
     Some(idle.at(Path::attribute("maintenance_window")))
@@ -30,11 +26,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_that_nothing_acts_on_is_named_whether_it_is_known_or_not() {
+    fn a_window_that_can_find_nothing_is_named() {
         let said = |text: Attr<String>| window(&text).map(|warning| format!("{}: {}", warning.path, warning.detail));
-        assert_eq!(said(Attr::Null), None);
-        assert!(said(Attr::unknown()).is_some());
-        assert!(said("Sun 02:00-03:00 UTC; upgrade patch".into()).unwrap().contains("although it says upgrade patch"));
-        assert!(!said("Sun 02:00-03:00 UTC".into()).unwrap().contains("although"));
+        let catalog = "catalog https://mirror.example/c.json RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+        for quiet in [
+            Attr::Null,
+            Attr::unknown(),
+            "Sun 02:00-03:00 UTC".into(),
+            format!("Sun 02:00-03:00 UTC; upgrade patch; {catalog}").into(),
+        ] {
+            assert_eq!(said(quiet), None);
+        }
+        let warned = said("Sun 02:00-03:00 UTC; upgrade patch".into()).unwrap();
+        assert!(warned.contains("upgrade patch, and names no catalog"), "{warned}");
     }
 }

@@ -40,6 +40,8 @@ pub(super) fn impact(from: &ClusterSpec, to: &ClusterSpec) -> Vec<String> {
         ("metrics_readers", from.metrics_readers != to.metrics_readers),
         ("operator_keys", from.operator_keys != to.operator_keys),
         ("maintenance_window", from.maintenance_window != to.maintenance_window),
+        ("apply", from.apply != to.apply),
+        ("approved_version", from.approved_version != to.approved_version),
         ("backup_now", from.backup_now != to.backup_now),
         ("backup_policy", from.backup_policy != to.backup_policy),
         ("rotate.certificates", from.rotate.certificates != to.rotate.certificates),

@@ -22,6 +22,8 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         metrics_readers: None,
         operator_keys: None,
         maintenance_window: None,
+        apply: "immediately".to_owned(),
+        approved_version: None,
         backup_policy: None,
         backup_now: None,
         rotate: None,
