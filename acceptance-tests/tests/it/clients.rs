@@ -31,11 +31,15 @@ fn goes_to(workspace: &Workspace, release: (&str, &str), shape: (u16, u16), turn
     let mut seen: Vec<(String, Seen)> =
         others.into_iter().map(|(library, client)| (format!("{library:?}"), client.end())).collect();
     seen.push(("redis-rs".to_owned(), load.end()));
-    let operation = if was == Some(shape.0.into()) { "upgrade" } else { "scaling" };
+    let (operation, to) = match was == Some(shape.0.into()) {
+        true => ("upgrade", release.1.to_owned()),
+        false => ("scaling", format!("{} shards", shape.0)),
+    };
     for (library, seen) in &seen {
         eprintln!("{release:?} {shape:?}: {library}: {seen:?}");
         note(&json!({
-            "library": library, "engine": release.0, "operation": operation, "acknowledged": seen.acknowledged, "lost": seen.lost,
+            "library": library, "engine": release.0, "operation": operation, "to": to,
+            "acknowledged": seen.acknowledged, "lost": seen.lost,
             "errors": seen.errors.len(), "gap_s": seen.gap.as_secs_f64(),
         }));
     }

@@ -88,7 +88,7 @@ fn begin(view: &View<'_>, draft: &mut Draft, node: NodeId, seen: &NodeObservatio
 /// A server that comes back without its slots has lost its data directory. Giving it the slots again would make a working,
 /// empty cluster of it, and nobody would be told; so a person decides.
 fn whole(view: &View<'_>, draft: &mut Draft) {
-    let missing = SlotSet::all().difference(&view.served());
+    let missing = SlotSet::all().difference(&view.served()).difference(&view.on_their_way());
     let everybody = view.serving().count() == view.record.members.len();
     let over = view.record.takeovers.values().all(|takeover| takeover.done);
     if !missing.is_empty() && everybody && over {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use justmanage_model::record::Operation;
 use justmanage_model::{
     BusId, BusView, Member, NodeId, NodeObservation, Observation, Peer, Phase, Program, Record, Role, Seen,
     ServerObservation, ServerState, SlotSet, Timestamp, Waiting,
@@ -97,6 +98,14 @@ impl<'a> View<'a> {
     /// Slots that some member serves.
     pub(crate) fn served(&self) -> SlotSet {
         self.serving().fold(SlotSet::empty(), |all, one| all.union(&one.bus.slots))
+    }
+
+    /// Slots that go from one member to another. Each says what it owns at a moment of its own, so what has just gone may be nobody's by
+    /// what they say: not with the one that gets it yet, and with the one that gave it no more.
+    pub(crate) fn on_their_way(&self) -> SlotSet {
+        let reshard = self.record.grant.iter().filter(|grant| grant.operation == Operation::Reshard);
+        let granted = reshard.flat_map(|grant| &grant.moves).map(|one| &one.slots);
+        granted.chain(self.serving().map(|one| &one.bus.astray)).fold(SlotSet::empty(), |all, slots| all.union(slots))
     }
 
     /// The member of a shard that owns slots, as it says itself. Of two (an old primary that has not heard yet that it is one

@@ -38,11 +38,13 @@ fn render(lines: &[Value]) -> String {
     let mut text = "| engine | operation | library | acknowledged | lost | errors | longest call |\n".to_owned();
     text += "|---|---|---|---|---|---|---|\n";
     for line in lines {
-        let [engine, operation, library] =
-            ["engine", "operation", "library"].map(|key| line[key].as_str().unwrap_or("?"));
+        let [engine, operation, to, library] =
+            ["engine", "operation", "to", "library"].map(|key| line[key].as_str().unwrap_or("?"));
         let [acknowledged, lost, errors] = ["acknowledged", "lost", "errors"].map(|key| number(line, key));
         let gap = number(line, "gap_s");
-        text += &format!("| {engine} | {operation} | {library} | {acknowledged} | {lost} | {errors} | {gap:.2} s |\n");
+        text += &format!(
+            "| {engine} | {operation} to {to} | {library} | {acknowledged} | {lost} | {errors} | {gap:.2} s |\n"
+        );
     }
     text
 }
@@ -90,7 +92,7 @@ mod tests {
     #[test]
     fn what_each_library_saw_is_summed_up_and_its_longest_call_found() {
         let line = |library: &str, operation: &str, errors: u32, gap: f64| {
-            serde_json::json!({ "library": library, "engine": "redis", "operation": operation, "acknowledged": 10,
+            serde_json::json!({ "library": library, "engine": "redis", "operation": operation, "to": "4 shards", "acknowledged": 10,
                 "lost": 0, "errors": errors, "gap_s": gap })
         };
         let mut lines = vec![
@@ -103,6 +105,6 @@ mod tests {
         let rows = rows(&lines).unwrap();
         let ours: Vec<(f64, bool)> = rows[8..].iter().map(|row| (row.measured, row.is_over())).collect();
         assert_eq!(ours, [(3.0, true), (0.0, false), (0.5, false), (1.5, false)]);
-        assert!(render(&lines).contains("| redis | scaling | redis-rs | 10 | 0 | 2 | 1.50 s |"));
+        assert!(render(&lines).contains("| redis | scaling to 4 shards | redis-rs | 10 | 0 | 2 | 1.50 s |"));
     }
 }

@@ -3,6 +3,7 @@
 //! Numbers of one machine mean little; the ratio to a peer on the same machine, interleaved in time, means more.
 
 mod acceptance;
+mod bare;
 mod clients;
 mod cluster;
 mod framework;
@@ -14,6 +15,7 @@ mod raft;
 mod refresh;
 mod resharding;
 mod rolling;
+mod scaling;
 mod servers;
 mod start;
 mod table;
@@ -34,7 +36,7 @@ pub(crate) struct Options {
     /// How often each thing is measured; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, many, refresh, raft,
+    /// Measure only this: start, framework, node, cluster, rolling, handover, resharding, scaling, many, refresh, raft,
     /// clients, servers or kills; may be given several times. Servers need root and kills take half an hour: both are left out unless they
     /// are named, and so are clients, which need redis-py and ioredis
     #[arg(long)]
@@ -79,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 /// What is measured, in this order.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "start",
     "framework",
     "node",
@@ -87,6 +89,7 @@ const SECTIONS: [&str; 13] = [
     "rolling",
     "handover",
     "resharding",
+    "scaling",
     "many",
     "refresh",
     "raft",
@@ -109,6 +112,7 @@ fn measure(section: &str, binaries: &Path, runs: usize) -> Result<Vec<Row>> {
         "rolling" => rolling::measure(binaries, runs),
         "handover" => handover::measure(binaries, runs),
         "resharding" => resharding::measure(runs),
+        "scaling" => scaling::measure(binaries, runs),
         clients::SECTION => clients::measure(),
         servers::SECTION => servers::measure(),
         kills::SECTION => kills::measure(),

@@ -151,7 +151,7 @@ const HOUSE: &[Room] = &[
     // core has it, too, before anybody configures one.
     Room {
         krate: "acceptance-tests",
-        may_import: &["justmanage-agent-proto", EC2_PROXY, "justmanage-identity", "justmanage-model"],
+        may_import: &["justmanage-agent-proto", EC2_PROXY, "justmanage-identity", "justmanage-model", PLAYED_HTTP],
         tests_may: &[
             SIM,
             "justmanage-core",

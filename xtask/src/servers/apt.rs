@@ -19,11 +19,15 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const PREFERENCES: &str =
     "Package: redis-server redis-tools valkey-server valkey-tools\nPin: release a=experimental\nPin-Priority: 500\n";
 
+/// What fetches a single file as apt fetches packages; it stands beside apt itself, on nobody's path.
+const HELPER: &str = "/usr/lib/apt/apt-helper";
+
 /// An apt of our own in one folder, for one suite.
 pub(super) struct Apt {
     folder: PathBuf,
     config: PathBuf,
     foreign: bool,
+    mirror: String,
 }
 
 impl Apt {
@@ -38,12 +42,15 @@ impl Apt {
         for part in ["state", "lists", "cache", "debs"] {
             fs::create_dir_all(folder.join(part))?;
         }
-        fs::write(folder.join("sources.list"), sources_list(suite)?)?;
+        let (targets, codename) = (targets()?, codename()?);
+        let list = sources_from(&targets, &codename, suite, Path::new(KEYRING).exists())?;
+        fs::write(folder.join("sources.list"), list)?;
         fs::write(folder.join("preferences"), PREFERENCES)?;
         let config = folder.join("apt.conf");
         fs::write(&config, configuration(folder))?;
-        let own = codename()? == "bookworm" && matches!(suite, Suite::Bookworm | Suite::BookwormAlone);
-        let apt = Self { folder: folder.to_path_buf(), config, foreign: !own };
+        let own = codename == "bookworm" && matches!(suite, Suite::Bookworm | Suite::BookwormAlone);
+        let mirror = mirror(&targets, &codename)?.to_owned();
+        let apt = Self { folder: folder.to_path_buf(), config, foreign: !own, mirror };
         shell::output(apt.command("apt-get").arg("update")).context("cannot fetch Debian's package lists")?;
         Ok(apt)
     }
@@ -53,7 +60,20 @@ impl Apt {
         self.foreign
     }
 
-    /// Downloads `packages` in the newest version there is, and returns the files.
+    /// The revisions of a package that its suite has for this machine, newest first; none where it does not know the package.
+    pub(super) fn revisions(&self, package: &str) -> Result<Vec<String>> {
+        Ok(revisions_in(&shell::output(self.command("apt-cache").args(["madison", package]))?))
+    }
+
+    /// Downloads a file of the machine's own mirror of Debian, whose digest it must have.
+    pub(super) fn download_file(&self, path: &str, sha256: &str, to: &Path) -> Result<()> {
+        let from = format!("{}/{path}", self.mirror.trim_end_matches('/'));
+        let mut helper = self.command(HELPER);
+        helper.arg("download-file").arg(from).arg(to).arg(format!("SHA256:{sha256}"));
+        shell::output(&mut helper).map(drop)
+    }
+
+    /// Downloads `packages`, each in the revision that stands behind a `=` or the newest there is, and returns the files.
     pub(super) fn download(&self, packages: &[String]) -> Result<Vec<PathBuf>> {
         let debs = tempfile::tempdir_in(self.folder.join("debs"))?.keep();
         shell::output(self.command("apt-get").arg("download").args(packages).current_dir(&debs))?;
@@ -94,16 +114,24 @@ fn codename() -> Result<String> {
     Ok(codename.context("/etc/os-release has no VERSION_CODENAME: is this a Debian?")?.trim_matches('"').to_owned())
 }
 
+/// Where the machine has a suite from.
+fn mirror<'a>(listed: &'a str, wanted: &str) -> Result<&'a str> {
+    let found = listed.lines().find_map(|target| {
+        let [uri, suite, "main"] = target.split_whitespace().collect::<Vec<_>>()[..] else { return None };
+        (suite == wanted).then_some(uri)
+    });
+    found.with_context(|| format!("apt on this machine has no sources for {wanted}: is it a Debian?"))
+}
+
+/// The second column of `apt-cache madison`, whose lines are `package | revision | where`.
+fn revisions_in(said: &str) -> Vec<String> {
+    let revision = |line: &str| Some(line.split('|').nth(1)?.trim().to_owned());
+    said.lines().filter_map(revision).collect()
+}
+
 /// The lines of a `sources.list` for a suite, with the mirrors that the machine of this codename uses.
 fn sources_from(listed: &str, codename: &str, suite: Suite, keyring: bool) -> Result<String> {
-    let mirror = |wanted: &str| -> Result<&str> {
-        let found = listed.lines().find_map(|target| {
-            let [uri, suite, "main"] = target.split_whitespace().collect::<Vec<_>>()[..] else { return None };
-            (suite == wanted).then_some(uri)
-        });
-        found.with_context(|| format!("apt on this machine has no sources for {wanted}: is it a Debian?"))
-    };
-    let (debian, security) = (mirror(codename)?, mirror(&format!("{codename}-security"))?);
+    let (debian, security) = (mirror(listed, codename)?, mirror(listed, &format!("{codename}-security"))?);
     let lines: &[(&str, &str)] = match suite {
         Suite::Bookworm => &[(debian, "bookworm"), (debian, "bookworm-backports"), (security, "bookworm-security")],
         Suite::BookwormAlone => &[(debian, "bookworm")],
@@ -164,6 +192,14 @@ mod tests {
         let signed = sources_from(listed, "bookworm", Suite::Sid, true).unwrap();
         assert!(signed.lines().all(|line| line.starts_with("deb [signed-by=/usr/share/keyrings/")), "{signed}");
         assert!(sources_from(listed, "noble", Suite::Bookworm, false).is_err());
+    }
+
+    #[test]
+    fn revisions_are_read_in_their_order() {
+        let said = " redis-server |  5:8.6.3-1 | http://mirror.test/debian experimental/main amd64 Packages\n \
+                    redis-server |  5:8.0.6-3 | http://mirror.test/debian sid/main amd64 Packages\n";
+        assert_eq!(revisions_in(said), ["5:8.6.3-1", "5:8.0.6-3"]);
+        assert_eq!(revisions_in(""), [""; 0]);
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! hide the server's own executable from supervision (`/proc/<pid>/exe`), and installing needs root and changes the system.
 
 mod apt;
+mod build;
 mod sources;
+mod tarballs;
 mod unpack;
 mod wheel;
 
@@ -24,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use crate::{house, shell};
 use apt::Apt;
 use sources::{FURTHER, Origin, PATCHES, Source, Suite, USUAL};
+use tarballs::{TARBALLS, Way, ways};
 
 /// Options of `cargo xtask servers`.
 #[derive(clap::Args)]
@@ -31,6 +34,10 @@ pub(crate) struct Options {
     /// Fetch again even when the cache has every server
     #[arg(long)]
     refresh: bool,
+    /// Build a release such as `redis-8.0.6` of Debian's source and look whether it starts: the way that is taken where no package is left.
+    /// The cache stays as it is
+    #[arg(long, value_name = "RELEASE", conflicts_with = "refresh")]
+    try_source: Option<String>,
 }
 
 /// A server in the cache.
@@ -53,6 +60,9 @@ impl Server {
 
 /// Runs the task and prints what is where.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(release) = &options.try_source {
+        return try_source(release);
+    }
     for need in [Need::Every, Need::Patches] {
         let folder = need.folder()?;
         if options.refresh && folder.exists() {
@@ -63,6 +73,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             println!("{} {}  {}", server.engine, server.version, server.bin().display());
         }
     }
+    Ok(())
+}
+
+/// Builds a release of its source, starts it, and forgets it.
+fn try_source(release: &str) -> Result<()> {
+    let name = |tarball: &tarballs::Tarball| format!("{}-{}", tarball.engine, tarball.version);
+    let Some(tarball) = TARBALLS.iter().find(|one| name(one) == release) else {
+        bail!(
+            "no source of {release} is known; there are {}",
+            TARBALLS.iter().map(name).collect::<Vec<_>>().join(", ")
+        );
+    };
+    let work = tempfile::Builder::new().prefix("jm-source-").tempdir()?;
+    let apt = Apt::new(&work.path().join("apt"), Suite::Bookworm)?;
+    build::tried(&apt, tarball, work.path())?;
+    println!("{release} is built of {}, and starts", tarball.path);
     Ok(())
 }
 
@@ -197,7 +223,7 @@ impl Kitchen<'_> {
     fn make_at(&self, source: &Source) -> Result<()> {
         let made = self.work.join(source.name());
         match &source.origin {
-            Origin::Debian(suite) => unpack::server(&self.apts[suite], self.patchelf, source.engine, &made)?,
+            Origin::Debian(suite) => self.of_debian(source, &self.apts[suite], &made)?,
             Origin::Wheel(wheel) => {
                 wheel::server(wheel, &made)?;
                 if let Some((suite, packages)) = wheel.libraries {
@@ -216,6 +242,25 @@ impl Kitchen<'_> {
         // At its place it starts as it is, or not at all.
         let there = place.join("bin").join(format!("{}-server", source.engine));
         version_of(&there, None).map(drop).inspect_err(|_| drop(fs::remove_dir_all(&place)))
+    }
+
+    /// By the first way that leads there; where none does, all of them are told.
+    fn of_debian(&self, source: &Source, apt: &Apt, made: &Path) -> Result<()> {
+        let indexed = apt.revisions(&format!("{}-server", source.engine))?;
+        let mut failures = Vec::new();
+        for way in ways(source, &indexed) {
+            let went = match &way {
+                Way::Package(revision) => unpack::server(apt, self.patchelf, (source.engine, revision), made),
+                Way::Build(tarball) => build::server(apt, tarball, made),
+            };
+            let Err(why) = went else { return Ok(()) };
+            eprintln!("{}: {why:#}", source.name());
+            failures.push(format!("{why:#}"));
+            if made.exists() {
+                fs::remove_dir_all(made)?;
+            }
+        }
+        bail!("Debian's index has {indexed:?}, and nothing else serves it:\n{}", failures.join("\n"))
     }
 }
 

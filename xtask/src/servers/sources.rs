@@ -18,7 +18,8 @@ pub(super) struct Source {
 
 /// Where a server comes from.
 pub(super) enum Origin {
-    /// Packages of Debian: `<engine>-server` holds the service and a link, `<engine>-tools` the real programs.
+    /// Packages of Debian: `<engine>-server` holds the service and a link, `<engine>-tools` the real programs. Where the suite has them no
+    /// more, Debian's source of the release ([`super::tarballs`]).
     Debian(Suite),
     /// A wheel of PyPI: somebody's build of the server, packed for Python.
     Wheel(&'static Wheel),
@@ -33,7 +34,7 @@ pub(super) enum Suite {
     BookwormAlone,
     /// The next one.
     Trixie,
-    /// What Debian is working on; its versions move, so its servers are of the line that is named or a later one.
+    /// What Debian is working on; its versions move. Where the line that is named cannot be had any more, a later one has to do.
     Sid,
     /// The same without what is newer in `experimental`.
     SidAlone,
@@ -150,13 +151,18 @@ pub(super) static PATCHES: [Source; 5] = [
 ];
 
 impl Source {
-    /// Whether a server is what this is there to bring.
+    /// Whether a server is of the line that is named, and of the patch, if one is.
+    pub(super) fn is(&self, engine: &str, version: &str) -> bool {
+        let [major, minor, patch] = numbers(version);
+        self.engine == engine && (major, minor) == self.line && self.patch.is_none_or(|wanted| wanted == patch)
+    }
+
+    /// Whether a server will do: of a suite that moves, a later one will.
     pub(super) fn brings(&self, engine: &str, version: &str) -> bool {
-        let [major, minor, patch] = [0, 1, 2].map(|at| super::numbers(version).get(at).copied().unwrap_or(0));
-        let exact = (major, minor) == self.line && self.patch.is_none_or(|wanted| wanted == patch);
+        let [major, minor, patch] = numbers(version);
         let moves = matches!(self.origin, Origin::Debian(Suite::Sid | Suite::SidAlone));
         let later = (major, minor, patch) > (self.line.0, self.line.1, self.patch.unwrap_or(u32::MAX));
-        self.engine == engine && (exact || moves && later)
+        self.is(engine, version) || self.engine == engine && moves && later
     }
 
     /// The Debian suite whose packages are needed, if any is.
@@ -172,6 +178,11 @@ impl Source {
         let patch = self.patch.map(|patch| format!(".{patch}")).unwrap_or_default();
         format!("{} {}.{}{patch}", self.engine, self.line.0, self.line.1)
     }
+}
+
+/// Major, minor and patch.
+fn numbers(version: &str) -> [u32; 3] {
+    [0, 1, 2].map(|at| super::numbers(version).get(at).copied().unwrap_or(0))
 }
 
 #[cfg(test)]

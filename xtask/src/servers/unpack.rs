@@ -20,13 +20,13 @@ pub(super) fn patchelf(apt: &Apt, folder: &Path) -> Result<PathBuf> {
     Ok(folder.join("usr/bin/patchelf"))
 }
 
-/// Makes `place/bin` and `place/lib` from the packages of an engine and the libraries they depend on.
+/// Makes `place/bin` and `place/lib` from the packages of an engine, in this revision, and the libraries they depend on.
 ///
 /// Of a suite that is not the machine's own, the C library and its loader come along, and all that the libraries need
 /// themselves.
-pub(super) fn server(apt: &Apt, patchelf: &Path, engine: &str, place: &Path) -> Result<()> {
+pub(super) fn server(apt: &Apt, patchelf: &Path, (engine, revision): (&str, &str), place: &Path) -> Result<()> {
     let root = place.join("unpacked");
-    let mut debs = apt.download(&["server", "tools"].map(|part| format!("{engine}-{part}")))?;
+    let mut debs = apt.download(&["server", "tools"].map(|part| format!("{engine}-{part}={revision}")))?;
     let mut origin = debs.clone();
     let mut known = BTreeSet::new();
     while !debs.is_empty() {
