@@ -7,12 +7,16 @@ use crate::bus::bus_id;
 use crate::field::Field;
 use crate::replication::Stream;
 use crate::server::{FIXED, Process};
-use crate::shape::node_id;
+use crate::shape::{home_of, node_id};
 use crate::world::World;
 
 impl World {
     /// Does a step at a node, as its agent does it with its copy of the Record.
     pub(crate) fn act(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
+        if self.field.nodes[node].full && writes_a_file(step) {
+            self.field.disks.steps += 1;
+            return Err("the disk is full".to_owned());
+        }
         match step {
             NodeStep::StartServer | NodeStep::StartEmpty => {
                 return self.start_server(node, record, *step == NodeStep::StartEmpty);
@@ -23,6 +27,14 @@ impl World {
         if !self.field.listens(node) {
             return Err("its server does not answer".to_owned());
         }
+        // What follows has the server write its own file, too.
+        let written = self.field.written_down(node);
+        let done = self.act_on_server(node, step, record);
+        self.field.keep_written(node, written);
+        done
+    }
+
+    fn act_on_server(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
         match step {
             NodeStep::AssignSlots(slots) => self.assign(node, slots),
             NodeStep::SetConfigEpoch(epoch) => {
@@ -35,8 +47,12 @@ impl World {
                 Ok(())
             }
             NodeStep::Meet(nodes) => {
-                let others: Vec<usize> = nodes.iter().filter_map(|node| self.field.number(*node)).collect();
-                others.into_iter().for_each(|other| self.field.meet(node, other));
+                let homes = nodes.iter().filter_map(|node| {
+                    Some((self.field.number(*node)?, home_of(record.members.get(node)?.client)))
+                });
+                for (other, home) in homes.collect::<Vec<_>>() {
+                    self.field.meet(node, other, home);
+                }
                 Ok(())
             }
             NodeStep::Replicate(primary) => self.replicate(node, *primary),
@@ -108,11 +124,15 @@ impl World {
             }
             self.agents[node].memory.starts();
             let program = record.program_for(node_id(node), self.agents[node].program.as_ref());
+            let agent = &mut self.agents[node];
+            let same = agent.program.as_ref() == Some(&program);
+            agent.blamed = same && matches!(agent.supervised, Supervised::Down { unfit: true, .. });
             self.field.start(node, record, &program.release);
             self.agents[node].program = Some(program);
             self.agents[node].supervised = Supervised::Running(clock);
         }
         self.agents[node].wanted = true;
+        self.agents[node].brought_home = false;
         Ok(())
     }
 
@@ -122,10 +142,11 @@ impl World {
         let granted = |record: &Record| record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&own));
         // Whoever has no place any more serves nobody.
         let leaving = record.phase == Phase::Leaving || !record.belongs(own);
-        if !leaving && !granted(record) {
+        let in_vain = self.field.calls_in_vain(node);
+        if !leaving && !in_vain && !granted(record) {
             self.field.violation(format!("node {node} is stopped without a grant"));
         }
-        if !leaving && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
+        if !leaving && !in_vain && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
             self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
         }
         let server = &self.field.nodes[node].server;
@@ -136,6 +157,8 @@ impl World {
         }
         self.agents[node].wanted = false;
         self.agents[node].ended = false;
+        self.agents[node].blamed = false;
+        self.agents[node].brought_home = false;
         if self.field.nodes[node].server.process == Process::Up {
             self.counts.stops += 1;
         }
@@ -219,6 +242,10 @@ impl World {
         if takeover.as_ref().is_none_or(|takeover| takeover.by != node_id(node) || !takeover.cleared) {
             self.field.violation(format!("node {node} takes over without the majority's word"));
         }
+        if self.field.nodes[node].full {
+            self.field.dies_of_its_disk(node, "cannot write its nodes.conf");
+            return Err("its server does not answer".to_owned());
+        }
         let old = takeover.and_then(|takeover| self.field.number(takeover.from));
         let fenced = self.store.record.fence(shard) == Fence::Closed;
         self.counts.takeovers += 1;
@@ -283,7 +310,10 @@ impl World {
                 }
             }
             RecordChange::Joined(node, id) => next.members.get_mut(node)?.bus_id = Some(*id),
-            RecordChange::Moved(places) => next.move_to(places),
+            RecordChange::Moved(places) => {
+                self.counts.relocated += places.len() as u64;
+                next.move_to(places);
+            }
             RecordChange::Give(grant) => {
                 if next.grant.is_some() {
                     self.field.violation("a grant is given while another is out");
@@ -302,6 +332,7 @@ impl World {
                     self.field.violation("a node is put back while another has a grant");
                 }
                 next.put_back(*node, halt);
+                self.counts.put_back += 1;
             }
             RecordChange::ForgetPrevious => next.forget_previous(),
             RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
@@ -338,6 +369,15 @@ impl Field {
             self.violation("a server shows a certificate that another one does not trust");
         }
     }
+}
+
+/// Whether an agent writes a file of its own, or has the server save everything, to do a step.
+const fn writes_a_file(step: &NodeStep) -> bool {
+    use NodeStep as Of;
+    matches!(
+        step,
+        Of::StartServer | Of::StartEmpty | Of::StopServer | Of::ApplyUsers | Of::RenewCertificate | Of::ApplyAuthorities
+    )
 }
 
 /// The certificate of an authority that is made now.

@@ -1,7 +1,7 @@
 //! Finishing what a grant or a takeover allowed, before anything else is begun.
 
 use justmanage_model::record::{FENCE_LAG_S, Operation};
-use justmanage_model::{NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
+use justmanage_model::{NodeId, NodeObservation, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
 
 use crate::draft::Draft;
 use crate::view::{Serving, View};
@@ -86,6 +86,13 @@ fn is_stranded(view: &View<'_>, node: NodeId) -> bool {
     seen.is_some_and(|seen| start::start(view, node, seen).is_err())
 }
 
+/// It ended, and what it had was not on its disk.
+fn has_lost_its_copy(view: &View<'_>, node: NodeId) -> bool {
+    let ended = |seen: &&NodeObservation| matches!(seen.server, ServerState::Down { .. } | ServerState::Stopped);
+    let seen = view.observation.known(node).filter(ended);
+    seen.is_some_and(|seen| seen.last.as_ref().is_none_or(|last| !last.persistent))
+}
+
 /// A dead primary's data did not die with it.
 fn is_on_disk(view: &View<'_>, node: NodeId) -> bool {
     view.observation.known(node).and_then(|seen| seen.last.as_ref()).is_some_and(|last| last.persistent)
@@ -118,6 +125,8 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
             Some(one) if may_take_over(view, *one, takeover) => draft.act(by, NodeStep::TakeOver),
             Some(_) => draft.change(RecordChange::EndTakeover(shard)),
             // It waits for a primary to copy from, and that one for it; but what the dead one has on its disk is newer.
+            // Its copy died with it: another one has to take over.
+            None if has_lost_its_copy(view, by) => draft.change(RecordChange::EndTakeover(shard)),
             None if is_stranded(view, by) && is_on_disk(view, from) => draft.change(RecordChange::EndTakeover(shard)),
             None => draft.wait(waiting),
         };
