@@ -1,6 +1,6 @@
 //! What agents do: steps at their own node, and changes of the Record.
 
-use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
+use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, ServerState, SlotSet, Vault, user};
 
 use crate::agent::Supervised;
 use crate::bus::bus_id;
@@ -124,6 +124,10 @@ impl World {
             }
             self.agents[node].memory.starts();
             let program = record.program_for(node_id(node), self.agents[node].program.as_ref());
+            let other = self.agents[node].program.as_ref().is_some_and(|ran| !ran.is_same(&program));
+            if other && record.halt.is_some() && record.previous.is_some() && program.is_same(&record.program()) {
+                self.field.violation(format!("node {node} goes over to {}, which has proved not to be fit", program.release));
+            }
             let agent = &mut self.agents[node];
             let same = agent.program.as_ref() == Some(&program);
             agent.blamed = same && matches!(agent.supervised, Supervised::Down { unfit: true, .. });
@@ -149,8 +153,13 @@ impl World {
         if !leaving && !in_vain && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
             self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
         }
-        let server = &self.field.nodes[node].server;
         let shard = self.field.nodes[node].seat.shard;
+        let said = self.agents[node].said.as_ref().map(|said| &said.server);
+        let was_replica = matches!(said, Some(ServerState::Running(seen)) if seen.bus.as_ref().is_some_and(|bus| !bus.is_primary()));
+        if !leaving && was_replica && self.field.listens(node) && self.field.nodes[node].server.bus.owns() {
+            return Err("it has taken its shard over since it was looked at".to_owned());
+        }
+        let server = &self.field.nodes[node].server;
         let others = record.members.values().filter(|member| member.seat.shard == shard).count() > 1;
         if self.field.promises.calm && !leaving && server.process == Process::Up && server.bus.owns() && others {
             self.field.violation(format!("node {node} is stopped under its writers, and could have handed over"));
@@ -326,7 +335,7 @@ impl World {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
-            RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
+            RecordChange::HaltAfter(halt) => next.halt_after(halt),
             RecordChange::PutBack(node, halt) => {
                 if next.grant.as_ref().is_some_and(|grant| !grant.nodes.contains(node)) {
                     self.field.violation("a node is put back while another has a grant");
@@ -334,7 +343,8 @@ impl World {
                 next.put_back(*node, halt);
                 self.counts.put_back += 1;
             }
-            RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::ForgetPrevious(until) => next.forget_previous(*until),
+            RecordChange::EndTrial => next.end_trial(),
             RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::CountBackupsFrom(moment) => next.count_backups_from(*moment),

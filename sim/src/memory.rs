@@ -71,7 +71,7 @@ impl Memory {
         if !self.full {
             self.disk.promoted = None;
         }
-        self.untouched = Some(std::mem::take(&mut self.kept.saved));
+        self.untouched = Some(self.kept.saved);
         self.write();
     }
 

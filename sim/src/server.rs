@@ -361,6 +361,7 @@ impl Field {
         let copies = self.nodes.iter().enumerate().filter(|(other, place)| *other != node && place.server.whole);
         let copies: Vec<Data> = copies.map(|(_, place)| place.server.data.clone()).collect();
         self.histories.destroyed(&data, &copies);
+        self.nodes[node].server.whole = false;
     }
 
     /// Ends a server that listens where its node was, so that it is started where that is now: it saves its data, if it can.
