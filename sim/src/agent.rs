@@ -235,7 +235,9 @@ impl World {
             (supervised, _) => {
                 let stopped = *supervised == Supervised::Stopped;
                 let seen = agent.ended || !agent.brought_home;
-                agent.memory.gone(stopped && seen);
+                // What it had saved is there until it was seen to serve again.
+                let saved = agent.memory.has_saved();
+                agent.memory.gone(stopped && seen || saved);
                 if stopped && !seen && !self.field.nodes[node].server.persistent() {
                     self.field.saved_unseen(node);
                 }
@@ -378,7 +380,8 @@ impl World {
     fn rest(&mut self, record: &Record, waiting: &[Waiting], leads: bool) -> Ms {
         let counts = |reason: &&Waiting| leads || !matches!(reason, Waiting::NodeUnknown { .. });
         match () {
-            () if record.phase == Phase::Forming => TICK,
+            // What one node does under a grant shows at others, too.
+            () if record.phase == Phase::Forming || record.grant.is_some() => TICK,
             () if waiting.iter().filter(counts).count() > 0 => self.field.chance.between(1, 5) * TICK,
             () => 2000,
         }

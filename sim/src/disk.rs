@@ -89,8 +89,7 @@ impl Field {
 /// What is in a `nodes.conf`, and worth a write.
 fn outline(bus: &Bus) -> impl PartialEq + use<> {
     let known = bus.peers.iter().filter(|(_, peer)| !peer.handshake);
-    let peers: Vec<(Id, Option<Id>, u64, bool, u8)> = known
-        .map(|(id, peer)| (*id, peer.replica_of, peer.config_epoch, peer.failed.is_some(), peer.home))
-        .collect();
+    let peers: Vec<(Id, Option<Id>, u64, bool, u8)> =
+        known.map(|(id, peer)| (*id, peer.replica_of, peer.config_epoch, peer.failed.is_some(), peer.home)).collect();
     (bus.epoch, bus.config_epoch, bus.voted, bus.replica_of, bus.owners.clone(), peers)
 }

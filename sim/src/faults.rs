@@ -181,7 +181,8 @@ impl World {
             }
             Kind::Moves => self.field.move_machine(node),
             Kind::AllMove => {
-                for node in (0..self.field.nodes.len()).filter(|node| !self.field.nodes[*node].gone).collect::<Vec<_>>() {
+                for node in (0..self.field.nodes.len()).filter(|node| !self.field.nodes[*node].gone).collect::<Vec<_>>()
+                {
                     self.field.move_machine(node);
                 }
             }

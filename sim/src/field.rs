@@ -79,7 +79,17 @@ impl Field {
     pub fn add(&mut self, seat: Seat) -> usize {
         let id = self.draw_id();
         let server = Server::new(Bus::new(id, self.parts.len()), self.shape.release.clone());
-        self.nodes.push(Node { seat, on: true, gone: false, ahead: 0, broken: false, slow: false, full: false, home: 0, server });
+        self.nodes.push(Node {
+            seat,
+            on: true,
+            gone: false,
+            ahead: 0,
+            broken: false,
+            slow: false,
+            full: false,
+            home: 0,
+            server,
+        });
         self.nodes.len() - 1
     }
 

@@ -1,6 +1,8 @@
 //! What agents do: steps at their own node, and changes of the Record.
 
-use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, ServerState, SlotSet, Vault, user};
+use justmanage_model::{
+    BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, ServerState, SlotSet, Vault, user,
+};
 
 use crate::agent::Supervised;
 use crate::bus::bus_id;
@@ -47,9 +49,9 @@ impl World {
                 Ok(())
             }
             NodeStep::Meet(nodes) => {
-                let homes = nodes.iter().filter_map(|node| {
-                    Some((self.field.number(*node)?, home_of(record.members.get(node)?.client)))
-                });
+                let homes = nodes
+                    .iter()
+                    .filter_map(|node| Some((self.field.number(*node)?, home_of(record.members.get(node)?.client))));
                 for (other, home) in homes.collect::<Vec<_>>() {
                     self.field.meet(node, other, home);
                 }
@@ -126,7 +128,8 @@ impl World {
             let program = record.program_for(node_id(node), self.agents[node].program.as_ref());
             let other = self.agents[node].program.as_ref().is_some_and(|ran| !ran.is_same(&program));
             if other && record.halt.is_some() && record.previous.is_some() && program.is_same(&record.program()) {
-                self.field.violation(format!("node {node} goes over to {}, which has proved not to be fit", program.release));
+                self.field
+                    .violation(format!("node {node} goes over to {}, which has proved not to be fit", program.release));
             }
             let agent = &mut self.agents[node];
             let same = agent.program.as_ref() == Some(&program);
@@ -150,12 +153,14 @@ impl World {
         if !leaving && !in_vain && !granted(record) {
             self.field.violation(format!("node {node} is stopped without a grant"));
         }
-        if !leaving && !in_vain && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
+        if !leaving && !in_vain && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up
+        {
             self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
         }
         let shard = self.field.nodes[node].seat.shard;
         let said = self.agents[node].said.as_ref().map(|said| &said.server);
-        let was_replica = matches!(said, Some(ServerState::Running(seen)) if seen.bus.as_ref().is_some_and(|bus| !bus.is_primary()));
+        let was_replica =
+            matches!(said, Some(ServerState::Running(seen)) if seen.bus.as_ref().is_some_and(|bus| !bus.is_primary()));
         if !leaving && was_replica && self.field.listens(node) && self.field.nodes[node].server.bus.owns() {
             return Err("it has taken its shard over since it was looked at".to_owned());
         }
@@ -386,7 +391,12 @@ const fn writes_a_file(step: &NodeStep) -> bool {
     use NodeStep as Of;
     matches!(
         step,
-        Of::StartServer | Of::StartEmpty | Of::StopServer | Of::ApplyUsers | Of::RenewCertificate | Of::ApplyAuthorities
+        Of::StartServer
+            | Of::StartEmpty
+            | Of::StopServer
+            | Of::ApplyUsers
+            | Of::RenewCertificate
+            | Of::ApplyAuthorities
     )
 }
 

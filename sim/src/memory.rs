@@ -65,6 +65,12 @@ impl Memory {
         last.map(|last| LastRole { persistent: last.persistent || self.kept.saved, ..last })
     }
 
+    /// What it had when it last ended is on its disk, and it was not seen to serve since.
+    #[must_use]
+    pub const fn has_saved(&self) -> bool {
+        self.kept.saved
+    }
+
     /// The server is about to be started: what it saved is not all that it will have.
     pub fn starts(&mut self) {
         self.kept.promoted = None;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use justmanage_model::{
-    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Interval, Member, NodeAddresses, NodeId, OnCrash, Pin, Place, Program,
-    Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
+    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Interval, Member, NodeAddresses, NodeId, OnCrash, Pin,
+    Place, Program, Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
 };
 
 use crate::chance::Chance;
@@ -211,11 +211,5 @@ pub fn spare(number: usize) -> Spare {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
     let NodeAddresses { agent, client, bus_port } = addresses(number, 0);
-    Spare {
-        pin: Pin::from_digest(digest),
-        sealing: SealingKey::new(digest),
-        agent,
-        client,
-        bus_port,
-    }
+    Spare { pin: Pin::from_digest(digest), sealing: SealingKey::new(digest), agent, client, bus_port }
 }

@@ -1,6 +1,8 @@
 //! Bringing back what has died. Never needs a grant: nothing that still works is disturbed.
 
-use justmanage_model::{NodeId, NodeObservation, NodeStep, Phase, RecordChange, ServerState, SlotSet, Timestamp, Waiting};
+use justmanage_model::{
+    NodeId, NodeObservation, NodeStep, Phase, RecordChange, ServerState, SlotSet, Timestamp, Waiting,
+};
 
 use crate::draft::Draft;
 use crate::revive::{Revival, revive};

@@ -79,7 +79,9 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
                 safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
             }
             // It came back a moment ago and has not heard yet that it is a primary no more. Its own agent would stop it when it has.
-            false if one.owns() && view.primary_of(one.member.seat.shard).is_some_and(|primary| primary.node != node) => {
+            false
+                if one.owns() && view.primary_of(one.member.seat.shard).is_some_and(|primary| primary.node != node) =>
+            {
                 Next::Wait(Waiting::ViewsDiffer)
             }
             false if one.owns() && view.has_others(one.member.seat.shard) => {

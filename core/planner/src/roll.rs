@@ -120,7 +120,13 @@ fn whereabouts(view: &View<'_>) -> String {
         view.serving().filter(|one| !view.is_behind(*one)).map(|one| one.node.to_string()).collect();
     match over.is_empty() {
         true => format!(" No node runs {}.", view.record.release),
-        false => format!(" {} of {} nodes run {}: {}.", over.len(), view.record.members.len(), view.record.release, over.join(", ")),
+        false => format!(
+            " {} of {} nodes run {}: {}.",
+            over.len(),
+            view.record.members.len(),
+            view.record.release,
+            over.join(", ")
+        ),
     }
 }
 

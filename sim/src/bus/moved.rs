@@ -31,7 +31,9 @@ impl Field {
     pub(super) fn found_at(&mut self, node: usize, id: Id, at: (usize, u8)) {
         let now = self.now;
         let server = &mut self.nodes[node].server;
-        let Some(peer) = server.bus.peers.get_mut(&id).filter(|peer| peer.lost || (peer.at, peer.home) != at) else { return };
+        let Some(peer) = server.bus.peers.get_mut(&id).filter(|peer| peer.lost || (peer.at, peer.home) != at) else {
+            return;
+        };
         (peer.at, peer.home) = at;
         peer.lost = false;
         peer.link = Link::Down(now);
