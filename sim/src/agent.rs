@@ -10,9 +10,10 @@ use justmanage_model::{
 use justmanage_planner::plan;
 
 use crate::gather::Heard;
+use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::server::Process;
-use crate::shape::node_id;
+use crate::shape::{addresses, node_id};
 use crate::world::World;
 use crate::{Ms, TICK, timestamp};
 
@@ -31,6 +32,10 @@ pub struct Agent {
     pub wanted: bool,
     /// It was seen to end as it was meant to; on disk.
     pub ended: bool,
+    /// It was told to end since the node has moved; on disk.
+    pub brought_home: bool,
+    /// Its program was to blame for the server's last end, and it has run no other since.
+    pub blamed: bool,
     /// What its server was started with last; on disk.
     pub program: Option<Program>,
     /// What it remembers.
@@ -47,6 +52,8 @@ pub struct Agent {
     pub leads_until: Ms,
     /// When it looks again.
     pub wake_at: Ms,
+    /// Which slots it has seen marked.
+    pub marks: Marks,
     /// How far it is with giving slots away.
     pub moving: Option<MoveTally>,
     /// What its server's slots weighed.
@@ -100,6 +107,8 @@ impl Agent {
             supervised: Supervised::Stopped,
             wanted: false,
             ended: true,
+            blamed: false,
+            brought_home: false,
             program: None,
             memory: Memory::default(),
             settled: None,
@@ -108,6 +117,7 @@ impl Agent {
             gathered: BTreeMap::new(),
             leads_until: 0,
             wake_at: 0,
+            marks: Marks::default(),
             moving: None,
             weights: None,
             backup: None,
@@ -139,6 +149,7 @@ impl World {
         if !self.agent_runs(node) {
             return;
         }
+        self.bring_home(node);
         self.supervise(node);
         self.mover(node);
         self.back_up(node);
@@ -189,6 +200,7 @@ impl World {
         agent.failures = 0;
         agent.said = None;
         agent.gathered.clear();
+        agent.marks = Marks::default();
         agent.moving = None;
         agent.weights = None;
         agent.backup = None;
@@ -206,9 +218,12 @@ impl World {
         let runs = self.field.nodes[node].server.process != Process::Off;
         let agent = &mut self.agents[node];
         agent.alive = true;
+        agent.blamed = false;
         agent.wake_at = 0;
         agent.supervised = match (runs, agent.wanted || !agent.ended) {
             (true, _) => Supervised::Running(clock),
+            // It was told to end where the node was, and is as it is meant to be.
+            (false, true) if agent.brought_home => Supervised::Stopped,
             // Nobody saw it save its data and end.
             (false, true) => Supervised::Down { since: clock, failures: 0, retry_at: clock, unfit: false },
             (false, false) => Supervised::Stopped,
@@ -219,8 +234,33 @@ impl World {
             (Supervised::Down { .. }, false) => agent.memory.perhaps_saved(),
             (supervised, _) => {
                 let stopped = *supervised == Supervised::Stopped;
-                agent.memory.gone(stopped);
+                let seen = agent.ended || !agent.brought_home;
+                // What it had saved is there until it was seen to serve again.
+                let saved = agent.memory.has_saved();
+                agent.memory.gone(stopped && seen || saved);
+                if stopped && !seen && !self.field.nodes[node].server.persistent() {
+                    self.field.saved_unseen(node);
+                }
             }
+        }
+    }
+
+    /// A server that listens where its node was is ended, to be started where that is. Nobody reaches it, so no grant is needed.
+    fn bring_home(&mut self, node: usize) {
+        let ends = matches!(self.field.nodes[node].server.process, Process::Off | Process::Ending(_));
+        if ends || self.field.at_home(node) {
+            return;
+        }
+        let full = self.field.nodes[node].full;
+        let agent = &mut self.agents[node];
+        (agent.wanted, agent.ended, agent.blamed, agent.brought_home) = (false, false, false, true);
+        agent.memory.full = full;
+        self.field.bring_home(node);
+        if full {
+            // It could not save what it had.
+            self.agents[node].memory.gone(false);
+            self.agents[node].supervised = Supervised::Stopped;
+            self.agents[node].ended = true;
         }
     }
 
@@ -228,12 +268,13 @@ impl World {
     pub fn supervise(&mut self, node: usize) {
         let clock = self.clock(node);
         let now = self.field.now;
+        let saved = self.field.nodes[node].server.saved;
         let agent = &mut self.agents[node];
         let Supervised::Running(began) = agent.supervised else { return };
         if self.field.nodes[node].server.process != Process::Off {
             return;
         }
-        agent.memory.gone(!agent.wanted);
+        agent.memory.gone(!agent.wanted && (saved || !agent.brought_home));
         agent.wake_at = now;
         let lived = clock.duration_since(began).as_secs();
         agent.supervised = if agent.wanted {
@@ -241,7 +282,8 @@ impl World {
             agent.failures = failures;
             let rest = (200i64 << failures.saturating_sub(1).min(8)).min(30_000);
             let retry_at = clock + jiff::SignedDuration::from_millis(rest);
-            Supervised::Down { since: clock, failures, retry_at, unfit: self.field.nodes[node].server.unfit() }
+            agent.blamed = self.field.nodes[node].server.own_doing && lived < 60;
+            Supervised::Down { since: clock, failures, retry_at, unfit: agent.blamed }
         } else {
             agent.failures = 0;
             agent.ended = true;
@@ -253,10 +295,22 @@ impl World {
     pub fn look(&mut self, node: usize) -> NodeObservation {
         let clock = self.clock(node);
         let seen = self.field.see(node, &self.agents[node].copy);
+        let (full, home) = (self.field.nodes[node].full, self.field.nodes[node].home);
         let agent = &mut self.agents[node];
+        agent.memory.full = full;
+        let moves = agent.copy.reshard_of(node_id(node)).is_some();
+        let young = |since: Timestamp| clock.duration_since(since).as_secs() < 60;
+        let unfit = match agent.supervised {
+            Supervised::Down { unfit, .. } => unfit,
+            Supervised::Running(since) => agent.blamed && young(since),
+            Supervised::Stopped => false,
+        };
         let server = match (seen, &agent.supervised) {
             (Some(ServerState::Running(mut server)), _) => {
                 agent.memory.saw(&mut server, clock);
+                if let Some(bus) = &mut server.bus {
+                    bus.astray = agent.marks.astray(&bus.astray, moves, clock);
+                }
                 ServerState::Running(server)
             }
             (Some(ServerState::Hung { .. }), _) => {
@@ -278,9 +332,9 @@ impl World {
             asked: agent.memory.asked.clone(),
             handover: agent.memory.handover.clone(),
             severed: agent.memory.severed,
-            at: None,
+            at: Some(addresses(node, home)),
             program: agent.program.clone(),
-            unfit: matches!(agent.supervised, Supervised::Down { unfit: true, .. }),
+            unfit,
             trouble: None,
             limits: Vec::new(),
             probe: None,
@@ -329,7 +383,8 @@ impl World {
     fn rest(&mut self, record: &Record, waiting: &[Waiting], leads: bool) -> Ms {
         let counts = |reason: &&Waiting| leads || !matches!(reason, Waiting::NodeUnknown { .. });
         match () {
-            () if record.phase == Phase::Forming => TICK,
+            // What one node does under a grant shows at others, too.
+            () if record.phase == Phase::Forming || record.grant.is_some() => TICK,
             () if waiting.iter().filter(counts).count() > 0 => self.field.chance.between(1, 5) * TICK,
             () => 2000,
         }

@@ -52,6 +52,9 @@ impl World {
         if !self.field.listens(node) {
             return BackupState::Failed { why: "its server does not answer".to_owned() };
         }
+        if self.field.nodes[node].full {
+            return BackupState::Failed { why: "the disk is full".to_owned() };
+        }
         // Without further chance, so that seeds that were kept go on telling what they told.
         let draw = (self.field.now / TICK).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(node as u32) >> 32;
         match draw % ROUNDS {

@@ -6,6 +6,7 @@
 pub mod cron;
 pub mod election;
 pub mod gossip;
+mod moved;
 pub mod slots;
 
 use std::collections::BTreeMap;
@@ -70,6 +71,8 @@ pub struct Bus {
 pub struct Peer {
     /// At which node; the last that is known, if it is lost.
     pub at: usize,
+    /// At which of that node's addresses.
+    pub home: u8,
     /// Nobody knows where it is (`noaddr`): another server has answered where it was.
     pub lost: bool,
     /// Its name is made up: they have not got to know each other yet.
@@ -223,9 +226,10 @@ impl Bus {
 impl Peer {
     /// One that was just heard of.
     #[must_use]
-    pub fn new(at: usize, now: Ms) -> Self {
+    pub fn new(at: usize, home: u8, now: Ms) -> Self {
         Self {
             at,
+            home,
             lost: false,
             handshake: false,
             meet: false,

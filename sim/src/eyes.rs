@@ -24,6 +24,8 @@ impl Field {
             // It does not accept anybody any more.
             Process::Ending(_) => Some(ServerState::Hung { since }),
             Process::Loading(_) | Process::Up if server.hung => Some(ServerState::Hung { since }),
+            // It is about to be started where the node is.
+            Process::Loading(_) | Process::Up if !self.at_home(node) => Some(ServerState::Starting { since }),
             Process::Loading(_) | Process::Up => Some(ServerState::Running(Box::new(self.server(node, record)))),
         }
     }
@@ -59,7 +61,7 @@ impl Field {
             ok: bus.ok,
             epoch: bus.epoch,
             config_epoch: bus.epoch_of(bus.replica_of.unwrap_or(bus.id)),
-            astray: SlotSet::empty(),
+            astray: server.marked.clone(),
             slots: owned.fold(SlotSet::empty(), |all, one| all.union(&self.parts[one])),
             role: self.role(node),
             peers: bus.peers.keys().map(|id| self.peer(node, *id)).collect(),
@@ -71,7 +73,7 @@ impl Field {
         let server = &self.nodes[node].server;
         let Some(of) = server.bus.replica_of else {
             let fed = server.replicas.iter().map(|(other, fed)| ReplicaLink {
-                at: client_at(*other),
+                at: client_at(*other, self.nodes[*other].server.home),
                 online: fed.online,
                 lag_bytes: server.data.len().saturating_sub(fed.acked.1.len()) * self.shape.write_bytes,
                 lag_s: (self.now - fed.acked.0) / 1000,
@@ -80,12 +82,13 @@ impl Field {
         };
         let replication = &server.replication;
         let linked = !matches!(replication.state, Stream::Down(_));
+        let calls = server.bus.peers.get(&of).map(|peer| peer.at);
         let link = PrimaryLink {
             up: replication.is_up(),
             syncing: matches!(replication.state, Stream::Copying(..)),
             down_since: None,
             silent_s: linked.then_some((self.now - replication.fed_at) / 1000),
-            at: None,
+            at: calls.map(|at| client_at(at, server.calls)),
         };
         Role::Replica { of: bus_id(of), link }
     }
@@ -97,7 +100,7 @@ impl Field {
         let back = there.server.bus.peers.get(&bus.id).is_some_and(crate::bus::Peer::linked);
         Peer {
             id: bus_id(id),
-            at: (!peer.lost).then(|| client_at(peer.at)),
+            at: (!peer.lost).then(|| client_at(peer.at, peer.home)),
             bus_port: 16379,
             replica_of: peer.replica_of.map(bus_id),
             slots: bus.parts_of(id).into_iter().map(|part| self.parts[part].len()).sum(),

@@ -8,7 +8,7 @@ use crate::server::Process;
 use crate::world::World;
 
 /// What can happen, by name; a seed draws some of them, so that each gets its chance to be alone.
-pub const KINDS: [Kind; 17] = [
+pub const KINDS: [Kind; 22] = [
     Kind::ServerDies,
     Kind::AgentDies,
     Kind::BothDie,
@@ -26,7 +26,15 @@ pub const KINDS: [Kind; 17] = [
     Kind::Leader,
     Kind::Operator,
     Kind::ShardDies,
+    Kind::DiskFull,
+    Kind::Moves,
+    Kind::AllMove,
+    Kind::Marks,
+    Kind::LateCrashes,
 ];
+
+/// How many of them, from the first, were there when the seeds of `seeds/kept.txt` were kept: with more they tell other stories.
+pub const FORMER: usize = 17;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,16 @@ pub enum Kind {
     Operator,
     /// All servers of a shard are killed, one soon after the other.
     ShardDies,
+    /// Nothing can be written to a machine's disk.
+    DiskFull,
+    /// A machine gets another address.
+    Moves,
+    /// All machines get other addresses.
+    AllMove,
+    /// Somebody begins to move slots by hand, and leaves it at that.
+    Marks,
+    /// A release is asked for that runs, and crashes at each node within its first minute.
+    LateCrashes,
 }
 
 /// What is mended when.
@@ -81,6 +99,7 @@ enum Cure {
     Start(usize),
     Kill(usize),
     Replace,
+    Disk(usize),
 }
 
 impl World {
@@ -156,6 +175,19 @@ impl World {
             }
             Kind::Leader => self.change_leader(),
             Kind::Operator => self.somebody_wants_something(),
+            Kind::DiskFull => {
+                self.field.nodes[node].full = true;
+                cure(until, Cure::Disk(node));
+            }
+            Kind::Moves => self.field.move_machine(node),
+            Kind::AllMove => {
+                for node in (0..self.field.nodes.len()).filter(|node| !self.field.nodes[*node].gone).collect::<Vec<_>>()
+                {
+                    self.field.move_machine(node);
+                }
+            }
+            Kind::Marks => self.slots_are_marked(node, other),
+            Kind::LateCrashes => self.somebody_wants_a_release_that_crashes(),
             Kind::ShardDies => {
                 let shard = self.field.nodes[node].seat.shard;
                 for node in members.into_iter().filter(|node| self.field.nodes[*node].seat.shard == shard) {
@@ -169,7 +201,8 @@ impl World {
     /// A machine may be lost for good if its shard has another copy then, and the agents their majority.
     fn may_be_lost(&self, node: usize) -> bool {
         let shard = self.field.nodes[node].seat.shard;
-        let fine = |other: usize| self.agent_runs(other) && self.field.nodes[other].server.process == Process::Up;
+        let works = |other: usize| self.field.nodes[other].server.process == Process::Up && self.field.at_home(other);
+        let fine = |other: usize| self.agent_runs(other) && works(other) && !self.field.nodes[other].full;
         let primary = self.field.primary(shard);
         let copied = (0..self.field.nodes.len()).any(|other| {
             let place = &self.field.nodes[other];
@@ -212,6 +245,7 @@ impl World {
             Cure::Start(node) => self.field.nodes[node].broken = false,
             Cure::Kill(node) => self.field.end(node, "is killed"),
             Cure::Replace => self.replace_the_lost(),
+            Cure::Disk(node) => self.field.nodes[node].full = false,
         }
     }
 
@@ -228,6 +262,7 @@ impl World {
             place.on = true;
             place.broken = false;
             place.slow = false;
+            place.full = false;
             self.field.wake(node);
             if !self.agents[node].alive {
                 self.agent_begins(node);

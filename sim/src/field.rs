@@ -6,6 +6,7 @@ use crate::bus::gossip::Mail;
 use crate::bus::{Bus, Id};
 use crate::chance::Chance;
 use crate::data::Histories;
+use crate::disk::Disks;
 use crate::network::Network;
 use crate::promises::Promises;
 use crate::server::{Node, Process, Server};
@@ -39,6 +40,10 @@ pub struct Field {
     pub clients: bool,
     /// How many keys have fields that expire.
     pub field_ttls: u64,
+    /// What full disks did.
+    pub disks: Disks,
+    /// Servers that crashed later than at their start, of a release that does so.
+    pub crashes: u64,
     ids: Id,
 }
 
@@ -59,6 +64,8 @@ impl Field {
             trace: None,
             clients: true,
             field_ttls: 0,
+            disks: Disks::default(),
+            crashes: 0,
             ids: 0,
             shape,
         };
@@ -72,7 +79,17 @@ impl Field {
     pub fn add(&mut self, seat: Seat) -> usize {
         let id = self.draw_id();
         let server = Server::new(Bus::new(id, self.parts.len()), self.shape.release.clone());
-        self.nodes.push(Node { seat, on: true, gone: false, ahead: 0, broken: false, slow: false, server });
+        self.nodes.push(Node {
+            seat,
+            on: true,
+            gone: false,
+            ahead: 0,
+            broken: false,
+            slow: false,
+            full: false,
+            home: 0,
+            server,
+        });
         self.nodes.len() - 1
     }
 
@@ -109,8 +126,12 @@ impl Field {
         for node in order {
             self.process(node);
             if self.listens(node) {
-                self.bus_cron(node);
+                self.writing_down(node, |field| field.bus_cron(node));
+            }
+            if self.listens(node) {
                 self.replicate(node);
+            }
+            if self.listens(node) {
                 self.feed(node);
             }
         }
@@ -122,6 +143,10 @@ impl Field {
     /// Clients of every part write to whoever takes it: also to an old primary that has not heard yet.
     fn write(&mut self) {
         for node in 0..self.nodes.len() {
+            let place = &self.nodes[node];
+            if self.refuses_writes(node) && self.listens(node) && place.server.bus.owns() {
+                self.disks.refused += 1;
+            }
             if self.takes_writes(node) {
                 let now = self.now;
                 let server = &mut self.nodes[node].server;
@@ -144,6 +169,8 @@ impl Field {
         works
             && server.bus.owns()
             && server.bus.ok
+            && self.at_home(node)
+            && !self.refuses_writes(node)
             && server.bus.held_for.is_none()
             && server.near >= server.setting("min-replicas-to-write")
     }

@@ -54,6 +54,8 @@ impl World {
             } else if (refused || now > heard.at + PATIENCE) && !heard.lost {
                 heard.lost = true;
                 heard.version = 0;
+                // What it said before is of long ago when it is heard again.
+                heard.said = None;
                 self.agents[leader].wake_at = now;
             }
         }

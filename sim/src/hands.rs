@@ -1,18 +1,24 @@
 //! What agents do: steps at their own node, and changes of the Record.
 
-use justmanage_model::{BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, SlotSet, Vault, user};
+use justmanage_model::{
+    BusId, Fence, Handover, NodeId, NodeStep, Phase, Record, RecordChange, ServerState, SlotSet, Vault, user,
+};
 
 use crate::agent::Supervised;
 use crate::bus::bus_id;
 use crate::field::Field;
 use crate::replication::Stream;
 use crate::server::{FIXED, Process};
-use crate::shape::node_id;
+use crate::shape::{home_of, node_id};
 use crate::world::World;
 
 impl World {
     /// Does a step at a node, as its agent does it with its copy of the Record.
     pub(crate) fn act(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
+        if self.field.nodes[node].full && writes_a_file(step) {
+            self.field.disks.steps += 1;
+            return Err("the disk is full".to_owned());
+        }
         match step {
             NodeStep::StartServer | NodeStep::StartEmpty => {
                 return self.start_server(node, record, *step == NodeStep::StartEmpty);
@@ -23,6 +29,14 @@ impl World {
         if !self.field.listens(node) {
             return Err("its server does not answer".to_owned());
         }
+        // What follows has the server write its own file, too.
+        let written = self.field.written_down(node);
+        let done = self.act_on_server(node, step, record);
+        self.field.keep_written(node, written);
+        done
+    }
+
+    fn act_on_server(&mut self, node: usize, step: &NodeStep, record: &Record) -> Result<(), String> {
         match step {
             NodeStep::AssignSlots(slots) => self.assign(node, slots),
             NodeStep::SetConfigEpoch(epoch) => {
@@ -35,8 +49,12 @@ impl World {
                 Ok(())
             }
             NodeStep::Meet(nodes) => {
-                let others: Vec<usize> = nodes.iter().filter_map(|node| self.field.number(*node)).collect();
-                others.into_iter().for_each(|other| self.field.meet(node, other));
+                let homes = nodes
+                    .iter()
+                    .filter_map(|node| Some((self.field.number(*node)?, home_of(record.members.get(node)?.client))));
+                for (other, home) in homes.collect::<Vec<_>>() {
+                    self.field.meet(node, other, home);
+                }
                 Ok(())
             }
             NodeStep::Replicate(primary) => self.replicate(node, *primary),
@@ -108,11 +126,20 @@ impl World {
             }
             self.agents[node].memory.starts();
             let program = record.program_for(node_id(node), self.agents[node].program.as_ref());
+            let other = self.agents[node].program.as_ref().is_some_and(|ran| !ran.is_same(&program));
+            if other && record.halt.is_some() && record.previous.is_some() && program.is_same(&record.program()) {
+                self.field
+                    .violation(format!("node {node} goes over to {}, which has proved not to be fit", program.release));
+            }
+            let agent = &mut self.agents[node];
+            let same = agent.program.as_ref() == Some(&program);
+            agent.blamed = same && matches!(agent.supervised, Supervised::Down { unfit: true, .. });
             self.field.start(node, record, &program.release);
             self.agents[node].program = Some(program);
             self.agents[node].supervised = Supervised::Running(clock);
         }
         self.agents[node].wanted = true;
+        self.agents[node].brought_home = false;
         Ok(())
     }
 
@@ -122,20 +149,30 @@ impl World {
         let granted = |record: &Record| record.grant.as_ref().is_some_and(|grant| grant.nodes.contains(&own));
         // Whoever has no place any more serves nobody.
         let leaving = record.phase == Phase::Leaving || !record.belongs(own);
-        if !leaving && !granted(record) {
+        let in_vain = self.field.calls_in_vain(node);
+        if !leaving && !in_vain && !granted(record) {
             self.field.violation(format!("node {node} is stopped without a grant"));
         }
-        if !leaving && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up {
+        if !leaving && !in_vain && !granted(&self.store.record) && self.field.nodes[node].server.process == Process::Up
+        {
             self.field.violation(format!("node {node} is stopped by a grant that was withdrawn"));
         }
-        let server = &self.field.nodes[node].server;
         let shard = self.field.nodes[node].seat.shard;
+        let said = self.agents[node].said.as_ref().map(|said| &said.server);
+        let was_replica =
+            matches!(said, Some(ServerState::Running(seen)) if seen.bus.as_ref().is_some_and(|bus| !bus.is_primary()));
+        if !leaving && was_replica && self.field.listens(node) && self.field.nodes[node].server.bus.owns() {
+            return Err("it has taken its shard over since it was looked at".to_owned());
+        }
+        let server = &self.field.nodes[node].server;
         let others = record.members.values().filter(|member| member.seat.shard == shard).count() > 1;
         if self.field.promises.calm && !leaving && server.process == Process::Up && server.bus.owns() && others {
             self.field.violation(format!("node {node} is stopped under its writers, and could have handed over"));
         }
         self.agents[node].wanted = false;
         self.agents[node].ended = false;
+        self.agents[node].blamed = false;
+        self.agents[node].brought_home = false;
         if self.field.nodes[node].server.process == Process::Up {
             self.counts.stops += 1;
         }
@@ -219,6 +256,10 @@ impl World {
         if takeover.as_ref().is_none_or(|takeover| takeover.by != node_id(node) || !takeover.cleared) {
             self.field.violation(format!("node {node} takes over without the majority's word"));
         }
+        if self.field.nodes[node].full {
+            self.field.dies_of_its_disk(node, "cannot write its nodes.conf");
+            return Err("its server does not answer".to_owned());
+        }
         let old = takeover.and_then(|takeover| self.field.number(takeover.from));
         let fenced = self.store.record.fence(shard) == Fence::Closed;
         self.counts.takeovers += 1;
@@ -283,7 +324,10 @@ impl World {
                 }
             }
             RecordChange::Joined(node, id) => next.members.get_mut(node)?.bus_id = Some(*id),
-            RecordChange::Moved(places) => next.move_to(places),
+            RecordChange::Moved(places) => {
+                self.counts.relocated += places.len() as u64;
+                next.move_to(places);
+            }
             RecordChange::Give(grant) => {
                 if next.grant.is_some() {
                     self.field.violation("a grant is given while another is out");
@@ -296,17 +340,19 @@ impl World {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
-            RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
+            RecordChange::HaltAfter(halt) => next.halt_after(halt),
             RecordChange::PutBack(node, halt) => {
                 if next.grant.as_ref().is_some_and(|grant| !grant.nodes.contains(node)) {
                     self.field.violation("a node is put back while another has a grant");
                 }
                 next.put_back(*node, halt);
+                self.counts.put_back += 1;
             }
             RecordChange::NoteOffer(offer) => next.note_offer(offer),
             RecordChange::TakeUp => next.take_up(),
             RecordChange::Withdraw => next.withdraw(),
-            RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::ForgetPrevious(until) => next.forget_previous(*until),
+            RecordChange::EndTrial => next.end_trial(),
             RecordChange::Replace { lost, by } => self.replace_by_spare(&mut next, *lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::CountBackupsFrom(moment) => next.count_backups_from(*moment),
@@ -341,6 +387,20 @@ impl Field {
             self.violation("a server shows a certificate that another one does not trust");
         }
     }
+}
+
+/// Whether an agent writes a file of its own, or has the server save everything, to do a step.
+const fn writes_a_file(step: &NodeStep) -> bool {
+    use NodeStep as Of;
+    matches!(
+        step,
+        Of::StartServer
+            | Of::StartEmpty
+            | Of::StopServer
+            | Of::ApplyUsers
+            | Of::RenewCertificate
+            | Of::ApplyAuthorities
+    )
 }
 
 /// The certificate of an authority that is made now.

@@ -9,6 +9,8 @@
 //! | [`field`] | everything physical, and the passing of time |
 //! | [`server`], [`replication`], [`history`] | processes and their disks; copies; what clients wrote and who has it |
 //! | [`bus`] | Redis Cluster between the servers |
+//! | [`disk`] | what a full disk does |
+//! | [`marks`] | slots that others left half-way |
 //! | [`network`] | who reaches whom |
 //! | [`store`] | the Record, as the majority of agents keeps it |
 //! | [`agent`], [`memory`], [`hands`], [`eyes`], [`gather`] | what an agent knows, sees and does |
@@ -22,12 +24,14 @@ mod backing_up;
 pub mod bus;
 pub mod chance;
 pub mod data;
+pub mod disk;
 pub mod eyes;
 pub mod faults;
 pub mod field;
 pub mod gather;
 pub mod hands;
 pub mod history;
+pub mod marks;
 pub mod memory;
 pub mod moving;
 pub mod network;

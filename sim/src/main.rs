@@ -4,18 +4,19 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use justmanage_sim::run::{run, run_surging, tell};
+use justmanage_sim::faults::KINDS;
+use justmanage_sim::run::{Tale, run, tell};
 
 struct Arguments {
     steps: u64,
     seed: u64,
     one: bool,
-    surges: bool,
+    tale: Tale,
     lines: usize,
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut wanted = Arguments { steps: 1_000_000, seed: 1, one: false, surges: false, lines: 200 };
+    let mut wanted = Arguments { steps: 1_000_000, seed: 1, one: false, tale: Tale::ANY, lines: 200 };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let mut number = || given.next().and_then(|text| text.parse().ok()).ok_or(format!("{name} needs a number"));
@@ -23,12 +24,19 @@ fn arguments() -> Result<Arguments, String> {
             "--steps" => wanted.steps = number()?,
             "--from" => wanted.seed = number()?,
             "--seed" => (wanted.seed, wanted.one) = (number()?, true),
-            "--surge" => wanted.surges = true,
+            "--only" => {
+                let name = given.next().unwrap_or_default();
+                let found = KINDS.iter().position(|kind| format!("{kind:?}") == name);
+                let at = found.ok_or(format!("--only needs one of {KINDS:?}"))?;
+                wanted.tale.kinds = &KINDS[at..=at];
+            }
+            "--surge" => wanted.tale.surges = true,
+            "--former" => wanted.tale.kinds = Tale::FORMER.kinds,
             "--lines" => wanted.lines = usize::try_from(number()?).unwrap_or(usize::MAX),
             _ => {
                 return Err(format!(
                     "{name}: known are --steps N, --from SEED, --seed SEED (that one alone, with its trace), --lines N, \
-                     --surge (releases change with temporary replicas)"
+                     --surge (releases change with temporary replicas), --only KIND (nothing else breaks), --former (only what could happen when seeds/kept*.txt began)"
                 ));
             }
         }
@@ -44,7 +52,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let run = if wanted.surges { run_surging } else { run };
+    let run = |seed, traced| run(seed, wanted.tale, traced);
     if wanted.one {
         let verdict = run(wanted.seed, true);
         println!("{}", tell(&verdict, wanted.lines));
@@ -64,7 +72,7 @@ fn main() -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops, {} pieces of slots moved; {} takeovers, {} of them from frozen primaries and {} from primaries that were cut off; {} clusters lost all copies of a shard that kept nothing on disk; slowest recovery {:.0} s; {} seeds with violations{}",
+        "{} steps ({:.1} simulated days) in {seconds:.1} s; {} seeds from {}; {} faults injected; the planner was asked {} times; {} steps of plans, {} changes of the Record, {} planned stops, {} pieces of slots moved; {} nodes entered at other addresses, {} slots closed that others had left half-way, {} servers ended and {} steps failed for want of disk, {} releases crashed later than at their start; {} takeovers, {} of them from frozen primaries and {} from primaries that were cut off; {} clusters lost all copies of a shard that kept nothing on disk; slowest recovery {:.0} s; {} seeds with violations{}",
         total.ticks,
         total.ticks as f64 * 0.1 / 86_400.0,
         seed - wanted.seed,
@@ -75,6 +83,11 @@ fn main() -> ExitCode {
         total.changes,
         total.stops,
         total.moves,
+        total.relocated,
+        total.closed,
+        total.disks.ended,
+        total.disks.steps,
+        total.crashes,
         total.takeovers,
         total.frozen,
         total.cut_off,

@@ -23,6 +23,8 @@ pub struct Memory {
     pub silent: Option<Timestamp>,
     /// The offset of a replica that has not been seen in sync when it was first seen, on disk: once that has moved, it has a copy.
     first: Option<u64>,
+    /// Nothing can be written to the disk: what outlives the agent is what was written before.
+    pub full: bool,
     /// It was started by this agent and has not read its data since: its disk is as it was; and whether it had saved its data.
     untouched: Option<bool>,
 }
@@ -50,6 +52,12 @@ impl Memory {
         };
     }
 
+    fn write(&mut self) {
+        if !self.full {
+            self.disk = self.kept.clone();
+        }
+    }
+
     /// What the server was, and whether its data outlive it.
     #[must_use]
     pub fn last(&self) -> Option<LastRole> {
@@ -57,12 +65,20 @@ impl Memory {
         last.map(|last| LastRole { persistent: last.persistent || self.kept.saved, ..last })
     }
 
+    /// What it had when it last ended is on its disk, and it was not seen to serve since.
+    #[must_use]
+    pub const fn has_saved(&self) -> bool {
+        self.kept.saved
+    }
+
     /// The server is about to be started: what it saved is not all that it will have.
     pub fn starts(&mut self) {
         self.kept.promoted = None;
-        self.disk.promoted = None;
-        self.untouched = Some(std::mem::take(&mut self.kept.saved));
-        self.disk = self.kept.clone();
+        if !self.full {
+            self.disk.promoted = None;
+        }
+        self.untouched = Some(self.kept.saved);
+        self.write();
     }
 
     /// The server's data were removed: what it was as a replica is nothing any more.
@@ -70,7 +86,7 @@ impl Memory {
         self.hollow = Some(None);
         self.kept.saved = false;
         self.kept.last.take_if(|last| !last.primary);
-        self.disk = self.kept.clone();
+        self.write();
     }
 
     /// The agent begins, and finds a server that another one started. What that has received since nobody has seen, and unknown is
@@ -88,15 +104,15 @@ impl Memory {
         self.silent = None;
         if let Some(before) = self.untouched.take() {
             self.kept.saved = before;
-            self.disk = self.kept.clone();
+            self.write();
             return;
         }
         self.kept.saved = saved;
-        self.disk = self.kept.clone();
+        self.write();
         if !saved && self.kept.last.as_ref().is_some_and(|last| !last.persistent) {
             self.hollow = Some(None);
             self.kept.last.take_if(|last| !last.primary);
-            self.disk = self.kept.clone();
+            self.write();
         }
     }
 
@@ -105,7 +121,7 @@ impl Memory {
         self.link_down = None;
         if self.kept.last.as_ref().is_some_and(|last| !last.primary) {
             self.kept.saved = true;
-            self.disk = self.kept.clone();
+            self.write();
         }
     }
 
@@ -148,7 +164,7 @@ impl Memory {
             self.kept.last = Some(LastRole { primary, persistent: server.persistent, replicas, config_epoch, at: now });
         }
         if outline(&self.kept) != outline(&self.disk) {
-            self.disk = self.kept.clone();
+            self.write();
         }
     }
 }

@@ -108,6 +108,7 @@ impl World {
             return;
         }
         let shard = self.field.nodes[node].seat.shard;
+        self.take_marks_away(node);
         let mut left = false;
         for one in grant.moves.iter().filter(|one| one.from == shard) {
             match self.owned_of(node, &one.slots) {
@@ -144,7 +145,8 @@ impl World {
         let held = source.bus.held_for.is_some() || target.bus.held_for.is_some();
         let granted =
             self.agents[to].copy.reshard_of(node_id(to)).is_some_and(|grant| grant.nodes.contains(&node_id(node)));
-        if !reached || !willing || held || !granted {
+        let full = self.field.nodes[node].full || self.field.nodes[to].full;
+        if !reached || !willing || held || !granted || full {
             return false;
         }
         let piece: SlotSet = match self.field.parts.len() {

@@ -8,7 +8,7 @@ use justmanage_model::{
 };
 
 use crate::Ms;
-use crate::shape::{UNFIT, member, node_id, program};
+use crate::shape::{CRASHES, UNFIT, member, node_id, program};
 use crate::world::World;
 
 /// Keys that operators change: the first two while the server runs, the others by a restart.
@@ -67,16 +67,27 @@ impl World {
 
     /// The next patch, the one before, or one that does not run. Whoever is on the way to one may only turn back.
     fn somebody_wants_another_release(&mut self, which: u64) {
+        self.somebody_wants_patch(|release| match which {
+            4 => UNFIT,
+            5 => release.version.patch.saturating_add(1),
+            _ => release.version.patch.saturating_sub(1),
+        });
+    }
+
+    /// One that runs, and crashes at each node within its first minute there. That is a fault as others are.
+    pub(crate) fn somebody_wants_a_release_that_crashes(&mut self) {
+        if self.can_operate() && self.store.record.phase == Phase::Formed {
+            self.somebody_wants_patch(|_| CRASHES);
+        }
+    }
+
+    fn somebody_wants_patch(&mut self, patch: impl FnOnce(&Release) -> u16) {
         let Record { release, previous, spec, reshaping, .. } = &self.store.record;
         // One way at a time.
         if reshaping.is_some() {
             return;
         }
-        let patch = match which {
-            4 => UNFIT,
-            5 => release.version.patch.saturating_add(1),
-            _ => release.version.patch.saturating_sub(1),
-        };
+        let patch = patch(release);
         let version = release.version.line().patch(patch);
         let lower = version < release.version;
         let alone = spec.replicas_per_shard == 0 && !self.surges;
@@ -85,7 +96,7 @@ impl World {
             Some(_) if alone => return,
             Some(previous) => previous.clone(),
             // Without another copy, nobody is emptied, and nobody can try what may not run.
-            None if alone && (lower || patch == UNFIT) => return,
+            None if alone && (lower || patch >= CRASHES) => return,
             None => program(&Release::new(release.engine, version)),
         };
         let surge = self.surges;

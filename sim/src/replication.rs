@@ -75,7 +75,8 @@ impl Field {
         match self.nodes[node].server.replication.state {
             Stream::Down(retry) if retry <= now => {
                 let at = self.nodes[node].server.bus.peers.get(&primary).map(|peer| peer.at);
-                match at.filter(|at| self.feeds(*at, node, primary)) {
+                let called = |at: &usize| self.nodes[*at].server.home == self.nodes[node].server.calls;
+                match at.filter(|at| called(at) && self.feeds(*at, node, primary)) {
                     Some(at) => self.connect(node, at),
                     None => self.set_stream(node, Stream::Down(now + 1000)),
                 }
@@ -96,7 +97,7 @@ impl Field {
     fn feeds(&self, at: usize, to: usize, id: u64) -> bool {
         let server = &self.nodes[at].server;
         let serves = server.process == Process::Up && !server.hung && server.bus.id == id && server.bus.is_primary();
-        serves && self.nodes[at].on && self.network.both(at, to)
+        serves && self.nodes[at].on && self.at_home(at) && self.network.both(at, to)
     }
 
     /// Whether this end can see that the other one is gone: silence alone does not say so before a minute is over.
@@ -135,6 +136,12 @@ impl Field {
             self.note(|| format!("node {node} cannot read the copy of node {from}, whose release is newer"));
             return self.set_stream(node, Stream::Down(self.now));
         }
+        if self.nodes[node].full {
+            // It goes by way of a file.
+            self.note(|| format!("node {node} has no room for its copy of node {from}"));
+            self.disks.copies += 1;
+            return self.set_stream(node, Stream::Down(self.now + 1000));
+        }
         let (before, after) = (self.nodes[node].server.data.len(), self.nodes[from].server.data.clone());
         self.note(|| format!("node {node} has its copy of node {from}: {} writes, had {before}", after.len()));
         self.replaced(node, from);
@@ -162,12 +169,15 @@ impl Field {
         let slow = self.nodes[node].slow && !self.chance.once_in(15);
         let sent = self.nodes[from].server.sent.clone();
         let reports = (now / TICK + node as u64).is_multiple_of(10) && both;
+        let cannot_persist = self.refuses_writes(node);
         let server = &mut self.nodes[node].server;
         server.replication.linked_at = Some(now);
         if open {
             server.replication.fed_at = now;
             if slow {
                 server.replication.lagged_at = Some(now);
+            } else if sent.len() > server.data.len() && cannot_persist {
+                return self.dies_of_its_disk(node, "cannot persist what it receives");
             } else if sent.len() >= server.data.len() {
                 server.data = sent;
                 server.replication.level_at = now;
@@ -197,6 +207,7 @@ impl Field {
             seen || now > fed.acked.0 + REPL_TIMEOUT
         };
         let kept: BTreeMap<usize, Fed> = replicas.into_iter().filter(|(other, fed)| !lost(*other, fed)).collect();
+        let full = nodes[node].full;
         let server = &mut nodes[node].server;
         // It counts them once a second, and whenever it loses one.
         let lost = kept.len() < server.replicas.len();
@@ -207,7 +218,7 @@ impl Field {
             let near = |fed: &&Fed| fed.online && now / 1000 - fed.acked.0 / 1000 <= lag;
             server.near = server.replicas.values().filter(near).count() as u64;
         }
-        if server.synced != server.data && (now / TICK + node as u64).is_multiple_of(10) {
+        if server.synced != server.data && !full && (now / TICK + node as u64).is_multiple_of(10) {
             server.synced.clone_from(&server.data);
         }
     }

@@ -3,7 +3,7 @@
 use justmanage_model::Phase;
 
 use crate::chance::Chance;
-use crate::faults::{KINDS, Kind, Mending};
+use crate::faults::{FORMER, KINDS, Kind, Mending};
 use crate::server::Process;
 use crate::shape::Shape;
 use crate::world::{Counts, World};
@@ -30,28 +30,33 @@ pub struct Verdict {
     pub trace: Vec<(Ms, String)>,
 }
 
+/// What kind of stories seeds tell. The same seed tells another one in each.
+#[derive(Clone, Copy, Debug)]
+pub struct Tale {
+    /// Every change of the release is made with temporary replicas.
+    pub surges: bool,
+    /// What may happen.
+    pub kinds: &'static [Kind],
+}
+
+impl Tale {
+    /// Anything may happen.
+    pub const ANY: Self = Self { surges: false, kinds: &KINDS };
+    /// As seeds were told of old.
+    pub const FORMER: Self = Self { surges: false, kinds: KINDS.split_at(FORMER).0 };
+}
+
 /// Runs a seed.
 #[must_use]
-pub fn run(seed: u64, traced: bool) -> Verdict {
+pub fn run(seed: u64, tale: Tale, traced: bool) -> Verdict {
     let mut chance = Chance::new(seed);
     let shape = Shape::any(&mut chance);
-    run_shape(seed, shape, chance, traced, false)
-}
-
-/// Runs a seed in which every change of the release is made with temporary replicas. It tells another story than without.
-#[must_use]
-pub fn run_surging(seed: u64, traced: bool) -> Verdict {
-    let mut chance = Chance::new(seed);
-    let shape = Shape::any(&mut chance);
-    run_shape(seed, shape, chance, traced, true)
-}
-
-fn run_shape(seed: u64, shape: Shape, mut chance: Chance, traced: bool, surges: bool) -> Verdict {
     let mut world = World::new(shape.clone(), chance.draw());
-    world.surges = surges;
+    world.surges = tale.surges;
     world.field.trace = traced.then(Vec::new);
-    let mut story = Story { kinds: weather(&mut chance), mending: Mending::default(), chance };
+    let mut story = Story { kinds: weather(&mut chance, tale.kinds), mending: Mending::default(), chance };
     story.tell(&mut world);
+    (world.counts.disks, world.counts.crashes) = (world.field.disks, world.field.crashes);
     Verdict {
         seed,
         shape,
@@ -62,10 +67,14 @@ fn run_shape(seed: u64, shape: Shape, mut chance: Chance, traced: bool, surges: 
 }
 
 /// What may happen in a seed: some kinds, so that each is sometimes alone.
-fn weather(chance: &mut Chance) -> Vec<Kind> {
+fn weather(chance: &mut Chance, kinds: &[Kind]) -> Vec<Kind> {
     let many = chance.pick(&[150, 350, 600]);
-    let some: Vec<Kind> = KINDS.into_iter().filter(|_| chance.per_mille(many)).collect();
-    if some.is_empty() { vec![Kind::ServerDies, Kind::Operator] } else { some }
+    let some: Vec<Kind> = kinds.iter().copied().filter(|_| chance.per_mille(many)).collect();
+    match kinds {
+        _ if !some.is_empty() => some,
+        [one] => vec![*one],
+        _ => vec![Kind::ServerDies, Kind::Operator],
+    }
 }
 
 struct Story {
@@ -164,7 +173,7 @@ impl Story {
             let served = |shard| world.field.primary(shard).is_some_and(|primary| world.field.takes_writes(primary));
             // What was said before the last thing broke does not count.
             let said = world.field.now >= began + 5000 && world.converged();
-            if said && (0..world.store.record.spec.shards).all(served) {
+            if said && (0..world.store.record.spec.shards).all(served) && !world.has_marks() {
                 world.counts.slowest = world.counts.slowest.max(world.field.now - began);
                 world.peace_begins();
                 return self.rest(world);

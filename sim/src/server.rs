@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use justmanage_model::{Generation, Record, Release, Seat, Timestamp, TlsSeen, user};
+use justmanage_model::{Generation, Record, Release, Seat, SlotSet, Timestamp, TlsSeen, user};
 
 use crate::bus::{Bus, Link};
 use crate::data::Data;
 use crate::field::Field;
 use crate::replication::{Fed, ReplicaOf, Stream};
-use crate::shape::{UNFIT, node_id};
+use crate::shape::{CRASHES, UNFIT, node_id};
 use crate::{Ms, timestamp};
 
 /// Keys that a server fixes at its start.
@@ -29,6 +29,10 @@ pub struct Node {
     pub broken: bool,
     /// Its replica receives in jerks.
     pub slow: bool,
+    /// Nothing can be written to its disk.
+    pub full: bool,
+    /// At which of its addresses the machine is.
+    pub home: u8,
     /// Its server.
     pub server: Server,
 }
@@ -44,6 +48,18 @@ pub struct Server {
     pub starts: u32,
     /// When it last ended.
     pub ended_at: Ms,
+    /// It ended by its own doing.
+    pub own_doing: bool,
+    /// It saved its data when it ended.
+    pub saved: bool,
+    /// When it ends by its own doing, of a release that does so.
+    pub crashes_at: Option<Ms>,
+    /// At which address of its node it listens.
+    pub home: u8,
+    /// As a replica: at which address of its primary's node it calls that.
+    pub calls: u8,
+    /// Slots that somebody has marked as on their way, from here or to here.
+    pub marked: SlotSet,
     /// `nodes.conf`, and what goes with it.
     pub bus: Bus,
     /// What runs, or ran last.
@@ -124,6 +140,12 @@ impl Server {
             hung: false,
             starts: 0,
             ended_at: 0,
+            own_doing: false,
+            saved: false,
+            crashes_at: None,
+            home: 0,
+            calls: 0,
+            marked: SlotSet::empty(),
             bus,
             written_by: release.clone(),
             release,
@@ -222,8 +244,19 @@ impl Field {
         server.trust(record);
         server.certify(record, clock);
         server.starts += 1;
+        let anew = server.release != *release;
         server.release.clone_from(release);
         server.process = Process::Starting(until);
+        (server.own_doing, server.saved) = (false, false);
+        server.home = place.home;
+        // It begins with what it has written down of its primary.
+        let bus = &server.bus;
+        let known = bus.replica_of.and_then(|primary| bus.peers.get(&primary));
+        server.calls = known.map_or(server.calls, |peer| peer.home);
+        if release.version.patch == CRASHES && anew {
+            let crashes_at = now + self.chance.between(500, 55_000);
+            self.nodes[node].server.crashes_at = Some(crashes_at);
+        }
         self.note(|| format!("node {node} starts its server"));
     }
 
@@ -237,16 +270,24 @@ impl Field {
         match place.server.process {
             Process::Starting(until) if now >= until => {
                 if place.broken || place.server.unfit() {
+                    place.server.own_doing = place.server.unfit();
                     return self.end(node, "does not start");
                 }
                 place.server.process = Process::Loading(now + self.chance.between(100, 1500));
             }
             Process::Loading(until) if now >= until => self.up(node),
+            Process::Up if place.server.crashes_at.is_some_and(|at| now >= at) => {
+                place.server.own_doing = true;
+                self.crashes += 1;
+                self.end(node, "crashes");
+            }
             Process::Ending(until) if now >= until => {
                 let server = &mut place.server;
                 server.synced.clone_from(&server.data);
                 server.dump = Some(server.data.clone());
                 server.process = Process::Off;
+                server.saved = true;
+                server.crashes_at = None;
                 server.ended_at = now;
                 server.hang_up(now);
                 self.note(|| format!("node {node}'s server has saved and ended"));
@@ -259,7 +300,13 @@ impl Field {
     fn reads(&mut self, node: usize) {
         let server = &self.nodes[node].server;
         let (from, to) = (server.written_by.clone(), server.release.clone());
-        if !server.data.is_empty() && (from.engine != to.engine || from.version > to.version) {
+        // What is all that is left of a shard is tried with whatever program there is: one that cannot read it leaves it alone, and the
+        // patches of a line read each other's.
+        let shard = self.nodes[node].seat.shard;
+        let has = |place: &Node| place.seat.shard == shard && place.server.whole && !place.server.data.is_empty();
+        let elsewhere = self.nodes.iter().enumerate().any(|(other, place)| other != node && has(place));
+        let last = !elsewhere && from.engine == to.engine && from.version.line() == to.version.line();
+        if !last && !server.data.is_empty() && (from.engine != to.engine || from.version > to.version) {
             self.violation(format!("node {node} starts {to} on what {from} has written"));
         }
         self.nodes[node].server.written_by = to;
@@ -313,6 +360,25 @@ impl Field {
         }
     }
 
+    /// A server has saved its data, and nobody has seen it: what a server that keeps nothing on disk otherwise has there is as good as
+    /// not there, since another that has less may take its place.
+    pub(crate) fn saved_unseen(&mut self, node: usize) {
+        let data = self.nodes[node].server.data.clone();
+        let copies = self.nodes.iter().enumerate().filter(|(other, place)| *other != node && place.server.whole);
+        let copies: Vec<Data> = copies.map(|(_, place)| place.server.data.clone()).collect();
+        self.histories.destroyed(&data, &copies);
+        self.nodes[node].server.whole = false;
+    }
+
+    /// Ends a server that listens where its node was, so that it is started where that is now: it saves its data, if it can.
+    pub(crate) fn bring_home(&mut self, node: usize) {
+        self.nodes[node].server.hung = false;
+        match self.nodes[node].full {
+            true => self.end(node, "cannot save its data, and is killed"),
+            false => self.stop(node),
+        }
+    }
+
     /// Asks a server to save its data and end.
     pub fn stop(&mut self, node: usize) {
         let until = self.now + self.chance.between(100, 1500);
@@ -331,7 +397,8 @@ impl Field {
         let data = self.nodes[node].server.data.clone();
         for other in self.nodes[node].server.replicas.keys().copied().collect::<Vec<_>>() {
             let up = self.nodes[other].server.replication.state == Stream::Up(node);
-            if up && !self.nodes[other].slow && self.network.both(node, other) && self.listens(other) {
+            let reached = self.at_home(node) && self.network.both(node, other) && self.listens(other);
+            if up && !self.nodes[other].slow && !self.nodes[other].full && reached {
                 self.nodes[other].server.data.clone_from(&data);
                 self.nodes[other].server.replication.level_at = self.now;
             }
@@ -359,6 +426,7 @@ impl Field {
         server.process = Process::Off;
         server.hung = false;
         server.ended_at = now;
+        server.crashes_at = None;
         server.hang_up(now);
         self.note(|| format!("node {node}'s server {why}"));
         self.destroyed(node, &before);

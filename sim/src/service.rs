@@ -23,6 +23,8 @@ const ALONE: Ms = 15_000;
 pub(crate) struct Service {
     /// Nothing is broken, and the cluster was well since the last that was.
     peace: bool,
+    /// How many servers had crashed of a release that does.
+    crashes: u64,
     /// Since when nobody serves a part.
     unserved: BTreeMap<usize, Ms>,
 }
@@ -41,6 +43,10 @@ impl World {
     /// Looks who serves each part of the slots.
     pub(crate) fn watch_service(&mut self) {
         let now = self.field.now;
+        if self.service.crashes != self.field.crashes {
+            self.peace_ends();
+            self.service.crashes = self.field.crashes;
+        }
         if !self.service.peace || self.store.record.phase != Phase::Formed {
             self.service.unserved.clear();
             return;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use justmanage_model::{
-    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Interval, Member, NodeId, OnCrash, Pin, Place, Program,
-    Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
+    Artefact, Bytes, ClusterId, ClusterSpec, Engine, Epoch, Interval, Member, NodeAddresses, NodeId, OnCrash, Pin,
+    Place, Program, Record, Release, ReleaseTarget, SealingKey, Seat, Spare, Testing, Version,
 };
 
 use crate::chance::Chance;
@@ -158,6 +158,9 @@ pub const NO_SEAT: Seat = Seat { shard: u16::MAX, ordinal: 0 };
 /// The patch of any line that does not run.
 pub const UNFIT: u16 = 999;
 
+/// The patch of any line that runs, and ends by its own doing once at each node, within its first minute there.
+pub const CRASHES: u16 = 998;
+
 /// The program of a release.
 #[must_use]
 pub fn program(release: &Release) -> Program {
@@ -175,11 +178,27 @@ pub fn node_id(number: usize) -> NodeId {
     NodeId::from_entropy(bytes)
 }
 
-/// Where a node's server serves clients.
+/// Where a node's server serves clients, at this one of the addresses that the node has one after the other.
 #[must_use]
-pub fn client_at(number: usize) -> SocketAddr {
+pub fn client_at(number: usize, home: u8) -> SocketAddr {
     let [high, low] = u16::try_from(number).unwrap_or_default().to_be_bytes();
-    ([10, 0, high, low], 6379).into()
+    ([10, home, high, low], 6379).into()
+}
+
+/// The whereabouts of a node at this one of its addresses.
+#[must_use]
+pub fn addresses(number: usize, home: u8) -> NodeAddresses {
+    let client = client_at(number, home);
+    NodeAddresses { agent: (client.ip(), 7000).into(), client, bus_port: 16379 }
+}
+
+/// Which of a node's addresses this is.
+#[must_use]
+pub fn home_of(client: SocketAddr) -> u8 {
+    match client.ip() {
+        IpAddr::V4(ip) => ip.octets()[1],
+        IpAddr::V6(_) => 0,
+    }
 }
 
 /// A node as the Record names it.
@@ -193,12 +212,6 @@ pub fn member(number: usize, seat: Seat) -> Member {
 pub fn spare(number: usize) -> Spare {
     let mut digest = [0; 32];
     digest[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
-    let client = client_at(number);
-    Spare {
-        pin: Pin::from_digest(digest),
-        sealing: SealingKey::new(digest),
-        agent: (client.ip(), 7000).into(),
-        client,
-        bus_port: 16379,
-    }
+    let NodeAddresses { agent, client, bus_port } = addresses(number, 0);
+    Spare { pin: Pin::from_digest(digest), sealing: SealingKey::new(digest), agent, client, bus_port }
 }

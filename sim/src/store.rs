@@ -61,11 +61,16 @@ impl World {
         self.field.nodes[node].on && self.agents[node].alive
     }
 
+    /// Whether an agent can write down what it agrees to, and does.
+    fn agrees_to(&self, node: usize) -> bool {
+        self.agent_runs(node) && !self.field.nodes[node].full
+    }
+
     /// Whether the agent of a node reaches most of those that vote.
     #[must_use]
     pub fn has_majority(&self, node: usize) -> bool {
         let voters = self.voters();
-        let reached = voters.iter().filter(|other| self.agent_runs(**other) && self.field.network.both(node, **other));
+        let reached = voters.iter().filter(|other| self.agrees_to(**other) && self.field.network.both(node, **other));
         self.agent_runs(node) && reached.count() > voters.len() / 2
     }
 
@@ -73,19 +78,23 @@ impl World {
     pub(crate) fn agree(&mut self) {
         self.lead();
         let now = self.field.now;
+        let mute = |node: &usize| self.agent_runs(*node) && self.field.nodes[*node].full;
+        self.field.disks.votes += self.voters().iter().filter(|node| mute(node)).count() as u64;
         let (due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.store.proposals).into_iter().partition(|proposal| proposal.due <= now);
         self.store.proposals = later;
         for Proposal { by, expected, next, .. } in due {
             if self.store.record.generation == expected && self.has_majority(by) {
                 self.commit(*next);
-                self.agents[by].copy = self.store.record.clone();
+                if self.agrees_to(by) {
+                    self.agents[by].copy = self.store.record.clone();
+                }
             }
         }
         for node in 0..self.agents.len() {
             let agent = &self.agents[node];
             let behind = agent.copy.generation < self.store.record.generation && agent.copy_due <= now;
-            if behind && self.has_majority(node) {
+            if behind && self.agrees_to(node) && self.has_majority(node) {
                 self.agents[node].copy = self.store.record.clone();
                 self.agents[node].wake_at = now;
             }
@@ -94,7 +103,9 @@ impl World {
 
     fn lead(&mut self) {
         let now = self.field.now;
-        let fit = |world: &Self, node: usize| world.has_majority(node) && world.voters().contains(&node);
+        let fit = |world: &Self, node: usize| {
+            world.agrees_to(node) && world.has_majority(node) && world.voters().contains(&node)
+        };
         if let Some(leader) = self.store.leader {
             if fit(self, leader) && self.leads(leader) {
                 return;

@@ -7,6 +7,7 @@ use justmanage_planner::plan;
 
 use crate::agent::{Agent, Supervised};
 use crate::chance::Chance;
+use crate::disk::Disks;
 use crate::field::Field;
 use crate::server::Process;
 use crate::service::Service;
@@ -68,6 +69,16 @@ pub struct Counts {
     pub hopeless: u64,
     /// Pieces of slots that went from one server to another.
     pub moves: u64,
+    /// Nodes that were entered in the Record at another address.
+    pub relocated: u64,
+    /// Slots whose marks, left by others, were taken away.
+    pub closed: u64,
+    /// Servers that crashed later than at their start, of a release that does so.
+    pub crashes: u64,
+    /// Nodes that were put back to the release that they came from.
+    pub put_back: u64,
+    /// What full disks did.
+    pub disks: Disks,
     /// The longest time that it took to be well again.
     pub slowest: Ms,
 }
@@ -87,6 +98,11 @@ impl Counts {
         self.faults += other.faults;
         self.hopeless += other.hopeless;
         self.moves += other.moves;
+        self.relocated += other.relocated;
+        self.closed += other.closed;
+        self.crashes += other.crashes;
+        self.put_back += other.put_back;
+        self.disks.add(&other.disks);
         self.slowest = self.slowest.max(other.slowest);
     }
 }
@@ -133,7 +149,10 @@ impl World {
         for (node, agent) in self.agents.iter().enumerate() {
             // Whoever has no place any more was nobody's to reckon with.
             let member = record.members.contains_key(&node_id(node));
-            if member && matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted {
+            // Nor was whoever listens where nobody comes any more.
+            let reached = self.field.at_home(node) && !self.field.calls_in_vain(node);
+            let ending = matches!(nodes[node].server.process, Process::Ending(_)) && !agent.wanted;
+            if member && ending && reached {
                 self.stopped.insert(node);
             }
         }

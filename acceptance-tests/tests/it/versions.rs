@@ -6,7 +6,7 @@ use std::path::Path;
 
 use acceptance_tests::load::Load;
 use acceptance_tests::servers::{self, Server};
-use acceptance_tests::{DEADLINE, Workspace, wait_until};
+use acceptance_tests::{DEADLINE, Run, Workspace, wait_until};
 
 use crate::artifacts::{packed, serve};
 use crate::cut_short::killed_when;
@@ -261,4 +261,51 @@ fn a_release_that_crashes_within_its_first_minute_is_put_back_and_all_is_as_it_w
 #[test]
 fn a_release_that_crashes_within_its_first_minute_is_put_back_and_all_is_as_it_was_valkey() {
     a_release_that_crashes("valkey", ["8.1", "9.1"]);
+}
+
+/// The real one, of which the first server that goes over crashes after twelve seconds: by then, all have gone over.
+#[test]
+fn a_release_that_crashes_when_all_have_gone_over_is_put_back_where_it_crashed_and_the_plan_says_so() {
+    let home = tempfile::tempdir().expect("a directory");
+    let [old, new] = ["8.1", "9.1"].map(|line| servers::of_line("valkey", line));
+    let program = new.bin.join("valkey-server");
+    let (real, once) = (program.display(), home.path().join("once"));
+    let once = once.display();
+    let run = format!("(mkdir '{once}' 2>&- && sleep 12 && kill -SEGV $$) & exec '{real}' \"$@\"");
+    scripted(home.path(), "valkey", &format!("exec '{real}' --version"), &run);
+    let artifacts = [directory(&old), format!("{{ directory = \"{}\" }}", home.path().display())];
+    let mut workspace = prepared(&artifacts, ("valkey", &old.version), (3, 1));
+    for alarm in ["the server is down", "the server does not answer", "the server did not answer"] {
+        workspace.allow_alarm(alarm);
+    }
+    workspace.apply().ok();
+    let clients = load(&workspace);
+    write(&workspace, ("valkey", &new.version), (3, 1));
+    let run = workspace.apply();
+    let ended = run.code != Some(0);
+    let said = |run: &Run| run.errors().any(|error| error.summary == "Agents have stopped");
+    assert!(!ended || said(&run), "{run}");
+    let runs_old = || workspace.running("valkey-server").iter().filter(|one| one.exe.starts_with(&old.bin)).count();
+    // What agents do by themselves is never a difference; that a person has to look into it is.
+    wait_until("the node is put back, and the plan says so", DEADLINE, || {
+        runs_old() > 0 && workspace.plan().code == Some(0) && workspace.planned().actions(CLUSTER) == ["update"]
+    });
+    workspace.terraform(&["apply", "-refresh-only", "-auto-approve", "-no-color"]).ok();
+    let state = workspace.resource(CLUSTER);
+    let waiting_on = state["waiting_on"].to_string();
+    let words = [&format!("valkey {} is not fit", new.version), "SIGSEGV", "was put back to", "nodes run valkey"];
+    assert!(words.iter().all(|words| waiting_on.contains(*words)), "{waiting_on}");
+    assert_eq!((&state["converged"], text(&state["version_actual"])), (&false.into(), old.version.clone()));
+    let halted = state["last_operation"]["outcome"].to_string();
+    assert!(halted.contains("halted: valkey"), "{}", state["last_operation"]);
+    // And back, as after any release that is no good.
+    write(&workspace, ("valkey", &old.version), (3, 1));
+    workspace.apply().ok();
+    workspace.assert_no_changes();
+    assert_eq!(runs_old(), 6);
+    let seen = clients.end();
+    eprintln!("valkey {}: {seen:?}", new.version);
+    assert_eq!(seen.errors, Vec::<String>::new(), "{seen:?}");
+    workspace.destroy().ok();
+    workspace.assert_nothing_left();
 }

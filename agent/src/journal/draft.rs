@@ -91,7 +91,10 @@ pub fn sections(before: Option<&Record>, after: &Record) -> Vec<String> {
         ("phase", before.phase != after.phase || before.unclaimed != after.unclaimed),
         (
             "release",
-            before.release != after.release || before.artefact != after.artefact || before.previous != after.previous,
+            before.release != after.release
+                || before.artefact != after.artefact
+                || before.previous != after.previous
+                || before.trial != after.trial,
         ),
         ("reshaping", before.reshaping != after.reshaping),
         ("retired", before.retired != after.retired),

@@ -280,8 +280,13 @@ fn describe(record: &Record, config: Option<&BTreeMap<String, String>>) -> Strin
 
 fn restarted(record: &Record, config: Option<&BTreeMap<String, String>>) -> String {
     let wanted = &record.release;
+    let back = record.grant.as_ref().is_some_and(|grant| grant.operation == Operation::PutBack);
     if let Some(previous) = &record.previous {
         let from = &previous.release;
+        if back {
+            // All had gone over, and that operation was over, before one proved not to be fit.
+            return format!("way back {wanted} -> {from}");
+        }
         let verb = match (record.returning, from.engine == wanted.engine) {
             (true, _) => "way back",
             (_, false) => "change of engine",
@@ -291,7 +296,6 @@ fn restarted(record: &Record, config: Option<&BTreeMap<String, String>>) -> Stri
         };
         return format!("{verb} {from} -> {wanted}");
     }
-    let back = record.grant.as_ref().is_some_and(|grant| grant.operation == Operation::PutBack);
     if record.grant.as_ref().is_some_and(|grant| grant.operation == Operation::Reshard) {
         return "slots that somebody left half-way".to_owned();
     }

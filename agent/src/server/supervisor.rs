@@ -15,7 +15,7 @@ use tracing::warn;
 use super::held::Inner;
 use super::note::{Intent, Note};
 use crate::directory::Directory;
-use crate::process::{Confinement, Launcher, Watched};
+use crate::process::{Confinement, Ending, Launcher, Watched};
 
 /// How long a process may take to vanish after SIGKILL: the kernel frees gigabytes at some GiB/s. One that stays longer
 /// hangs in the kernel, on a disk that does not answer.
@@ -133,6 +133,17 @@ impl Supervisor {
         self.stop_asking(async { Ok(()) }, limit).await
     }
 
+    /// As [`Supervisor::stop`], and says whether the server was seen to end by itself, and so has saved what it had: one that cannot
+    /// save does not end at SIGTERM.
+    ///
+    /// # Errors
+    /// As of [`Supervisor::stop`].
+    pub async fn stop_saving(&self, limit: Duration) -> Result<bool, SupervisorError> {
+        let (held, _stopping) = self.inner.begin_stop();
+        let Some(held) = held else { return Ok(false) };
+        Ok(self.end(&held, limit).await? == Ending::Exited(0))
+    }
+
     /// As [`Supervisor::stop`], after the server was asked to end in its own language: `asked` says whether it will. From
     /// before it is asked, its end is no crash. If it refuses, it runs on and is wanted as before.
     ///
@@ -149,11 +160,12 @@ impl Supervisor {
             self.inner.keep(&held);
             return Err(refusal);
         }
-        Ok(self.end(&held, limit).await?)
+        self.end(&held, limit).await?;
+        Ok(())
     }
 
     /// Makes sure that a server ends that was told to.
-    async fn end(&self, held: &Watched, limit: Duration) -> Result<(), SupervisorError> {
+    async fn end(&self, held: &Watched, limit: Duration) -> Result<Ending, SupervisorError> {
         held.signal(Signal::TERM)?;
         // A stopped process hears SIGTERM, and saves its data, only when it goes on.
         held.signal(Signal::CONT)?;
@@ -166,7 +178,9 @@ impl Supervisor {
                 tokio::time::timeout(KILL_LIMIT, held.exited()).await.map_err(|_| undying())??
             }
         };
+        // Of a server that systemd started only systemd was told how it ended.
+        let ending = if ending == Ending::Unknown { held.ask_ending().await } else { ending };
         self.inner.ended(held, ending);
-        Ok(())
+        Ok(ending)
     }
 }

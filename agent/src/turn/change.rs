@@ -107,12 +107,13 @@ impl Turn {
                 next.grant = None;
                 next.halt = Some(halt.clone());
             }
-            RecordChange::HaltAfter(halt) => next.halt = Some(halt.clone()),
+            RecordChange::HaltAfter(halt) => next.halt_after(halt),
             RecordChange::PutBack(node, halt) => next.put_back(*node, halt),
             RecordChange::NoteOffer(offer) => next.note_offer(offer),
             RecordChange::TakeUp => next.take_up(),
             RecordChange::Withdraw => next.withdraw(),
-            RecordChange::ForgetPrevious => next.forget_previous(),
+            RecordChange::ForgetPrevious(until) => next.forget_previous(*until),
+            RecordChange::EndTrial => next.end_trial(),
             RecordChange::Replace { lost, by } => next.replace(*lost, *by),
             RecordChange::EndReshaping => next.end_reshaping(),
             RecordChange::CountBackupsFrom(moment) => next.count_backups_from(*moment),

@@ -110,6 +110,11 @@ impl Turn {
             Step::Node(_, step) => (format!("{step:?}"), !heals(step)),
             Step::Record(RecordChange::Formed(_)) => ("the cluster is formed".to_owned(), true),
             Step::Record(RecordChange::EndPasswords(by)) => (ended(record, *by), true),
+            Step::Record(RecordChange::PutBack(_, halt) | RecordChange::HaltAfter(halt) | RecordChange::Halt(halt)) => {
+                (halt.what.clone(), false)
+            }
+            Step::Record(RecordChange::ForgetPrevious(_)) => (format!("all nodes run {}", record.release), true),
+            Step::Record(RecordChange::EndTrial) => (format!("{} has proved to be fit", record.release), true),
             Step::Record(change) if let Some(text) = backup(change) => {
                 (text, !matches!(change, RecordChange::GiveUpBackup(_)))
             }

@@ -28,23 +28,28 @@ impl Turn {
     /// Has a server stopped that listens where the node was, so that it saves its data. Nobody can reach it there, so this
     /// needs no grant; the planner finds it stopped, and has it started. Nobody waits for it here: a primary gives its
     /// replicas ten seconds to catch up, and what is known of the node meanwhile is worth telling.
-    pub(super) fn bring_home(&mut self) {
+    pub(super) async fn bring_home(&mut self) {
         if self.at_home {
+            return;
+        }
+        if let Some(stopping) = self.on_its_way.take_if(|stopping| stopping.is_finished()) {
+            if stopping.await.unwrap_or(false) {
+                self.memory.saved(&self.tools.directory);
+            }
+        } else if self.on_its_way.is_some() {
             return;
         }
         if !self.is_elsewhere() || !matches!(self.tools.supervisor.state(), Process::Running { .. }) {
             self.at_home = true;
             return;
         }
-        if self.on_its_way.as_ref().is_some_and(|stopping| !stopping.is_finished()) {
-            return;
-        }
         info!(to = %self.tools.info.client, "the server listens where the node was, and is stopped there");
         let supervisor = self.tools.supervisor.clone();
         self.on_its_way = Some(tokio::spawn(async move {
-            if let Err(error) = supervisor.stop(STOP_LIMIT).await {
+            supervisor.stop_saving(STOP_LIMIT).await.unwrap_or_else(|error| {
                 warn!(error = error.to_string(), "the server cannot be stopped where the node was");
-            }
+                false
+            })
         }));
     }
 }

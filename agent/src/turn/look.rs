@@ -21,6 +21,10 @@ impl Turn {
         let process = self.tools.supervisor.state();
         let since = match process {
             Process::Running { since, .. } => since,
+            // Whether it has saved what it had is known in a moment, and what becomes of it depends on that.
+            Process::Stopped if self.on_its_way.is_some() => {
+                return self.gone(ServerState::Starting { since: (self.tools.clock)() });
+            }
             Process::Stopped => return self.gone(ServerState::Stopped),
             Process::Down { since, failures, retry_at, why, .. } => {
                 return self.gone(ServerState::Down { since, failures, retry_at, why });

@@ -84,6 +84,14 @@ impl Memory {
         }
     }
 
+    /// The server was seen to have saved its data and to have ended, be it a primary.
+    pub(super) fn saved(&mut self, directory: &Directory) {
+        if self.kept.last.is_some() && !self.kept.saved {
+            self.kept.saved = true;
+            self.keep(directory);
+        }
+    }
+
     /// The server is about to be started, with data to read or without. A replica without data has no copy, whatever it had before;
     /// what was a primary stays one, and is held back where its data are elsewhere.
     pub(super) fn starts(&mut self, data: bool, directory: &Directory) {

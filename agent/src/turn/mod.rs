@@ -104,7 +104,7 @@ pub struct Turn {
     /// The server is where the node is, or stopped.
     at_home: bool,
     /// Stops it where the node was.
-    on_its_way: Option<JoinHandle<()>>,
+    on_its_way: Option<JoinHandle<bool>>,
     memory: Memory,
     chronicle: Chronicle,
     proof: Proving,
@@ -238,7 +238,7 @@ impl Turn {
 
     async fn once(&mut self) -> Outcome {
         self.tools.counts.turn();
-        self.bring_home();
+        self.bring_home().await;
         let record = self.tools.store.get();
         let leads = matches!(&*self.tools.store.standing().borrow(), Standing::Leader { .. });
         let server = self.look(record.as_ref()).await;

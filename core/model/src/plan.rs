@@ -123,7 +123,9 @@ pub enum RecordChange {
     /// A server that went over to the new release is not fit: it is put back, and nothing else is begun.
     PutBack(NodeId, Halt),
     /// Every server has gone over to the new release.
-    ForgetPrevious,
+    ForgetPrevious(Timestamp),
+    /// The release that all have gone over to has proved to be fit ([`Record::trial`](crate::Record::trial)).
+    EndTrial,
     /// A spare takes the place of a member that is lost, whose machine is to go.
     Replace {
         /// The member.

@@ -68,6 +68,11 @@ pub struct Record {
     /// `release` is what they ran before `previous`, and they go back to it. Writer: as of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub returning: bool,
+    /// What servers ran before `release`, since all have gone over: for a while, one whose program proves not to be fit goes back to it.
+    /// An agent that does not know of this leaves it out, and then no server goes back any more. Writer: the agents; an operator's change
+    /// of release or shape ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// Each shard has one replica more than the spec asks for, until all have gone over ([`ClusterSpec::surge`]). Writer: as of
     /// `previous`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -130,6 +135,15 @@ pub struct Record {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// A release that all servers have gone over to, and that may still prove not to be fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// What they come from.
+    pub from: Program,
+    /// Until when, by the clock of whoever proposed it.
+    pub until: Timestamp,
 }
 
 /// Something that was granted has failed, with the cluster whole. Nobody tries it again until a person has looked.

@@ -1,8 +1,9 @@
-//! Passwords and temporary users whose time is over.
+//! Passwords and temporary users whose time is over, and releases that have proved to be fit.
 
 use justmanage_model::{Phase, RecordChange};
 
 use crate::draft::Draft;
+use crate::start::TRIAL;
 use crate::view::View;
 
 /// Takes out of the Record what has ended; the servers then follow as with any other change of users. It waits for nobody: a
@@ -17,5 +18,10 @@ pub(crate) fn expire(view: &View<'_>, draft: &mut Draft) {
     // The moment of the end and not this one: the same step every time it is planned.
     if let Some(by) = view.record.ended_by(view.now) {
         draft.change(RecordChange::EndPasswords(by));
+    }
+    // A clock that was set back would make it longer than it is meant to be.
+    let over = |until| view.now >= until || view.now + TRIAL < until;
+    if view.record.trial.as_ref().is_some_and(|trial| over(trial.until)) {
+        draft.change(RecordChange::EndTrial);
     }
 }

@@ -1,6 +1,8 @@
 //! Bringing back what has died. Never needs a grant: nothing that still works is disturbed.
 
-use justmanage_model::{NodeId, NodeObservation, NodeStep, Phase, ServerState, SlotSet, Timestamp, Waiting};
+use justmanage_model::{
+    NodeId, NodeObservation, NodeStep, Phase, RecordChange, ServerState, SlotSet, Timestamp, Waiting,
+};
 
 use crate::draft::Draft;
 use crate::revive::{Revival, revive};
@@ -42,20 +44,17 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
             draft.change(change);
         }
         match (&seen.server, view.record.phase) {
-            (ServerState::Down { since, failures, retry_at, why }, _) => match revive(view, node, seen, *since) {
-                Revival::Ask(replica) => draft.act(node, NodeStep::AskFailover(replica)),
-                Revival::TakeOver(shard, takeover) => {
-                    draft.wait_for(node, Waiting::TakingOver { shard, by: takeover.by });
-                    draft.change(justmanage_model::RecordChange::TakeOver(shard, takeover));
-                }
-                Revival::HoldBack(why) => draft.wait_for(node, held_back(view, node, *since, why)),
+            (ServerState::Down { since, failures, retry_at, why }, _) => {
                 // A clock that was set back would make the rest as long as that.
-                Revival::Start if *retry_at <= view.now || view.now < *since => begin(view, draft, node, seen),
-                Revival::Start => {
-                    draft.wait_for(node, down(view, node, (*since, *retry_at), *failures, why));
-                }
-            },
+                let rests = *retry_at > view.now && view.now >= *since;
+                let reason = || down(view, node, (*since, *retry_at), *failures, why);
+                ended(view, draft, (node, seen), *since, rests.then(reason));
+            }
             // Before it is formed, a stopped server is one that was never started.
+            (ServerState::Stopped, Phase::Formed) if is_hollow(view, node, seen) => {
+                let since = seen.last.as_ref().map_or(view.now, |last| last.at);
+                ended(view, draft, (node, seen), since, None);
+            }
             (ServerState::Stopped, Phase::Formed) => {
                 if let Some(reason) = form::why_not_start(view, node) {
                     draft.wait_for(node, reason);
@@ -73,6 +72,33 @@ pub(crate) fn heal(view: &View<'_>, draft: &mut Draft) {
     }
     if view.is(Phase::Formed) {
         whole(view, draft);
+    }
+}
+
+/// Whether a server was a primary when it was told to end, and nobody knows that it has saved what it had: its machine has moved, and it
+/// was killed. It is no better off than one that crashed.
+fn is_hollow(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> bool {
+    let others = view.record.shard_of(node).is_some_and(|shard| view.has_others(shard));
+    others && seen.last.as_ref().is_some_and(|last| last.primary && !last.persistent)
+}
+
+/// What becomes of a server that has ended since then, unless it `rests`.
+fn ended(
+    view: &View<'_>,
+    draft: &mut Draft,
+    (node, seen): (NodeId, &NodeObservation),
+    since: Timestamp,
+    rests: Option<Waiting>,
+) {
+    match (revive(view, node, seen, since), rests) {
+        (Revival::Ask(replica), _) => draft.act(node, NodeStep::AskFailover(replica)),
+        (Revival::TakeOver(shard, takeover), _) => {
+            draft.wait_for(node, Waiting::TakingOver { shard, by: takeover.by });
+            draft.change(RecordChange::TakeOver(shard, takeover));
+        }
+        (Revival::HoldBack(why), _) => draft.wait_for(node, held_back(view, node, since, why)),
+        (Revival::Start, Some(reason)) => draft.wait_for(node, reason),
+        (Revival::Start, None) => begin(view, draft, node, seen),
     }
 }
 

@@ -21,7 +21,7 @@
 //! | [`replace`] | whether a spare takes the place of a node that is lost |
 //! | [`leave`] | taking it down at the user's word |
 //! | [`rebalance`] | which slots move, and who is not needed any more, when another shape is asked for |
-//! | [`expire`] | passwords and temporary users whose time is over |
+//! | [`expire`] | passwords and temporary users whose time is over, and the time in which a release proves to be fit |
 //! | [`rotate`] | certificates, their authority and the replication password that are replaced by new ones |
 //! | [`tune`] | configuration, users and certificates as they are wanted, in running servers |
 //! | [`back_up`] | when a backup is made, from which servers, and what becomes of it |
@@ -68,6 +68,7 @@ pub use reshard::MOVE_PATIENCE;
 pub use revive::{ELECTION_PATIENCE, FAILOVER_LAG_MAX, LAST_REPORT_MAX};
 pub use rotate::renewed_at;
 pub use settle::FENCE_PATIENCE;
+pub use start::TRIAL;
 use view::View;
 pub use window::{CLOCKS_APART_MAX_S, PREPARATION, STEP_USUAL, waits_for_window};
 

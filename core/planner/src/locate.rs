@@ -39,7 +39,7 @@ fn calls_in_vain(view: &View<'_>, one: Serving<'_>) -> bool {
     let (Some(called), Some(known), Some(primary)) = (link.at, known, primary) else { return false };
     let long = link.down_since.is_some_and(|since| view.age(since) >= CALLED_IN_VAIN);
     let contested = view.record.takeovers.contains_key(&one.member.seat.shard);
-    view.is(Phase::Formed) && !link.up && long && !contested && known == primary.client && called != known
+    !link.up && long && !contested && known == primary.client && called != known
 }
 
 /// Members that are elsewhere than the Record says, and whose new place no other member has by the Record's word. Of two of

@@ -24,10 +24,14 @@ pub(crate) fn rebalance(view: &View<'_>, draft: &mut Draft) {
     if !view.is(Phase::Formed) || !(reshaping || astray) {
         return;
     }
-    // Keys of a newer release may be none that an older one takes.
-    if view.record.previous.is_some() || view.record.grant.is_some() {
+    // Keys of a newer release may be none that an older one takes. As long as nobody has gone over, what was left half-way is put
+    // right: the backup before that waits for it.
+    let goes_over = view.record.previous.is_some();
+    let gone_over = goes_over && view.serving().any(|one| !view.is_behind(one));
+    if gone_over || goes_over && !astray || view.record.grant.is_some() {
         return;
     }
+    let spreads = spreads && !goes_over;
     if spreads {
         weigh(view, draft);
     }

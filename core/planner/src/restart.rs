@@ -74,6 +74,16 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
         return match tried {
             true => Next::Wait(in_vain(view, one)),
             // It was elected since it was given leave as a replica: it hands over first.
+            // What it was to go over to has shown elsewhere that it is no good.
+            false if taken_back(view, operation) && view.is_behind(one) => {
+                safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
+            }
+            // It came back a moment ago and has not heard yet that it is a primary no more. Its own agent would stop it when it has.
+            false
+                if one.owns() && view.primary_of(one.member.seat.shard).is_some_and(|primary| primary.node != node) =>
+            {
+                Next::Wait(Waiting::ViewsDiffer)
+            }
             false if one.owns() && view.has_others(one.member.seat.shard) => {
                 safety::why_not_heard(view, one).map_or(Next::Done, Next::Hear)
             }
@@ -89,9 +99,19 @@ fn next(view: &View<'_>, node: NodeId, operation: Operation) -> Next {
     }
 }
 
+/// Whether the leave to go over is taken back: another server that has gone over proved not to be fit.
+fn taken_back(view: &View<'_>, operation: Operation) -> bool {
+    operation == Operation::Restart && view.record.halt.is_some() && view.record.previous.is_some()
+}
+
 /// Its server does not run: one that was stopped is started, and what has died is healing's.
 fn ended(view: &View<'_>, node: NodeId, seen: &NodeObservation, operation: Operation) -> Next {
     let keeps = || operation == Operation::Restart && start::is_as_it_was(view, seen);
+    if let Some(halt) = view.record.halt.as_ref().filter(|_| taken_back(view, operation))
+        && start::is_as_it_was(view, seen)
+    {
+        return Next::Change(RecordChange::PutBack(node, halt.clone()));
+    }
     match (start::start(view, node, seen), seen.server == ServerState::Stopped) {
         // It cannot be emptied, and its data are the best there are: the leave is given back, and it is started as it was.
         (Err(_), _) if keeps() && start::is_last_copy(view, node, seen) => Next::Done,

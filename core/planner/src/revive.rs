@@ -39,7 +39,10 @@ pub(crate) enum Revival {
 /// So a server whose data are not on disk is not started before another one is the primary, if there is another at all.
 pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, since: Timestamp) -> Revival {
     let Some(shard) = view.record.shard_of(node).filter(|_| view.is(Phase::Formed)) else { return Revival::Start };
-    let other = view.primary_of(shard).filter(|primary| primary.node != node);
+    // Whoever is followed is the primary, or was when it died: its own agent may not have looked at it since it was elected, and another one's
+    // word that it is the primary is of before that.
+    let followed = || view.shard(shard).any(|(other, _)| follows(view, other, node));
+    let other = view.primary_of(shard).filter(|primary| primary.node != node && !followed());
     let Some(last) = seen.last.as_ref() else {
         // A newcomer, or a replica whose data died with it: whoever is the primary gives it everything. If nobody is seen to be
         // that, it may have become it itself since it was looked at last.
@@ -85,6 +88,11 @@ pub(crate) fn revive(view: &View<'_>, node: NodeId, seen: &NodeObservation, sinc
         return Revival::Start;
     }
     without_its_data(view, shard, node, since)
+}
+
+/// Whether a member's server copies the one of another node, by its own word.
+fn follows(view: &View<'_>, node: NodeId, whom: NodeId) -> bool {
+    view.serving_at(node).is_some_and(|one| view.primary_known_to(one) == Some(whom))
 }
 
 /// A newcomer that has not found its place yet, of a shard that has no slots: others serve all. It is given some when it has, so it never had

@@ -10,6 +10,7 @@ use crate::back_up;
 use crate::draft::Draft;
 use crate::handover;
 use crate::safety;
+use crate::start;
 use crate::view::{Serving, View};
 use crate::window;
 
@@ -110,8 +111,27 @@ pub(crate) fn left_behind<'a>(view: &View<'a>) -> Option<Serving<'a>> {
 /// Why nothing is begun any more, if something has failed.
 pub(crate) fn halted(view: &View<'_>) -> Option<Waiting> {
     let halt = view.record.halt.as_ref()?;
-    let hint = "Nothing is begun that disturbs a node. Look into it, and apply again to go on.";
+    let mut hint = "Nothing is begun that disturbs a node. Look into it, and apply again to go on.".to_owned();
+    if let Some(previous) = &view.record.previous {
+        hint.push_str(&format!(" To go back: version = \"{}\".{}", previous.release.version, whereabouts(view)));
+    }
     Some(view.stuck(halt.since, halt.what.clone(), hint))
+}
+
+/// Which nodes run what they were to go over to.
+fn whereabouts(view: &View<'_>) -> String {
+    let over: Vec<String> =
+        view.serving().filter(|one| !view.is_behind(*one)).map(|one| one.node.to_string()).collect();
+    match over.is_empty() {
+        true => format!(" No node runs {}.", view.record.release),
+        false => format!(
+            " {} of {} nodes run {}: {}.",
+            over.len(),
+            view.record.members.len(),
+            view.record.release,
+            over.join(", ")
+        ),
+    }
 }
 
 /// Who is restarted next.
@@ -127,7 +147,7 @@ fn gone_over(view: &View<'_>, draft: &mut Draft) {
         && view.record.grant.is_none()
         && view.serving().count() == view.record.members.len()
     {
-        draft.change(RecordChange::ForgetPrevious);
+        draft.change(RecordChange::ForgetPrevious(view.now + start::TRIAL));
     }
 }
 

@@ -1,9 +1,10 @@
 //! Finishing what a grant or a takeover allowed, before anything else is begun.
 
 use justmanage_model::record::{FENCE_LAG_S, Operation};
-use justmanage_model::{NodeId, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
+use justmanage_model::{NodeId, NodeObservation, NodeStep, Phase, RecordChange, Role, ServerState, Takeover, Waiting};
 
 use crate::draft::Draft;
+use crate::revive::LAST_REPORT_MAX;
 use crate::view::{Serving, View};
 use crate::{handover, reshard, restart, start};
 
@@ -86,6 +87,22 @@ fn is_stranded(view: &View<'_>, node: NodeId) -> bool {
     seen.is_some_and(|seen| start::start(view, node, seen).is_err())
 }
 
+/// It ended with its copy before it took over: what it had was not on its disk, and others still follow the old primary. That is old enough
+/// for all of them to have been looked at since.
+fn has_died_before(view: &View<'_>, takeover: &Takeover) -> bool {
+    let ended = |seen: &&NodeObservation| match seen.server {
+        ServerState::Down { since, .. } => view.age(since) >= LAST_REPORT_MAX,
+        _ => false,
+    };
+    let Some(seen) = view.observation.known(takeover.by).filter(ended) else { return false };
+    let shard = view.record.shard_of(takeover.by);
+    let copies = || view.serving().filter(|one| Some(one.member.seat.shard) == shard && one.has_copy());
+    let follows = |one: Serving<'_>, node: NodeId| view.primary_known_to(one) == Some(node);
+    seen.last.as_ref().is_none_or(|last| !last.persistent)
+        && copies().any(|one| follows(one, takeover.from))
+        && !copies().any(|one| follows(one, takeover.by))
+}
+
 /// A dead primary's data did not die with it.
 fn is_on_disk(view: &View<'_>, node: NodeId) -> bool {
     view.observation.known(node).and_then(|seen| seen.last.as_ref()).is_some_and(|last| last.persistent)
@@ -118,6 +135,8 @@ fn settle_takeover(view: &View<'_>, draft: &mut Draft, shard: u16, takeover: &Ta
             Some(one) if may_take_over(view, *one, takeover) => draft.act(by, NodeStep::TakeOver),
             Some(_) => draft.change(RecordChange::EndTakeover(shard)),
             // It waits for a primary to copy from, and that one for it; but what the dead one has on its disk is newer.
+            // Another one has to take over.
+            None if has_died_before(view, takeover) => draft.change(RecordChange::EndTakeover(shard)),
             None if is_stranded(view, by) && is_on_disk(view, from) => draft.change(RecordChange::EndTakeover(shard)),
             None => draft.wait(waiting),
         };

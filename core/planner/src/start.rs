@@ -8,8 +8,12 @@ use justmanage_releases::hop;
 
 use crate::heal::START_PATIENCE;
 use crate::revive::copy_elsewhere;
-use crate::roll;
-use crate::view::View;
+use crate::view::{Serving, View};
+use crate::{back_up, roll};
+
+/// How long after all servers have gone over one that ends by its own doing is put back: as long as an agent takes a server that has just
+/// been started for one that may not be fit. Nobody waits for it.
+pub const TRIAL: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 /// The step that starts a node's server; or why it cannot be started yet.
 ///
@@ -21,11 +25,19 @@ pub(crate) fn start(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Re
     let Some(shard) = view.record.shard_of(node).filter(|_| empties(view, node, seen)) else {
         return Ok(NodeStep::StartServer);
     };
-    match view.primary_of(shard).filter(|primary| primary.node != node && primary.has_copy()) {
+    match primary_elsewhere(view, shard, node, seen).filter(|primary| primary.has_copy()) {
         Some(_) => Ok(NodeStep::StartEmpty),
         None if seen.unfit && is_last_copy(view, node, seen) => Ok(NodeStep::StartServer),
         None => Err(Waiting::NoPrimary { shard }),
     }
+}
+
+/// The primary of a shard, if it is another node's server, and not one that this node's server has taken the shard over from: whoever has not
+/// been looked at since says that it still has it.
+fn primary_elsewhere<'a>(view: &View<'a>, shard: u16, node: NodeId, seen: &NodeObservation) -> Option<Serving<'a>> {
+    let had = seen.last.as_ref().filter(|last| last.primary).map(|last| last.config_epoch);
+    let later = |primary: &Serving<'_>| had.is_none_or(|had| primary.bus.config_epoch > had);
+    view.primary_of(shard).filter(|primary| primary.node != node && later(primary))
 }
 
 /// Whether what is on the node's disk is not for the program that it is started with. Where nobody else has the data, it is never
@@ -60,44 +72,69 @@ pub(crate) fn is_as_it_was(view: &View<'_>, seen: &NodeObservation) -> bool {
 /// before, and nobody to wait for.
 pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
     let record = view.record;
-    let previous = record.previous.as_ref()?;
+    let previous = record.came_from()?;
     let tried = gone_over(view, seen)?;
     let ours = |grant: &Grant| grant.nodes.contains(&node) && grant.operation != Operation::PutBack;
     let granted = record.grant.as_ref().is_none_or(ours);
     let shard = record.shard_of(node).filter(|_| granted)?;
-    let elsewhere = view.primary_of(shard).is_some_and(|primary| primary.node != node);
-    let alone = || !view.has_others(shard) || record.grant.is_some() && is_last_copy(view, node, seen);
-    if !elsewhere && !alone() {
+    let elsewhere = primary_elsewhere(view, shard, node, seen).is_some();
+    let on_trial = record.previous.is_none();
+    // Where all have gone over, its files are the new release's by now.
+    let alone = || !on_trial && !view.has_others(shard) || record.grant.is_some() && is_last_copy(view, node, seen);
+    if !elsewhere && !alone() || elsewhere && cannot_copy(view, shard, previous) {
         return None;
     }
     let (since, why) = unfit(view, node, seen)?;
+    let others = match on_trial {
+        true => "the others stay, each unless it ends so, too.",
+        false => "no further node goes over.",
+    };
     let what = format!(
-        "{} is not fit: on node {node} {why} The node was put back to {}; no further node goes over.",
+        "{} is not fit: on node {node} {why} The node was put back to {}; {others}",
         tried.release, previous.release
     );
     Some(RecordChange::PutBack(node, Halt { what, since }))
 }
 
+/// Whether a server of the release before could not copy from its primary, which has gone over.
+fn cannot_copy(view: &View<'_>, shard: u16, previous: &Program) -> bool {
+    let Some(primary) = view.primary_of(shard).filter(|one| !one.server.release.agrees_with(&previous.release)) else {
+        return false;
+    };
+    let loses = primary.server.field_ttls.is_some_and(|keys| keys > 0);
+    hop(&primary.server.release, &previous.release).map_or(true, |hop| hop.refuses_field_ttls && loses)
+}
+
 /// The change that ends going over when a server that has gone over proves not to be fit while another node has the grant: that one's step
-/// goes on, and when it is over, [`put_back`] comes to its turn.
+/// goes on, or is taken back where it has not begun ([`crate::restart`]), and when it is over, [`put_back`] comes to its turn. So it is
+/// where the node cannot go back: then it goes on as it is.
 pub(crate) fn halt(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
-    let tried = gone_over(view, seen).filter(|_| view.record.halt.is_none() && view.record.grant.is_some())?;
+    let previous = view.record.came_from()?;
+    let shard = view.record.shard_of(node)?;
+    let stays = cannot_copy(view, shard, previous);
+    let due = view.record.halt.is_none() && (view.record.grant.is_some() || stays);
+    let tried = gone_over(view, seen).filter(|_| due)?;
     let (since, why) = unfit(view, node, seen)?;
-    let what = format!("{} is not fit: on node {node} {why} No further node goes over.", tried.release);
+    let mut what = format!("{} is not fit: on node {node} {why} No further node goes over.", tried.release);
+    if stays {
+        what.push_str(&format!(" It stays as it is: {} cannot copy from its primary.", previous.release));
+    }
     Some(RecordChange::HaltAfter(Halt { what, since }))
 }
 
 /// The leave to go over, for a server that is not fit as it was, and has all that is left of its shard: whoever turned back did so because
 /// of that, perhaps. It does not run, so that disturbs nobody.
 pub(crate) fn go_over(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Option<RecordChange> {
-    let free = view.record.grant.is_none() && view.record.halt.is_none();
+    // One that a full disk has ended shows the same, and what was to be backed up before is not yet.
+    let rests = back_up::why_not_disturb(view).is_none();
+    let free = view.record.grant.is_none() && view.record.halt.is_none() && rests;
     let unfit = seen.unfit && is_as_it_was(view, seen);
     (free && unfit && is_last_copy(view, node, seen)).then(|| roll::given(view, Operation::Restart, node))
 }
 
 /// The program that servers go over to, where this one has run it last.
 fn gone_over<'a>(view: &View<'a>, seen: &'a NodeObservation) -> Option<&'a Program> {
-    let previous = view.record.previous.as_ref()?;
+    let previous = view.record.came_from()?;
     seen.program.as_ref().filter(|tried| tried.is_same(&view.record.program()) && !tried.is_same(previous))
 }
 

@@ -154,7 +154,7 @@ impl World {
         let Some(group) = self.groups.get_mut(&cluster) else { return };
         let filled = whole && record.vacant().next().is_none();
         if filled && !halted && !self.servers_stay {
-            record.forget_previous();
+            record.forget_previous(Timestamp::now());
         }
         if record.reshaping.is_some() && record.previous.is_none() && filled {
             if !slots_stay {

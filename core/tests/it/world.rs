@@ -309,7 +309,7 @@ impl Inside {
         group.ca_certificate = Some("certificate".into());
         let spread = self.spread.entry(group.cluster).or_insert(group.spec.shards);
         if group.previous.is_some() && group.vacant().next().is_none() && !self.servers_stay {
-            group.forget_previous();
+            group.forget_previous(justmanage_model::Timestamp::now());
             group.generation = group.generation.next();
         }
         if group.reshaping.is_none() || group.previous.is_some() || group.vacant().next().is_some() {

@@ -159,7 +159,7 @@ pub(crate) struct Cluster {
     #[tf(computed)]
     pub(crate) pending: Attr<Vec<String>>,
     /// What the last change did to servers that run, or what the planned one does: a sentence for each part of it, such as
-    /// `memory 64MiB -> 96MiB: live`, `shards 3 -> 4: data move (4096 slots)` or `config io-threads: rolling restart of 6 nodes, 3 handovers`. By the configuration alone; what
+    /// `memory 64MiB -> 96MiB: live`, `shards 3 -> 4: data move (4096 slots)` or `config io-threads: rolling restart of 6 nodes, 3 handovers`. By the configuration and the state alone (`version 7.2 -> 7.2.4: live` where servers run 7.2.4); what
     /// only the servers can tell is in the plan's warnings.
     #[tf(computed, keep)]
     pub(crate) impact: Attr<Vec<String>>,

@@ -12,7 +12,7 @@ mod warnings;
 
 use justmanage_core::ClusterView;
 use justmanage_core::manager::{Observed, Usage, refuse_change, refuse_fit};
-use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Testing};
+use justmanage_model::{ClusterName, ClusterSpec, Failure, FieldPath, Shape, Testing, Version};
 use tfkit::model::View;
 use tfkit::{Attr, Diagnostic, Diagnostics, Model, PlanChange};
 
@@ -68,7 +68,7 @@ pub(super) async fn modify(cx: &Context, change: &mut PlanChange<Cluster>) -> Re
     } else {
         let names = renamed.then(|| "announced names of servers: live".to_owned());
         let doors = lets_in.then(|| "who gets in (aws): live".to_owned());
-        let said = impact::impact(&from, &to).into_iter().chain(names).chain(doors).map(Attr::Known);
+        let said = impact::impact(&from, &to, runs(&prior)).into_iter().chain(names).chain(doors).map(Attr::Known);
         change.planned.impact = Attr::Known(said.collect());
     }
     if from.rotate.authority != to.rotate.authority || from.rotate.authority_grace != to.rotate.authority_grace {
@@ -116,6 +116,13 @@ fn changes_cost(change: &PlanChange<Cluster>, planned: &Cluster) -> bool {
         (shards, replicas_per_shard, spares, memory, resources, aws)
     };
     of(&prior) != of(planned)
+}
+
+/// The version that all servers run, by the state. As long as they are on their way from one to another, `version_actual` is only the
+/// lowest of them.
+fn runs(prior: &Cluster) -> Option<Version> {
+    let settled = prior.converged.known() == Some(&true);
+    prior.version_actual.known().filter(|_| settled)?.parse().ok()
 }
 
 /// The cluster as it is, if it can be asked now.

@@ -25,10 +25,10 @@ impl Field {
     fn link(&mut self, node: usize) {
         let now = self.now;
         let known = self.nodes[node].server.bus.peers.iter().filter(|(_, peer)| !peer.lost);
-        let peers: Vec<(Id, usize, Link, bool)> =
-            known.map(|(id, peer)| (*id, peer.at, peer.link, peer.meet)).collect();
-        for (id, at, link, meet) in peers {
-            let alive = self.accepts(at);
+        let peers: Vec<(Id, (usize, u8), Link, bool)> =
+            known.map(|(id, peer)| (*id, (peer.at, peer.home), peer.link, peer.meet)).collect();
+        for (id, (at, home), link, meet) in peers {
+            let alive = self.accepts(at) && self.nodes[at].server.home == home;
             match link {
                 Link::Up(_) if !alive && self.network.open(at, node) => self.set_link(node, id, Link::Down(now + 500)),
                 Link::Down(retry) if retry <= now => {
@@ -146,13 +146,13 @@ impl Field {
 
     /// Whether a node's server takes connections: also one that hangs does, since its kernel does.
     pub(crate) fn accepts(&self, node: usize) -> bool {
-        let node = &self.nodes[node];
-        node.on && matches!(node.server.process, Process::Loading(_) | Process::Up)
+        let place = &self.nodes[node];
+        place.on && self.at_home(node) && matches!(place.server.process, Process::Loading(_) | Process::Up)
     }
 
     /// Whether a node's server reads what it is sent.
     pub(crate) fn listens(&self, node: usize) -> bool {
-        let node = &self.nodes[node];
-        node.on && node.server.process == Process::Up && !node.server.hung
+        let place = &self.nodes[node];
+        place.on && self.at_home(node) && place.server.process == Process::Up && !place.server.hung
     }
 }

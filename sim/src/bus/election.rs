@@ -73,6 +73,10 @@ impl Field {
             bus.election = Election::default();
         }
         let from = bus.replica_of;
+        if self.nodes[node].full {
+            // What it has won it has to write down first.
+            return self.dies_of_its_disk(node, "cannot write its nodes.conf");
+        }
         if stale {
             self.note(|| format!("node {node} wins by votes of an earlier election"));
         }

@@ -75,7 +75,7 @@ pub enum Body {
 #[derive(Clone, Debug)]
 pub struct Rumour {
     id: Id,
-    at: usize,
+    at: (usize, u8),
     silent: bool,
 }
 
@@ -126,7 +126,7 @@ impl Field {
         let bus = &self.nodes[node].server.bus;
         let known = || bus.peers.iter().filter(|(_, peer)| !peer.handshake && !peer.lost);
         let count = known().count();
-        let rumour = |(id, peer): (&Id, &Peer)| Rumour { id: *id, at: peer.at, silent: peer.silent() };
+        let rumour = |(id, peer): (&Id, &Peer)| Rumour { id: *id, at: (peer.at, peer.home), silent: peer.silent() };
         let start = self.chance.index(count.max(1));
         let some = known().cycle().skip(start).take(count.min(3)).map(rumour);
         some.chain(known().filter(|(_, peer)| peer.silent()).map(rumour)).collect()
@@ -146,7 +146,7 @@ impl Field {
                 continue;
             }
             if self.listens(mail.to) {
-                self.hear(mail);
+                self.writing_down(mail.to, |field| field.hear(mail));
             } else if self.accepts(mail.to) {
                 self.mail.push(mail);
             }
@@ -157,6 +157,10 @@ impl Field {
         let Mail { from, to, header, body, .. } = mail;
         if header.id == self.nodes[to].server.bus.id {
             return;
+        }
+        let home = self.nodes[from].server.home;
+        if matches!(body, Body::Ping(..)) {
+            self.found_at(to, header.id, (from, home));
         }
         match &body {
             Body::Ping(entry, _) | Body::Meet(entry, _) => {
@@ -171,8 +175,6 @@ impl Field {
         }
         let bus = &mut self.nodes[to].server.bus;
         let Some(peer) = bus.peers.get_mut(&header.id) else { return };
-        peer.at = from;
-        peer.lost = false;
         peer.offset = header.offset;
         bus.epoch = bus.epoch.max(header.epoch);
         match body {
@@ -212,11 +214,12 @@ impl Field {
     /// Somebody unknown wants to be known: a handshake goes back.
     fn met_by(&mut self, node: usize, from: usize, id: Id) {
         let (now, name) = (self.now, self.draw_id());
+        let home = self.nodes[from].server.home;
         let bus = &mut self.nodes[node].server.bus;
         if bus.peers.contains_key(&id) || bus.peers.values().any(|peer| peer.handshake && peer.at == from) {
             return;
         }
-        bus.peers.insert(name, Peer { handshake: true, ..Peer::new(from, now) });
+        bus.peers.insert(name, Peer { handshake: true, ..Peer::new(from, home, now) });
     }
 
     /// An answer over our own link to a peer.
@@ -227,7 +230,9 @@ impl Field {
         let Some(peer) = bus.peers.get(&entry).filter(|peer| peer.at == from) else { return };
         if peer.handshake {
             let Some(peer) = bus.peers.remove(&entry) else { return };
+            let at = (peer.at, peer.home);
             bus.peers.entry(header.id).or_insert(Peer { handshake: false, meet: false, ..peer });
+            self.found_at(node, header.id, at);
         } else if entry != header.id {
             // Another server is there now: nobody knows where this one is.
             if let Some(peer) = bus.peers.get_mut(&entry) {
@@ -236,6 +241,7 @@ impl Field {
             }
             return;
         }
+        let bus = &mut self.nodes[node].server.bus;
         let owns = bus.shares_of(header.id) > 0;
         let Some(peer) = bus.peers.get_mut(&header.id) else { return };
         peer.pong_at = now;
@@ -280,6 +286,7 @@ impl Field {
         let bus = &mut self.nodes[node].server.bus;
         let counts = bus.peers.get(&sender).is_some_and(|peer| peer.replica_of.is_none()) && bus.shares_of(sender) > 0;
         let patience = bus.patience;
+        let mut elsewhere = Vec::new();
         bus.forgotten.retain(|(_, until)| *until > now);
         for rumour in rumours.into_iter().filter(|rumour| rumour.id != bus.id) {
             let blocked = bus.forgotten.iter().any(|(id, _)| *id == rumour.id);
@@ -290,19 +297,23 @@ impl Field {
                         peer.reports.push((sender, now));
                     }
                 }
-                None if !blocked => drop(bus.peers.insert(rumour.id, Peer::new(rumour.at, now))),
+                None if !blocked => drop(bus.peers.insert(rumour.id, Peer::new(rumour.at.0, rumour.at.1, now))),
                 Some(_) | None => {}
             }
+            elsewhere.extend((!rumour.silent).then_some((rumour.id, rumour.at)));
+        }
+        for (id, at) in elsewhere {
+            self.said_to_be_at(node, id, at);
         }
         self.judge(node);
     }
 
-    /// `CLUSTER MEET`.
-    pub(crate) fn meet(&mut self, node: usize, other: usize) {
+    /// `CLUSTER MEET`, at this one of the other's addresses.
+    pub(crate) fn meet(&mut self, node: usize, other: usize, home: u8) {
         let (now, name) = (self.now, self.draw_id());
         let bus = &mut self.nodes[node].server.bus;
-        if !bus.peers.values().any(|peer| peer.handshake && peer.at == other) {
-            bus.peers.insert(name, Peer { handshake: true, meet: true, ..Peer::new(other, now) });
+        if !bus.peers.values().any(|peer| peer.handshake && (peer.at, peer.home) == (other, home)) {
+            bus.peers.insert(name, Peer { handshake: true, meet: true, ..Peer::new(other, home, now) });
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who owns which slots: the higher configuration epoch, always.
 
+use justmanage_model::SlotSet;
+
 use super::Id;
 use super::gossip::{Body, Header};
 use crate::field::Field;
@@ -54,6 +56,11 @@ impl Field {
         bus.held_for = None;
         let id = bus.id;
         bus.owners.iter_mut().filter(|owner| **owner == Some(id)).for_each(|owner| *owner = None);
+        let home = bus.peers.get(&primary).map(|peer| peer.home);
+        let server = &mut self.nodes[node].server;
+        server.calls = home.unwrap_or(server.calls);
+        // A replica has no slots to give or to get (`clusterCloseAllSlots`).
+        server.marked = SlotSet::empty();
         self.note(|| {
             format!("node {node} follows server {primary}{}", if was_primary { " (was a primary)" } else { "" })
         });

@@ -27,6 +27,7 @@ impl Record {
             grant: None,
             previous: None,
             returning: false,
+            trial: None,
             surge: false,
             reshaping: None,
             retired: Default::default(),

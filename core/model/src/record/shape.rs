@@ -92,6 +92,8 @@ impl Record {
         change(self);
         let next = self.shape();
         if self.phase == Phase::Formed && now != next {
+            // Keys that go from server to server may be none that the release before takes.
+            self.trial = None;
             let Reshaping { least, most } = self.reshaping.unwrap_or(Reshaping { least: now, most: now });
             self.reshaping = Some(Reshaping { least: least.least(next), most: most.most(next) });
             let given = self.generation.next();

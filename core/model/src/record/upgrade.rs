@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Grant, Halt, Operation, Phase, Record};
-use crate::{NodeId, Program};
+use super::{Grant, Halt, Operation, Phase, Record, Trial};
+use crate::{NodeId, Program, Timestamp};
 
 impl Record {
     /// The program that servers are to run.
@@ -36,21 +36,44 @@ impl Record {
         self.reshape(|record| {
             record.surge = surge;
             record.returning = record.previous.is_some() && !record.returning;
+            record.trial = None;
             record.previous = Some(now);
             record.release = program.release;
             record.artefact = program.artefact;
         });
     }
 
+    /// What servers come from, if one may still go back to it.
+    #[must_use]
+    pub fn came_from(&self) -> Option<&Program> {
+        self.previous.as_ref().or_else(|| self.trial.as_ref().map(|trial| &trial.from))
+    }
+
+    /// Nothing is begun any more, for a reason that showed while a node has leave for something else. The release before is one that
+    /// servers may go back to.
+    pub fn halt_after(&mut self, halt: &Halt) {
+        self.fail_trial();
+        self.halt = Some(halt.clone());
+    }
+
+    fn fail_trial(&mut self) {
+        if let Some(trial) = self.trial.take() {
+            self.previous.get_or_insert(trial.from);
+        }
+    }
+
     /// A node goes back, in the next generation, and nothing else is begun. Why it was halted first is what is kept.
     pub fn put_back(&mut self, node: NodeId, halt: &Halt) {
+        self.fail_trial();
         let (operation, nodes) = (Operation::PutBack, BTreeSet::from([node]));
         self.grant = Some(Grant { operation, nodes, given: self.generation.next(), moves: Vec::new() });
         self.halt.get_or_insert_with(|| halt.clone());
     }
 
-    /// All have gone over: temporary replicas have had their time.
-    pub fn forget_previous(&mut self) {
+    /// All have gone over: temporary replicas have had their time. What they come from is not forgotten before `until`, unless they
+    /// have come back to what they ran before.
+    pub fn forget_previous(&mut self, until: Timestamp) {
+        let from = self.previous.clone().filter(|_| !self.returning);
         self.reshape(|record| {
             record.previous = None;
             record.returning = false;
@@ -60,6 +83,14 @@ impl Record {
         // It was taken.
         let program = self.program();
         self.upcoming = self.upcoming.take().filter(|upcoming| !upcoming.program.is_same(&program));
+        if let Some(from) = from {
+            self.trial = Some(Trial { from, until });
+        }
+    }
+
+    /// The release has proved to be fit.
+    pub fn end_trial(&mut self) {
+        self.trial = None;
     }
 
     /// The program that a node's server may be started with, if it last ran `ran`: another one than that only by a grant. Whoever

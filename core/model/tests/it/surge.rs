@@ -36,7 +36,7 @@ fn there_is_one_more_from_the_change_until_all_have_gone_over() {
             record.members.insert(node(number), justmanage_model::Member { seat, ..member(number) });
         }
         assert_eq!((record.vacant().count(), record.surplus().count()), (0, 0));
-        record.forget_previous();
+        record.forget_previous(justmanage_model::Timestamp::UNIX_EPOCH);
         assert_eq!((record.shape(), record.least_shape(), record.most_shape()), (least, least, most));
         assert_eq!(record.surplus().collect::<Vec<_>>(), [node(50), node(51)]);
         assert!(!record.has_temporary(), "that is another way: to the shape that is asked for");

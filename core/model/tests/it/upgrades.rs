@@ -60,6 +60,6 @@ fn on_the_way_back_whoever_comes_anew_begins_with_what_all_have_run() {
     assert_eq!(record.program_for(node, None), program(2), "and there again");
     record.go_over_to(program(6));
     assert_eq!(record.previous, Some(program(2)), "nothing is new");
-    record.forget_previous();
+    record.forget_previous(justmanage_model::Timestamp::UNIX_EPOCH);
     assert_eq!((record.program_for(node, None), record.returning), (program(6), false));
 }

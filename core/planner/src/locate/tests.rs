@@ -186,7 +186,11 @@ fn a_replica_that_calls_its_primary_where_that_was_is_started_again() {
         ("it is linked", at(1), PrimaryLink { up: true, ..down(at(9), 60) }, false),
         ("its server does not say", at(1), PrimaryLink { at: None, ..down(at(9), 60) }, false),
     ];
-    for (what, known, link, wanted) in table {
+    // Also before a cluster is formed: nobody else would ever put that right.
+    for (phase, (what, known, link, wanted)) in
+        [Phase::Formed, Phase::Forming].into_iter().flat_map(|phase| table.map(|case| (phase, case)))
+    {
+        record.phase = phase;
         let observation = Observation { nodes: BTreeMap::from([(node(2), replica(known, link))]) };
         let view = View::new(&record, &observation, now);
         let one = view.serving_at(node(2)).expect("a server");

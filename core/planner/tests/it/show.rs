@@ -121,7 +121,8 @@ fn change(world: &World, change: &RecordChange) -> String {
         RecordChange::NoteOffer(offer) => format!("note-offer {}", offer.serial),
         RecordChange::TakeUp => "take-up".to_owned(),
         RecordChange::Withdraw => "withdraw".to_owned(),
-        RecordChange::ForgetPrevious => "forget-previous".to_owned(),
+        RecordChange::ForgetPrevious(_) => "forget-previous".to_owned(),
+        RecordChange::EndTrial => "end-trial".to_owned(),
         RecordChange::Replace { lost, by } => format!("replace {} by {}", name(lost), name(by)),
         RecordChange::EndReshaping => "end-reshaping".to_owned(),
         RecordChange::CountBackupsFrom(_) => "count-backups".to_owned(),
@@ -192,7 +193,7 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
             name(node),
             (at.duration_since(now).as_millis() + 999) / 1000
         )),
-        Waiting::Pending { what, why } => format!("pending: {what}, {why}"),
+        Waiting::Pending { what, why } => whole(format!("pending: {what}, {why}")),
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),
     }
 }

@@ -106,6 +106,9 @@ impl Stage {
                 self.world.agents[node].weights = Some(SlotWeights::new(self.world.store.record.generation, parts));
             }
             "replaced" => drop(self.world.replace(node)),
+            "marked" => {
+                self.world.field.nodes[node].server.marked = value.parse().map_err(|_| "which slots?")?;
+            }
             "lagging" => self.world.field.nodes[node].slow = true,
             "backed-up" | "backup-failed" => return self.backed_up(node, (what == "backup-failed").then_some(value)),
             _ => return self.happen_to_server(node, what, value),
