@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use acceptance_tests::Workspace;
@@ -82,6 +82,21 @@ pub(crate) fn packed(directory: &Path, engine: &str, server: &Server) -> (Vec<u8
     packed_with(server.bin.join("../lib").canonicalize().ok().as_deref(), directory, engine, server)
 }
 
+/// A copy of a server's program in a directory, which runs wherever it is on this machine.
+pub(crate) fn portable(directory: &Path, engine: &str, server: &Server) -> PathBuf {
+    portable_with(server.bin.join("../lib").canonicalize().ok().as_deref(), directory, engine, server)
+}
+
+fn portable_with(libraries: Option<&Path>, directory: &Path, engine: &str, server: &Server) -> PathBuf {
+    let program = directory.join(format!("{engine}-server"));
+    fs::copy(server.bin.join(format!("{engine}-server")), &program).expect("a copy");
+    if let Some(libraries) = libraries {
+        let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status();
+        assert!(patched.expect("patchelf").success());
+    }
+    program
+}
+
 /// The same with its libraries somewhere else.
 pub(crate) fn packed_with(
     libraries: Option<&Path>,
@@ -89,13 +104,8 @@ pub(crate) fn packed_with(
     engine: &str,
     server: &Server,
 ) -> (Vec<u8>, String) {
+    portable_with(libraries, directory, engine, server);
     let name = format!("{engine}-server");
-    let program = directory.join(&name);
-    fs::copy(server.bin.join(&name), &program).expect("a copy");
-    if let Some(libraries) = libraries {
-        let patched = Command::new("patchelf").arg("--set-rpath").arg(libraries).arg(&program).status();
-        assert!(patched.expect("patchelf").success());
-    }
     let archive = directory.join(format!("{engine}.tar.gz"));
     let packed = Command::new("tar").arg("-C").arg(directory).arg("-czf").arg(&archive).arg(&name).status();
     assert!(packed.expect("tar").success());

@@ -36,5 +36,6 @@ mod timeouts;
 mod upgrades;
 mod users;
 mod versions;
+mod windows;
 mod without_a_shell;
 mod world;

@@ -26,6 +26,8 @@ pub(crate) fn take_up(view: &View<'_>, draft: &mut Draft) {
     if record.previous.is_some() {
         return;
     }
+    // A list that is of no use now does not keep back what a good one has said.
+    let calm = draft.is_calm();
     note(view, draft);
     // The same release came by another way.
     if upcoming.program.release.version <= record.release.version {
@@ -34,7 +36,7 @@ pub(crate) fn take_up(view: &View<'_>, draft: &mut Draft) {
     if let Some(waiting) = window::why_not_take_up(view, window, upcoming) {
         return draft.wait(waiting);
     }
-    let at_rest = draft.is_calm() && record.halt.is_none() && record.grant.is_none() && record.reshaping.is_none();
+    let at_rest = calm && record.halt.is_none() && record.grant.is_none() && record.reshaping.is_none();
     let way = hop(&record.release, &upcoming.program.release).is_ok_and(|hop| !hop.empties);
     if at_rest && way && safety::why_not_disturb(view).is_none() {
         draft.change(RecordChange::TakeUp);

@@ -79,6 +79,7 @@ const NEEDS: &[Need] = &[
         package: Some("openssl"),
         otherwise: "openssl, which makes operator keys as the guide says",
     },
+    Need { programs: &["minisign"], package: Some("minisign"), otherwise: "minisign, which signs catalogs of tests" },
     Need { programs: &["zstd"], package: Some("zstd"), otherwise: "zstd, which unpacks backups as the guide says" },
     Need {
         programs: &["python3"],

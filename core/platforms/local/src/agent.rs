@@ -202,10 +202,8 @@ async fn verb(program: &Path, verb: &str, node: &Path) -> Result<Vec<u8>, Platfo
     let mut command = Command::new(program);
     command.arg(verb).arg("--dir").arg(node);
     // Root, cluster, node: what agents fetch by themselves is where everything else is that nodes share.
-    if let Some(root) = node.ancestors().nth(2) {
-        command.env(KEPT, root.join(ARTEFACTS));
-    }
-    run(command).await.map_err(|why| failed(verb, node, &why))
+    let kept = node.ancestors().nth(2).map(|root| (KEPT, root.join(ARTEFACTS)));
+    run_with(command, kept).await.map_err(|why| failed(verb, node, &why))
 }
 
 fn failed(verb: &str, node: &Path, why: &str) -> PlatformError {
@@ -216,7 +214,12 @@ fn failed(verb: &str, node: &Path, why: &str) -> PlatformError {
 }
 
 /// Runs a command of the agent and returns what it printed, or why it failed.
-async fn run(mut command: Command) -> Result<Vec<u8>, String> {
+async fn run(command: Command) -> Result<Vec<u8>, String> {
+    run_with(command, None).await
+}
+
+/// The same with something in its environment.
+async fn run_with(mut command: Command, more: Option<(&str, PathBuf)>) -> Result<Vec<u8>, String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     // Ctrl-C reaches the whole process group of the terminal. What is to become of the work, Terraform says through the provider;
     // a command that died of it would look like a machine that failed.
@@ -226,7 +229,7 @@ async fn run(mut command: Command) -> Result<Vec<u8>, String> {
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
-    command.envs(justmanage_steps::inherited());
+    command.envs(justmanage_steps::inherited()).envs(more);
     let output = tokio::time::timeout(COMMAND_LIMIT, command.output())
         .await
         .map_err(|_| format!("it did not come to an end within {} s", COMMAND_LIMIT.as_secs()))?
