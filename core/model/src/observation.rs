@@ -97,7 +97,6 @@ pub struct NodeObservation {
     pub ahead_s: i64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
 }

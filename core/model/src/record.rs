@@ -132,7 +132,6 @@ pub struct Record {
     pub catalog_serial: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -18,7 +18,6 @@ pub enum Apply {
 impl Apply {
     /// Whether nothing waits for the window.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
     pub const fn is_immediately(&self) -> bool {
         matches!(self, Self::Immediately)
     }
