@@ -87,7 +87,7 @@ fn policies_are_planned_kept_and_changed_without_a_server_noticing() {
     );
     let said = warned(&workspace.plan().ok());
     let expected = [
-        ("maintenance_window".to_owned(), "Maintenance window is kept, but not used yet".to_owned()),
+        ("maintenance_window".to_owned(), "No upgrade will be found".to_owned()),
         ("backup_policy".to_owned(), "No backups are made".to_owned()),
     ];
     assert!(expected.iter().all(|one| said.contains(one)), "{said:?}");

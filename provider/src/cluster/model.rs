@@ -89,11 +89,11 @@ pub(crate) struct Cluster {
     #[tf(optional, validate = super::spec::maintenance_window, says = "a definition of a maintenance window")]
     pub(crate) maintenance_window: Option<String>,
     /// When changes are made that need servers to be restarted, one by one, such as another `version`: `immediately`, when they are
-    /// applied; or `in_window`, when `maintenance_window` is open. Then an apply ends at once, `pending` says what waits until when, the next
+    /// applied, unless something else is said; or `in_window`, when `maintenance_window` is open. Then an apply ends at once, `pending` says what waits until when, the next
     /// plan shows no difference, and the agents do it in time. Changes that disturb no server are made at once in any case; so are moves of
     /// data, which disturb no client.
-    #[tf(default = "immediately", validate = super::spec::apply, says = "`immediately` or `in_window`")]
-    pub(crate) apply: String,
+    #[tf(optional, validate = super::spec::apply, says = "`immediately` or `in_window`")]
+    pub(crate) apply: Option<String>,
     /// The version that the cluster may go over to by itself, where its maintenance window says `approve = "manual"`: `pending` shows which
     /// one waits for that word. It is gone over to at once, or, with `apply = "in_window"`, when the window is open.
     #[tf(optional, validate = super::spec::approved_version, says = "an exact version such as `8.0.6`")]

@@ -143,7 +143,7 @@ fn parse(model: &Cluster, testing: Testing) -> Result<(ClusterName, ClusterSpec)
         metrics_readers: pins(&model.metrics_readers).map_err(at("metrics_readers"))?,
         operator_keys: pins(&model.operator_keys).map_err(at("operator_keys"))?,
         maintenance_window: window.map_err(at("maintenance_window"))?,
-        apply: model.apply.parse().map_err(at("apply"))?,
+        apply: model.apply.as_deref().map(str::parse).transpose().map_err(at("apply"))?.unwrap_or_default(),
         approved_version: model
             .approved_version
             .as_deref()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use justmanage_core::{ClusterView, Locator};
-use justmanage_model::{Bytes, Pin, Place, Record};
+use justmanage_model::{Apply, Bytes, Pin, Place, Record};
 use tfkit::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::model::Local;
@@ -123,7 +123,7 @@ impl Cluster {
             metrics_readers: None,
             operator_keys: None,
             maintenance_window: None,
-            apply: record.spec.apply.to_string(),
+            apply: None,
             approved_version: None,
             backup_policy: None,
             backup_now: None,
@@ -196,7 +196,9 @@ impl Cluster {
         keep_or_take_keys(&mut self.metrics_readers, &spec.metrics_readers);
         keep_or_take_keys(&mut self.operator_keys, &spec.operator_keys);
         keep_or_take(&mut self.maintenance_window, spec.maintenance_window.as_ref());
-        self.apply = spec.apply.to_string();
+        if self.apply.as_deref().map_or(Ok(Apply::Immediately), str::parse) != Ok(spec.apply) {
+            self.apply = Some(spec.apply.to_string());
+        }
         keep_or_take(&mut self.approved_version, spec.approved_version.as_ref());
         keep_or_take(&mut self.backup_policy, spec.backup_policy.as_ref());
         self.backup_now.clone_from(&spec.backup_now);

@@ -67,7 +67,7 @@ pub(crate) struct ClusterData {
     /// Known holes of what runs now, with the release that closes each.
     #[tf(computed)]
     pub(super) known_vulnerabilities: Attr<Vec<String>>,
-    /// When the cluster may be disturbed and which upgrades it takes by itself, as it keeps it; nothing acts on it in this release.
+    /// When the cluster may be disturbed and which upgrades it takes by itself, as it keeps it.
     #[tf(computed)]
     pub(super) maintenance_window: Attr<String>,
     /// When the cluster is backed up, where to, and what is kept, as it keeps it.

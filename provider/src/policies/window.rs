@@ -49,10 +49,10 @@ pub(crate) struct Window {
     /// says at any time what waits.
     #[tf(optional)]
     notify_before: Option<String>,
-    /// Whether a release is taken by itself (`automatic`), or waits for a word (`manual`): `pending` of the cluster shows it, and it is gone
+    /// Whether a release is taken by itself (`automatic`, unless something else is said), or waits for a word (`manual`): `pending` of the cluster shows it, and it is gone
     /// over to when `approved_version` of the cluster names it.
-    #[tf(default = "automatic")]
-    approve: String,
+    #[tf(optional)]
+    approve: Option<String>,
     /// Where the agents learn of newer releases, and get their programs: the address of a release catalog, such as one on a mirror of yours.
     /// Without it nothing is looked for anywhere, and nothing is taken. The guide on maintenance windows says what stands in it.
     #[tf(optional)]
@@ -175,7 +175,7 @@ impl Window {
             blocked: texts(&window.blocked),
             urgent: window.urgent.to_string(),
             notify_before: window.notify_before.map(|lead| lead.to_string()),
-            approve: window.approve.to_string(),
+            approve: (window.approve != Approve::Automatic).then(|| window.approve.to_string()),
             catalog: window.catalog.as_ref().map(|catalog| catalog.url().to_owned()),
             catalog_key: window.catalog.as_ref().map(|catalog| catalog.key().to_owned()),
             definition: definition.into(),

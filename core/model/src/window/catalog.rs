@@ -43,7 +43,7 @@ impl CatalogSource {
         if authority.contains('@') || rest.contains(['?', '#']) {
             let detail =
                 "The address has a user, a query or a fragment in it, which everybody who reads the plan would see.";
-            let hint = "What says which programs there are is no secret: serve it without one.";
+            let hint = "Which programs there are is nothing to hide: serve the list without a password or token.";
             return Err(Invalid::new(SUMMARY, detail, hint));
         }
         if url.chars().any(|c| c.is_whitespace() || c.is_control() || c == ';') {

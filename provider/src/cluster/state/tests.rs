@@ -22,7 +22,7 @@ fn cluster(converged: Attr<bool>) -> Cluster {
         metrics_readers: None,
         operator_keys: None,
         maintenance_window: None,
-        apply: "immediately".to_owned(),
+        apply: None,
         approved_version: None,
         backup_policy: None,
         backup_now: None,
