@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use justmanage_model::{NodeStep, Observation, Phase, Plan, Record, RecordChange, Seat, Seen, Step};
+use justmanage_model::{
+    Fetched, NodeObservation, NodeStep, Observation, Offer, Phase, Plan, Record, RecordChange, Seat, Seen, Step,
+};
 use justmanage_planner::plan;
 
 use crate::agent::{Agent, Supervised};
@@ -34,10 +36,23 @@ pub struct World {
     pub hidden: BTreeMap<usize, Ms>,
     /// Nodes whose agents a script keeps from news of the Record.
     pub behind: BTreeSet<usize>,
+    /// What a script says of releases to come, and of clocks.
+    pub told: Told,
     /// Whoever wants another release wants temporary replicas for it.
     pub surges: bool,
     /// Which slots nobody serves, while nothing is broken.
     pub(crate) service: Service,
+}
+
+/// What a script says of things that the simulation has not: a catalog, programs that arrive, and clocks that an observer compares.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What the catalog has, by the word of whoever leads.
+    pub offer: Option<Result<Offer, String>>,
+    /// Nodes that have the program of the upcoming release, or why not.
+    pub fetched: BTreeMap<usize, Option<String>>,
+    /// By how many seconds a node's clock is ahead of the leader's.
+    pub ahead: BTreeMap<usize, i64>,
 }
 
 /// What was done in a world.
@@ -123,6 +138,7 @@ impl World {
             stopped: BTreeSet::new(),
             hidden: BTreeMap::new(),
             behind: BTreeSet::new(),
+            told: Told::default(),
             surges: false,
             service: Service::default(),
         }
@@ -233,11 +249,24 @@ impl World {
                 Some(since) => {
                     Seen::Unknown { since: crate::timestamp(since, 0), why: "its agent does not answer".to_owned() }
                 }
-                None => Seen::Known(self.look(node)),
+                None => Seen::Known(self.as_told(node)),
             };
             nodes.insert(node_id(node), seen);
         }
         Observation { nodes }
+    }
+
+    /// What is seen of a node, with what a script says of it.
+    fn as_told(&mut self, node: usize) -> NodeObservation {
+        let seen = self.look(node);
+        let upcoming = self.store.record.upcoming.as_ref().map(|upcoming| &upcoming.program);
+        let fetched = upcoming.zip(self.told.fetched.get(&node)).map(|(program, trouble)| Fetched {
+            sha256: program.artefact.sha256().to_owned(),
+            ready: trouble.is_none(),
+            trouble: trouble.clone(),
+        });
+        let ahead_s = self.told.ahead.get(&node).copied().unwrap_or_default();
+        NodeObservation { offer: self.told.offer.clone().filter(|_| node == 0), fetched, ahead_s, ..seen }
     }
 
     /// What the planner says to that. Agents find that they have nothing to do.

@@ -68,6 +68,11 @@ fn note(view: &View<'_>, draft: &mut Draft) {
     }
 }
 
+/// Whether it says something that is not known. What is there already was offered to the release before.
 fn is_new(record: &Record, offer: &Offer) -> bool {
+    let newer = |upcoming: &Upcoming| upcoming.program.release.version > record.release.version;
+    if !offer.upcoming.as_ref().is_none_or(newer) {
+        return false;
+    }
     offer.serial > record.catalog_serial || offer.upcoming != record.upcoming
 }

@@ -193,7 +193,7 @@ fn reason(world: &World, reason: &Waiting) -> (String, Option<String>) {
             name(node),
             (at.duration_since(now).as_millis() + 999) / 1000
         )),
-        Waiting::Pending { what, why } => whole(format!("pending: {what}, {why}")),
+        Waiting::Pending { what, why } => whole(plain(world, &format!("pending: {what}, {why}"))),
         Waiting::Stuck { what, .. } => whole(format!("stuck ({})", plain(world, what))),
     }
 }

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use justmanage_model::backup::{BackupDone, BackupState, BackupTally};
 use justmanage_model::pool::Zone;
 use justmanage_model::{
-    Bytes, ClusterSpec, Engine, NodeId, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat, SlotSet,
-    SlotWeights, User, Version, Waiting,
+    Apply, Bytes, ClusterSpec, Engine, NodeId, Offer, OnCrash, Phase, Plan, Record, Release, ReleaseTarget, Seat,
+    SlotSet, SlotWeights, Upcoming, User, Version, Waiting,
 };
 use justmanage_sim::agent::Supervised;
 use justmanage_sim::bus::Bus;
@@ -66,6 +66,9 @@ impl Stage {
         match what {
             "unseen" => drop(self.world.hidden.insert(node, self.world.field.now)),
             "seen" => drop(self.world.hidden.remove(&node)),
+            "fetched" => drop(self.world.told.fetched.insert(node, None)),
+            "not-fetched" => drop(self.world.told.fetched.insert(node, Some(value.to_owned()))),
+            "ahead" => drop(self.world.told.ahead.insert(node, value.parse().map_err(|_| "by how many seconds?")?)),
             "behind" => drop(self.world.behind.insert(node)),
             "aware" => drop(self.world.behind.remove(&node)),
             "deaf" => {
@@ -227,6 +230,10 @@ impl Stage {
             return Ok(());
         }
         let seconds = |text: &str| text.parse::<u64>().map_err(|_| "for how many seconds?");
+        if let Some(offer) = self.offered(what, value)? {
+            self.world.told.offer = Some(offer);
+            return Ok(());
+        }
         match (what, value.split_once(' ')) {
             ("rotate", Some((user, grace))) => {
                 self.world.rotate(user, seconds(grace)? * 1000);
@@ -246,6 +253,30 @@ impl Stage {
 }
 
 impl Stage {
+    /// What the catalog has now: `offer SERIAL VERSION [security]`, `offer SERIAL nothing`, or `no-catalog WHY`.
+    fn offered(&self, what: &str, value: &str) -> Result<Option<Result<Offer, String>>, String> {
+        let (serial, rest) = value.split_once(' ').unwrap_or((value, ""));
+        match what {
+            "no-catalog" => return Ok(Some(Err(value.to_owned()))),
+            "offer" => {}
+            _ => return Ok(None),
+        }
+        let serial = serial.parse().map_err(|_| "which number?")?;
+        let (version, kind) = rest.split_once(' ').unwrap_or((rest, ""));
+        let upcoming = match version {
+            "nothing" => None,
+            version => {
+                let version: Version = version.parse().map_err(|_| "which version?")?;
+                let release = Release::new(self.world.store.record.spec.engine, version);
+                let security = kind == "security";
+                let url = "https://mirror.example/program".to_owned();
+                let published = "2024-10-01".parse().map_err(|_| "which day?")?;
+                Some(Upcoming { program: program(&release), url, published, security, closes: Vec::new() })
+            }
+        };
+        Ok(Some(Ok(Offer { serial, upcoming })))
+    }
+
     /// What an apply does besides changing what is wanted: machines for places that nobody has; and who is not needed goes.
     fn apply(&mut self) {
         for seat in self.world.store.record.vacant().collect::<Vec<_>>() {
@@ -297,6 +328,17 @@ fn change(record: &mut Record, shape: &Shape, what: &str, value: &str) -> Result
         ("backup-policy", definition) => {
             record.spec.backup_policy = Some(definition.parse().map_err(|_| "which policy?")?);
         }
+        ("window", "none") => record.spec.maintenance_window = None,
+        ("window", definition) => {
+            let catalog = "catalog https://m.example/c RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+            let window = format!("{definition}; {catalog}").parse();
+            record.spec.maintenance_window = Some(window.map_err(|fault| format!("which window? {fault}"))?);
+            // A line: an exact version is never left.
+            record.spec.version = ReleaseTarget::LatestPatch(record.spec.version.line());
+        }
+        ("in-window", "") => record.spec.apply = Apply::InWindow,
+        ("approved", "none") => record.spec.approved_version = None,
+        ("approved", version) => record.spec.approved_version = Some(version.parse().map_err(|_| "which version?")?),
         ("backup-now", "none") => record.spec.backup_now = None,
         ("backup-now", word) => record.spec.backup_now = Some(word.to_owned()),
         ("shards", count) => {
