@@ -132,17 +132,7 @@ fn a_machine_becomes_a_node_by_itself_and_comes_back_from_a_power_cut_with_its_d
     let there = guests.all().into_iter().find(|guest| guest.id == id).expect("a guest");
     assert_eq!(agent(&machine).agent, (there.address, 7379).into());
     assert_eq!(world.find(), std::slice::from_ref(&machine), "whoever looks next sees it");
-    // The same that a user sees who asks EC2 for it.
-    let listens = format!("justmanage: The agent of {} listens.", claim().node);
-    wait_until("its console says so", BOOT, || guests.console(&id).contains(&listens));
-    let console = guests.block_on(world.aws().console(&id)).expect("an answer").expect("a console");
-    assert!(console.contains(&listens), "{console}");
-
-    wait_until("the other one has turned itself off, and is gone", BOOT, || guests.all().len() == 1);
-    assert!(
-        guests.ask(&[("Action", "DescribeInstances"), ("InstanceId.1", &theirs)]).contains("<name>terminated</name>")
-    );
-
+    // At once: whoever has been told of a machine has one that outlives its power.
     guests.kill(&id);
     guests.order("StopInstances", &id);
     assert_eq!(world.find()[0].state, MachineState::Stopped);
@@ -159,6 +149,14 @@ fn a_machine_becomes_a_node_by_itself_and_comes_back_from_a_power_cut_with_its_d
     );
     assert_ne!(after.process.boot_id, before.process.boot_id, "on a system that has booted again");
     eprintln!("from the creating call to enrolled: {first:?}; from off to enrolled: {second:?}");
+    // The same that a user sees who asks EC2 for it.
+    let listens = format!("justmanage: The agent of {} listens.", claim().node);
+    let console = guests.block_on(world.aws().console(&id)).expect("an answer").expect("a console");
+    assert!(console.contains(&listens), "{console}");
+    wait_until("the other one has turned itself off, and is gone", BOOT, || guests.all().len() == 1);
+    assert!(
+        guests.ask(&[("Action", "DescribeInstances"), ("InstanceId.1", &theirs)]).contains("<name>terminated</name>")
+    );
 
     guests.block_on(world.platform().remove(&again.reference)).expect("it goes");
     assert_eq!(world.find(), []);

@@ -30,6 +30,7 @@ ExecStopPost=+/bin/sh -c '[ -e /var/lib/justmanage/node/order.json ] || systemct
     tune vm.overcommit_memory 1
     tune net.core.somaxconn 4096
     systemctl daemon-reload && systemctl --quiet enable "$agent" "$socket" "$root.socket" || fail "The agent cannot be made a service."
+    settle_all
     systemctl start "$socket" "$root.socket" "$agent" || fail "The agent's service cannot be started."
     answers >/dev/null && { tell "The agent of $NODE listens."; exit 0; }
     last_words >&2

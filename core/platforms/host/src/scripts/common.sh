@@ -60,6 +60,12 @@ settle() {
     sync "$@" 2>/dev/null || sync
 }
 
+# Puts on their disks all that was made for the agent, before it listens: whoever has heard of a node finds it again after a power cut.
+# Units, links and users are new files, of which a file system may keep the name and lose the content for half a minute.
+settle_all() {
+    sync -f "$system" "$base" 2>/dev/null || sync
+}
+
 # A file that has this text when it returns, whole or not at all.
 put() {
     [ "$(cat "$1" 2>/dev/null)" = "$2" ] && return

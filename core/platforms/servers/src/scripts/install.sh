@@ -16,6 +16,7 @@ main() {
     tune vm.overcommit_memory 1
     tune net.core.somaxconn 4096
     systemctl daemon-reload && systemctl --quiet enable "$agent" "$socket" || fail "The agent cannot be made a service."
+    settle_all
     # Forgets how often it was started again before.
     systemctl reset-failed "$agent" 2>/dev/null
     systemctl start "$socket" "$agent" || fail "The agent's service cannot be started."

@@ -50,6 +50,7 @@ main() {
 # Starts the agent anew, as this program.
 start() {
     point agent "$1"
+    settle_all
     systemctl daemon-reload && systemctl reset-failed "$agent" 2>/dev/null
     systemctl start "$socket" && systemctl restart "$agent" || fail "The agent's service cannot be started."
 }
