@@ -191,6 +191,29 @@ async fn who_does_not_end_in_time_is_killed_with_all_forks() {
 }
 
 #[tokio::test]
+async fn whether_a_server_that_was_stopped_has_saved_is_told_by_how_it_ended() {
+    let world = World::new();
+    let directory = world.directory();
+    let supervisor = supervisor(&directory);
+    let log = directory.server_log();
+    let trapped = |what: &str| format!("trap '{what}' TERM; echo ready; while :; do sleep 0.05; done");
+    let stories = [
+        ("it ends by itself", trapped("exit 0"), PATIENCE, true),
+        ("it cannot save, and says so", trapped("exit 1"), PATIENCE, false),
+        ("it does not end, and is killed", trapped(""), Duration::from_millis(50), false),
+        ("it does not know SIGTERM, and dies of it", "echo ready; exec sleep 1000".to_owned(), PATIENCE, false),
+    ];
+    for (number, (story, script, limit, saves)) in stories.into_iter().enumerate() {
+        shell(&supervisor, &script);
+        let begun = || fs::read_to_string(&log).is_ok_and(|log| log.matches("ready").count() == number + 1);
+        until(story, begun).await;
+        assert_eq!(supervisor.stop_saving(limit).await.unwrap(), saves, "{story}");
+        assert_eq!((supervisor.state(), inside(&directory.data())), (Process::Stopped, Vec::new()), "{story}");
+    }
+    assert!(!supervisor.stop_saving(PATIENCE).await.unwrap(), "what does not run saves nothing");
+}
+
+#[tokio::test]
 async fn a_hung_server_can_be_stopped() {
     let world = World::new();
     let directory = world.directory();
