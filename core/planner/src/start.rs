@@ -15,6 +15,9 @@ use crate::{back_up, roll};
 /// been started for one that may not be fit. Nobody waits for it.
 pub const TRIAL: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
+/// What is said of a server that proved not to be fit, until it is put back.
+const GOES_ON: &str = " No further node goes over.";
+
 /// The step that starts a node's server; or why it cannot be started yet.
 ///
 /// A program that may not be able to read what the one before it has written never sees that: the node is emptied, and copies
@@ -89,11 +92,13 @@ pub(crate) fn put_back(view: &View<'_>, node: NodeId, seen: &NodeObservation) ->
         true => "the others stay, each unless it ends so, too.",
         false => "no further node goes over.",
     };
-    let what = format!(
-        "{} is not fit: on node {node} {why} The node was put back to {}; {others}",
-        tried.release, previous.release
-    );
-    Some(RecordChange::PutBack(node, Halt { what, since }))
+    let begins = format!("{} is not fit: on node {node} ", tried.release);
+    let ends = format!(" The node was put back to {}; {others}", previous.release);
+    // What it was may be said already, and better than it can be now that the server was started again.
+    let said = record.halt.as_ref().and_then(|halt| Some((halt.since, halt.what.strip_prefix(&begins)?)));
+    let said = said.and_then(|(since, rest)| Some((since, rest.strip_suffix(GOES_ON)?.to_owned())));
+    let (since, why) = said.unwrap_or((since, why));
+    Some(RecordChange::PutBack(node, Halt { what: format!("{begins}{why}{ends}"), since }))
 }
 
 /// Whether a server of the release before could not copy from its primary, which has gone over.
@@ -115,7 +120,7 @@ pub(crate) fn halt(view: &View<'_>, node: NodeId, seen: &NodeObservation) -> Opt
     let due = view.record.halt.is_none() && (view.record.grant.is_some() || stays);
     let tried = gone_over(view, seen).filter(|_| due)?;
     let (since, why) = unfit(view, node, seen)?;
-    let mut what = format!("{} is not fit: on node {node} {why} No further node goes over.", tried.release);
+    let mut what = format!("{} is not fit: on node {node} {why}{GOES_ON}", tried.release);
     if stays {
         what.push_str(&format!(" It stays as it is: {} cannot copy from its primary.", previous.release));
     }

@@ -171,7 +171,9 @@ async fn what_runs_without_a_keeper_is_ended() {
     }
     let serve = |directory: &Path| {
         let mut server = std::process::Command::new(program(&find("redis_7_0")));
-        server.args(["--port", "0", "--save", ""]).current_dir(directory).stdout(std::process::Stdio::null());
+        // One that listens nowhere ends by itself.
+        server.args(["--port", "0", "--unixsocket", "socket", "--save", ""]);
+        server.current_dir(directory).stdout(std::process::Stdio::null());
         Ending(server.spawn().unwrap())
     };
     let (mut server, mut bystander) = (serve(&left), serve(&other));

@@ -62,12 +62,16 @@ impl Record {
         }
     }
 
-    /// A node goes back, in the next generation, and nothing else is begun. Why it was halted first is what is kept.
+    /// A node goes back, in the next generation, and nothing else is begun. Why it was halted first is what is kept, unless that was said
+    /// of the same node.
     pub fn put_back(&mut self, node: NodeId, halt: &Halt) {
         self.fail_trial();
         let (operation, nodes) = (Operation::PutBack, BTreeSet::from([node]));
         self.grant = Some(Grant { operation, nodes, given: self.generation.next(), moves: Vec::new() });
-        self.halt.get_or_insert_with(|| halt.clone());
+        let about = format!(" on node {node} ");
+        if self.halt.as_ref().is_none_or(|first| first.what.contains(&about)) {
+            self.halt = Some(halt.clone());
+        }
     }
 
     /// All have gone over: temporary replicas have had their time. What they come from is not forgotten before `until`, unless they
